@@ -1,0 +1,205 @@
+// Package sys is the one seam between typedmem and the operating system: free functions on addresses, lengths and flags values,
+// with the same signatures everywhere. System calls and their errors live here, policy does not.
+//
+// This file lists the functions and says what each does; calls_GOOS files hold the bodies under lower-case names. A GOOS without bodies
+// answers errors.ErrUnsupported. Every address and length is a multiple of the page size in use unless a comment says otherwise:
+// the callers round.
+//
+// A range of addresses is in one of three states, and each function below is a step between two of them:
+//
+//	free      the system may give the addresses to anyone
+//	reserved  the addresses are ours, nothing is behind them, an access faults
+//	mapped    memory or a file is behind them
+package sys
+
+import (
+	"os"
+
+	"github.com/typedmem/typedmem/flags"
+)
+
+// Request says what Map is to make.
+type Request struct {
+	Addr     uintptr // a hint; the exact place with Replace or flags.Fixed
+	Len      int     // bytes
+	Prot     flags.Protection
+	Flags    flags.Map
+	Unsafe   flags.Unsafe
+	System   uintptr        // further flags of the system's own call, passed through
+	PageSize flags.PageSize // not zero: huge pages of this size
+	File     *os.File       // nil: anonymous memory
+	Offset   int64          // of the first byte in File
+	Replace  bool           // the range at Addr is reserved and becomes mapped; otherwise it is free
+	Reserved int            // with Replace: bytes from Addr on that one Reserve call left reserved; at least Len
+}
+
+// Reserve turns a free range into a reserved one: n bytes at a multiple of align, at hint where that is possible. file says that
+// files will be mapped into it, which some systems have to know beforehand.
+func Reserve(hint uintptr, n, align int, file bool) (addr uintptr, err error) {
+	if err := before(Call{Op: OpReserve, Addr: hint, Len: n}); err != nil {
+		return 0, err
+	}
+	return reserve(hint, n, align, file)
+}
+
+// Map turns a free range, or with Replace a reserved one, into a mapped one and carries out the flags that take further system calls
+// (locking, advice). When it fails the range is as it was before.
+func Map(r Request) (addr uintptr, err error) {
+	if err := before(Call{Op: OpMap, Addr: r.Addr, Len: r.Len, File: r.File, Offset: r.Offset}); err != nil {
+		return 0, err
+	}
+	return mapMemory(r)
+}
+
+// Hold turns a mapped range into a reserved one: the memory goes back to the system, the addresses stay ours. Reserved parts stay reserved.
+func Hold(addr uintptr, n int) error {
+	if err := before(Call{Op: OpHold, Addr: addr, Len: n}); err != nil {
+		return err
+	}
+	return hold(addr, n)
+}
+
+// Release turns a mapped or reserved range into a free one.
+func Release(addr uintptr, n int) error {
+	if err := before(Call{Op: OpRelease, Addr: addr, Len: n}); err != nil {
+		return err
+	}
+	return release(addr, n)
+}
+
+// Protect sets what the pages of a mapped range may be used for.
+func Protect(addr uintptr, n int, p flags.Protection) error {
+	if err := before(Call{Op: OpProtect, Addr: addr, Len: n}); err != nil {
+		return err
+	}
+	return protect(addr, n, p)
+}
+
+// Lock keeps the pages of a mapped range in memory.
+func Lock(addr uintptr, n int) error {
+	if err := before(Call{Op: OpLock, Addr: addr, Len: n}); err != nil {
+		return err
+	}
+	return lock(addr, n)
+}
+
+// Unlock undoes Lock.
+func Unlock(addr uintptr, n int) error {
+	if err := before(Call{Op: OpUnlock, Addr: addr, Len: n}); err != nil {
+		return err
+	}
+	return unlock(addr, n)
+}
+
+// Flush writes changed pages of a shared file mapping to the file: async starts it, otherwise it is done, to the device, on return.
+// f is a handle of the mapped file, which some systems need.
+func Flush(addr uintptr, n int, f *os.File, async bool) error {
+	if err := before(Call{Op: OpFlush, Addr: addr, Len: n, File: f}); err != nil {
+		return err
+	}
+	return flush(addr, n, f, async)
+}
+
+// Advise passes on each flag of flags.Advice that f holds.
+func Advise(addr uintptr, n int, f flags.Map) error {
+	if err := before(Call{Op: OpAdvise, Addr: addr, Len: n}); err != nil {
+		return err
+	}
+	return advise(addr, n, f)
+}
+
+// Prefault brings the pages in, for writing where write is set, and reports a page that cannot come as an error. It answers
+// errors.ErrUnsupported where the system has no such call.
+func Prefault(addr uintptr, n int, write bool) error {
+	if err := before(Call{Op: OpPrefault, Addr: addr, Len: n}); err != nil {
+		return err
+	}
+	return prefault(addr, n, write)
+}
+
+// FlushInstructionCache makes code written to the range visible to instruction fetches of every processor. Addresses of any alignment.
+func FlushInstructionCache(addr uintptr, n int) error {
+	if err := before(Call{Op: OpFlushInstructionCache, Addr: addr, Len: n}); err != nil {
+		return err
+	}
+	return flushInstructionCache(addr, n)
+}
+
+// Duplicate returns an independent handle of the same open file.
+func Duplicate(f *os.File) (*os.File, error) {
+	if err := before(Call{Op: OpDuplicate, File: f}); err != nil {
+		return nil, err
+	}
+	return duplicate(f)
+}
+
+// Allocate makes the file at least off+n bytes long and sets disk space aside for the bytes [off, off+n), so that storing into them
+// later cannot run out of space. Where the file system cannot set space aside the file is only made longer.
+func Allocate(f *os.File, off, n int64) error {
+	if err := before(Call{Op: OpAllocate, File: f, Offset: off, Len: int(n)}); err != nil {
+		return err
+	}
+	return allocate(f, off, n)
+}
+
+// Zero makes the bytes [off, off+n) of the file read as zero, giving their disk space back where the file system can. The length of the file
+// stays. Any offset and length.
+func Zero(f *os.File, off, n int64) error {
+	if err := before(Call{Op: OpZero, File: f, Offset: off, Len: int(n)}); err != nil {
+		return err
+	}
+	return zero(f, off, n)
+}
+
+// LockFile takes the file's writer lock, or answers ErrLocked at once when another open file has it. The lock goes with the last
+// handle of f, also when the process is killed.
+func LockFile(f *os.File) error {
+	if err := before(Call{Op: OpLockFile, File: f}); err != nil {
+		return err
+	}
+	return lockFile(f)
+}
+
+// SyncFile returns when the file's data and length are on the device.
+func SyncFile(f *os.File) error {
+	if err := before(Call{Op: OpSyncFile, File: f}); err != nil {
+		return err
+	}
+	return syncFile(f)
+}
+
+// Areas calls yield for each area of the process's address space that overlaps [lo, hi), in ascending order, until yield
+// answers false. hi is exclusive; ^uintptr(0) stands for the end of the address space. Process 0 is this one.
+func Areas(pid int, lo, hi uintptr, yield func(Area) bool) error {
+	if err := before(Call{Op: OpAreas}); err != nil {
+		return err
+	}
+	return areas(pid, lo, hi, yield)
+}
+
+// Area is one stretch of a process's address space with one protection and one backing.
+type Area struct {
+	AllocationBase uintptr // start of the allocation that the area is part of
+	Start, End     uintptr // [Start, End)
+	Protection     flags.Protection
+	Shared         bool
+	Path           string // of the mapped file, unescaped; "" for memory
+	Label          string // the system's name for memory that is no file, as in "[heap]"
+	Deleted        bool   // the file has no name any more; Path is the one it had
+	Offset         int64  // of Start in the file, bytes
+}
+
+// PageSize returns the smallest page size in bytes.
+func PageSize() int { return os.Getpagesize() }
+
+// Granularity returns the unit in bytes in which addresses are handed out and file offsets are mapped.
+func Granularity() int { return granularity() }
+
+// PageSizes returns every page size that the kernel can map.
+func PageSizes() (flags.PageSizes, error) { return pageSizes() }
+
+// HugePageSize returns the page size that flags.HugePages stands for when no size is named.
+func HugePageSize() (flags.PageSize, error) { return hugePageSize() }
+
+// BootID names the run of the system since it was last started. ok is false where the system has no such name.
+func BootID() (id [16]byte, ok bool) { return bootID() }

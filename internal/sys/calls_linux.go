@@ -1,0 +1,160 @@
+package sys
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/typedmem/typedmem/flags"
+	"golang.org/x/sys/unix"
+)
+
+// Sources: mmap(2), mprotect(2), madvise(2), mlock(2), msync(2), fallocate(2), flock(2), proc_pid_maps(5) and
+// Documentation/admin-guide/mm/hugetlbpage.rst of the kernel.
+
+const (
+	mapNoReserve = unix.MAP_NORESERVE
+
+	mapHugeShift = 26 // MAP_HUGE_SHIFT: where the flags of mmap hold the log2 of the huge page size
+)
+
+var advices = []advice{
+	{flag: flags.NoCoreDump, advice: unix.MADV_DONTDUMP},
+	{flag: flags.TransparentHugePages, advice: unix.MADV_HUGEPAGE, optional: true},
+	{flag: flags.Sequential, advice: unix.MADV_SEQUENTIAL},
+	{flag: flags.RandomAccess, advice: unix.MADV_RANDOM},
+	{flag: flags.WillNeed, advice: unix.MADV_WILLNEED},
+	{flag: flags.DontNeed, advice: unix.MADV_DONTNEED},
+}
+
+func mapFlags(r Request) (int, error) {
+	flag := unix.MAP_PRIVATE
+	if r.Flags.Has(flags.Shared) {
+		flag = unix.MAP_SHARED
+	}
+	if r.File == nil {
+		flag |= unix.MAP_ANON
+	}
+	if r.Flags.Has(flags.Populate) {
+		flag |= unix.MAP_POPULATE
+	}
+	if r.Flags.Has(flags.NoReserve) {
+		flag |= unix.MAP_NORESERVE
+	}
+	if r.Flags.Has(flags.Stack) {
+		flag |= unix.MAP_STACK
+	}
+	if r.PageSize != 0 {
+		flag |= unix.MAP_HUGETLB | int(r.PageSize)<<mapHugeShift
+	}
+	return flag | int(r.System), nil
+}
+
+// populate has nothing to do: MAP_POPULATE did it.
+func populate(uintptr, Request) {}
+
+func prefault(addr uintptr, n int, write bool) error {
+	how := unix.MADV_POPULATE_READ
+	if write {
+		how = unix.MADV_POPULATE_WRITE
+	}
+	for {
+		switch err := unix.Madvise(bytesAt(addr, n), how); err {
+		case unix.EINTR:
+		case unix.EINVAL: // before Linux 5.14
+			return errors.ErrUnsupported
+		default:
+			return err
+		}
+	}
+}
+
+func allocate(f *os.File, off, n int64) error {
+	return restoring(f, func() error {
+		for {
+			switch err := unix.Fallocate(int(f.Fd()), 0, off, n); err {
+			case unix.EINTR:
+			case unix.EOPNOTSUPP:
+				return extend(f, off+n)
+			default:
+				return err
+			}
+		}
+	})
+}
+
+func zero(f *os.File, off, n int64) error {
+	if n <= 0 {
+		return nil
+	}
+	for {
+		switch err := unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, off, n); err {
+		case unix.EINTR:
+		case unix.EOPNOTSUPP:
+			return writeZeros(f, off, n)
+		default:
+			return err
+		}
+	}
+}
+
+func syncFile(f *os.File) error { return unix.Fdatasync(int(f.Fd())) }
+
+func bootID() (id [16]byte, ok bool) {
+	text, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return id, false
+	}
+	digits := strings.ReplaceAll(strings.TrimSpace(string(text)), "-", "")
+	if len(digits) != 2*len(id) {
+		return id, false
+	}
+	for i := range id {
+		b, err := strconv.ParseUint(digits[2*i:2*i+2], 16, 8)
+		if err != nil {
+			return id, false
+		}
+		id[i] = byte(b)
+	}
+	return id, true
+}
+
+func pageSizes() (flags.PageSizes, error) {
+	base, _ := flags.PageSizeOf(int64(os.Getpagesize()))
+	set := flags.Sizes(base)
+	dirs, err := filepath.Glob("/sys/kernel/mm/hugepages/hugepages-*kB")
+	if err != nil {
+		return set, err
+	}
+	for _, dir := range dirs {
+		var kb int64
+		if _, err := fmt.Sscanf(filepath.Base(dir), "hugepages-%dkB", &kb); err != nil {
+			return set, fmt.Errorf("%s: %w", dir, err)
+		}
+		if p, ok := flags.PageSizeOf(kb << 10); ok {
+			set |= flags.Sizes(p)
+		}
+	}
+	return set, nil
+}
+
+func hugePageSize() (flags.PageSize, error) {
+	text, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return 0, err
+	}
+	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
+		var kb int64
+		if _, err := fmt.Sscanf(lines.Text(), "Hugepagesize: %d kB", &kb); err == nil {
+			if p, ok := flags.PageSizeOf(kb << 10); ok {
+				return p, nil
+			}
+		}
+	}
+	return 0, fmt.Errorf("the kernel has no huge pages: %w", errors.ErrUnsupported)
+}

@@ -1,0 +1,36 @@
+//go:build !(linux || darwin || freebsd || netbsd || openbsd || dragonfly || windows)
+
+package sys
+
+import (
+	"errors"
+	"os"
+
+	"github.com/typedmem/typedmem/flags"
+)
+
+// No implementation: every call says so.
+
+func granularity() int { return os.Getpagesize() }
+
+func reserve(uintptr, int, int, bool) (uintptr, error) { return 0, errors.ErrUnsupported }
+func mapMemory(Request) (uintptr, error)               { return 0, errors.ErrUnsupported }
+func hold(uintptr, int) error                          { return errors.ErrUnsupported }
+func release(uintptr, int) error                       { return errors.ErrUnsupported }
+func protect(uintptr, int, flags.Protection) error     { return errors.ErrUnsupported }
+func lock(uintptr, int) error                          { return errors.ErrUnsupported }
+func unlock(uintptr, int) error                        { return errors.ErrUnsupported }
+func flush(uintptr, int, *os.File, bool) error         { return errors.ErrUnsupported }
+func advise(uintptr, int, flags.Map) error             { return errors.ErrUnsupported }
+func prefault(uintptr, int, bool) error                { return errors.ErrUnsupported }
+func flushInstructionCache(uintptr, int) error         { return errors.ErrUnsupported }
+func duplicate(*os.File) (*os.File, error)             { return nil, errors.ErrUnsupported }
+func allocate(*os.File, int64, int64) error            { return errors.ErrUnsupported }
+func zero(*os.File, int64, int64) error                { return errors.ErrUnsupported }
+func lockFile(*os.File) error                          { return errors.ErrUnsupported }
+func syncFile(*os.File) error                          { return errors.ErrUnsupported }
+func pageSizes() (flags.PageSizes, error)              { return 0, errors.ErrUnsupported }
+func hugePageSize() (flags.PageSize, error)            { return 0, errors.ErrUnsupported }
+func bootID() (id [16]byte, ok bool)                   { return id, false }
+
+func areas(int, uintptr, uintptr, func(Area) bool) error { return errors.ErrUnsupported }

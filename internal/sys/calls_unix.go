@@ -1,0 +1,190 @@
+//go:build linux || darwin || freebsd || netbsd || openbsd || dragonfly
+
+package sys
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"unsafe"
+
+	"github.com/typedmem/typedmem/flags"
+	"golang.org/x/sys/unix"
+)
+
+func granularity() int { return os.Getpagesize() }
+
+// mmap is mmap(2) on plain addresses. x/sys's own Mmap keeps a table of slices that splitting and merging would break.
+func mmap(addr uintptr, n, prot, flag int, f *os.File, off int64) (uintptr, error) {
+	fd := -1
+	if f != nil {
+		fd = int(f.Fd())
+	}
+	// SAFETY: the address is a hint or a range that the caller owns; no Go object lives there.
+	p, err := unix.MmapPtr(fd, off, unsafe.Add(unsafe.Pointer(nil), addr), uintptr(n), prot, flag)
+	return uintptr(p), err
+}
+
+func munmap(addr uintptr, n int) error {
+	return unix.MunmapPtr(unsafe.Add(unsafe.Pointer(nil), addr), uintptr(n))
+}
+
+// bytesAt shows a mapped range to the x/sys wrappers that take a slice for no other reason than its address and length.
+func bytesAt(addr uintptr, n int) []byte {
+	// SAFETY: the slice is handed to a system call and never read here; the range is owned by the caller and off the Go heap.
+	return unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(nil), addr)), n)
+}
+
+func reserve(hint uintptr, n, align int, _ bool) (uintptr, error) {
+	const flag = unix.MAP_PRIVATE | unix.MAP_ANON | mapNoReserve
+	if align <= os.Getpagesize() {
+		return mmap(hint, n, unix.PROT_NONE, flag, nil, 0)
+	}
+	// Ask for so much that a multiple of align lies inside, then give both ends back.
+	addr, err := mmap(hint, n+align, unix.PROT_NONE, flag, nil, 0)
+	if err != nil {
+		return 0, err
+	}
+	start := (addr + uintptr(align) - 1) &^ (uintptr(align) - 1)
+	if head := int(start - addr); head > 0 {
+		err = munmap(addr, head)
+	}
+	if tail := int(addr + uintptr(align) - start); tail > 0 {
+		err = errors.Join(err, munmap(start+uintptr(n), tail))
+	}
+	if err != nil {
+		return 0, errors.Join(err, munmap(addr, n+align))
+	}
+	return start, nil
+}
+
+func mapMemory(r Request) (uintptr, error) {
+	addr, err := mapPages(r)
+	if err != nil {
+		return 0, err
+	}
+	if err := settle(addr, r); err != nil {
+		undo := munmap
+		if r.Replace {
+			undo = hold
+		}
+		return 0, errors.Join(err, undo(addr, r.Len))
+	}
+	return addr, nil
+}
+
+// mapPages makes the mapping itself.
+func mapPages(r Request) (uintptr, error) {
+	flag, err := mapFlags(r)
+	if err != nil {
+		return 0, err
+	}
+	if !r.Replace {
+		if r.Unsafe.Has(flags.Fixed) {
+			flag |= unix.MAP_FIXED
+		}
+		return mmap(r.Addr, r.Len, protBits(r.Prot), flag, r.File, r.Offset)
+	}
+	if r.File == nil && flag&^mapNoReserve == unix.MAP_PRIVATE|unix.MAP_ANON {
+		// The reserved range is private anonymous memory already. Opening it cannot leave a hole, as a failing MAP_FIXED may.
+		return r.Addr, protect(r.Addr, r.Len, r.Prot)
+	}
+	addr, err := mmap(r.Addr, r.Len, protBits(r.Prot), flag|unix.MAP_FIXED, r.File, r.Offset)
+	if err != nil {
+		return 0, errors.Join(err, hold(r.Addr, r.Len))
+	}
+	return addr, nil
+}
+
+// settle carries out the flags that mmap itself does not know, in the order in which they can fail.
+func settle(addr uintptr, r Request) error {
+	if r.Flags&flags.Advice != 0 {
+		if err := advise(addr, r.Len, r.Flags&flags.Advice); err != nil {
+			return fmt.Errorf("advice %v: %w", r.Flags&flags.Advice, err)
+		}
+	}
+	if r.Flags.Has(flags.Locked) {
+		if err := lock(addr, r.Len); err != nil {
+			return fmt.Errorf("locking: %w", err)
+		}
+	}
+	if r.Flags.Has(flags.Populate) {
+		populate(addr, r)
+	}
+	return nil
+}
+
+func hold(addr uintptr, n int) error {
+	_, err := mmap(addr, n, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON|mapNoReserve|unix.MAP_FIXED, nil, 0)
+	return err
+}
+
+func release(addr uintptr, n int) error { return munmap(addr, n) }
+
+func protect(addr uintptr, n int, p flags.Protection) error {
+	return unix.Mprotect(bytesAt(addr, n), protBits(p))
+}
+
+func lock(addr uintptr, n int) error   { return unix.Mlock(bytesAt(addr, n)) }
+func unlock(addr uintptr, n int) error { return unix.Munlock(bytesAt(addr, n)) }
+
+func flush(addr uintptr, n int, _ *os.File, async bool) error {
+	how := unix.MS_SYNC
+	if async {
+		how = unix.MS_ASYNC
+	}
+	return unix.Msync(bytesAt(addr, n), how)
+}
+
+func advise(addr uintptr, n int, f flags.Map) error {
+	for _, a := range advices {
+		if !f.Has(a.flag) {
+			continue
+		}
+		if err := unix.Madvise(bytesAt(addr, n), a.advice); err != nil && !(a.optional && errors.Is(err, unix.EINVAL)) {
+			return err
+		}
+	}
+	return nil
+}
+
+// advice ties a flag to the system's number for it. optional: a kernel built without the thing answers EINVAL, which a hint ignores.
+type advice struct {
+	flag     flags.Map
+	advice   int
+	optional bool
+}
+
+func duplicate(f *os.File) (*os.File, error) {
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), f.Name()), nil
+}
+
+func lockFile(f *os.File) error {
+	for {
+		switch err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err {
+		case unix.EINTR:
+		case unix.EWOULDBLOCK:
+			return ErrLocked
+		default:
+			return err
+		}
+	}
+}
+
+func protBits(p flags.Protection) int {
+	bits := unix.PROT_NONE
+	if p.Has(flags.Read) {
+		bits |= unix.PROT_READ
+	}
+	if p.Has(flags.Write) {
+		bits |= unix.PROT_WRITE
+	}
+	if p.Has(flags.Execute) {
+		bits |= unix.PROT_EXEC
+	}
+	return bits
+}

@@ -1,0 +1,85 @@
+package sys
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/typedmem/typedmem/flags"
+)
+
+// ParseMapsLine parses one line of /proc/PID/maps (proc_pid_maps(5)), without its newline:
+//
+//	START-END PERMS OFFSET MAJOR:MINOR INODE [spaces NAME]
+//
+// It needs no file and no Linux.
+func ParseMapsLine(line string) (Area, error) {
+	bad := func(what string) (Area, error) {
+		return Area{}, fmt.Errorf("a line of a maps file has no %s: %q", what, line)
+	}
+	addresses, rest, _ := strings.Cut(line, " ")
+	first, last, _ := strings.Cut(addresses, "-")
+	start, err := strconv.ParseUint(first, 16, strconv.IntSize)
+	if err != nil {
+		return bad("start address")
+	}
+	end, err := strconv.ParseUint(last, 16, strconv.IntSize)
+	if err != nil || end < start {
+		return bad("end address")
+	}
+	perms, rest, _ := strings.Cut(rest, " ")
+	if len(perms) != 4 || !oneOf(perms[0], "r-") || !oneOf(perms[1], "w-") || !oneOf(perms[2], "x-") || !oneOf(perms[3], "spSP") {
+		return bad("permissions")
+	}
+	offset, rest, _ := strings.Cut(rest, " ")
+	off, err := strconv.ParseUint(offset, 16, 64)
+	if err != nil {
+		return bad("offset")
+	}
+	device, rest, _ := strings.Cut(rest, " ")
+	major, minor, _ := strings.Cut(device, ":")
+	if _, err := strconv.ParseUint(major, 16, 32); err != nil {
+		return bad("device major")
+	}
+	if _, err := strconv.ParseUint(minor, 16, 32); err != nil { // the kernel prints up to 20 bits
+		return bad("device minor")
+	}
+	number, name, _ := strings.Cut(rest, " ")
+	inode, err := strconv.ParseUint(number, 10, 64)
+	if err != nil {
+		return bad("inode")
+	}
+	a := Area{
+		AllocationBase: uintptr(start),
+		Start:          uintptr(start),
+		End:            uintptr(end),
+		Shared:         perms[3] == 's' || perms[3] == 'S',
+		Offset:         int64(off),
+	}
+	if perms[0] == 'r' {
+		a.Protection |= flags.Read
+	}
+	if perms[1] == 'w' {
+		a.Protection |= flags.Write
+	}
+	if perms[2] == 'x' {
+		a.Protection |= flags.Execute
+	}
+	a.setName(unescape(strings.TrimLeft(name, " ")), inode)
+	return a, nil
+}
+
+func oneOf(c byte, set string) bool { return strings.IndexByte(set, c) >= 0 }
+
+// setName sorts a name of the kernel's into Path and Label: only an area with an inode is of a file.
+func (a *Area) setName(name string, inode uint64) {
+	if inode == 0 {
+		a.Label, a.Offset = name, 0
+		return
+	}
+	a.Path, a.Deleted = strings.CutSuffix(name, " (deleted)")
+}
+
+// unescape turns the \012 that stands for a newline in a name into the newline. The kernel escapes no other character, a backslash
+// included.
+func unescape(name string) string { return strings.ReplaceAll(name, `\012`, "\n") }

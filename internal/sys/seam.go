@@ -1,0 +1,66 @@
+package sys
+
+import (
+	"errors"
+	"os"
+	"sync/atomic"
+)
+
+// ErrLocked is the answer of LockFile when another open file has the lock.
+var ErrLocked = errors.New("the file is locked by another writer")
+
+// Op names a function of this package that asks the system for something.
+type Op uint8
+
+const (
+	OpReserve Op = iota
+	OpMap
+	OpHold
+	OpRelease
+	OpProtect
+	OpLock
+	OpUnlock
+	OpFlush
+	OpAdvise
+	OpPrefault
+	OpFlushInstructionCache
+	OpDuplicate
+	OpAllocate
+	OpZero
+	OpLockFile
+	OpSyncFile
+	OpAreas
+	OpCount // how many there are
+)
+
+var opNames = [OpCount]string{
+	"reserve", "map", "hold", "release", "protect", "lock", "unlock", "flush", "advise", "prefault",
+	"flush instruction cache", "duplicate", "allocate", "zero", "lock file", "sync file", "areas",
+}
+
+func (op Op) String() string { return opNames[op] }
+
+// Call is one call into this package, as a test sees it. Fields that the function does not take are zero.
+type Call struct {
+	Op     Op
+	Addr   uintptr
+	Len    int
+	File   *os.File
+	Offset int64
+}
+
+var interposed atomic.Pointer[func(Call) error]
+
+// Interpose has f asked before each call of this package: an error that f returns is the call's result, and the system
+// is not asked. It returns what puts the former state back. For tests: they make calls fail and record their order.
+func Interpose(f func(Call) error) (restore func()) {
+	old := interposed.Swap(&f)
+	return func() { interposed.Store(old) }
+}
+
+func before(c Call) error {
+	if f := interposed.Load(); f != nil {
+		return (*f)(c)
+	}
+	return nil
+}
