@@ -1,0 +1,55 @@
+# Shared by the legs; source it. It moves to the top of the checkout and sets cache, a folder for what legs keep between runs.
+set -euo pipefail
+ci=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+cd "$ci/.."
+cache=${TYPEDMEM_CACHE:-$HOME/.cache/typedmem}
+mkdir -p "$cache"
+unset GOOS GOARCH # a leg sets its own
+
+# skip NAME REASON: the machine cannot run this target.
+skip() { echo "$1: skipped: $2"; }
+
+# need COMMAND PACKAGE: true when the command is there, installing the Debian package when it is not. Otherwise why says what lacks.
+need() {
+  command -v "$1" >/dev/null && return
+  why="no $1"
+  command -v apt-get >/dev/null || { why+=" and no apt-get"; return 1; }
+  [ "$(id -u)" = 0 ] || { why+="; install the package $2"; return 1; }
+  export DEBIAN_FRONTEND=noninteractive
+  if [ -z "${TYPEDMEM_APT_UPDATED:-}" ]; then
+    apt-get -q update >&2 || { why+="; apt-get update failed"; return 1; }
+    export TYPEDMEM_APT_UPDATED=1
+  fi
+  apt-get -q install -y --no-install-recommends "$2" >&2 || { why+="; apt-get install $2 failed"; return 1; }
+  command -v "$1" >/dev/null
+}
+
+# counted NAME [VAR=VALUE ...] -- [ARGUMENT ...]: go test with these settings and arguments, as one summary line. With the C
+# compiler missing, cgo is off.
+counted() {
+  local name=$1 settings=()
+  shift
+  while [ "$1" != -- ]; do settings+=("$1"); shift; done
+  shift
+  echo "go test $* (${settings[*]:-native})"
+  env "${settings[@]}" go test -json -count=1 -timeout 15m "$@" ./... </dev/null | "$ci/summary" "$name"
+}
+
+# checks counts commands that have to succeed: check DESCRIPTION COMMAND ... runs one, verdict NAME prints the summary line.
+done_checks=0 failed_checks=0
+check() {
+  local what=$1 output
+  shift
+  done_checks=$((done_checks + 1))
+  if output=$("$@" 2>&1 </dev/null); then return; fi
+  failed_checks=$((failed_checks + 1))
+  printf -- '--- failed: %s\n%s\n' "$what" "$output"
+}
+verdict() {
+  if [ "$failed_checks" = 0 ]; then
+    echo "$1: ok ($done_checks checks)"
+  else
+    echo "$1: failed ($failed_checks of $done_checks checks)"
+    return 1
+  fi
+}
