@@ -68,6 +68,8 @@ func prefault(addr uintptr, n int, write bool) error {
 		case unix.EINTR:
 		case unix.EINVAL: // before Linux 5.14
 			return errors.ErrUnsupported
+		case unix.EFAULT, unix.EHWPOISON:
+			return fmt.Errorf("%w: %w", ErrNoPage, err)
 		default:
 			return err
 		}

@@ -11,6 +11,10 @@ import (
 
 // No implementation: every call says so.
 
+const FlushNeedsFile = false
+
+func OutOfAddresses(error) bool { return false }
+
 func granularity() int { return os.Getpagesize() }
 
 func reserve(uintptr, int, int, bool) (uintptr, error) { return 0, errors.ErrUnsupported }

@@ -12,6 +12,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// FlushNeedsFile says whether Flush has to be given a handle of the mapped file.
+const FlushNeedsFile = false
+
+// OutOfAddresses reports whether the system refused because no addresses, areas or memory are left.
+func OutOfAddresses(err error) bool { return errors.Is(err, unix.ENOMEM) }
+
 func granularity() int { return os.Getpagesize() }
 
 // mmap is mmap(2) on plain addresses. x/sys's own Mmap keeps a table of slices that splitting and merging would break.

@@ -9,6 +9,9 @@ import (
 // ErrLocked is the answer of LockFile when another open file has the lock.
 var ErrLocked = errors.New("the file is locked by another writer")
 
+// ErrNoPage is what Prefault's answer wraps when a page of the range cannot be brought in: the file ends before it, or cannot be read.
+var ErrNoPage = errors.New("a page cannot be brought in")
+
 // Op names a function of this package that asks the system for something.
 type Op uint8
 

@@ -1,0 +1,89 @@
+package typedmem
+
+import (
+	"iter"
+	"math"
+
+	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/sys"
+)
+
+// Self is the process that asks.
+const Self = 0
+
+// ShareMode says who sees writes to an area.
+type ShareMode uint8
+
+const (
+	Private ShareMode = iota // this process only
+	Shared                   // every process that maps it, and the file
+)
+
+// String returns "Private" or "Shared".
+func (s ShareMode) String() string {
+	if s == Shared {
+		return "Shared"
+	}
+	return "Private"
+}
+
+// Area is one stretch of a process's address space that has one protection and one backing.
+type Area struct {
+	AllocationBase uintptr // start of the allocation that the area is part of; Start where the system does not tell
+	Start, End     uintptr // the addresses [Start, End)
+	Protection     flags.Protection
+	Share          ShareMode
+	Path           string // of the file that is mapped, "" for memory
+	Offset         int64  // of Start in that file, bytes
+	Label          string // the system's name for memory that is no file, as in "[heap]"; "" for none
+	Deleted        bool   // the file has been removed; Path is what it was called
+}
+
+// Areas yields the areas of a process's address space in ascending order; pid Self is this process. An error ends the sequence. Other
+// processes may need privileges. The list can change while it is read.
+//   - Linux, Android: /proc/PID/maps, by the ioctl PROCMAP_QUERY where the kernel has it (6.11), so that a query for few areas does not cost more
+//     when there are many.
+//   - Windows: VirtualQueryEx and GetMappedFileName. FreeBSD: sysctl kern.proc.vmmap.
+//   - Where a system is missing here or cannot be asked without cgo: errors.ErrUnsupported.
+func Areas(pid int) iter.Seq2[Area, error] { return AreasIn(pid, 0, math.MaxUint) }
+
+// AreasIn yields the areas that overlap the addresses [lo, hi); the greatest uintptr as hi stands for the end of the address space.
+func AreasIn(pid int, lo, hi uintptr) iter.Seq2[Area, error] {
+	return func(yield func(Area, error) bool) {
+		if lo > hi || pid < 0 {
+			yield(Area{}, &Error{Op: "areas", Addr: lo, Err: ErrBounds})
+			return
+		}
+		err := sys.Areas(pid, lo, hi, func(a sys.Area) bool { return yield(area(a), nil) })
+		if err != nil {
+			yield(Area{}, &Error{Op: "areas", Addr: lo, Err: err})
+		}
+	}
+}
+
+// AreaAt returns the area that holds an address; ok is false where nothing is mapped.
+func AreaAt(pid int, addr uintptr) (found Area, ok bool, err error) {
+	hi := addr + 1
+	if hi == 0 {
+		hi = addr // the last address of all is never mapped
+	}
+	for a, err := range AreasIn(pid, addr, hi) {
+		if err != nil {
+			return Area{}, false, err
+		}
+		return a, true, nil
+	}
+	return Area{}, false, nil
+}
+
+func area(a sys.Area) Area {
+	share := Private
+	if a.Shared {
+		share = Shared
+	}
+	return Area{
+		AllocationBase: a.AllocationBase, Start: a.Start, End: a.End,
+		Protection: a.Protection, Share: share,
+		Path: a.Path, Offset: a.Offset, Label: a.Label, Deleted: a.Deleted,
+	}
+}

@@ -1,0 +1,61 @@
+package typedmem
+
+import (
+	"os"
+	"sync/atomic"
+
+	"github.com/typedmem/typedmem/internal/sys"
+)
+
+// backing is the file behind one or more mappings, kept beyond the caller's own handle where later steps need it: to commit, to
+// grow, and on Windows to flush. The parts of a split mapping share it.
+type backing struct {
+	info os.FileInfo // identifies the file
+	file *os.File    // nil where no later step needs it
+	refs atomic.Int32
+}
+
+// newBacking duplicates the handle if keep is set.
+func newBacking(f *os.File, keep bool) (*backing, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	b := &backing{info: info}
+	b.refs.Store(1)
+	if keep {
+		if b.file, err = sys.Duplicate(f); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+func (b *backing) share() *backing {
+	if b != nil {
+		b.refs.Add(1)
+	}
+	return b
+}
+
+// release gives up one share; the last one closes the handle. A handle that was only mapped from has nothing to lose in Close.
+func (b *backing) release() {
+	if b != nil && b.refs.Add(-1) == 0 && b.file != nil {
+		_ = b.file.Close()
+	}
+}
+
+func (b *backing) handle() *os.File {
+	if b == nil {
+		return nil
+	}
+	return b.file
+}
+
+// sameFile reports whether both stand for the same file, or both for none.
+func sameFile(a, b *backing) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a == b || os.SameFile(a.info, b.info)
+}

@@ -1,0 +1,95 @@
+package typedmem
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/num"
+	"github.com/typedmem/typedmem/internal/sys"
+)
+
+// FaultError is a memory fault that Guard caught: an access to memory that the system could not provide.
+type FaultError struct {
+	Addr    uintptr  // where; on some systems only the page, or 0 where the system does not tell
+	Mapping *Mapping // whose memory that is; nil when it is none of this package's
+	Offset  int      // of Addr in the mapping, bytes
+	Err     error    // ErrClosed, ErrProtection or ErrTruncated as far as that can be told, otherwise the runtime's error
+}
+
+// Error names the address and, where they are known, the place in the mapping and the reason.
+func (e *FaultError) Error() string {
+	if e.Mapping == nil {
+		return fmt.Sprintf("typedmem: memory fault at %#x: %v", e.Addr, e.Err)
+	}
+	return fmt.Sprintf("typedmem: memory fault at %#x, byte %d of a mapping: %v", e.Addr, e.Offset, e.Err)
+}
+
+// Unwrap returns Err.
+func (e *FaultError) Unwrap() error { return e.Err }
+
+// Guard calls f and returns its error; a memory fault inside f becomes a *FaultError instead of a crash: a file that was truncated, a full
+// disk or an I/O error under a mapping (SIGBUS, an in-page error on Windows), or a raw access to memory that was closed or protected (SIGSEGV).
+//
+// It covers loads and stores of f's own goroutine, those inside copy, append, sort and hashing included. It does not cover goroutines that f
+// starts, C code, or a nil dereference, which panics as ever. A system call that is given such memory answers EFAULT by itself. A fault interrupts f
+// where it stands: what f had changed stays changed. Guards nest. See runtime/debug.SetPanicOnFault.
+func Guard(f func() error) error { return catch(f) }
+
+func catch(f func() error) (err error) {
+	old := debug.SetPanicOnFault(true)
+	defer func() {
+		debug.SetPanicOnFault(old)
+		if r := recover(); r != nil {
+			err = asFault(r)
+		}
+	}()
+	return f()
+}
+
+// asFault turns a recovered memory fault into an error and lets every other panic go on.
+func asFault(r any) error {
+	fault, ok := r.(interface {
+		runtime.Error
+		Addr() uintptr
+	})
+	if !ok {
+		panic(r)
+	}
+	e := &FaultError{Addr: fault.Addr(), Err: fault}
+	m, offset, ok := mappingAt(e.Addr)
+	if !ok {
+		return e
+	}
+	e.Mapping, e.Offset = m, offset
+	if m.mu.TryLock() { // the fault may have come from inside a method of m
+		defer m.mu.Unlock()
+		if reason := m.faultReason(fault.Addr(), offset); reason != nil {
+			e.Err = fmt.Errorf("%w: %w", reason, fault)
+		}
+	}
+	return e
+}
+
+// faultReason says why the byte at offset could not be accessed, nil where that cannot be told; the caller holds m.mu.
+func (m *Mapping) faultReason(addr uintptr, offset int) error {
+	both := flags.Read | flags.Write
+	switch {
+	case m.closed:
+		return ErrClosed
+	case offset < 0 || offset >= m.length():
+		return fmt.Errorf("past the length of %d bytes: %w", m.length(), ErrBounds)
+	case !m.plan.Protection.Has(flags.Read):
+		return fmt.Errorf("protection %v: %w", m.plan.Protection, ErrProtection)
+	case !m.plan.HasFile && m.plan.Protection.Has(both):
+		return nil
+	case !m.plan.HasFile:
+		return fmt.Errorf("protection %v: %w", m.plan.Protection, ErrProtection)
+	}
+	unit := uintptr(m.plan.unit)
+	if err := sys.Prefault(num.Down(addr, unit), int(unit), false); err == nil && !m.plan.Protection.Has(both) {
+		return fmt.Errorf("protection %v: %w", m.plan.Protection, ErrProtection)
+	}
+	return fmt.Errorf("the file was truncated, or its disk is full or failing: %w", ErrTruncated)
+}

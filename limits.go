@@ -1,0 +1,155 @@
+package typedmem
+
+import (
+	"fmt"
+	"sync/atomic"
+)
+
+// Limits is what a checked access compares its address with: up to where the mapping may be read, and whether it may be written. It is how
+// packages other than this one build checked views: a view keeps the Limits, and before each access
+//
+//	address of the last byte < Readable()     to read
+//	    and that address < Writable() as well to write
+//
+// Each is one atomic load. A mapping publishes every change of its length, protection and lifetime here before it takes memory away. As long as
+// a Limits is reachable the addresses of its mapping are given to nobody else, also after Close.
+//
+// All methods are safe for concurrent use.
+type Limits struct {
+	readable atomic.Uintptr // address after the last readable byte; 0: nothing is readable
+	writable atomic.Uintptr // ^0: whatever is readable is writable; 0: nothing is
+	room     atomic.Uintptr // address after the last byte that Extend may reach
+
+	span   *span
+	origin *Limits // the Limits that this one narrows; nil for a mapping's own
+
+	owner    atomic.Pointer[Mapping] // of a mapping's own Limits
+	readOnly atomic.Pointer[Limits]  // the narrowed Limits that ReadOnly returns, once asked for
+	sealed   atomic.Pointer[Limits]  // the same for Sealed
+}
+
+// Readable returns the address after the last byte that may be read, 0 when none may.
+func (l *Limits) Readable() uintptr { return l.readable.Load() }
+
+// Writable returns ^0 when what is readable is writable too, otherwise 0.
+func (l *Limits) Writable() uintptr { return l.writable.Load() }
+
+// Room returns the address after the last byte that is mapped ahead of the length: up to there Extend needs no system call.
+func (l *Limits) Room() uintptr { return l.room.Load() }
+
+// Extend publishes a greater length: bytes up to the address end were written and may now be read. It does so only if Readable still is from
+// and end lies within Room; otherwise it answers false and changes nothing.
+func (l *Limits) Extend(from, end uintptr) bool {
+	if end < from || end > l.room.Load() || !l.readable.CompareAndSwap(from, end) {
+		return false
+	}
+	if ro := l.readOnly.Load(); ro != nil {
+		ro.follow(l)
+	}
+	return true
+}
+
+// ReadOnly returns the Limits that follow l and never allow a write.
+func (l *Limits) ReadOnly() *Limits {
+	if l.origin != nil { // read-only or sealed already
+		return l
+	}
+	if ro := l.readOnly.Load(); ro != nil {
+		return ro
+	}
+	l.readOnly.CompareAndSwap(nil, &Limits{origin: l, span: l.span})
+	ro := l.readOnly.Load()
+	ro.follow(l)
+	return ro
+}
+
+// Sealed returns Limits that allow no access at all: those of memory whose type allows raw access only.
+func (l *Limits) Sealed() *Limits {
+	if l.origin != nil {
+		l = l.origin
+	}
+	if s := l.sealed.Load(); s != nil {
+		return s
+	}
+	l.sealed.CompareAndSwap(nil, &Limits{origin: l, span: l.span})
+	return l.sealed.Load()
+}
+
+// follow copies the readable limit of l. It repeats that until nothing has changed meanwhile, so that of several followers at once the
+// last one leaves the newest limit: a limit that went to 0 cannot come back.
+func (ro *Limits) follow(l *Limits) {
+	for {
+		r := l.readable.Load()
+		ro.readable.Store(r)
+		if l.readable.Load() == r {
+			return
+		}
+	}
+}
+
+// own returns the mapping's own Limits behind l.
+func (l *Limits) own() *Limits {
+	if l.origin != nil {
+		return l.origin
+	}
+	return l
+}
+
+// Mapping returns the mapping whose limits these are.
+func (l *Limits) Mapping() *Mapping { return l.own().owner.Load() }
+
+// Raw returns the address after the last byte that raw access may reach now: that of Readable, for sealed Limits as well.
+func (l *Limits) Raw() uintptr { return l.own().readable.Load() }
+
+// Lend notes that raw memory of the mapping was handed out: from now on the collector does not release it while it is open.
+func (l *Limits) Lend() {
+	if lent := &l.span.lent; !lent.Load() {
+		lent.Store(true)
+	}
+}
+
+// Refusal says why memory up to the address end cannot be accessed, given that a check just failed while Readable was seen.
+func (l *Limits) Refusal(seen, end uintptr, write bool) error {
+	if l.origin != nil && l == l.origin.sealed.Load() {
+		return fmt.Errorf("the type has sync/atomic fields, use Ptr: %w", ErrOperation)
+	}
+	m := l.Mapping()
+	if m == nil || m.isClosed() {
+		return fmt.Errorf("the mapping is closed: %w", ErrClosed)
+	}
+	if seen == 0 {
+		if !m.Committed() {
+			return fmt.Errorf("the memory is reserved, not committed; call Commit: %w", ErrOperation)
+		}
+		return fmt.Errorf("the memory is not readable (protection %v); call MakeReadOnly or MakeMut: %w", m.Protection(), ErrProtection)
+	}
+	if seen < end {
+		return fmt.Errorf("the memory was cut off behind this view (shrunk or split); take a new view: %w", ErrBounds)
+	}
+	if write {
+		if l.origin != nil {
+			return fmt.Errorf("the view is read-only: %w", ErrProtection)
+		}
+		return fmt.Errorf("the memory is not writable (protection %v); call MakeMut: %w", m.Protection(), ErrProtection)
+	}
+	return fmt.Errorf("the memory was not accessible at that moment: %w", ErrProtection)
+}
+
+// publish sets the limits to what the mapping allows now; the caller holds the mapping's lock.
+func (l *Limits) publish(readable, writable uintptr) {
+	l.writable.Store(writable)
+	l.readable.Store(readable)
+	if ro := l.readOnly.Load(); ro != nil {
+		ro.follow(l)
+	}
+}
+
+// withdraw takes every permission and returns the readable limit as it was. Nothing can extend it afterwards.
+func (l *Limits) withdraw() (readable uintptr) {
+	l.writable.Store(0)
+	readable = l.readable.Swap(0)
+	if ro := l.readOnly.Load(); ro != nil {
+		ro.follow(l)
+	}
+	return readable
+}

@@ -1,0 +1,297 @@
+package typedmem
+
+import (
+	"fmt"
+	"math"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/num"
+	"github.com/typedmem/typedmem/internal/sys"
+)
+
+// Mapping owns one range of mapped addresses. Make one with a terminal method of options.Options; give it back with Close.
+//
+// Offsets and lengths are in bytes, offsets count from the first byte of the mapping. After Close every method answers ErrClosed. All methods
+// are safe for concurrent use; see the package comment for accesses in flight.
+type Mapping struct {
+	mu   sync.Mutex
+	addr atomic.Uintptr // of the first byte
+
+	limits atomic.Pointer[Limits]
+	span   *span
+	plan   plan // as it was asked for; Protection and Offset follow the mapping
+
+	hidden    int // the length while nothing is readable, bytes
+	committed bool
+	closed    bool
+	pins      int
+}
+
+func newMapping(p *plan, s *span) *Mapping {
+	m := &Mapping{span: s, plan: *p, hidden: p.Size, committed: !p.Reserve}
+	m.plan.File = s.backing.handle()
+	m.addr.Store(s.base + uintptr(p.delta))
+	m.limits.Store(newLimits(s, m))
+	m.publish(p.Size)
+	return m
+}
+
+// publish sets the limits for a length in bytes; the caller holds m.mu or is the only one who knows m.
+func (m *Mapping) publish(length int) {
+	l, first := m.limits.Load(), m.addr.Load()
+	m.hidden = length
+	l.room.Store(m.span.base + uintptr(m.span.mapped))
+	if !m.committed || !m.plan.Protection.Has(flags.Read) {
+		l.publish(0, 0)
+		return
+	}
+	writable := uintptr(0)
+	if m.plan.Protection.Has(flags.Write) {
+		writable = math.MaxUint
+	}
+	l.publish(first+uintptr(length), writable)
+}
+
+// allow publishes what the protection permits now, after it changed. A length that is readable already is left to whoever extends it.
+func (m *Mapping) allow() {
+	if l := m.limits.Load(); l.readable.Load() == 0 {
+		m.publish(m.hidden)
+	} else if m.plan.Protection.Has(flags.Write) {
+		l.writable.Store(math.MaxUint)
+	}
+}
+
+// withdraw takes every permission from all views and returns the length, in bytes, for publish to restore.
+func (m *Mapping) withdraw() (length int) {
+	if end := m.limits.Load().withdraw(); end != 0 {
+		m.hidden = int(end - m.addr.Load())
+	}
+	return m.hidden
+}
+
+// length returns the length in bytes; the caller holds m.mu.
+func (m *Mapping) length() int {
+	if end := m.limits.Load().readable.Load(); end != 0 {
+		return int(end - m.addr.Load())
+	}
+	return m.hidden
+}
+
+// fail builds the error of an operation on m.
+func (m *Mapping) fail(op string, err error) error {
+	return &Error{Op: op, Addr: m.addr.Load(), Len: m.length(), Err: err}
+}
+
+// need states what an operation asks of the mapping.
+type need uint8
+
+const (
+	needCommitted need = 1 << iota
+	needReadable
+	needWritable
+	needUnpinned
+)
+
+// enter locks m and checks that it is open and what else the operation needs. On error m is unlocked.
+func (m *Mapping) enter(op string, needs need) error {
+	m.mu.Lock()
+	err := m.refuse(needs)
+	if err != nil {
+		err = m.fail(op, err)
+		m.mu.Unlock()
+	}
+	return err
+}
+
+func (m *Mapping) refuse(needs need) error {
+	switch {
+	case m.closed:
+		return ErrClosed
+	case needs&needUnpinned != 0 && m.pins > 0:
+		return fmt.Errorf("the mapping is pinned %d times; call each unpin first: %w", m.pins, ErrBusy)
+	case needs&needCommitted != 0 && !m.committed:
+		return fmt.Errorf("the range is reserved, not committed; call Commit: %w", ErrOperation)
+	case needs&needReadable != 0 && !m.plan.Protection.Has(flags.Read):
+		return fmt.Errorf("protection %v; call MakeReadOnly or MakeMut: %w", m.plan.Protection, ErrProtection)
+	case needs&needWritable != 0 && !m.plan.Protection.Has(flags.Write):
+		return fmt.Errorf("protection %v; call MakeMut: %w", m.plan.Protection, ErrProtection)
+	}
+	return nil
+}
+
+// enterRange is enter for an operation on the bytes [lo, hi).
+func (m *Mapping) enterRange(op string, lo, hi int, needs need) error {
+	if err := m.enter(op, 0); err != nil {
+		return err
+	}
+	var err error
+	if n := m.length(); !num.Range(lo, hi, n) {
+		err = fmt.Errorf("bytes [%d,%d) of a mapping of %d bytes: %w", lo, hi, n, ErrBounds)
+	} else {
+		err = m.refuse(needs)
+	}
+	if err != nil {
+		err = m.fail(op, err)
+		m.mu.Unlock()
+	}
+	return err
+}
+
+// wholePages returns how many bytes from the first page on hold a mapping of the given length.
+func (m *Mapping) wholePages(length int) int {
+	n, ok := num.Up(addOrMax(int(m.addr.Load()-m.span.base), length), m.plan.unit)
+	if !ok {
+		return math.MaxInt
+	}
+	return n
+}
+
+// pages widens the bytes [lo, hi) to the pages that hold them; n is 0 for an empty range.
+func (m *Mapping) pages(lo, hi int) (addr uintptr, n int) {
+	if lo == hi {
+		return 0, 0
+	}
+	unit := uintptr(m.plan.unit)
+	first := num.Down(m.addr.Load()+uintptr(lo), unit)
+	end := num.Down(m.addr.Load()+uintptr(hi)+unit-1, unit)
+	return first, int(end - first)
+}
+
+// pagesInside narrows the bytes [lo, hi) to the pages that lie in them whole.
+func (m *Mapping) pagesInside(lo, hi int) (addr uintptr, n int) {
+	unit := uintptr(m.plan.unit)
+	first := num.Down(m.addr.Load()+uintptr(lo)+unit-1, unit)
+	end := num.Down(m.addr.Load()+uintptr(hi), unit)
+	if end <= first {
+		return 0, 0
+	}
+	return first, int(end - first)
+}
+
+func (m *Mapping) isClosed() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.closed
+}
+
+// Addr returns the address of the first byte. It stays the same after Close, when nothing is there any more.
+func (m *Mapping) Addr() uintptr { return m.addr.Load() }
+
+// Len returns the length in bytes, 0 after Close.
+func (m *Mapping) Len() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return 0
+	}
+	return m.length()
+}
+
+// Cap returns how many bytes Resize can grow the mapping to, 0 after Close.
+func (m *Mapping) Cap() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return 0
+	}
+	return m.capacity()
+}
+
+func (m *Mapping) capacity() int { return m.span.reserved - int(m.addr.Load()-m.span.base) }
+
+// Protection returns what the memory may be used for, for a reserved range what it may be used for once it is committed.
+func (m *Mapping) Protection() flags.Protection {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return flags.None
+	}
+	return m.plan.Protection
+}
+
+// Committed reports whether memory is behind the addresses.
+func (m *Mapping) Committed() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.committed && !m.closed
+}
+
+// FileBacked reports whether the mapping shows a file.
+func (m *Mapping) FileBacked() bool { return m.plan.HasFile }
+
+// Shared reports whether writes go to the file and to other processes.
+func (m *Mapping) Shared() bool { return m.plan.Flags.Has(flags.Shared) }
+
+// PageSize returns the size in bytes of the mapping's own pages: what SplitOff and SplitTo can cut between.
+func (m *Mapping) PageSize() int { return m.plan.unit }
+
+// Limits returns what checked accesses to the mapping compare with. SplitTo gives the mapping new ones.
+func (m *Mapping) Limits() *Limits { return m.limits.Load() }
+
+// Bytes returns the mapping as a slice, with cap equal to Len. It is raw memory: fast, and valid until Close, a shrinking Resize, a split or
+// a change of protection; an access that the protection forbids faults. Writing needs a writable mapping.
+//
+// It panics with an *Error that wraps ErrClosed after Close, ErrOperation where the range is not committed and ErrProtection
+// where it is not readable.
+func (m *Mapping) Bytes() []byte {
+	if err := m.enter("bytes", needCommitted|needReadable); err != nil {
+		panic(err)
+	}
+	defer m.mu.Unlock()
+	m.limits.Load().Lend()
+	n := m.length()
+	// SAFETY: [addr, addr+n) is mapped and readable, off the Go heap, and the span is marked as lent so that the collector does not unmap it.
+	return unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(nil), m.addr.Load())), n)[:n:n]
+}
+
+// Pin holds the mapping open: until unpin is called, Close, SplitOff, SplitTo, Merge and a shrinking Resize answer ErrBusy. Pins count;
+// calling one unpin more than once is harmless.
+func (m *Mapping) Pin() (unpin func(), err error) {
+	if err := m.enter("pin", 0); err != nil {
+		return nil, err
+	}
+	defer m.mu.Unlock()
+	m.pins++
+	return sync.OnceFunc(func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.pins--
+	}), nil
+}
+
+// Close gives the memory back and ends every view of it; see the package comment for the addresses. It does not flush. A second Close
+// answers ErrClosed, that of a pinned mapping ErrBusy, and nothing has changed then or when the system refuses.
+func (m *Mapping) Close() error {
+	if err := m.enter("close", needUnpinned); err != nil {
+		return err
+	}
+	defer m.mu.Unlock()
+	length := m.withdraw()
+	s := m.span
+	if s.mapped > 0 {
+		if err := sys.Hold(s.base, s.mapped); err != nil {
+			m.publish(length)
+			return m.fail("close", err)
+		}
+	}
+	m.close()
+	s.backing.release()
+	s.keep()
+	// No view ever reached the spare addresses: they go now. Should the system refuse, they go with the rest.
+	if spare := s.reserved - s.mapped; spare > 0 && sys.Release(s.base+uintptr(s.mapped), spare) == nil {
+		s.reserved = s.mapped
+	}
+	if s.reserved == 0 {
+		s.forget()
+	}
+	return nil
+}
+
+// close marks m as closed and lets go of its Limits, so that a Mapping which is kept does not keep addresses.
+func (m *Mapping) close() {
+	m.closed, m.committed, m.hidden = true, false, 0
+	m.limits.Store(&Limits{span: &span{state: spanGone}})
+}

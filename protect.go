@@ -1,0 +1,105 @@
+package typedmem
+
+import (
+	"errors"
+
+	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/sys"
+)
+
+// Commit puts memory behind a reserved range, with its protection and the flags it was built with. On a committed mapping it does nothing.
+//   - Unix: anonymous memory keeps MAP_NORESERVE, so that running out shows when pages are touched, as with mmap-rs.
+//   - Windows: MEM_COMMIT.
+func (m *Mapping) Commit() error {
+	if err := m.enter("commit", 0); err != nil {
+		return err
+	}
+	defer m.mu.Unlock()
+	if m.committed {
+		return nil
+	}
+	n := m.wholePages(m.hidden)
+	call := m.plan.call(m.span.base, 0, n)
+	call.Replace, call.Reserved = true, m.span.reserved
+	if _, err := sys.Map(call); err != nil {
+		return m.fail("commit", err)
+	}
+	m.span.mapped = n
+	m.committed = true
+	m.publish(m.hidden)
+	return nil
+}
+
+// MakeNone forbids every access. Like all of Make*, it takes effect for the views that exist, never commits a reserved range (which
+// gets the protection when it is committed), and leaves the mapping as it was when the system refuses.
+func (m *Mapping) MakeNone() error { return m.protect("make none", flags.None, false) }
+
+// MakeReadOnly allows reading only.
+func (m *Mapping) MakeReadOnly() error { return m.protect("make read-only", flags.Read, false) }
+
+// MakeMut allows reading and writing. A shared mapping of a file that was opened read-only is refused with the system's error.
+func (m *Mapping) MakeMut() error { return m.protect("make mutable", flags.Read|flags.Write, false) }
+
+// MakeExec allows reading and executing, and makes code that was written to the mapping visible to instruction fetches; see
+// FlushInstructionCache for where that cannot be done.
+func (m *Mapping) MakeExec() error {
+	return m.protect("make executable", flags.Read|flags.Execute, true)
+}
+
+// MakeExecNoFlush is MakeExec without the flush of the instruction cache.
+func (m *Mapping) MakeExecNoFlush() error {
+	return m.protect("make executable", flags.Read|flags.Execute, false)
+}
+
+// MakeExecMut allows reading, writing and executing at once. It is refused with ErrUnsafeFlag unless the mapping was built with flags.JIT.
+func (m *Mapping) MakeExecMut() error {
+	return m.protect("make executable and mutable", flags.Read|flags.Write|flags.Execute, false)
+}
+
+func (m *Mapping) protect(op string, p flags.Protection, flushCode bool) error {
+	if err := m.enter(op, 0); err != nil {
+		return err
+	}
+	defer m.mu.Unlock()
+	if err := checkProtection(p, m.plan.Unsafe); err != nil {
+		return m.fail(op, err)
+	}
+	if !m.committed {
+		m.plan.Protection = p
+		return nil
+	}
+	// Views lose what goes away before the system takes it, and gain what comes only once it is there.
+	switch kept := m.plan.Protection & p; {
+	case !kept.Has(flags.Read):
+		m.withdraw()
+	case !kept.Has(flags.Write):
+		m.limits.Load().writable.Store(0)
+	}
+	err := m.setProtection(p, flushCode)
+	if err == nil {
+		m.plan.Protection = p
+	}
+	m.allow()
+	if err != nil {
+		return m.fail(op, err)
+	}
+	return nil
+}
+
+// setProtection changes the pages and puts the change back when the flush that belongs to it fails.
+func (m *Mapping) setProtection(p flags.Protection, flushCode bool) error {
+	s := m.span
+	if s.mapped == 0 {
+		return nil
+	}
+	if err := sys.Protect(s.base, s.mapped, p); err != nil {
+		return err
+	}
+	if !flushCode {
+		return nil
+	}
+	if err := sys.FlushInstructionCache(s.base, s.mapped); err != nil {
+		return errors.Join(err, sys.Protect(s.base, s.mapped, m.plan.Protection))
+	}
+	return nil
+}

@@ -1,0 +1,250 @@
+package typedmem
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"strconv"
+
+	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/num"
+	"github.com/typedmem/typedmem/internal/sys"
+)
+
+// Request says what Map is to make. Package options builds it; its methods say what each field means.
+type Request struct {
+	Size       int // bytes; negative stands for a size that overflowed while it was computed
+	Capacity   int // bytes of address space to reserve for growth in place, 0 for Size
+	Address    uintptr
+	File       *os.File
+	HasFile    bool // WithFile was called, be File nil or not
+	Offset     int64
+	Flags      flags.Map
+	Unsafe     flags.Unsafe
+	System     uintptr // flags of the system's own mapping call
+	PageSize   flags.PageSize
+	Protection flags.Protection
+	Reserve    bool // address space only, until Commit
+	WithinFile bool // refuse a range that reaches past the end of the file
+}
+
+// plan is a Request that has been checked, in pages.
+type plan struct {
+	Request
+	unit     int // page size in use, bytes
+	delta    int // bytes from the start of the first page to the first byte of the mapping
+	mapped   int // bytes to map, from the start of the first page
+	reserved int // bytes to reserve, at least mapped
+}
+
+// check validates the request, once and before any system call that makes something.
+func (r Request) check() (p plan, err error) {
+	p.Request = r
+	if err := r.checkSizes(); err != nil {
+		return p, err
+	}
+	if err := r.checkFlags(); err != nil {
+		return p, err
+	}
+	if p.unit, p.PageSize, err = r.pageUnit(); err != nil {
+		return p, err
+	}
+	if err := r.checkFile(); err != nil {
+		return p, err
+	}
+	granularity := sys.Granularity()
+	if !num.Multiple(r.Address, uintptr(max(p.unit, granularity))) {
+		return p, fmt.Errorf("address %#x is no multiple of %d bytes: %w", r.Address, max(p.unit, granularity), ErrOffset)
+	}
+	p.delta = int(r.Offset & int64(max(granularity, p.unit)-1))
+	tooBig := fmt.Errorf("%d bytes, %d of capacity, do not fit an address space: %w", r.Size, r.Capacity, ErrSize)
+	var ok1, ok2 bool
+	if p.mapped, ok1 = num.Up(addOrMax(r.Size, p.delta), p.unit); !ok1 {
+		return p, tooBig
+	}
+	if p.reserved, ok2 = num.Up(addOrMax(max(r.Size, r.Capacity), p.delta), max(p.unit, granularity)); !ok2 {
+		return p, tooBig
+	}
+	if _, ok := num.AddAddr(r.Address, p.reserved); !ok {
+		return p, tooBig
+	}
+	return p, nil
+}
+
+func addOrMax(a, b int) int {
+	if sum, ok := num.Add(a, b); ok {
+		return sum
+	}
+	return math.MaxInt
+}
+
+func (r Request) checkSizes() error {
+	switch {
+	case r.Size < 0:
+		return fmt.Errorf("a negative size, or one that overflows an int: %w", ErrSize)
+	case r.Size == 0 && (r.Capacity == 0 || r.Reserve):
+		return fmt.Errorf("0 bytes; an empty mapping needs a capacity to grow into: %w", ErrSize)
+	case r.Capacity < 0 || r.Capacity > 0 && r.Capacity < r.Size:
+		return fmt.Errorf("a capacity of %d bytes for %d bytes: %w", r.Capacity, r.Size, ErrSize)
+	case strconv.IntSize == 64 && max(r.Size, r.Capacity) >= 1<<57>>(64-strconv.IntSize):
+		return fmt.Errorf("%d bytes are more than any address space holds: %w", max(r.Size, r.Capacity), ErrSize)
+	}
+	return nil
+}
+
+func (r Request) checkFlags() error {
+	if bad := r.Flags &^ flags.AllMap; bad != 0 {
+		return fmt.Errorf("flags %v are not known: %w", bad, ErrOperation)
+	}
+	if bad := r.Unsafe &^ flags.AllUnsafe; bad != 0 {
+		return fmt.Errorf("unsafe flags %v are not known: %w", bad, ErrOperation)
+	}
+	if r.Unsafe.Has(flags.Fixed) && r.Address == 0 {
+		return fmt.Errorf("flags.Fixed needs an address, see WithAddress: %w", ErrOperation)
+	}
+	return checkProtection(r.Protection, r.Unsafe)
+}
+
+// checkProtection refuses memory that is writable and executable at once unless flags.JIT was given.
+func checkProtection(p flags.Protection, u flags.Unsafe) error {
+	if p.Has(flags.Write|flags.Execute) && !u.Has(flags.JIT) {
+		return fmt.Errorf("memory writable and executable at once needs flags.JIT: %w", ErrUnsafeFlag)
+	}
+	return nil
+}
+
+// pageUnit returns the page size in use in bytes, and the huge page size to ask for or 0.
+func (r Request) pageUnit() (unit int, huge flags.PageSize, err error) {
+	base := sys.PageSize()
+	if r.PageSize == 0 && !r.Flags.Has(flags.HugePages) {
+		return base, 0, nil
+	}
+	p := r.PageSize
+	if p == 0 {
+		if p, err = sys.HugePageSize(); err != nil {
+			return 0, 0, fmt.Errorf("huge pages: %w", err)
+		}
+	}
+	sizes, err := sys.PageSizes()
+	if err != nil {
+		return 0, 0, fmt.Errorf("page sizes: %w", err)
+	}
+	if !sizes.Has(p) {
+		return 0, 0, fmt.Errorf("page size %v, the kernel has %v: %w", p, sizes, errors.ErrUnsupported)
+	}
+	if p.Bytes() == int64(base) {
+		if r.Flags.Has(flags.HugePages) {
+			return 0, 0, fmt.Errorf("page size %v is the usual one and no huge page: %w", p, ErrOperation)
+		}
+		return base, 0, nil
+	}
+	if p.Bytes() > math.MaxInt32 && strconv.IntSize == 32 {
+		return 0, 0, fmt.Errorf("page size %v does not fit this address space: %w", p, errors.ErrUnsupported)
+	}
+	return int(p.Bytes()), p, nil
+}
+
+func (r Request) checkFile() error {
+	if !r.HasFile {
+		return nil
+	}
+	if r.File == nil {
+		return fmt.Errorf("WithFile was given a nil file: %w", ErrOperation)
+	}
+	if r.Offset < 0 {
+		return fmt.Errorf("file offset %d: %w", r.Offset, ErrOffset)
+	}
+	end, ok := num.Add(r.Offset, int64(max(r.Size, r.Capacity)))
+	if !ok || end > math.MaxInt64-1<<34 { // rounding up to pages must not overflow either
+		return fmt.Errorf("file offset %d and %d bytes: %w", r.Offset, max(r.Size, r.Capacity), ErrOffset)
+	}
+	if !r.WithinFile {
+		return nil
+	}
+	info, err := r.File.Stat()
+	if err != nil {
+		return err
+	}
+	if end, size := r.Offset+int64(r.Size), info.Size(); end > size {
+		return fmt.Errorf("bytes [%d,%d) of a file of %d bytes: %w", r.Offset, end, size, ErrTruncated)
+	}
+	return nil
+}
+
+// call is the part of the plan that one call of sys.Map takes: n bytes that begin at the given distance from the first page.
+func (p *plan) call(addr uintptr, from, n int) sys.Request {
+	return sys.Request{
+		Addr:     addr,
+		Len:      n,
+		Prot:     p.Protection,
+		Flags:    p.Flags,
+		Unsafe:   p.Unsafe,
+		System:   p.System,
+		PageSize: p.PageSize,
+		File:     p.File,
+		Offset:   p.Offset - int64(p.delta) + int64(from),
+	}
+}
+
+// Map makes a mapping. Most programs call a terminal method of options.Options instead, which ends here. A Request that cannot be
+// carried out leaves nothing behind.
+func Map(r Request) (*Mapping, error) {
+	fail := func(err error) (*Mapping, error) {
+		return nil, &Error{Op: "map", Addr: r.Address, Len: max(r.Size, 0), Err: err}
+	}
+	p, err := r.check()
+	if err != nil {
+		return fail(err)
+	}
+	s := &span{reserved: p.reserved}
+	grows := p.Reserve || p.reserved > p.mapped
+	if r.File != nil {
+		if s.backing, err = newBacking(r.File, grows || sys.FlushNeedsFile); err != nil {
+			return fail(err)
+		}
+	}
+	undone := func(err error) (*Mapping, error) {
+		s.backing.release()
+		return fail(err)
+	}
+	err = p.place(s)
+	if err != nil && sys.OutOfAddresses(err) && reclaim() {
+		err = p.place(s)
+	}
+	if err != nil {
+		if sys.OutOfAddresses(err) && strconv.IntSize == 64 && p.reserved>>46 != 0 {
+			err = fmt.Errorf("%d bytes of address space: %w: %w", p.reserved, ErrSize, err)
+		}
+		return undone(err)
+	}
+	return newMapping(&p, s), nil
+}
+
+// place asks the system for the addresses and the memory.
+func (p *plan) place(s *span) error {
+	if !p.Reserve && p.reserved == p.mapped {
+		addr, err := sys.Map(p.call(p.Address, 0, p.mapped))
+		s.base, s.mapped = addr, p.mapped
+		return err
+	}
+	var err error
+	if p.Unsafe.Has(flags.Fixed) {
+		s.base, err = p.Address, sys.Hold(p.Address, p.reserved)
+	} else {
+		s.base, err = sys.Reserve(p.Address, p.reserved, max(p.unit, sys.Granularity()), p.File != nil)
+	}
+	if err != nil {
+		return err
+	}
+	if p.Reserve || p.mapped == 0 {
+		return nil
+	}
+	call := p.call(s.base, 0, p.mapped)
+	call.Replace, call.Reserved = true, p.reserved
+	if _, err := sys.Map(call); err != nil {
+		return errors.Join(err, sys.Release(s.base, p.reserved))
+	}
+	s.mapped = p.mapped
+	return nil
+}

@@ -1,0 +1,171 @@
+package typedmem
+
+import (
+	"fmt"
+
+	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/num"
+)
+
+// SplitOff cuts the mapping in two: m keeps the bytes [0, at), the result is [at, Len) and has the spare capacity. at must lie inside and fall between
+// pages of the mapping (ErrOffset). Views of the left part stay valid; views that reach past the cut are refused from now on.
+// A pinned mapping answers ErrBusy.
+func (m *Mapping) SplitOff(at int) (*Mapping, error) {
+	if err := m.enter("split off", needUnpinned); err != nil {
+		return nil, err
+	}
+	defer m.mu.Unlock()
+	if err := m.checkCut(at); err != nil {
+		return nil, m.fail("split off", err)
+	}
+	return m.cut(at), nil
+}
+
+// SplitTo cuts the mapping in two: the result is the bytes [0, at), m keeps [at, Len) and the spare capacity. Otherwise it is SplitOff; views of
+// the left part follow the result.
+func (m *Mapping) SplitTo(at int) (*Mapping, error) {
+	if err := m.enter("split to", needUnpinned); err != nil {
+		return nil, err
+	}
+	defer m.mu.Unlock()
+	if err := m.checkCut(at); err != nil {
+		return nil, m.fail("split to", err)
+	}
+	right := m.cut(at)
+	// The two exchange what they own: views of the left part keep their Limits and now belong to the result.
+	left := right
+	left.mu.Lock()
+	defer left.mu.Unlock()
+	m.exchange(left)
+	return left, nil
+}
+
+func (m *Mapping) checkCut(at int) error {
+	n := m.length()
+	if at <= 0 || at >= n {
+		return fmt.Errorf("cut at %d of %d bytes, it must lie inside: %w", at, n, ErrOffset)
+	}
+	if !num.Multiple(m.addr.Load()+uintptr(at), uintptr(m.plan.unit)) {
+		return fmt.Errorf("cut at %d is not between pages of %d bytes: %w", at, m.plan.unit, ErrOffset)
+	}
+	return nil
+}
+
+// cut takes the bytes from at on out of m and returns them as a mapping of their own. It makes no system call and cannot fail.
+func (m *Mapping) cut(at int) *Mapping {
+	length := m.withdraw()
+	left := m.span
+	from := int(m.addr.Load()-left.base) + at // bytes from the first page
+	right := &span{
+		base:     left.base + uintptr(from),
+		mapped:   max(left.mapped-from, 0),
+		reserved: left.reserved - from,
+		backing:  left.backing.share(),
+	}
+	right.lent.Store(left.lent.Load())
+	left.mapped, left.reserved = min(left.mapped, from), from
+
+	n := &Mapping{span: right, plan: m.plan, hidden: length - at, committed: m.committed}
+	n.plan.Offset += int64(at)
+	n.plan.delta = 0
+	n.addr.Store(right.base)
+	n.limits.Store(newLimits(right, n))
+	n.publish(length - at)
+	m.publish(at)
+	return n
+}
+
+// exchange swaps what two mappings own; the caller holds both locks.
+func (m *Mapping) exchange(o *Mapping) {
+	m.span, o.span = o.span, m.span
+	m.plan, o.plan = o.plan, m.plan
+	m.hidden, o.hidden = o.hidden, m.hidden
+	m.committed, o.committed = o.committed, m.committed
+	a, b := m.addr.Load(), o.addr.Load()
+	m.addr.Store(b)
+	o.addr.Store(a)
+	l, k := m.limits.Load(), o.limits.Load()
+	m.limits.Store(k)
+	o.limits.Store(l)
+	k.owner.Store(m)
+	l.owner.Store(o)
+}
+
+// Merge joins next, which must begin where m ends, to the end of m. On success next is spent: it answers ErrClosed, and so do views
+// of it; m then includes its bytes and its spare capacity. On failure both are as before:
+//
+//   - ErrNotAdjacent: next does not begin where m ends, or m has spare capacity in between;
+//   - ErrAttributeMismatch: protection, commitment, flags, flags.JIT, share mode or page size differ;
+//   - ErrBackingMismatch: not the same file at consecutive offsets, nor both anonymous;
+//   - ErrBusy: one of them is pinned; ErrClosed: one of them is closed.
+//
+// Mappings that were made apart merge when all of that holds.
+func (m *Mapping) Merge(next *Mapping) error {
+	if next == nil || next == m {
+		if err := m.enter("merge", 0); err != nil {
+			return err
+		}
+		defer m.mu.Unlock()
+		return m.fail("merge", fmt.Errorf("a mapping is merged with another one: %w", ErrNotAdjacent))
+	}
+	first, second := m, next
+	if m.Addr() > next.Addr() {
+		first, second = next, m // locks are taken in ascending order of addresses
+	}
+	first.mu.Lock()
+	defer first.mu.Unlock()
+	second.mu.Lock()
+	defer second.mu.Unlock()
+	if err := m.checkMerge(next); err != nil {
+		return m.fail("merge", err)
+	}
+	length := m.withdraw()
+	more := next.withdraw()
+	left, right := m.span, next.span
+	left.mapped += right.mapped
+	left.reserved += right.reserved
+	if right.lent.Load() {
+		left.lent.Store(true)
+	}
+	right.forget()
+	right.backing.release()
+	next.close()
+	m.publish(length + more)
+	return nil
+}
+
+func (m *Mapping) checkMerge(next *Mapping) error {
+	for _, each := range []*Mapping{m, next} {
+		if err := each.refuse(needUnpinned); err != nil {
+			return err
+		}
+	}
+	left, right := m.span, next.span
+	end := m.addr.Load() + uintptr(m.length())
+	switch {
+	case end != next.addr.Load() || end != left.base+uintptr(left.reserved) || end != right.base:
+		return fmt.Errorf("one ends at %#x (capacity up to %#x), the other begins at %#x: %w",
+			end, left.base+uintptr(left.reserved), next.addr.Load(), ErrNotAdjacent)
+	case m.plan.Protection != next.plan.Protection:
+		return fmt.Errorf("protection %v and %v: %w", m.plan.Protection, next.plan.Protection, ErrAttributeMismatch)
+	case m.committed != next.committed:
+		return fmt.Errorf("one is committed, the other reserved: %w", ErrAttributeMismatch)
+	case m.plan.Flags != next.plan.Flags:
+		return fmt.Errorf("flags %v and %v: %w", m.plan.Flags, next.plan.Flags, ErrAttributeMismatch)
+	case lasting(m) != lasting(next):
+		return fmt.Errorf("unsafe flags %v and %v, system flags %#x and %#x: %w",
+			m.plan.Unsafe, next.plan.Unsafe, m.plan.System, next.plan.System, ErrAttributeMismatch)
+	case m.plan.unit != next.plan.unit:
+		return fmt.Errorf("pages of %d and %d bytes: %w", m.plan.unit, next.plan.unit, ErrAttributeMismatch)
+	case !sameFile(left.backing, right.backing):
+		return fmt.Errorf("not the same file: %w", ErrBackingMismatch)
+	case left.backing != nil && m.plan.Offset+int64(m.length()) != next.plan.Offset:
+		return fmt.Errorf("file offset %d does not follow %d bytes at %d: %w", next.plan.Offset, m.length(), m.plan.Offset, ErrBackingMismatch)
+	}
+	return nil
+}
+
+// lasting is what remains of the unsafe and system flags once a mapping has been placed.
+func lasting(m *Mapping) [2]uintptr {
+	return [2]uintptr{uintptr(m.plan.Unsafe &^ flags.Fixed), m.plan.System}
+}
