@@ -30,12 +30,28 @@ func (m *Mapping) Resize(n int) error {
 	case n < length:
 		err = m.shrink(n)
 	case n > length:
-		err = m.grow(n)
+		if err = m.makeRoom(n); err == nil {
+			m.publish(n)
+		}
 	}
 	if err != nil {
 		return m.fail("resize", err)
 	}
 	return nil
+}
+
+// MakeRoom puts memory behind the first n bytes without changing the length, so that they can be filled before Limits.Extend publishes them. It
+// fails as a growing Resize does.
+func (m *Mapping) MakeRoom(n int) error {
+	return m.on("make room", needCommitted, func() error {
+		if n < 0 {
+			return fmt.Errorf("%d bytes: %w", n, ErrSize)
+		}
+		if n > m.capacity() {
+			return fmt.Errorf("%d bytes with room for %d; ask for more with WithCapacity: %w", n, m.capacity(), ErrCapacity)
+		}
+		return m.makeRoom(n)
+	})
 }
 
 // How far ahead of the length memory is mapped: a quarter of what is there, so that the number of system calls grows with the logarithm of the
@@ -45,7 +61,7 @@ const (
 	mostAhead  = 64 << 20
 )
 
-func (m *Mapping) grow(n int) error {
+func (m *Mapping) makeRoom(n int) error {
 	s := m.span
 	need := m.wholePages(n)
 	if need > s.mapped {
@@ -61,8 +77,8 @@ func (m *Mapping) grow(n int) error {
 		if err != nil {
 			return err
 		}
+		m.limits.Load().room.Store(s.base + uintptr(s.mapped))
 	}
-	m.publish(n)
 	return nil
 }
 
