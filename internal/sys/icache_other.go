@@ -1,7 +1,8 @@
-//go:build (linux || darwin || freebsd || netbsd || openbsd || dragonfly) && !(amd64 || 386 || s390x)
+//go:build ((freebsd || netbsd || openbsd) && (arm || riscv64)) || (openbsd && mips64)
 
 package sys
 
 import "errors"
 
+// The instructions are privileged or reach one processor only, and the system's own call is not wired up.
 func flushInstructionCache(uintptr, int) error { return errors.ErrUnsupported }

@@ -1,0 +1,17 @@
+//go:build (linux && (arm64 || ppc64 || ppc64le || loong64)) || ((darwin || freebsd || netbsd || openbsd) && arm64) || (openbsd && ppc64)
+
+package sys
+
+// flushInstructionCache uses the processor's own instructions, which work on whole cache lines and touch no memory's contents.
+func flushInstructionCache(addr uintptr, n int) error {
+	if n > 0 {
+		flushInstructionLines(addr, addr+uintptr(n))
+	}
+	return nil
+}
+
+// flushInstructionLines writes the data cache lines that overlap [start, end) back to where instruction fetches see them and
+// drops the instruction cache lines. The range is mapped and readable.
+//
+//go:noescape
+func flushInstructionLines(start, end uintptr)

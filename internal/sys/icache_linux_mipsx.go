@@ -1,0 +1,16 @@
+//go:build linux && (mips || mipsle || mips64 || mips64le)
+
+package sys
+
+import "golang.org/x/sys/unix"
+
+// bothCaches is BCACHE of asm/cachectl.h.
+const bothCaches = 3
+
+// flushInstructionCache is cacheflush(2).
+func flushInstructionCache(addr uintptr, n int) error {
+	if _, _, errno := unix.Syscall(unix.SYS_CACHEFLUSH, addr, uintptr(n), bothCaches); errno != 0 {
+		return errno
+	}
+	return nil
+}
