@@ -1,0 +1,216 @@
+package sys
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"unsafe"
+
+	"github.com/typedmem/typedmem/flags"
+	"golang.org/x/sys/windows"
+)
+
+// Sources: VirtualProtect, VirtualLock, FlushViewOfFile, PrefetchVirtualMemory, ReadProcessMemory, FlushInstructionCache and
+// GetLargePageMinimum of the Windows API reference.
+
+// FlushNeedsFile says whether Flush has to be given a handle of the mapped file.
+const FlushNeedsFile = true
+
+// OutOfAddresses reports whether the system refused because no addresses, areas or memory are left.
+func OutOfAddresses(err error) bool {
+	for _, e := range []error{windows.ERROR_NOT_ENOUGH_MEMORY, windows.ERROR_OUTOFMEMORY, windows.ERROR_COMMITMENT_LIMIT, windows.ERROR_NO_SYSTEM_RESOURCES} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+func granularity() int { return int(theSystem().allocationGranularity) }
+
+// protect changes one piece after the other, and changes back what it changed when one refuses.
+func protect(addr uintptr, n int, p flags.Protection) error {
+	list, err := owned.mapped(addr, n)
+	if err != nil {
+		return err
+	}
+	olds := make([]uint32, len(list))
+	for i, s := range list {
+		err := windows.VirtualProtect(s.start, s.end-s.start, pageProtection(p, s.of.private), &olds[i])
+		if err == nil {
+			continue
+		}
+		for j, done := range list[:i] {
+			var old uint32
+			err = errors.Join(err, windows.VirtualProtect(done.start, done.end-done.start, olds[j], &old))
+		}
+		return err
+	}
+	return nil
+}
+
+// lock locks one piece after the other, with room made in the working set: VirtualLock is limited by its minimum.
+func lock(addr uintptr, n int) error {
+	list, err := owned.mapped(addr, n)
+	if err != nil {
+		return err
+	}
+	for i, s := range list {
+		err := windows.VirtualLock(s.start, s.end-s.start)
+		if errors.Is(err, windows.ERROR_WORKING_SET_QUOTA) {
+			if err = growWorkingSet(s.end - s.start); err == nil {
+				err = windows.VirtualLock(s.start, s.end-s.start)
+			}
+		}
+		if err == nil {
+			continue
+		}
+		for _, done := range list[:i] {
+			err = errors.Join(err, windows.VirtualUnlock(done.start, done.end-done.start))
+		}
+		return err
+	}
+	return nil
+}
+
+// growWorkingSet lets n bytes more be locked (SetProcessWorkingSetSize).
+func growWorkingSet(n uintptr) error {
+	const slack = 1 << 20 // the system needs a few pages itself
+	var least, most uintptr
+	var how uint32
+	windows.GetProcessWorkingSetSizeEx(windows.CurrentProcess(), &least, &most, &how)
+	return windows.SetProcessWorkingSetSizeEx(windows.CurrentProcess(), least+n+slack, max(most, least+n)+2*slack, 0)
+}
+
+// unlock undoes lock. Pages that are not locked stay so, as with munlock; VirtualUnlock alone would refuse the whole range.
+func unlock(addr uintptr, n int) error {
+	list, err := owned.mapped(addr, n)
+	if err != nil {
+		return err
+	}
+	page := uintptr(PageSize())
+	for _, s := range list {
+		err := windows.VirtualUnlock(s.start, s.end-s.start)
+		for at := s.start; errors.Is(err, windows.ERROR_NOT_LOCKED) && at < s.end; at += page {
+			if one := windows.VirtualUnlock(at, page); one != nil && !errors.Is(one, windows.ERROR_NOT_LOCKED) {
+				return one
+			}
+		}
+		if err != nil && !errors.Is(err, windows.ERROR_NOT_LOCKED) {
+			return err
+		}
+	}
+	return nil
+}
+
+func flush(addr uintptr, n int, f *os.File, async bool) error {
+	list, err := owned.mapped(addr, n)
+	if err != nil {
+		return err
+	}
+	views := false
+	for _, s := range list {
+		if s.of.kind != view {
+			continue
+		}
+		views = true
+		if err := flushView(s); err != nil {
+			return fmt.Errorf("FlushViewOfFile: %w", err)
+		}
+	}
+	if async || f == nil || !views {
+		return nil
+	}
+	err = windows.FlushFileBuffers(windows.Handle(f.Fd()))
+	if errors.Is(err, windows.ERROR_ACCESS_DENIED) {
+		// The handle cannot write, so its views never could: nothing of theirs is left to write.
+		return nil
+	}
+	return err
+}
+
+// flushView is FlushViewOfFile. It answers ERROR_LOCK_VIOLATION while the system itself is writing the pages: that passes.
+func flushView(s span) (err error) {
+	for range 100 {
+		err = windows.FlushViewOfFile(s.start, s.end-s.start)
+		if !errors.Is(err, windows.ERROR_LOCK_VIOLATION) {
+			break
+		}
+		windows.SleepEx(1, false)
+	}
+	return err
+}
+
+// advise knows WillNeed. Windows has nothing for the others, which are hints.
+func advise(addr uintptr, n int, f flags.Map) error {
+	list, err := owned.mapped(addr, n)
+	if err != nil || !f.Has(flags.WillNeed) {
+		return err
+	}
+	return prefetch(list[0].start, n)
+}
+
+// prefault reads every page through the kernel, which reports a page that cannot come where an access would fault. Memory that is
+// committed has its room already, so that writing needs no more than reading.
+func prefault(addr uintptr, n int, _ bool) error {
+	if _, err := owned.mapped(addr, n); err != nil {
+		return err
+	}
+	_ = prefetch(addr, n) // in large strides, as far as it goes
+	buffer := make([]byte, min(n, 1<<16))
+	for done := 0; done < n; {
+		part := min(n-done, len(buffer))
+		var got uintptr
+		err := windows.ReadProcessMemory(windows.CurrentProcess(), addr+uintptr(done), &buffer[0], uintptr(part), &got)
+		if err != nil {
+			return fmt.Errorf("the page at %#x: %w: %w", addr+uintptr(done)+got, ErrNoPage, err)
+		}
+		done += part
+	}
+	return nil
+}
+
+func flushInstructionCache(addr uintptr, n int) error {
+	r, _, err := procFlushInstructionCache.Call(uintptr(windows.CurrentProcess()), addr, uintptr(n))
+	if r == 0 {
+		return failed(err)
+	}
+	return nil
+}
+
+func pageSizes() (flags.PageSizes, error) {
+	base, _ := flags.PageSizeOf(int64(PageSize()))
+	set := flags.Sizes(base)
+	if large, err := hugePageSize(); err == nil {
+		set |= flags.Sizes(large)
+	}
+	return set, nil
+}
+
+func hugePageSize() (flags.PageSize, error) {
+	p, ok := flags.PageSizeOf(int64(windows.GetLargePageMinimum()))
+	if !ok {
+		return 0, fmt.Errorf("the processor has no large pages: %w", errors.ErrUnsupported)
+	}
+	return p, nil
+}
+
+// bootID is the time at which the system was started (NtQuerySystemInformation with SystemTimeOfDayInformation). Setting the clock moves
+// BootTime and BootTimeBias by the same amount, so their difference stays.
+func bootID() (id [16]byte, ok bool) {
+	var info struct { // SYSTEM_TIMEOFDAY_INFORMATION
+		bootTime, currentTime, timeZoneBias int64
+		timeZone, _                         uint32
+		bootTimeBias, sleepTimeBias         uint64
+	}
+	// SAFETY: NtQuerySystemInformation fills the structure, whose size it is given.
+	err := windows.NtQuerySystemInformation(windows.SystemTimeOfDayInformation, unsafe.Pointer(&info), uint32(unsafe.Sizeof(info)), nil)
+	if err != nil || info.bootTime == 0 {
+		return id, false
+	}
+	started := uint64(info.bootTime) - info.bootTimeBias
+	for i := range 8 {
+		id[i] = byte(started >> (8 * i))
+	}
+	return id, true
+}

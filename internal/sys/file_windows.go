@@ -1,0 +1,85 @@
+package sys
+
+import (
+	"errors"
+	"os"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+)
+
+// Sources: DuplicateHandle, SetFileInformationByHandle, FSCTL_SET_ZERO_DATA and LockFileEx of the Windows API reference.
+
+func duplicate(f *os.File) (*os.File, error) {
+	self := windows.CurrentProcess()
+	var h windows.Handle
+	if err := windows.DuplicateHandle(self, windows.Handle(f.Fd()), self, &h, 0, false, windows.DUPLICATE_SAME_ACCESS); err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(h), f.Name()), nil
+}
+
+// notThere reports whether the file system, or the system, does not know a request.
+func notThere(err error) bool {
+	for _, e := range []error{windows.ERROR_INVALID_FUNCTION, windows.ERROR_NOT_SUPPORTED, windows.ERROR_CALL_NOT_IMPLEMENTED, windows.ERROR_INVALID_PARAMETER} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// allocate sets space aside by the allocation size, which a file system keeps for the bytes past the end. Bytes before the end have theirs, but
+// for holes of a sparse file.
+func allocate(f *os.File, off, n int64) error {
+	info, err := f.Stat()
+	if err != nil || off+n <= info.Size() {
+		return err
+	}
+	return restoring(f, func() error {
+		size := off + n // FILE_ALLOCATION_INFO
+		// SAFETY: the call reads the 8 bytes that it is told of.
+		err := windows.SetFileInformationByHandle(windows.Handle(f.Fd()), windows.FileAllocationInfo, (*byte)(unsafe.Pointer(&size)), uint32(unsafe.Sizeof(size)))
+		if err != nil && !notThere(err) {
+			return err
+		}
+		return extend(f, off+n)
+	})
+}
+
+// zero asks the file system, which gives space back only in a sparse or compressed file; where it cannot, or must not because the
+// file is mapped, zeros are written.
+func zero(f *os.File, off, n int64) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	end := min(off+n, info.Size())
+	if n <= 0 || end <= off {
+		return nil
+	}
+	hole := [2]int64{off, end} // FILE_ZERO_DATA_INFORMATION: the first byte, and the one after the last
+	var got uint32
+	// SAFETY: the call reads the 16 bytes that it is told of and returns none.
+	err = windows.DeviceIoControl(windows.Handle(f.Fd()), windows.FSCTL_SET_ZERO_DATA, (*byte)(unsafe.Pointer(&hole)), uint32(unsafe.Sizeof(hole)), nil, 0, &got, nil)
+	if notThere(err) || errors.Is(err, windows.ERROR_USER_MAPPED_FILE) {
+		return writeZeros(f, off, end-off)
+	}
+	return err
+}
+
+// The byte that stands for the file's writer lock. Locks on Windows keep others from reading and writing the bytes; no file is as long as this.
+const lockOffset = 1<<62 - 1
+
+// lockFile uses LockFileEx, whose locks belong to the open file: also a second LockFile of the same one answers ErrLocked.
+func lockFile(f *os.File) error {
+	const offset = uint64(lockOffset)
+	at := windows.Overlapped{Offset: uint32(offset & (1<<32 - 1)), OffsetHigh: uint32(offset >> 32)}
+	err := windows.LockFileEx(windows.Handle(f.Fd()), windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, &at)
+	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) || errors.Is(err, windows.ERROR_IO_PENDING) {
+		return ErrLocked
+	}
+	return err
+}
+
+func syncFile(f *os.File) error { return windows.FlushFileBuffers(windows.Handle(f.Fd())) }

@@ -1,0 +1,421 @@
+package sys
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/typedmem/typedmem/flags"
+	"golang.org/x/sys/windows"
+)
+
+// Sources: VirtualAlloc, VirtualAlloc2, VirtualFree and UnmapViewOfFile2 of the Windows API reference, "Memory Management".
+
+// fits refuses a size that no address space of this system has, which some calls answer as a wrong argument.
+func fits(n int) error {
+	if room := theSystem().highest - theSystem().lowest; n <= 0 || uintptr(n) > room {
+		return fmt.Errorf("%d bytes in an address space of %d: %w", n, room, windows.ERROR_NOT_ENOUGH_MEMORY)
+	}
+	return nil
+}
+
+// nearHint asks with the hint, and without one when the place is taken: a hint is no more than that.
+func nearHint(hint uintptr, ask func(addr uintptr) (uintptr, error)) (uintptr, error) {
+	if hint != 0 {
+		if addr, err := ask(hint); err == nil {
+			return addr, nil
+		}
+	}
+	return ask(0)
+}
+
+func reserve(hint uintptr, n, align int, file bool) (uintptr, error) {
+	if err := fits(n); err != nil {
+		return 0, err
+	}
+	ask := func(addr uintptr) (uintptr, error) {
+		return windows.VirtualAlloc(addr, uintptr(n), windows.MEM_RESERVE, windows.PAGE_NOACCESS)
+	}
+	kind := memory
+	if file && hasPlaceholders() {
+		kind = placeholder
+		ask = func(addr uintptr) (uintptr, error) { return reservePlaceholder(addr, n) }
+	}
+	if align > granularity() {
+		ask = aligned(ask, n, align)
+	}
+	addr, err := nearHint(hint, ask)
+	if err != nil {
+		return 0, err
+	}
+	owned.add(&piece{base: addr, end: addr + uintptr(n), kind: kind}, false)
+	return addr, nil
+}
+
+func reservePlaceholder(addr uintptr, n int) (uintptr, error) {
+	return virtualAlloc2(addr, n, windows.MEM_RESERVE|memReservePlaceholder, windows.PAGE_NOACCESS)
+}
+
+// aligned makes an ask without an address look for a multiple of align: it finds a larger free range and asks for a place inside, again
+// when somebody else was faster.
+func aligned(ask func(uintptr) (uintptr, error), n, align int) func(uintptr) (uintptr, error) {
+	return func(addr uintptr) (uintptr, error) {
+		if addr != 0 {
+			return ask(addr)
+		}
+		if n > n+align {
+			return 0, windows.ERROR_NOT_ENOUGH_MEMORY
+		}
+		var err error
+		for range 16 {
+			var free, at uintptr
+			free, err = windows.VirtualAlloc(0, uintptr(n+align), windows.MEM_RESERVE, windows.PAGE_NOACCESS)
+			if err != nil {
+				return 0, err
+			}
+			if err = windows.VirtualFree(free, 0, windows.MEM_RELEASE); err != nil {
+				return 0, err
+			}
+			if at, err = ask((free + uintptr(align) - 1) &^ (uintptr(align) - 1)); err == nil {
+				return at, nil
+			}
+		}
+		return 0, err
+	}
+}
+
+func mapMemory(r Request) (uintptr, error) {
+	if err := checkRequest(r); err != nil {
+		return 0, err
+	}
+	addr, undo, err := r.Addr, hold, error(nil)
+	switch {
+	case r.Replace:
+		err = fill(r)
+	case r.File != nil:
+		addr, err = placeView(r)
+		undo = release
+	default:
+		addr, err = placeMemory(r)
+		undo = release
+	}
+	if err != nil {
+		return 0, err
+	}
+	if err := settle(addr, r); err != nil {
+		return 0, errors.Join(err, undo(addr, r.Len))
+	}
+	return addr, nil
+}
+
+func checkRequest(r Request) error {
+	if r.Unsafe.Has(flags.Fixed) {
+		return fmt.Errorf("Windows never maps over what is there (flags.Fixed): %w", errors.ErrUnsupported)
+	}
+	if err := fits(r.Len); err != nil {
+		return err
+	}
+	if r.PageSize == 0 {
+		return nil
+	}
+	large, err := hugePageSize()
+	switch {
+	case err != nil:
+		return err
+	case r.PageSize != large:
+		return fmt.Errorf("pages of %v, Windows has large pages of %v: %w", r.PageSize, large, errors.ErrUnsupported)
+	case r.File != nil:
+		return fmt.Errorf("a file in large pages: %w", errors.ErrUnsupported)
+	case r.Replace:
+		return fmt.Errorf("large pages are reserved and committed in one step, not in a reserved range: %w", errors.ErrUnsupported)
+	}
+	return nil
+}
+
+// settle carries out the flags that mapping itself does not know.
+func settle(addr uintptr, r Request) error {
+	if r.Flags.Has(flags.Locked) {
+		if err := lock(addr, r.Len); err != nil {
+			return fmt.Errorf("locking: %w", err)
+		}
+	}
+	if r.Flags&(flags.Populate|flags.WillNeed) != 0 && r.Prot != flags.None {
+		// Both are hints, and the mapping is good without.
+		_ = prefetch(addr, r.Len)
+	}
+	return nil
+}
+
+func placeMemory(r Request) (uintptr, error) {
+	how := uint32(windows.MEM_RESERVE|windows.MEM_COMMIT) | uint32(r.System)
+	if r.PageSize != 0 {
+		how |= windows.MEM_LARGE_PAGES
+	}
+	addr, err := nearHint(r.Addr, func(addr uintptr) (uintptr, error) {
+		return windows.VirtualAlloc(addr, uintptr(r.Len), how, pageProtection(r.Prot, false))
+	})
+	if err != nil {
+		if r.PageSize != 0 {
+			err = fmt.Errorf("large pages of %v (they need SeLockMemoryPrivilege, enabled, and memory in one piece): %w", r.PageSize, err)
+		}
+		return 0, err
+	}
+	owned.add(&piece{base: addr, end: addr + uintptr(r.Len), kind: memory, large: r.PageSize != 0}, true)
+	return addr, nil
+}
+
+// fill puts memory or a file behind a reserved range. When it fails, what it had filled is taken back.
+func fill(r Request) error {
+	owned.Lock()
+	defer owned.Unlock()
+	list, err := owned.within(r.Addr, r.Len)
+	if err != nil {
+		return err
+	}
+	for _, s := range list {
+		if s.mapped {
+			return fmt.Errorf("something is mapped at %#x already: %w", s.start, windows.ERROR_INVALID_ADDRESS)
+		}
+	}
+	one := fillMemory
+	if r.File != nil {
+		if err := checkEnd(r); err != nil {
+			return err
+		}
+		one = fillView
+	}
+	for at := 0; at < len(list); {
+		s := list[at]
+		at++
+		// Neighbouring placeholders take one view or one piece of memory.
+		for s.of.kind == placeholder && at < len(list) && list[at].of.kind == placeholder {
+			s.end = list[at].end
+			at++
+		}
+		if err := one(r, s); err != nil {
+			if done := int(s.start - r.Addr); done > 0 {
+				err = errors.Join(err, owned.hold(r.Addr, done))
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// fillMemory commits one part of a reserved range. The caller holds the lock of the table.
+func fillMemory(r Request, s span) error {
+	n := int(s.end - s.start)
+	protection := pageProtection(r.Prot, false)
+	switch s.of.kind {
+	case memory:
+		if _, err := windows.VirtualAlloc(s.start, uintptr(n), windows.MEM_COMMIT|uint32(r.System), protection); err != nil {
+			return err
+		}
+		owned.set(span{s.start, s.end, s.of, true})
+		return nil
+	case placeholder:
+		p, err := owned.carve(s.start, s.end)
+		if err != nil {
+			return err
+		}
+		how := uint32(windows.MEM_RESERVE|windows.MEM_COMMIT|memReplacePlaceholder) | uint32(r.System)
+		if _, err := virtualAlloc2(s.start, n, how, protection); err != nil {
+			return err
+		}
+		owned.replace(p, span{p.base, p.end, &piece{base: p.base, end: p.end, kind: memory}, true})
+		return nil
+	}
+	return fmt.Errorf("the range is part of a view that is in use: %w", errors.ErrUnsupported)
+}
+
+// carve returns the placeholder that covers [start, end) exactly; it joins and splits those that are there. The caller holds the lock.
+func (t *table) carve(start, end uintptr) (*piece, error) {
+	list, err := t.within(start, int(end-start))
+	if err != nil {
+		return nil, err
+	}
+	first, last := list[0].of, list[len(list)-1].of
+	p := &piece{base: first.base, end: last.end, kind: placeholder}
+	if first != last {
+		if err := windows.VirtualFree(p.base, p.end-p.base, windows.MEM_RELEASE|memCoalescePlaceholders); err != nil {
+			return nil, fmt.Errorf("joining placeholders: %w", err)
+		}
+		i, j := t.after(p.base), t.after(p.end-1)
+		t.spans = append(t.spans[:i+1], t.spans[j+1:]...)
+		t.spans[i] = span{p.base, p.end, p, false}
+	} else {
+		p = first
+	}
+	if p.base == start && p.end == end {
+		return p, nil
+	}
+	if err := windows.VirtualFree(start, end-start, windows.MEM_RELEASE|memPreservePlaceholder); err != nil {
+		return nil, fmt.Errorf("splitting a placeholder: %w", err)
+	}
+	var news []span
+	var middle *piece
+	for _, cut := range [][2]uintptr{{p.base, start}, {start, end}, {end, p.end}} {
+		if cut[0] == cut[1] {
+			continue
+		}
+		part := &piece{base: cut[0], end: cut[1], kind: placeholder}
+		news = append(news, span{part.base, part.end, part, false})
+		if cut[0] == start {
+			middle = part
+		}
+	}
+	t.replace(p, news...)
+	return middle, nil
+}
+
+func hold(addr uintptr, n int) error {
+	owned.Lock()
+	defer owned.Unlock()
+	return owned.hold(addr, n)
+}
+
+// hold is hold for a caller that has the lock.
+func (t *table) hold(addr uintptr, n int) error {
+	list, err := t.within(addr, n)
+	if err != nil {
+		return err
+	}
+	for _, group := range pieces(list) {
+		for _, s := range group {
+			if !s.mapped {
+				continue
+			}
+			if err := t.holdPart(s); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// holdPart makes one mapped part of a piece reserved.
+func (t *table) holdPart(s span) error {
+	p := s.of
+	if p.kind == view && p.replaces && t.mappedOutside(p, s.start, s.end) == 0 {
+		return t.vacate(p, s)
+	}
+	if err := takeAway(s); err != nil {
+		return err
+	}
+	t.set(span{s.start, s.end, p, false})
+	return nil
+}
+
+// takeAway ends every access to a mapped part, and gives its memory back where the system can do that for a part.
+func takeAway(s span) error {
+	if s.of.kind == memory && !s.of.large {
+		return windows.VirtualFree(s.start, s.end-s.start, windows.MEM_DECOMMIT)
+	}
+	var old uint32
+	return windows.VirtualProtect(s.start, s.end-s.start, windows.PAGE_NOACCESS, &old)
+}
+
+// mappedOutside returns how many bytes of a piece are mapped, not counting [start, end).
+func (t *table) mappedOutside(p *piece, start, end uintptr) (n uintptr) {
+	i, j := t.window(p)
+	for _, s := range t.spans[i:j] {
+		if s.mapped {
+			n += s.end - s.start
+			if lo, hi := max(s.start, start), min(s.end, end); lo < hi {
+				n -= hi - lo
+			}
+		}
+	}
+	return n
+}
+
+// vacate unmaps a view of which nothing is to stay mapped. Placeholders remain for the parts that are still in the table; what was released
+// becomes free.
+func (t *table) vacate(p *piece, last span) error {
+	if err := unmapViewOfFile2(p.base, memPreservePlaceholder); err != nil {
+		return err
+	}
+	t.set(span{last.start, last.end, p, false})
+	i, j := t.window(p)
+	parts := append([]span(nil), t.spans[i:j]...)
+	whole := &piece{base: p.base, end: p.end, kind: placeholder}
+	t.replace(p, span{p.base, p.end, whole, false})
+	// Everything is reserved now, in one placeholder. A gap that cannot be cut off stays reserved with it, which harms nobody, and what
+	// was asked for has been done.
+	at := p.base
+	for _, s := range append(parts, span{start: p.end}) {
+		if at < s.start {
+			_ = t.releasePlaceholder(at, s.start)
+		}
+		at = s.end
+	}
+	return nil
+}
+
+// releasePlaceholder frees the part [start, end) of a placeholder.
+func (t *table) releasePlaceholder(start, end uintptr) error {
+	p, err := t.carve(start, end)
+	if err != nil {
+		return err
+	}
+	if err := windows.VirtualFree(p.base, 0, windows.MEM_RELEASE); err != nil {
+		return err
+	}
+	t.replace(p)
+	return nil
+}
+
+func release(addr uintptr, n int) error {
+	owned.Lock()
+	defer owned.Unlock()
+	list, err := owned.within(addr, n)
+	if err != nil {
+		return err
+	}
+	for _, group := range pieces(list) {
+		if err := owned.releaseParts(group); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// releaseParts releases neighbouring parts of one piece, and the piece when none is left.
+func (t *table) releaseParts(group []span) error {
+	p, start, end := group[0].of, group[0].start, group[len(group)-1].end
+	if p.kind == placeholder {
+		return t.releasePlaceholder(start, end)
+	}
+	i, j := t.window(p)
+	if t.spans[i].start >= start && t.spans[j-1].end <= end {
+		if err := free(p); err != nil {
+			return err
+		}
+		t.replace(p)
+		return nil
+	}
+	if p.kind == view && p.replaces && t.mappedOutside(p, start, end) == 0 {
+		// The rest of the view is reserved already.
+		if err := t.vacate(p, span{start: start, end: end}); err != nil {
+			return err
+		}
+		return t.releasePlaceholder(start, end)
+	}
+	for _, s := range group {
+		if s.mapped {
+			if err := takeAway(s); err != nil {
+				return err
+			}
+		}
+	}
+	t.remove(start, end)
+	return nil
+}
+
+// free gives a whole piece back to the system.
+func free(p *piece) error {
+	if p.kind == view {
+		return os.NewSyscallError("UnmapViewOfFile", windows.UnmapViewOfFile(p.base))
+	}
+	return windows.VirtualFree(p.base, 0, windows.MEM_RELEASE)
+}
