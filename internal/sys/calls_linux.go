@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 
 	"github.com/typedmem/typedmem/flags"
 	"golang.org/x/sys/unix"
@@ -32,8 +30,12 @@ var advices = []advice{
 	{flag: flags.DontNeed, advice: unix.MADV_DONTNEED},
 }
 
-func mapFlags(r Request) (int, error) {
-	flag := unix.MAP_PRIVATE
+// FlushNeedsFile says whether Flush has to be given a handle of the mapped file. Here msync does all that fsync does.
+const FlushNeedsFile = false
+
+// mapFlags returns the flags of mmap(2) for the request, and the descriptor that stands for memory.
+func mapFlags(r Request) (flag, fd int, err error) {
+	flag = unix.MAP_PRIVATE
 	if r.Flags.Has(flags.Shared) {
 		flag = unix.MAP_SHARED
 	}
@@ -52,7 +54,7 @@ func mapFlags(r Request) (int, error) {
 	if r.PageSize != 0 {
 		flag |= unix.MAP_HUGETLB | int(r.PageSize)<<mapHugeShift
 	}
-	return flag | int(r.System), nil
+	return flag | int(r.System), noFile, nil
 }
 
 // populate has nothing to do: MAP_POPULATE did it.
@@ -112,18 +114,7 @@ func bootID() (id [16]byte, ok bool) {
 	if err != nil {
 		return id, false
 	}
-	digits := strings.ReplaceAll(strings.TrimSpace(string(text)), "-", "")
-	if len(digits) != 2*len(id) {
-		return id, false
-	}
-	for i := range id {
-		b, err := strconv.ParseUint(digits[2*i:2*i+2], 16, 8)
-		if err != nil {
-			return id, false
-		}
-		id[i] = byte(b)
-	}
-	return id, true
+	return parseUUID(string(text))
 }
 
 func pageSizes() (flags.PageSizes, error) {

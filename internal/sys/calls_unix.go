@@ -6,14 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"unsafe"
 
 	"github.com/typedmem/typedmem/flags"
 	"golang.org/x/sys/unix"
 )
-
-// FlushNeedsFile says whether Flush has to be given a handle of the mapped file.
-const FlushNeedsFile = false
 
 // OutOfAddresses reports whether the system refused because no addresses, areas or memory are left.
 func OutOfAddresses(err error) bool { return errors.Is(err, unix.ENOMEM) }
@@ -21,15 +19,14 @@ func OutOfAddresses(err error) bool { return errors.Is(err, unix.ENOMEM) }
 func granularity() int { return os.Getpagesize() }
 
 // mmap is mmap(2) on plain addresses. x/sys's own Mmap keeps a table of slices that splitting and merging would break.
-func mmap(addr uintptr, n, prot, flag int, f *os.File, off int64) (uintptr, error) {
-	fd := -1
-	if f != nil {
-		fd = int(f.Fd())
-	}
+func mmap(addr uintptr, n, prot, flag, fd int, off int64) (uintptr, error) {
 	// SAFETY: the address is a hint or a range that the caller owns; no Go object lives there.
 	p, err := unix.MmapPtr(fd, off, unsafe.Add(unsafe.Pointer(nil), addr), uintptr(n), prot, flag)
 	return uintptr(p), err
 }
+
+// noFile is the descriptor of anonymous memory.
+const noFile = -1
 
 func munmap(addr uintptr, n int) error {
 	return unix.MunmapPtr(unsafe.Add(unsafe.Pointer(nil), addr), uintptr(n))
@@ -44,10 +41,10 @@ func bytesAt(addr uintptr, n int) []byte {
 func reserve(hint uintptr, n, align int, _ bool) (uintptr, error) {
 	const flag = unix.MAP_PRIVATE | unix.MAP_ANON | mapNoReserve
 	if align <= os.Getpagesize() {
-		return mmap(hint, n, unix.PROT_NONE, flag, nil, 0)
+		return mmap(hint, n, unix.PROT_NONE, flag, noFile, 0)
 	}
 	// Ask for so much that a multiple of align lies inside, then give both ends back.
-	addr, err := mmap(hint, n+align, unix.PROT_NONE, flag, nil, 0)
+	addr, err := mmap(hint, n+align, unix.PROT_NONE, flag, noFile, 0)
 	if err != nil {
 		return 0, err
 	}
@@ -81,21 +78,25 @@ func mapMemory(r Request) (uintptr, error) {
 
 // mapPages makes the mapping itself.
 func mapPages(r Request) (uintptr, error) {
-	flag, err := mapFlags(r)
+	flag, fd, err := mapFlags(r)
 	if err != nil {
 		return 0, err
+	}
+	if r.File != nil {
+		fd = int(r.File.Fd())
+		defer runtime.KeepAlive(r.File) // its finalizer would close fd
 	}
 	if !r.Replace {
 		if r.Unsafe.Has(flags.Fixed) {
 			flag |= unix.MAP_FIXED
 		}
-		return mmap(r.Addr, r.Len, protBits(r.Prot), flag, r.File, r.Offset)
+		return mmap(r.Addr, r.Len, protBits(r.Prot), flag, fd, r.Offset)
 	}
-	if r.File == nil && flag&^mapNoReserve == unix.MAP_PRIVATE|unix.MAP_ANON {
+	if r.File == nil && fd == noFile && flag&^mapNoReserve == unix.MAP_PRIVATE|unix.MAP_ANON {
 		// The reserved range is private anonymous memory already. Opening it cannot leave a hole, as a failing MAP_FIXED may.
 		return r.Addr, protect(r.Addr, r.Len, r.Prot)
 	}
-	addr, err := mmap(r.Addr, r.Len, protBits(r.Prot), flag|unix.MAP_FIXED, r.File, r.Offset)
+	addr, err := mmap(r.Addr, r.Len, protBits(r.Prot), flag|unix.MAP_FIXED, fd, r.Offset)
 	if err != nil {
 		return 0, errors.Join(err, hold(r.Addr, r.Len))
 	}
@@ -121,7 +122,7 @@ func settle(addr uintptr, r Request) error {
 }
 
 func hold(addr uintptr, n int) error {
-	_, err := mmap(addr, n, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON|mapNoReserve|unix.MAP_FIXED, nil, 0)
+	_, err := mmap(addr, n, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON|mapNoReserve|unix.MAP_FIXED, noFile, 0)
 	return err
 }
 
@@ -134,12 +135,14 @@ func protect(addr uintptr, n int, p flags.Protection) error {
 func lock(addr uintptr, n int) error   { return unix.Mlock(bytesAt(addr, n)) }
 func unlock(addr uintptr, n int) error { return unix.Munlock(bytesAt(addr, n)) }
 
-func flush(addr uintptr, n int, _ *os.File, async bool) error {
-	how := unix.MS_SYNC
+func flush(addr uintptr, n int, f *os.File, async bool) error {
 	if async {
-		how = unix.MS_ASYNC
+		return unix.Msync(bytesAt(addr, n), unix.MS_ASYNC)
 	}
-	return unix.Msync(bytesAt(addr, n), how)
+	if err := unix.Msync(bytesAt(addr, n), unix.MS_SYNC); err != nil || !FlushNeedsFile || f == nil {
+		return err
+	}
+	return syncFile(f)
 }
 
 func advise(addr uintptr, n int, f flags.Map) error {

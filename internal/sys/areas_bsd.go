@@ -1,0 +1,41 @@
+//go:build darwin || freebsd || netbsd || openbsd
+
+package sys
+
+import (
+	"os"
+
+	"github.com/typedmem/typedmem/flags"
+	"golang.org/x/sys/unix"
+)
+
+// protOfBits turns the protection bits of mmap(2), which the systems' lists of areas hold too, into a Protection.
+func protOfBits(bits uint32) flags.Protection {
+	var p flags.Protection
+	if bits&unix.PROT_READ != 0 {
+		p |= flags.Read
+	}
+	if bits&unix.PROT_WRITE != 0 {
+		p |= flags.Write
+	}
+	if bits&unix.PROT_EXEC != 0 {
+		p |= flags.Execute
+	}
+	return p
+}
+
+// processID resolves 0, which stands for this process.
+func processID(pid int) int {
+	if pid == 0 {
+		return os.Getpid()
+	}
+	return pid
+}
+
+// yieldInside passes an area on if it overlaps [lo, hi); more is false when no later one has to be looked at.
+func yieldInside(a Area, lo, hi uintptr, yield func(Area) bool) (more bool) {
+	if a.Start >= hi {
+		return false
+	}
+	return a.End <= lo || yield(a)
+}

@@ -1,0 +1,32 @@
+//go:build netbsd || openbsd || dragonfly
+
+package sys
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/typedmem/typedmem/flags"
+)
+
+// What systems share that map pages of one size, and whose mmap(2), fcntl(2) and sysctl(2) neither set disk space aside, nor punch
+// holes, nor name the run of the system: kern.boottime moves when the clock is set, and cannot.
+
+func pageSizes() (flags.PageSizes, error) {
+	base, _ := flags.PageSizeOf(int64(os.Getpagesize()))
+	return flags.Sizes(base), nil
+}
+
+func hugePageSize() (flags.PageSize, error) {
+	return 0, fmt.Errorf("the system has no huge pages for programs: %w", errors.ErrUnsupported)
+}
+
+// allocate only makes the file longer: posix_fallocate(2) is missing, or refused by the native file systems.
+func allocate(f *os.File, off, n int64) error {
+	return restoring(f, func() error { return extend(f, off+n) })
+}
+
+func zero(f *os.File, off, n int64) error { return writeZeros(f, off, n) }
+
+func bootID() (id [16]byte, ok bool) { return id, false }

@@ -1,0 +1,42 @@
+//go:build darwin || freebsd || netbsd || openbsd || dragonfly
+
+package sys
+
+import (
+	"errors"
+
+	"github.com/typedmem/typedmem/flags"
+	"golang.org/x/sys/unix"
+)
+
+// What macOS, iOS and the BSDs have in common. Sources: mmap(2), madvise(2), msync(2), fsync(2) of each.
+
+// FlushNeedsFile says whether Flush has to be given a handle of the mapped file. msync(2) hands the pages to the file system;
+// that they and the file's length reach the device takes an fsync(2).
+const FlushNeedsFile = true
+
+// paging is the advice that all of them know under the same names.
+var paging = []advice{
+	{flag: flags.Sequential, advice: unix.MADV_SEQUENTIAL},
+	{flag: flags.RandomAccess, advice: unix.MADV_RANDOM},
+	{flag: flags.WillNeed, advice: unix.MADV_WILLNEED},
+	{flag: flags.DontNeed, advice: unix.MADV_DONTNEED},
+}
+
+// sharing returns the flags of mmap(2) that are the same on all of them.
+func sharing(r Request) int {
+	flag := unix.MAP_PRIVATE
+	if r.Flags.Has(flags.Shared) {
+		flag = unix.MAP_SHARED
+	}
+	if r.File == nil {
+		flag |= unix.MAP_ANON
+	}
+	return flag | int(r.System)
+}
+
+// populate asks for the pages ahead of their use. It is a hint, and so is a refusal.
+func populate(addr uintptr, r Request) { _ = unix.Madvise(bytesAt(addr, r.Len), unix.MADV_WILLNEED) }
+
+// prefault: none of these systems has a call that brings pages in and reports one that cannot come.
+func prefault(uintptr, int, bool) error { return errors.ErrUnsupported }

@@ -1,0 +1,139 @@
+package sys
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+
+	"github.com/typedmem/typedmem/flags"
+	"golang.org/x/sys/unix"
+)
+
+// macOS and iOS. Sources: mmap(2), madvise(2), fcntl(2) of macOS 15, and xnu's bsd/kern/kern_mman.c and mach/vm_statistics.h.
+
+const (
+	mapNoReserve = unix.MAP_NORESERVE
+
+	superpage2M = 2 << 16 // VM_FLAGS_SUPERPAGE_SIZE_2MB of mach/vm_statistics.h, given to mmap(2) in place of a descriptor
+)
+
+// advices lacks NoCoreDump and TransparentHugePages, which the system has nothing for.
+var advices = paging
+
+// mapFlags passes MAP_JIT where the kernel takes it: for private memory whose place the kernel chooses. Elsewhere the system's own rules
+// decide about memory that is writable and executable: on Apple silicon they refuse it.
+func mapFlags(r Request) (flag, fd int, err error) {
+	flag, fd = sharing(r), noFile
+	if r.Flags.Has(flags.NoReserve) {
+		flag |= unix.MAP_NORESERVE
+	}
+	if r.Unsafe.Has(flags.JIT) && !r.Unsafe.Has(flags.Fixed) && !r.Replace && !r.Flags.Has(flags.Shared) && r.File == nil {
+		flag |= unix.MAP_JIT
+	}
+	if r.PageSize != 0 {
+		if runtime.GOARCH != "amd64" || r.PageSize != flags.Page2M || r.File != nil {
+			return 0, 0, fmt.Errorf("pages of %v: %w", r.PageSize, errors.ErrUnsupported)
+		}
+		fd = superpage2M
+	}
+	return flag, fd, nil
+}
+
+// pageSizes: superpages are for Intel processors (mmap(2), VM_FLAGS_SUPERPAGE_SIZE).
+func pageSizes() (flags.PageSizes, error) {
+	base, _ := flags.PageSizeOf(int64(os.Getpagesize()))
+	if runtime.GOARCH == "amd64" {
+		return flags.Sizes(base, flags.Page2M), nil
+	}
+	return flags.Sizes(base), nil
+}
+
+func hugePageSize() (flags.PageSize, error) {
+	if runtime.GOARCH == "amd64" {
+		return flags.Page2M, nil
+	}
+	return 0, fmt.Errorf("the processor has no superpages: %w", errors.ErrUnsupported)
+}
+
+// newStore returns the argument of fcntl(2)'s F_PREALLOCATE on the heap: FcntlFstore hands the pointer on as a number, which would go stale
+// if the stack moved.
+//
+//go:noinline
+func newStore(s unix.Fstore_t) *unix.Fstore_t { return &s }
+
+// fcntlStore is fcntl(2) with a struct fstore, or with a struct fpunchhole, whose fields are the first of it under other names.
+func fcntlStore(f *os.File, command int, s unix.Fstore_t) error {
+	arg := newStore(s)
+	defer runtime.KeepAlive(arg)
+	defer runtime.KeepAlive(f)
+	for {
+		if err := unix.FcntlFstore(f.Fd(), command, arg); err != unix.EINTR {
+			return err
+		}
+	}
+}
+
+// allocate asks for space past the end of the file (F_PREALLOCATE), contiguous or not, and makes the file longer. The system has nothing
+// that fills a hole within the file.
+func allocate(f *os.File, off, n int64) error {
+	return restoring(f, func() error {
+		info, err := f.Stat()
+		if err != nil {
+			return err
+		}
+		more := off + n - info.Size()
+		if more <= 0 {
+			return nil
+		}
+		want := unix.Fstore_t{Flags: unix.F_ALLOCATEALL, Posmode: unix.F_PEOFPOSMODE, Length: more}
+		switch err := fcntlStore(f, unix.F_PREALLOCATE, want); err {
+		case nil, unix.ENOTSUP, unix.EOPNOTSUPP, unix.ENOTTY, unix.EINVAL:
+			return extend(f, off+n)
+		default:
+			return err
+		}
+	})
+}
+
+// zero punches a hole (F_PUNCHHOLE) of whole blocks and writes zeros to what is left of the range at both ends.
+func zero(f *os.File, off, n int64) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	end := off + min(n, info.Size()-off)
+	if end <= off {
+		return nil
+	}
+	var fs unix.Statfs_t
+	if err := unix.Fstatfs(int(f.Fd()), &fs); err != nil {
+		return err
+	}
+	block := max(int64(fs.Bsize), 1)
+	first, last := (off+block-1)/block*block, end/block*block
+	if first >= last {
+		return writeZeros(f, off, end-off)
+	}
+	hole := unix.Fstore_t{Offset: first, Length: last - first}
+	switch err := fcntlStore(f, unix.F_PUNCHHOLE, hole); err {
+	case nil:
+	case unix.ENOTSUP, unix.EOPNOTSUPP, unix.ENOTTY, unix.EINVAL:
+		return writeZeros(f, off, end-off)
+	default:
+		return err
+	}
+	return errors.Join(writeZeros(f, off, first-off), writeZeros(f, last, end-last))
+}
+
+// syncFile is F_FULLFSYNC, which the os package uses here: fsync(2) leaves the data in the device's cache.
+func syncFile(f *os.File) error { return f.Sync() }
+
+// bootID is kern.bootsessionuuid, drawn once a boot.
+func bootID() (id [16]byte, ok bool) {
+	text, err := unix.Sysctl("kern.bootsessionuuid")
+	if err != nil {
+		return id, false
+	}
+	return parseUUID(text)
+}

@@ -1,0 +1,150 @@
+package sys
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"unsafe"
+
+	"github.com/typedmem/typedmem/flags"
+	"golang.org/x/sys/unix"
+)
+
+// Sources: mmap(2), madvise(2), getpagesizes(3), posix_fallocate(2), fspacectl(2), fsync(2) of FreeBSD 14.
+
+// mapNoReserve is nothing: the system has no MAP_NORESERVE.
+const mapNoReserve = 0
+
+var advices = append([]advice{{flag: flags.NoCoreDump, advice: unix.MADV_NOCORE}}, paging...)
+
+// mapFlags passes MAP_ALIGNED_SUPER for the smallest superpage size. Larger ones are for shm_create_largepage(3) only.
+func mapFlags(r Request) (flag, fd int, err error) {
+	flag = sharing(r)
+	if stackFits(r) {
+		flag |= unix.MAP_STACK
+	}
+	if r.PageSize != 0 {
+		if super, err := hugePageSize(); err != nil || r.PageSize != super {
+			return 0, 0, fmt.Errorf("pages of %v: %w", r.PageSize, errors.ErrUnsupported)
+		}
+		flag |= unix.MAP_ALIGNED_SUPER
+	}
+	return flag, noFile, nil
+}
+
+// pageSizes reads hw.pagesizes, an array of u_long that ends with a zero: the base page and the superpages.
+func pageSizes() (flags.PageSizes, error) {
+	list, err := unix.SysctlRaw("hw.pagesizes")
+	if err != nil {
+		return 0, fmt.Errorf("hw.pagesizes: %w", err)
+	}
+	var set flags.PageSizes
+	const word = int(unsafe.Sizeof(uintptr(0)))
+	for ; len(list) >= word; list = list[word:] {
+		bytes := int64(binary.NativeEndian.Uint32(list))
+		if word == 8 {
+			bytes = int64(binary.NativeEndian.Uint64(list))
+		}
+		if p, ok := flags.PageSizeOf(bytes); ok {
+			set |= flags.Sizes(p)
+		}
+	}
+	return set, nil
+}
+
+func hugePageSize() (flags.PageSize, error) {
+	set, err := pageSizes()
+	if err != nil {
+		return 0, err
+	}
+	for p := range set.All() {
+		if p.Bytes() > int64(os.Getpagesize()) {
+			return p, nil
+		}
+	}
+	return 0, fmt.Errorf("the processor has no superpages: %w", errors.ErrUnsupported)
+}
+
+// allocate is posix_fallocate(2), which makes the file longer too. File systems that cannot, ZFS among them, answer EINVAL or EOPNOTSUPP.
+func allocate(f *os.File, off, n int64) error {
+	return restoring(f, func() error {
+		for {
+			switch errno := posixFallocate(f, off, n); errno {
+			case 0:
+				return nil
+			case unix.EINTR:
+			case unix.EINVAL, unix.EOPNOTSUPP, unix.ENODEV:
+				return extend(f, off+n)
+			default:
+				return errno
+			}
+		}
+	})
+}
+
+// posixFallocate passes a 64-bit number in two registers where registers have 32 bits, on arm in an even and an odd one. The kernel
+// returns the error as the call's result.
+func posixFallocate(f *os.File, off, n int64) unix.Errno {
+	defer runtime.KeepAlive(f)
+	args := [5]uintptr{uintptr(off), uintptr(n)}
+	switch runtime.GOARCH {
+	case "386":
+		args = [5]uintptr{uintptr(off), uintptr(off >> 32), uintptr(n), uintptr(n >> 32)}
+	case "arm":
+		args = [5]uintptr{0, uintptr(off), uintptr(off >> 32), uintptr(n), uintptr(n >> 32)}
+	}
+	result, _, errno := unix.Syscall6(unix.SYS_POSIX_FALLOCATE, f.Fd(), args[0], args[1], args[2], args[3], args[4])
+	if errno != 0 {
+		return errno
+	}
+	return unix.Errno(result)
+}
+
+const (
+	spacectlCall    = 580     // SYS_fspacectl of sys/syscall.h
+	spacectlSince   = 1400032 // kern.osreldate of the first kernel that has it; an older one kills the caller with SIGSYS
+	spacectlDealloc = 1       // SPACECTL_DEALLOC of sys/fcntl.h
+)
+
+// spacectlRange is struct spacectl_range of sys/fcntl.h.
+type spacectlRange struct{ offset, length int64 }
+
+// zero is fspacectl(2), which writes zeros itself where the file system punches no holes.
+func zero(f *os.File, off, n int64) error {
+	if n <= 0 {
+		return nil
+	}
+	if release, err := unix.SysctlUint32("kern.osreldate"); err != nil || release < spacectlSince {
+		return writeZeros(f, off, n)
+	}
+	defer runtime.KeepAlive(f)
+	left := &spacectlRange{offset: off, length: n}
+	for left.length > 0 {
+		before := *left
+		// SAFETY: left stays alive over the call, which reads it and writes what remains to be done to it.
+		_, _, errno := unix.Syscall6(spacectlCall, f.Fd(), spacectlDealloc, uintptr(unsafe.Pointer(left)), 0, uintptr(unsafe.Pointer(left)), 0)
+		switch {
+		case errno == unix.EINTR:
+		case errno == unix.EINVAL || errno == unix.ENODEV || errno == unix.EOPNOTSUPP:
+			return writeZeros(f, left.offset, left.length)
+		case errno != 0:
+			return errno
+		case *left == before:
+			return fmt.Errorf("fspacectl made no progress at offset %d", left.offset)
+		}
+	}
+	return nil
+}
+
+func syncFile(f *os.File) error { return f.Sync() }
+
+// bootID is kern.boot_id, random bytes drawn once a boot (sys/kern/kern_mib.c).
+func bootID() (id [16]byte, ok bool) {
+	bytes, err := unix.SysctlRaw("kern.boot_id")
+	if err != nil || len(bytes) != len(id) {
+		return id, false
+	}
+	return [16]byte(bytes), true
+}

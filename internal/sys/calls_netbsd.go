@@ -1,0 +1,54 @@
+package sys
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+
+	"github.com/typedmem/typedmem/flags"
+	"golang.org/x/sys/unix"
+)
+
+// Sources: mmap(2), madvise(2), fsync_range(2) of NetBSD 10.
+
+const (
+	mapNoReserve = unix.MAP_NORESERVE
+
+	fileSync = 0x20 // FFILESYNC of sys/fcntl.h: data and all of the file's description
+	diskSync = 0x40 // FDISKSYNC: the device's own cache too
+)
+
+// advices lacks NoCoreDump and TransparentHugePages, which the system has nothing for.
+var advices = paging
+
+func mapFlags(r Request) (flag, fd int, err error) {
+	flag = sharing(r)
+	if r.Flags.Has(flags.NoReserve) {
+		flag |= unix.MAP_NORESERVE
+	}
+	if stackFits(r) {
+		flag |= unix.MAP_STACK
+	}
+	if r.PageSize != 0 {
+		return 0, 0, fmt.Errorf("pages of %v: %w", r.PageSize, errors.ErrUnsupported)
+	}
+	return flag, noFile, nil
+}
+
+// syncFile is fsync_range(2) over the whole file. A device without a cache to flush answers EOPNOTSUPP or ENOTTY to that part only.
+func syncFile(f *os.File) error {
+	defer runtime.KeepAlive(f)
+	for {
+		_, _, errno := unix.Syscall6(unix.SYS_FSYNC_RANGE, f.Fd(), fileSync|diskSync, 0, 0, 0, 0)
+		switch errno {
+		case 0:
+			return nil
+		case unix.EINTR:
+		case unix.EOPNOTSUPP, unix.ENOTTY, unix.EINVAL, unix.ENODEV:
+			return f.Sync()
+		default:
+			return errno
+		}
+	}
+}
