@@ -26,6 +26,7 @@ type Request struct {
 	PageSize   flags.PageSize
 	Protection flags.Protection
 	Reserve    bool // address space only, until Commit
+	Elastic    bool // Capacity is a wish: take less where addresses are short
 	WithinFile bool // refuse a range that reaches past the end of the file
 }
 
@@ -212,6 +213,10 @@ func Map(r Request) (*Mapping, error) {
 	if err != nil && sys.OutOfAddresses(err) && reclaim() {
 		err = p.place(s)
 	}
+	for r.Elastic && sys.OutOfAddresses(err) && p.lessCapacity() {
+		s.reserved = p.reserved
+		err = p.place(s)
+	}
 	if err != nil {
 		if sys.OutOfAddresses(err) && strconv.IntSize == 64 && p.reserved>>46 != 0 {
 			err = fmt.Errorf("%d bytes of address space: %w: %w", p.reserved, ErrSize, err)
@@ -219,6 +224,16 @@ func Map(r Request) (*Mapping, error) {
 		return undone(err)
 	}
 	return newMapping(&p, s), nil
+}
+
+// lessCapacity halves the spare capacity; it answers false when there is next to none.
+func (p *plan) lessCapacity() bool {
+	spare := num.Down((p.reserved-p.mapped)/2, max(p.unit, sys.Granularity()))
+	if spare <= 0 {
+		return false
+	}
+	p.reserved = num.Down(p.mapped+max(p.unit, sys.Granularity())-1, max(p.unit, sys.Granularity())) + spare
+	return true
 }
 
 // place asks the system for the addresses and the memory.
