@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strconv"
+	"syscall"
 	"unsafe"
 
 	"github.com/typedmem/typedmem/flags"
@@ -23,11 +25,34 @@ func areas(pid int, lo, hi uintptr, yield func(Area) bool) error {
 		return err
 	}
 	defer f.Close()
+	yield = settleDeleted(who, yield)
 	err = queryAreas(f, lo, hi, yield)
 	if errors.Is(err, errors.ErrUnsupported) {
 		return readAreas(f, lo, hi, yield)
 	}
 	return err
+}
+
+// settleDeleted asks the file system about each name that ends in " (deleted)": a file may be called so.
+func settleDeleted(who string, yield func(Area) bool) func(Area) bool {
+	return func(a Area) bool {
+		if a.Deleted {
+			name := a.Path + " (deleted)"
+			info, err := os.Stat("/proc/" + who + "/root" + name) // the names of the process itself, which may be in a container
+			if stat, ok := statOf(info, err); ok && stat.Ino == a.inode {
+				a.Path, a.Deleted = name, false
+			}
+		}
+		return yield(a)
+	}
+}
+
+func statOf(info os.FileInfo, err error) (stat *syscall.Stat_t, ok bool) {
+	if err != nil {
+		return nil, false
+	}
+	stat, ok = info.Sys().(*syscall.Stat_t)
+	return stat, ok
 }
 
 // procmapQuery is struct procmap_query of linux/fs.h.
@@ -63,10 +88,11 @@ func queryAreas(f *os.File, lo, hi uintptr, yield func(Area) bool) error {
 		}
 		// SAFETY: q and name stay alive over the call (name is used below); the kernel writes at most nameSize bytes to it.
 		_, _, errno := unix.Syscall(unix.SYS_IOCTL, f.Fd(), procmapQueryRequest, uintptr(unsafe.Pointer(q)))
+		runtime.KeepAlive(name)
 		switch errno {
 		case 0:
 		case unix.ENOENT:
-			return nil
+			return readGate(f, at, hi, yield)
 		case unix.ENOTTY, unix.ENOSYS:
 			return errors.ErrUnsupported
 		case unix.EINTR:
@@ -94,6 +120,22 @@ func queryAreas(f *os.File, lo, hi uintptr, yield func(Area) bool) error {
 		at = uintptr(q.end)
 	}
 	return nil
+}
+
+// readGate yields the one area that the ioctl leaves out and the text has: a page of the kernel's above all others. Only a query that
+// reaches its address pays for reading the text.
+func readGate(f *os.File, lo, hi uintptr, yield func(Area) bool) error {
+	var gate uint64
+	switch runtime.GOARCH {
+	case "amd64":
+		gate = 0xffffffffff600000 // [vsyscall]
+	case "arm":
+		gate = 0xffff0000 // [vectors]
+	}
+	if gate == 0 || uint64(lo) > gate || uint64(hi) <= gate {
+		return nil
+	}
+	return readAreas(f, uintptr(gate), hi, yield)
 }
 
 // readAreas reads the whole text of /proc/PID/maps, so that one listing shows one state of the process.

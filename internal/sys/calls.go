@@ -187,6 +187,8 @@ type Area struct {
 	Label          string // the system's name for memory that is no file, as in "[heap]"
 	Deleted        bool   // the file has no name any more; Path is the one it had
 	Offset         int64  // of Start in the file, bytes
+
+	inode uint64 // of the file, where the system's list names it
 }
 
 // PageSize returns the smallest page size in bytes.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/typedmem/typedmem/flags"
 	"golang.org/x/sys/unix"
@@ -23,10 +24,10 @@ const (
 
 var advices = []advice{
 	{flag: flags.NoCoreDump, advice: unix.MADV_DONTDUMP},
-	{flag: flags.TransparentHugePages, advice: unix.MADV_HUGEPAGE, optional: true},
+	{flag: flags.TransparentHugePages, advice: unix.MADV_HUGEPAGE, ignore: unix.EINVAL},
 	{flag: flags.Sequential, advice: unix.MADV_SEQUENTIAL},
 	{flag: flags.RandomAccess, advice: unix.MADV_RANDOM},
-	{flag: flags.WillNeed, advice: unix.MADV_WILLNEED},
+	{flag: flags.WillNeed, advice: unix.MADV_WILLNEED, ignore: unix.EBADF},
 	{flag: flags.DontNeed, advice: unix.MADV_DONTNEED},
 }
 
@@ -65,6 +66,9 @@ func prefault(addr uintptr, n int, write bool) error {
 	if write {
 		how = unix.MADV_POPULATE_WRITE
 	}
+	if !madviseAnswers() {
+		return errors.ErrUnsupported
+	}
 	for {
 		switch err := unix.Madvise(bytesAt(addr, n), how); err {
 		case unix.EINTR:
@@ -78,14 +82,28 @@ func prefault(addr uintptr, n int, write bool) error {
 	}
 }
 
+// madviseAnswers reports whether madvise(2) says no to advice that nothing knows. qemu's user mode says yes to everything and
+// does nothing, so that a page which cannot come would go unnoticed.
+var madviseAnswers = sync.OnceValue(func() bool {
+	const unknown = 0x7fff
+	page := make([]byte, 1)
+	return unix.Madvise(page[:0], unknown) != nil
+})
+
 func allocate(f *os.File, off, n int64) error {
 	return restoring(f, func() error {
+		err := fallocate(f, 0, off, n)
+		if err == unix.EOPNOTSUPP {
+			return extend(f, off+n)
+		}
+		return err
+	})
+}
+
+func fallocate(f *os.File, mode uint32, off, n int64) error {
+	return onFd(f, func(fd int) error {
 		for {
-			switch err := unix.Fallocate(int(f.Fd()), 0, off, n); err {
-			case unix.EINTR:
-			case unix.EOPNOTSUPP:
-				return extend(f, off+n)
-			default:
+			if err := unix.Fallocate(fd, mode, off, n); err != unix.EINTR {
 				return err
 			}
 		}
@@ -96,18 +114,22 @@ func zero(f *os.File, off, n int64) error {
 	if n <= 0 {
 		return nil
 	}
-	for {
-		switch err := unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, off, n); err {
-		case unix.EINTR:
-		case unix.EOPNOTSUPP:
-			return writeZeros(f, off, n)
-		default:
-			return err
-		}
+	err := fallocate(f, unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, off, n)
+	if err == unix.EOPNOTSUPP {
+		return writeZeros(f, off, n)
 	}
+	return err
 }
 
-func syncFile(f *os.File) error { return unix.Fdatasync(int(f.Fd())) }
+func syncFile(f *os.File) error {
+	return onFd(f, func(fd int) error {
+		for {
+			if err := unix.Fdatasync(fd); err != unix.EINTR {
+				return err
+			}
+		}
+	})
+}
 
 func bootID() (id [16]byte, ok bool) {
 	text, err := os.ReadFile("/proc/sys/kernel/random/boot_id")

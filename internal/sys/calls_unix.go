@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"unsafe"
 
 	"github.com/typedmem/typedmem/flags"
@@ -50,13 +49,14 @@ func reserve(hint uintptr, n, align int, _ bool) (uintptr, error) {
 	}
 	start := (addr + uintptr(align) - 1) &^ (uintptr(align) - 1)
 	if head := int(start - addr); head > 0 {
-		err = munmap(addr, head)
+		if err := Release(addr, head); err != nil {
+			return 0, errors.Join(err, munmap(addr, n+align))
+		}
 	}
 	if tail := int(addr + uintptr(align) - start); tail > 0 {
-		err = errors.Join(err, munmap(start+uintptr(n), tail))
-	}
-	if err != nil {
-		return 0, errors.Join(err, munmap(addr, n+align))
+		if err := Release(start+uintptr(n), tail); err != nil {
+			return 0, errors.Join(err, munmap(start, n+tail))
+		}
 	}
 	return start, nil
 }
@@ -76,23 +76,43 @@ func mapMemory(r Request) (uintptr, error) {
 	return addr, nil
 }
 
+// onFd runs call with the descriptor of f, which nobody can close meanwhile: neither another goroutine nor the collector.
+func onFd(f *os.File, call func(fd int) error) error {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var answer error
+	if err := raw.Control(func(fd uintptr) { answer = call(int(fd)) }); err != nil {
+		return err
+	}
+	return answer
+}
+
 // mapPages makes the mapping itself.
-func mapPages(r Request) (uintptr, error) {
+func mapPages(r Request) (addr uintptr, err error) {
 	flag, fd, err := mapFlags(r)
 	if err != nil {
 		return 0, err
 	}
-	if r.File != nil {
-		fd = int(r.File.Fd())
-		defer runtime.KeepAlive(r.File) // its finalizer would close fd
+	if r.File == nil {
+		return mapDescriptor(r, flag, fd)
 	}
+	err = onFd(r.File, func(fd int) (err error) {
+		addr, err = mapDescriptor(r, flag, fd)
+		return err
+	})
+	return addr, err
+}
+
+func mapDescriptor(r Request, flag, fd int) (uintptr, error) {
 	if !r.Replace {
 		if r.Unsafe.Has(flags.Fixed) {
 			flag |= unix.MAP_FIXED
 		}
 		return mmap(r.Addr, r.Len, protBits(r.Prot), flag, fd, r.Offset)
 	}
-	if r.File == nil && fd == noFile && flag&^mapNoReserve == unix.MAP_PRIVATE|unix.MAP_ANON {
+	if fd == noFile && flag&^mapNoReserve == unix.MAP_PRIVATE|unix.MAP_ANON {
 		// The reserved range is private anonymous memory already. Opening it cannot leave a hole, as a failing MAP_FIXED may.
 		return r.Addr, protect(r.Addr, r.Len, r.Prot)
 	}
@@ -103,16 +123,16 @@ func mapPages(r Request) (uintptr, error) {
 	return addr, nil
 }
 
-// settle carries out the flags that mmap itself does not know, in the order in which they can fail.
+// settle carries out the flags that mmap itself does not know. Each step is a call of the seam, so that tests can make it fail.
 func settle(addr uintptr, r Request) error {
 	if r.Flags&flags.Advice != 0 {
-		if err := advise(addr, r.Len, r.Flags&flags.Advice); err != nil {
+		if err := Advise(addr, r.Len, r.Flags&flags.Advice); err != nil {
 			return fmt.Errorf("advice %v: %w", r.Flags&flags.Advice, err)
 		}
 	}
 	if r.Flags.Has(flags.Locked) {
-		if err := lock(addr, r.Len); err != nil {
-			return fmt.Errorf("locking: %w", err)
+		if err := Lock(addr, r.Len); err != nil {
+			return fmt.Errorf("locking %d bytes in memory (see ulimit -l; every page must exist and be readable): %w", r.Len, err)
 		}
 	}
 	if r.Flags.Has(flags.Populate) {
@@ -150,38 +170,44 @@ func advise(addr uintptr, n int, f flags.Map) error {
 		if !f.Has(a.flag) {
 			continue
 		}
-		if err := unix.Madvise(bytesAt(addr, n), a.advice); err != nil && !(a.optional && errors.Is(err, unix.EINVAL)) {
+		if err := unix.Madvise(bytesAt(addr, n), a.advice); err != nil && err != a.ignore {
 			return err
 		}
 	}
 	return nil
 }
 
-// advice ties a flag to the system's number for it. optional: a kernel built without the thing answers EINVAL, which a hint ignores.
+// advice ties a flag to the system's number for it.
 type advice struct {
-	flag     flags.Map
-	advice   int
-	optional bool
+	flag   flags.Map
+	advice int
+	ignore error // the answer of a kernel built without the thing: a hint does nothing there; nil for none
 }
 
 func duplicate(f *os.File) (*os.File, error) {
-	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	var copied int
+	err := onFd(f, func(fd int) (err error) {
+		copied, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	return os.NewFile(uintptr(fd), f.Name()), nil
+	return os.NewFile(uintptr(copied), f.Name()), nil
 }
 
 func lockFile(f *os.File) error {
-	for {
-		switch err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err {
-		case unix.EINTR:
-		case unix.EWOULDBLOCK:
-			return ErrLocked
-		default:
-			return err
+	return onFd(f, func(fd int) error {
+		for {
+			switch err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err {
+			case unix.EINTR:
+			case unix.EWOULDBLOCK:
+				return ErrLocked
+			default:
+				return err
+			}
 		}
-	}
+	})
 }
 
 func protBits(p flags.Protection) int {

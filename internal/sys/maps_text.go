@@ -71,13 +71,21 @@ func ParseMapsLine(line string) (Area, error) {
 
 func oneOf(c byte, set string) bool { return strings.IndexByte(set, c) >= 0 }
 
-// setName sorts a name of the kernel's into Path and Label: only an area with an inode is of a file.
+// setName sorts a name of the kernel's into Path and Label. An area with an inode is of a file, unless the kernel made the
+// file itself to have memory to share.
 func (a *Area) setName(name string, inode uint64) {
-	if inode == 0 {
-		a.Label, a.Offset = name, 0
+	path, deleted := strings.CutSuffix(name, " (deleted)")
+	if inode == 0 || deleted && memoryName(path) {
+		a.Label, a.Offset = path, 0
 		return
 	}
-	a.Path, a.Deleted = strings.CutSuffix(name, " (deleted)")
+	a.Path, a.Deleted, a.inode = path, deleted, inode
+}
+
+// memoryName reports whether the kernel gives this name to memory without a file: shared anonymous memory, huge pages, System V segments
+// and asynchronous I/O.
+func memoryName(path string) bool {
+	return path == "/dev/zero" || path == "/anon_hugepage" || path == "/[aio]" || strings.HasPrefix(path, "/SYSV")
 }
 
 // unescape turns the \012 that stands for a newline in a name into the newline. The kernel escapes no other character, a backslash

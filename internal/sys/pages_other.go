@@ -1,0 +1,12 @@
+//go:build !linux
+
+package sys
+
+import (
+	"os"
+
+	"github.com/typedmem/typedmem/flags"
+)
+
+// FilePageSize returns the page size that f dictates to its mappings; known is false where the system does not tell.
+func FilePageSize(*os.File) (p flags.PageSize, known bool, err error) { return 0, false, nil }
