@@ -64,14 +64,15 @@ func newStore(s unix.Fstore_t) *unix.Fstore_t { return &s }
 
 // fcntlStore is fcntl(2) with a struct fstore, or with a struct fpunchhole, whose fields are the first of it under other names.
 func fcntlStore(f *os.File, command int, s unix.Fstore_t) error {
-	arg := newStore(s)
-	defer runtime.KeepAlive(arg)
-	defer runtime.KeepAlive(f)
-	for {
-		if err := unix.FcntlFstore(f.Fd(), command, arg); err != unix.EINTR {
-			return err
+	return onFd(f, func(fd int) error {
+		arg := newStore(s)
+		defer runtime.KeepAlive(arg)
+		for {
+			if err := unix.FcntlFstore(uintptr(fd), command, arg); err != unix.EINTR {
+				return err
+			}
 		}
-	}
+	})
 }
 
 // allocate asks for space past the end of the file (F_PREALLOCATE), contiguous or not, and makes the file longer. The system has nothing
@@ -107,7 +108,7 @@ func zero(f *os.File, off, n int64) error {
 		return nil
 	}
 	var fs unix.Statfs_t
-	if err := unix.Fstatfs(int(f.Fd()), &fs); err != nil {
+	if err := onFd(f, func(fd int) error { return unix.Fstatfs(fd, &fs) }); err != nil {
 		return err
 	}
 	block := max(int64(fs.Bsize), 1)

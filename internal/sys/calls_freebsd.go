@@ -70,24 +70,28 @@ func hugePageSize() (flags.PageSize, error) {
 // allocate is posix_fallocate(2), which makes the file longer too. File systems that cannot, ZFS among them, answer EINVAL or EOPNOTSUPP.
 func allocate(f *os.File, off, n int64) error {
 	return restoring(f, func() error {
-		for {
-			switch errno := posixFallocate(f, off, n); errno {
-			case 0:
-				return nil
-			case unix.EINTR:
-			case unix.EINVAL, unix.EOPNOTSUPP, unix.ENODEV:
-				return extend(f, off+n)
-			default:
-				return errno
+		err := onFd(f, func(fd int) error {
+			for {
+				switch errno := posixFallocate(fd, off, n); errno {
+				case 0:
+					return nil
+				case unix.EINTR:
+				default:
+					return errno
+				}
 			}
+		})
+		switch err {
+		case unix.EINVAL, unix.EOPNOTSUPP, unix.ENODEV:
+			return extend(f, off+n)
 		}
+		return err
 	})
 }
 
 // posixFallocate passes a 64-bit number in two registers where registers have 32 bits, on arm in an even and an odd one. The kernel
 // returns the error as the call's result.
-func posixFallocate(f *os.File, off, n int64) unix.Errno {
-	defer runtime.KeepAlive(f)
+func posixFallocate(fd int, off, n int64) unix.Errno {
 	args := [5]uintptr{uintptr(off), uintptr(n)}
 	switch runtime.GOARCH {
 	case "386":
@@ -95,7 +99,7 @@ func posixFallocate(f *os.File, off, n int64) unix.Errno {
 	case "arm":
 		args = [5]uintptr{0, uintptr(off), uintptr(off >> 32), uintptr(n), uintptr(n >> 32)}
 	}
-	result, _, errno := unix.Syscall6(unix.SYS_POSIX_FALLOCATE, f.Fd(), args[0], args[1], args[2], args[3], args[4])
+	result, _, errno := unix.Syscall6(unix.SYS_POSIX_FALLOCATE, uintptr(fd), args[0], args[1], args[2], args[3], args[4])
 	if errno != 0 {
 		return errno
 	}
@@ -119,23 +123,27 @@ func zero(f *os.File, off, n int64) error {
 	if release, err := unix.SysctlUint32("kern.osreldate"); err != nil || release < spacectlSince {
 		return writeZeros(f, off, n)
 	}
-	defer runtime.KeepAlive(f)
 	left := &spacectlRange{offset: off, length: n}
-	for left.length > 0 {
-		before := *left
-		// SAFETY: left stays alive over the call, which reads it and writes what remains to be done to it.
-		_, _, errno := unix.Syscall6(spacectlCall, f.Fd(), spacectlDealloc, uintptr(unsafe.Pointer(left)), 0, uintptr(unsafe.Pointer(left)), 0)
-		switch {
-		case errno == unix.EINTR:
-		case errno == unix.EINVAL || errno == unix.ENODEV || errno == unix.EOPNOTSUPP:
-			return writeZeros(f, left.offset, left.length)
-		case errno != 0:
-			return errno
-		case *left == before:
-			return fmt.Errorf("fspacectl made no progress at offset %d", left.offset)
+	err := onFd(f, func(fd int) error {
+		for left.length > 0 {
+			before := *left
+			// SAFETY: left stays alive over the call, which reads it and writes what remains to be done to it.
+			_, _, errno := unix.Syscall6(spacectlCall, uintptr(fd), spacectlDealloc, uintptr(unsafe.Pointer(left)), 0, uintptr(unsafe.Pointer(left)), 0)
+			switch {
+			case errno == unix.EINTR:
+			case errno != 0:
+				return errno
+			case *left == before:
+				return fmt.Errorf("fspacectl made no progress at offset %d", left.offset)
+			}
 		}
+		return nil
+	})
+	switch err {
+	case unix.EINVAL, unix.ENODEV, unix.EOPNOTSUPP:
+		return writeZeros(f, left.offset, left.length)
 	}
-	return nil
+	return err
 }
 
 func syncFile(f *os.File) error { return f.Sync() }

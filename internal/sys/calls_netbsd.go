@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 
 	"github.com/typedmem/typedmem/flags"
 	"golang.org/x/sys/unix"
@@ -38,17 +37,19 @@ func mapFlags(r Request) (flag, fd int, err error) {
 
 // syncFile is fsync_range(2) over the whole file. A device without a cache to flush answers EOPNOTSUPP or ENOTTY to that part only.
 func syncFile(f *os.File) error {
-	defer runtime.KeepAlive(f)
-	for {
-		_, _, errno := unix.Syscall6(unix.SYS_FSYNC_RANGE, f.Fd(), fileSync|diskSync, 0, 0, 0, 0)
-		switch errno {
-		case 0:
-			return nil
-		case unix.EINTR:
-		case unix.EOPNOTSUPP, unix.ENOTTY, unix.EINVAL, unix.ENODEV:
-			return f.Sync()
-		default:
-			return errno
+	err := onFd(f, func(fd int) error {
+		for {
+			_, _, errno := unix.Syscall6(unix.SYS_FSYNC_RANGE, uintptr(fd), fileSync|diskSync, 0, 0, 0, 0)
+			if errno != unix.EINTR {
+				return errno
+			}
 		}
+	})
+	switch err {
+	case unix.Errno(0):
+		return nil
+	case unix.EOPNOTSUPP, unix.ENOTTY, unix.EINVAL, unix.ENODEV:
+		return f.Sync()
 	}
+	return err
 }
