@@ -361,7 +361,7 @@ func TestLargePagesAreRealOrRefused(t *testing.T) {
 	}
 	addr, err := Map(Request{Len: int(p.Bytes()), Prot: flags.Read | flags.Write, PageSize: p})
 	if err != nil {
-		t.Skip(err)
+		t.Skip("this Windows refuses: ", err)
 	}
 	defer func() { must(t, Release(addr, int(p.Bytes()))) }()
 	at(addr, 1)[0] = 1

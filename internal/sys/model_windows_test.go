@@ -1,0 +1,117 @@
+package sys
+
+import (
+	"math/rand"
+	"testing"
+
+	"github.com/typedmem/typedmem/flags"
+	"golang.org/x/sys/windows"
+)
+
+// TestRandomStepsMatchModel does 4,000 random steps on 24 pages of each kind of range, against a model with one state a page, and asks
+// Windows after each step.
+func TestRandomStepsMatchModel(t *testing.T) {
+	for _, kind := range []string{"memory", "shared", "private"} {
+		t.Run(kind, func(t *testing.T) {
+			if kind != "memory" {
+				needPlaceholders(t)
+			}
+			for seed := range int64(40) {
+				randomSteps(t, kind, seed, 100)
+			}
+		})
+	}
+}
+
+func randomSteps(t *testing.T, kind string, seed int64, steps int) {
+	const pages = 24
+	const free, reserved, mapped = 0, 1, 2
+	page := PageSize()
+	base := Request{Prot: rw, Replace: true, Reserved: pages * page}
+	if kind != "memory" {
+		base.File = newFile(t, pages*page-1)
+		defer base.File.Close()
+	}
+	if kind == "shared" {
+		base.Flags = flags.Shared
+	}
+	addr, err := Reserve(0, pages*page, unit, kind != "memory")
+	must(t, err)
+	var model [pages]int
+	for i := range model {
+		model[i] = reserved
+	}
+	all := func(lo, hi int, allowed ...int) bool {
+		for _, s := range model[lo:hi] {
+			ok := false
+			for _, a := range allowed {
+				ok = ok || s == a
+			}
+			if !ok {
+				return false
+			}
+		}
+		return true
+	}
+	random := rand.New(rand.NewSource(seed))
+	for step := range steps {
+		lo := random.Intn(pages)
+		hi := lo + 1 + random.Intn(pages-lo)
+		where, n := addr+uintptr(lo*page), (hi-lo)*page
+		var name string
+		var next int
+		var fine bool
+		var err error
+		switch op := random.Intn(12); {
+		case op < 5:
+			name, next, fine = "map", mapped, all(lo, hi, reserved)
+			q := base
+			q.Addr, q.Len, q.Offset = where, n, int64(lo*page)
+			_, err = Map(q)
+		case op < 8:
+			name, next, fine = "hold", reserved, all(lo, hi, reserved, mapped)
+			err = Hold(where, n)
+		case op < 11:
+			name, next, fine = "protect", mapped, all(lo, hi, mapped)
+			err = Protect(where, n, rw)
+		default:
+			name, next, fine = "release", free, all(lo, hi, reserved, mapped)
+			err = Release(where, n)
+		}
+		if fine != (err == nil) {
+			t.Fatalf("seed %d, step %d, %s of pages [%d,%d) of %v: %v", seed, step, name, lo, hi, model, err)
+		}
+		if err == nil {
+			for i := lo; i < hi; i++ {
+				model[i] = next
+			}
+		}
+		for i, want := range model {
+			where := addr + uintptr(i*page)
+			s, p := state(t, where)
+			accessible := s == windows.MEM_COMMIT && p != windows.PAGE_NOACCESS
+			if accessible != (want == mapped) || want == reserved && s == memFree {
+				t.Fatalf("seed %d, step %d, %s of pages [%d,%d): page %d is in state %#x with protection %#x, the model says %v", seed, step, name, lo, hi, i, s, p, model)
+			}
+			if want != mapped {
+				continue
+			}
+			first := at(where, 1)
+			if kind != "memory" && name == "map" && i >= lo && i < hi && first[0] != byte(i+1) {
+				t.Fatalf("seed %d, step %d: page %d begins with %d", seed, step, i, first[0])
+			}
+			first[0] = byte(i + 1)
+		}
+	}
+	for lo := 0; lo < pages; lo++ {
+		hi := lo
+		for hi < pages && model[hi] != free {
+			hi++
+		}
+		if hi > lo {
+			must(t, Release(addr+uintptr(lo*page), (hi-lo)*page))
+			lo = hi
+		}
+	}
+	wantGone(t, addr, pages*page)
+}
