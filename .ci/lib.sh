@@ -24,14 +24,13 @@ need() {
   command -v "$1" >/dev/null
 }
 
-# counted NAME [VAR=VALUE ...] -- [ARGUMENT ...]: go test with these settings and arguments, as one summary line. With the C
-# compiler missing, cgo is off.
+# counted NAME [VAR=VALUE ...] -- [ARGUMENT ...]: go test with these settings and arguments, as one summary line.
 counted() {
   local name=$1 settings=()
   shift
   while [ "$1" != -- ]; do settings+=("$1"); shift; done
   shift
-  echo "go test $* (${settings[*]:-native})"
+  echo "# ${settings[*]:+${settings[*]} }go test${*:+ $*} ./..."
   env "${settings[@]}" go test -json -count=1 -timeout 15m "$@" ./... </dev/null | "$ci/summary" "$name"
 }
 
