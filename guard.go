@@ -7,7 +7,6 @@ import (
 
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/num"
-	"github.com/typedmem/typedmem/internal/sys"
 )
 
 // FaultError is a memory fault that Guard caught: an access to memory that the system could not provide.
@@ -63,8 +62,8 @@ func asFault(r any) error {
 		return e
 	}
 	e.Mapping, e.Offset = m, offset
-	if m.mu.TryLock() { // the fault may have come from inside a method of m
-		defer m.mu.Unlock()
+	if m.mu.TryRLock() { // the fault may have come from inside a method of m
+		defer m.mu.RUnlock()
 		if reason := m.faultReason(fault.Addr(), offset); reason != nil {
 			e.Err = fmt.Errorf("%w: %w", reason, fault)
 		}
@@ -87,8 +86,8 @@ func (m *Mapping) faultReason(addr uintptr, offset int) error {
 	case !m.plan.HasFile:
 		return fmt.Errorf("protection %v: %w", m.plan.Protection, ErrProtection)
 	}
-	unit := uintptr(m.plan.unit)
-	if err := sys.Prefault(num.Down(addr, unit), int(unit), false); err == nil && !m.plan.Protection.Has(both) {
+	page := num.Down(addr, uintptr(m.plan.unit))
+	if !m.plan.Protection.Has(both) && bringIn(page, m.plan.unit, m.plan.unit, false) == nil {
 		return fmt.Errorf("protection %v: %w", m.plan.Protection, ErrProtection)
 	}
 	return fmt.Errorf("the file was truncated, or its disk is full or failing: %w", ErrTruncated)

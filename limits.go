@@ -34,7 +34,8 @@ func (l *Limits) Readable() uintptr { return l.readable.Load() }
 // Writable returns ^0 when what is readable is writable too, otherwise 0.
 func (l *Limits) Writable() uintptr { return l.writable.Load() }
 
-// Room returns the address after the last byte that is mapped ahead of the length: up to there Extend needs no system call.
+// Room returns the address after the last byte that memory, and where the mapping shows a file the file, is provided for ahead of the length: up
+// to there Extend needs no system call.
 func (l *Limits) Room() uintptr { return l.room.Load() }
 
 // Extend publishes a greater length: bytes up to the address end were written and may now be read. It does so only if Readable still is from

@@ -9,7 +9,6 @@ import (
 
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/num"
-	"github.com/typedmem/typedmem/internal/sys"
 )
 
 // Mapping owns one range of mapped addresses. Make one with a terminal method of options.Options; give it back with Close.
@@ -17,7 +16,7 @@ import (
 // Offsets and lengths are in bytes, offsets count from the first byte of the mapping. After Close every method answers ErrClosed. All methods
 // are safe for concurrent use; see the package comment for accesses in flight.
 type Mapping struct {
-	mu   sync.Mutex
+	mu   sync.RWMutex   // for reading: the state stays as it is meanwhile, as Flush, Prefault and their like need
 	addr atomic.Uintptr // of the first byte
 
 	limits atomic.Pointer[Limits]
@@ -43,7 +42,7 @@ func newMapping(p *plan, s *span) *Mapping {
 func (m *Mapping) publish(length int) {
 	l, first := m.limits.Load(), m.addr.Load()
 	m.hidden = length
-	l.room.Store(m.span.base + uintptr(m.span.mapped))
+	l.room.Store(m.span.base + uintptr(m.span.ready))
 	if !m.committed || !m.plan.Protection.Has(flags.Read) {
 		l.publish(0, 0)
 		return
@@ -72,7 +71,7 @@ func (m *Mapping) withdraw() (length int) {
 	return m.hidden
 }
 
-// length returns the length in bytes; the caller holds m.mu.
+// length returns the length in bytes; the caller holds m.mu, for reading at least.
 func (m *Mapping) length() int {
 	if end := m.limits.Load().readable.Load(); end != 0 {
 		return int(end - m.addr.Load())
@@ -95,13 +94,25 @@ const (
 	needUnpinned
 )
 
-// enter locks m and checks that it is open and what else the operation needs. On error m is unlocked.
+// enter locks m for an operation that changes its state, and checks that m is open and what else the operation needs. On error m is
+// unlocked.
 func (m *Mapping) enter(op string, needs need) error {
 	m.mu.Lock()
 	err := m.refuse(needs)
 	if err != nil {
 		err = m.fail(op, err)
 		m.mu.Unlock()
+	}
+	return err
+}
+
+// look is enter for an operation that leaves the state of m as it is: several go on at once.
+func (m *Mapping) look(op string, needs need) error {
+	m.mu.RLock()
+	err := m.refuse(needs)
+	if err != nil {
+		err = m.fail(op, err)
+		m.mu.RUnlock()
 	}
 	return err
 }
@@ -122,9 +133,9 @@ func (m *Mapping) refuse(needs need) error {
 	return nil
 }
 
-// enterRange is enter for an operation on the bytes [lo, hi).
-func (m *Mapping) enterRange(op string, lo, hi int, needs need) error {
-	if err := m.enter(op, 0); err != nil {
+// lookRange is look for an operation on the bytes [lo, hi).
+func (m *Mapping) lookRange(op string, lo, hi int, needs need) error {
+	if err := m.look(op, 0); err != nil {
 		return err
 	}
 	var err error
@@ -135,14 +146,14 @@ func (m *Mapping) enterRange(op string, lo, hi int, needs need) error {
 	}
 	if err != nil {
 		err = m.fail(op, err)
-		m.mu.Unlock()
+		m.mu.RUnlock()
 	}
 	return err
 }
 
 // wholePages returns how many bytes from the first page on hold a mapping of the given length.
 func (m *Mapping) wholePages(length int) int {
-	n, ok := num.Up(addOrMax(int(m.addr.Load()-m.span.base), length), m.plan.unit)
+	n, ok := num.Up(addOrMax(m.lead(), length), m.plan.unit)
 	if !ok {
 		return math.MaxInt
 	}
@@ -160,11 +171,17 @@ func (m *Mapping) pages(lo, hi int) (addr uintptr, n int) {
 	return first, int(end - first)
 }
 
-// pagesInside narrows the bytes [lo, hi) to the pages that lie in them whole.
+// pagesInside narrows the bytes [lo, hi) to the pages that hold no other byte of the mapping.
 func (m *Mapping) pagesInside(lo, hi int) (addr uintptr, n int) {
 	unit := uintptr(m.plan.unit)
 	first := num.Down(m.addr.Load()+uintptr(lo)+unit-1, unit)
 	end := num.Down(m.addr.Load()+uintptr(hi), unit)
+	if lo == 0 {
+		first = m.span.base
+	}
+	if hi == m.length() {
+		end = m.span.base + uintptr(m.wholePages(hi))
+	}
 	if end <= first {
 		return 0, 0
 	}
@@ -172,8 +189,8 @@ func (m *Mapping) pagesInside(lo, hi int) (addr uintptr, n int) {
 }
 
 func (m *Mapping) isClosed() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	m.mu.RLock()
+	defer m.mu.RUnlock()
 	return m.closed
 }
 
@@ -182,30 +199,38 @@ func (m *Mapping) Addr() uintptr { return m.addr.Load() }
 
 // Len returns the length in bytes, 0 after Close.
 func (m *Mapping) Len() int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	m.mu.RLock()
+	defer m.mu.RUnlock()
 	if m.closed {
 		return 0
 	}
 	return m.length()
 }
 
-// Cap returns how many bytes Resize can grow the mapping to, 0 after Close.
+// Cap returns how many bytes Resize can grow the mapping to, 0 after Close. It is Len for a file mapping that was built without WithCapacity.
 func (m *Mapping) Cap() int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	m.mu.RLock()
+	defer m.mu.RUnlock()
 	if m.closed {
 		return 0
 	}
 	return m.capacity()
 }
 
-func (m *Mapping) capacity() int { return m.span.reserved - int(m.addr.Load()-m.span.base) }
+func (m *Mapping) capacity() int {
+	if m.plan.HasFile && m.plan.Capacity == 0 {
+		return m.length() // no handle of the file was kept
+	}
+	return m.span.reserved - m.lead()
+}
+
+// lead returns the bytes from the start of the first page to the first byte.
+func (m *Mapping) lead() int { return int(m.addr.Load() - m.span.base) }
 
 // Protection returns what the memory may be used for, for a reserved range what it may be used for once it is committed.
 func (m *Mapping) Protection() flags.Protection {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	m.mu.RLock()
+	defer m.mu.RUnlock()
 	if m.closed {
 		return flags.None
 	}
@@ -214,8 +239,8 @@ func (m *Mapping) Protection() flags.Protection {
 
 // Committed reports whether memory is behind the addresses.
 func (m *Mapping) Committed() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	m.mu.RLock()
+	defer m.mu.RUnlock()
 	return m.committed && !m.closed
 }
 
@@ -237,10 +262,10 @@ func (m *Mapping) Limits() *Limits { return m.limits.Load() }
 // It panics with an *Error that wraps ErrClosed after Close, ErrOperation where the range is not committed and ErrProtection
 // where it is not readable.
 func (m *Mapping) Bytes() []byte {
-	if err := m.enter("bytes", needCommitted|needReadable); err != nil {
+	if err := m.look("bytes", needCommitted|needReadable); err != nil {
 		panic(err)
 	}
-	defer m.mu.Unlock()
+	defer m.mu.RUnlock()
 	m.limits.Load().Lend()
 	n := m.length()
 	// SAFETY: [addr, addr+n) is mapped and readable, off the Go heap, and the span is marked as lent so that the collector does not unmap it.
@@ -270,23 +295,11 @@ func (m *Mapping) Close() error {
 	}
 	defer m.mu.Unlock()
 	length := m.withdraw()
-	s := m.span
-	if s.mapped > 0 {
-		if err := sys.Hold(s.base, s.mapped); err != nil {
-			m.publish(length)
-			return m.fail("close", err)
-		}
+	if err := m.span.close(); err != nil {
+		m.publish(length)
+		return m.fail("close", err)
 	}
 	m.close()
-	s.backing.release()
-	s.keep()
-	// No view ever reached the spare addresses: they go now. Should the system refuse, they go with the rest.
-	if spare := s.reserved - s.mapped; spare > 0 && sys.Release(s.base+uintptr(s.mapped), spare) == nil {
-		s.reserved = s.mapped
-	}
-	if s.reserved == 0 {
-		s.forget()
-	}
 	return nil
 }
 

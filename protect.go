@@ -24,7 +24,8 @@ func (m *Mapping) Commit() error {
 	if _, err := sys.Map(call); err != nil {
 		return m.fail("commit", err)
 	}
-	m.span.mapped = n
+	m.span.mapped, m.span.reached = n, n
+	m.span.ready = m.plan.sure(n, m.lead()+m.hidden)
 	m.committed = true
 	m.publish(m.hidden)
 	return nil
@@ -86,19 +87,17 @@ func (m *Mapping) protect(op string, p flags.Protection, flushCode bool) error {
 	return nil
 }
 
-// setProtection changes the pages and puts the change back when the flush that belongs to it fails.
+// setProtection changes the pages. When a part of that fails the rest is put back: the system may have changed some of the pages.
 func (m *Mapping) setProtection(p flags.Protection, flushCode bool) error {
 	s := m.span
 	if s.mapped == 0 {
 		return nil
 	}
-	if err := sys.Protect(s.base, s.mapped, p); err != nil {
-		return err
+	err := sys.Protect(s.base, s.mapped, p)
+	if err == nil && flushCode {
+		err = sys.FlushInstructionCache(s.base, s.mapped)
 	}
-	if !flushCode {
-		return nil
-	}
-	if err := sys.FlushInstructionCache(s.base, s.mapped); err != nil {
+	if err != nil {
 		return errors.Join(err, sys.Protect(s.base, s.mapped, m.plan.Protection))
 	}
 	return nil

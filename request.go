@@ -48,11 +48,14 @@ func (r Request) check() (p plan, err error) {
 	if err := r.checkFlags(); err != nil {
 		return p, err
 	}
+	if err := r.checkFile(); err != nil {
+		return p, err
+	}
 	if p.unit, p.PageSize, err = r.pageUnit(); err != nil {
 		return p, err
 	}
-	if err := r.checkFile(); err != nil {
-		return p, err
+	if p.PageSize != 0 {
+		p.Flags |= flags.HugePages
 	}
 	granularity := sys.Granularity()
 	if !num.Multiple(r.Address, uintptr(max(p.unit, granularity))) {
@@ -117,6 +120,26 @@ func checkProtection(p flags.Protection, u flags.Unsafe) error {
 
 // pageUnit returns the page size in use in bytes, and the huge page size to ask for or 0.
 func (r Request) pageUnit() (unit int, huge flags.PageSize, err error) {
+	unit, huge, err = r.wishedUnit()
+	if err != nil || r.File == nil {
+		return unit, huge, err
+	}
+	of, known, err := sys.FilePageSize(r.File)
+	switch {
+	case err != nil:
+		return 0, 0, fmt.Errorf("the page size of the file: %w", err)
+	case !known || of == huge:
+		return unit, huge, nil
+	case of == 0:
+		return 0, 0, fmt.Errorf("page size %v for a file that is not on a hugetlbfs: %w", huge, errors.ErrUnsupported)
+	case r.PageSize != 0 || of.Bytes() > math.MaxInt:
+		return 0, 0, fmt.Errorf("page size %v for a file with pages of %v: %w", r.PageSize, of, errors.ErrUnsupported)
+	}
+	return int(of.Bytes()), of, nil
+}
+
+// wishedUnit is pageUnit before the file has a say.
+func (r Request) wishedUnit() (unit int, huge flags.PageSize, err error) {
 	base := sys.PageSize()
 	if r.PageSize == 0 && !r.Flags.Has(flags.HugePages) {
 		return base, 0, nil
@@ -220,6 +243,9 @@ func Map(r Request) (*Mapping, error) {
 	if err != nil {
 		if sys.OutOfAddresses(err) && strconv.IntSize == 64 && p.reserved>>46 != 0 {
 			err = fmt.Errorf("%d bytes of address space: %w: %w", p.reserved, ErrSize, err)
+		} else if sys.OutOfAddresses(err) && p.PageSize != 0 {
+			err = fmt.Errorf("%d bytes in huge pages of %v: the system has not as many free ones, the administrator sets them aside: %w",
+				p.mapped, p.PageSize, err)
 		}
 		return undone(err)
 	}
@@ -238,9 +264,23 @@ func (p *plan) lessCapacity() bool {
 
 // place asks the system for the addresses and the memory.
 func (p *plan) place(s *span) error {
+	if p.Unsafe.Has(flags.Fixed) {
+		placing.Lock()
+		defer placing.Unlock()
+		if err := p.ask(s); err != nil {
+			return err
+		}
+		takeOver(s.base, s.base+uintptr(s.reserved))
+		return nil
+	}
+	return p.ask(s)
+}
+
+func (p *plan) ask(s *span) error {
 	if !p.Reserve && p.reserved == p.mapped {
 		addr, err := sys.Map(p.call(p.Address, 0, p.mapped))
-		s.base, s.mapped = addr, p.mapped
+		s.base = addr
+		s.fill(p)
 		return err
 	}
 	var err error
@@ -260,6 +300,21 @@ func (p *plan) place(s *span) error {
 	if _, err := sys.Map(call); err != nil {
 		return errors.Join(err, sys.Release(s.base, p.reserved))
 	}
-	s.mapped = p.mapped
+	s.fill(p)
 	return nil
+}
+
+// fill notes that the memory of the plan is there.
+func (s *span) fill(p *plan) {
+	s.mapped, s.reached = p.mapped, p.mapped
+	s.ready = p.sure(p.mapped, p.delta+p.Size)
+}
+
+// sure returns up to where a mapping whose memory ends at mapped and whose length ends at end, in bytes from the first page, can become longer without
+// asking: a file has to be asked.
+func (p *plan) sure(mapped, end int) int {
+	if p.HasFile {
+		return end
+	}
+	return mapped
 }

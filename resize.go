@@ -1,7 +1,9 @@
 package typedmem
 
 import (
+	"errors"
 	"fmt"
+	"os"
 
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/num"
@@ -21,17 +23,16 @@ func (m *Mapping) Resize(n int) error {
 		return err
 	}
 	defer m.mu.Unlock()
-	var err error
-	switch length := m.length(); {
-	case n < 0:
-		err = fmt.Errorf("%d bytes: %w", n, ErrSize)
-	case n > m.capacity():
-		err = fmt.Errorf("%d bytes with room for %d; ask for more with WithCapacity: %w", n, m.capacity(), ErrCapacity)
-	case n < length:
-		err = m.shrink(n)
-	case n > length:
-		if err = m.makeRoom(n); err == nil {
-			m.publish(n)
+	err := m.checkLength(n)
+	for done := false; err == nil && !done; {
+		// Limits.Extend takes no lock: a length that it changed meanwhile is looked at again.
+		switch length := m.length(); {
+		case n < length:
+			err, done = m.shrink(n), true
+		default:
+			if err = m.makeRoom(n); err == nil {
+				done = m.lengthen(length, n)
+			}
 		}
 	}
 	if err != nil {
@@ -40,18 +41,41 @@ func (m *Mapping) Resize(n int) error {
 	return nil
 }
 
+// lengthen publishes a length of n bytes in place of one of from bytes; it answers false when that is no longer the length.
+func (m *Mapping) lengthen(from, n int) bool {
+	l, first := m.limits.Load(), m.addr.Load()
+	if l.readable.Load() == 0 {
+		m.hidden = n
+		return true
+	}
+	return l.Extend(first+uintptr(from), first+uintptr(n))
+}
+
+func (m *Mapping) checkLength(n int) error {
+	switch capacity := m.capacity(); {
+	case n < 0:
+		return fmt.Errorf("%d bytes: %w", n, ErrSize)
+	case n > capacity:
+		return fmt.Errorf("%d bytes with room for %d; ask for more with WithCapacity: %w", n, capacity, ErrCapacity)
+	}
+	return nil
+}
+
 // MakeRoom puts memory behind the first n bytes without changing the length, so that they can be filled before Limits.Extend publishes them. It
 // fails as a growing Resize does.
 func (m *Mapping) MakeRoom(n int) error {
-	return m.on("make room", needCommitted, func() error {
-		if n < 0 {
-			return fmt.Errorf("%d bytes: %w", n, ErrSize)
-		}
-		if n > m.capacity() {
-			return fmt.Errorf("%d bytes with room for %d; ask for more with WithCapacity: %w", n, m.capacity(), ErrCapacity)
-		}
-		return m.makeRoom(n)
-	})
+	if err := m.enter("make room", needCommitted); err != nil {
+		return err
+	}
+	defer m.mu.Unlock()
+	err := m.checkLength(n)
+	if err == nil {
+		err = m.makeRoom(n)
+	}
+	if err != nil {
+		return m.fail("make room", err)
+	}
+	return nil
 }
 
 // How far ahead of the length memory is mapped: a quarter of what is there, so that the number of system calls grows with the logarithm of the
@@ -61,57 +85,86 @@ const (
 	mostAhead  = 64 << 20
 )
 
+// makeRoom provides memory, and where a file is shown the file, for a length of n bytes.
 func (m *Mapping) makeRoom(n int) error {
 	s := m.span
+	if m.lead()+n <= s.ready {
+		return nil
+	}
 	need := m.wholePages(n)
-	if need > s.mapped {
-		ahead := min(max(s.mapped/4, leastAhead), mostAhead)
-		wish, ok := num.Up(addOrMax(need, ahead), max(m.plan.unit, sys.Granularity()))
-		if !ok || wish > s.reserved {
-			wish = s.reserved
+	ahead := min(max(s.mapped/4, leastAhead), mostAhead)
+	wish, ok := num.Up(addOrMax(need, ahead), max(m.plan.unit, sys.Granularity()))
+	if !ok || wish > s.reserved {
+		wish = s.reserved
+	}
+	err := m.provide(n, max(wish, s.mapped))
+	if err != nil && wish > need {
+		err = m.provide(n, max(need, s.mapped))
+	}
+	if err != nil {
+		return err
+	}
+	m.limits.Load().room.Store(s.base + uintptr(s.ready))
+	return nil
+}
+
+// provide sees to it that memory is behind the addresses up to total bytes from the first page, for a length of n bytes. On error
+// the file has the length that it had.
+func (m *Mapping) provide(n, total int) error {
+	s := m.span
+	if !m.plan.HasFile {
+		return m.mapMore(total)
+	}
+	f := m.plan.File
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if !m.Shared() || !m.plan.Protection.Has(flags.Write) {
+		if end := m.plan.Offset + int64(n); end > info.Size() {
+			return fmt.Errorf("bytes [%d,%d) of a file of %d bytes: %w", m.plan.Offset, end, info.Size(), ErrTruncated)
 		}
-		err := m.mapMore(wish)
-		if err != nil && wish > need {
-			err = m.mapMore(need)
-		}
-		if err != nil {
+		if err := m.mapMore(total); err != nil {
 			return err
 		}
-		m.limits.Load().room.Store(s.base + uintptr(s.mapped))
+		s.ready = m.lead() + n
+		return nil
 	}
+	first := m.plan.Offset - int64(m.lead()) // of the first page, in the file
+	if err := sys.Allocate(f, first+int64(s.ready), int64(total-s.ready)); err != nil {
+		return err
+	}
+	if err := m.mapMore(total); err != nil {
+		return errors.Join(err, cutBack(f, first+int64(total), info.Size()))
+	}
+	s.ready = total
 	return nil
+}
+
+// cutBack gives a file that was made longer, up to made, the size it had.
+func cutBack(f *os.File, made, size int64) error {
+	info, err := f.Stat()
+	if err != nil || size >= made || info.Size() != made {
+		return err
+	}
+	return f.Truncate(size)
 }
 
 // mapMore puts memory behind the addresses up to total bytes from the first page.
 func (m *Mapping) mapMore(total int) error {
 	s := m.span
 	from := s.mapped
+	if total <= from {
+		return nil
+	}
 	call := m.plan.call(s.base+uintptr(from), from, total-from)
 	call.Replace, call.Reserved = true, s.reserved-from
-	if m.plan.HasFile {
-		if err := m.provideFile(call.Offset, call.Len); err != nil {
-			return err
-		}
-	}
 	if _, err := sys.Map(call); err != nil {
 		return err
 	}
-	s.mapped = total
-	return nil
-}
-
-// provideFile sees to it that the file has the bytes [off, off+n).
-func (m *Mapping) provideFile(off int64, n int) error {
-	f := m.plan.File
-	if m.Shared() && m.plan.Protection.Has(flags.Write) {
-		return sys.Allocate(f, off, int64(n))
-	}
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if whole := num.Down(info.Size()+int64(m.plan.unit)-1, int64(m.plan.unit)); off+int64(n) > whole {
-		return fmt.Errorf("bytes [%d,%d) of a file of %d bytes: %w", off, off+int64(n), info.Size(), ErrTruncated)
+	s.mapped, s.reached = total, max(s.reached, total)
+	if !m.plan.HasFile {
+		s.ready = total
 	}
 	return nil
 }
@@ -121,24 +174,27 @@ func (m *Mapping) shrink(n int) error {
 		return err
 	}
 	s := m.span
-	keep := m.wholePages(n)
+	keep := min(m.wholePages(n), s.mapped)
 	first := m.addr.Load() + uintptr(n)
-	clear := 0
-	if !m.plan.HasFile {
+	clear := int(s.base + uintptr(keep) - first)
+	if m.plan.HasFile {
+		clear = 0
+	}
+	if clear > 0 {
 		if err := m.refuse(needWritable); err != nil {
-			return err
+			return fmt.Errorf("the rest of the last page is to be cleared: %w", err)
 		}
-		clear = int(s.base + uintptr(min(keep, s.mapped)) - first)
 	}
 	length := m.withdraw()
 	if give := s.mapped - keep; give > 0 {
-		if err := sys.Hold(s.base+uintptr(keep), give); err != nil {
+		if err := s.hold(keep, give); err != nil {
 			m.publish(length)
 			return err
 		}
-		s.mapped = keep
+		s.mapped, s.ready = keep, min(s.ready, keep)
 	}
-	for i, tail := 0, bytesAt(first, clear); i < len(tail); i++ {
+	tail := bytesAt(first, clear)
+	for i := range tail {
 		tail[i] = 0
 	}
 	m.publish(n)

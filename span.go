@@ -1,7 +1,9 @@
 package typedmem
 
 import (
+	"iter"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,11 +16,113 @@ import (
 // or the Mapping, so that the collector can find those unreachable. The mapping's lock guards it.
 type span struct {
 	base     uintptr // multiple of the granularity or the page size
+	ready    int     // bytes from base that a longer mapping needs no system call for; at most mapped
 	mapped   int     // bytes from base with memory behind them
-	reserved int     // bytes from base that are ours; at least mapped
+	reached  int     // the most that mapped has been: what a view may have seen
+	reserved int     // bytes from base that are ours; at least reached
+	taken    []piece // what a mapping with flags.Fixed took over; placing guards it
 	state    spanState
 	backing  *backing
 	lent     atomic.Bool // raw memory was handed out
+}
+
+// piece is a range of addresses [from, to).
+type piece struct{ from, to uintptr }
+
+// placing is held by a mapping with flags.Fixed while it takes addresses over, and for reading by whoever gives addresses back.
+var placing sync.RWMutex
+
+// own yields the pieces of the bytes [from, from+n) of the span that no mapping with flags.Fixed has taken over; the caller holds placing.
+func (s *span) own(from, n int) iter.Seq2[uintptr, int] {
+	return func(yield func(uintptr, int) bool) {
+		at, end := s.base+uintptr(from), s.base+uintptr(from)+uintptr(n)
+		for at < end {
+			next := piece{end, end} // the first piece that is not ours from at on
+			for _, t := range s.taken {
+				if t.to > at && t.from < next.from {
+					next = t
+				}
+			}
+			if next.from > at && !yield(at, int(next.from-at)) {
+				return
+			}
+			at = max(at, next.to)
+		}
+	}
+}
+
+// hold gives back the memory of the bytes [from, from+n) and keeps the addresses.
+func (s *span) hold(from, n int) error { return s.each(from, n, sys.Hold) }
+
+// release gives back the addresses of the bytes [from, from+n).
+func (s *span) release(from, n int) error {
+	var gone []piece
+	err := s.each(from, n, func(addr uintptr, n int) error {
+		err := sys.Release(addr, n)
+		if err == nil {
+			gone = append(gone, piece{addr, addr + uintptr(n)})
+		}
+		return err
+	})
+	if err != nil && len(gone) > 0 { // another try must not touch what may be someone else's by then
+		placing.Lock()
+		defer placing.Unlock()
+		s.taken = append(s.taken, gone...)
+	}
+	return err
+}
+
+func (s *span) each(from, n int, do func(addr uintptr, n int) error) error {
+	placing.RLock()
+	defer placing.RUnlock()
+	for addr, n := range s.own(from, n) {
+		if err := do(addr, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// takeOver notes for every other span that the addresses [from, to) belong to it no more; the caller holds placing for writing.
+func takeOver(from, to uintptr) {
+	spans.Lock()
+	defer spans.Unlock()
+	for s := range spans.limits {
+		if from < s.base+uintptr(s.reserved) && s.base < to {
+			s.taken = append(s.taken, piece{from, to})
+		}
+	}
+}
+
+// close gives the memory back, and the addresses that no view ever reached. On error nothing has changed.
+func (s *span) close() error {
+	if s.reached == 0 {
+		if err := s.release(0, s.reserved); err != nil {
+			return err
+		}
+		s.backing.release()
+		s.forget()
+		return nil
+	}
+	if s.mapped > 0 {
+		if err := s.hold(0, s.mapped); err != nil {
+			return err
+		}
+	}
+	s.backing.release()
+	s.keep()
+	// Should the system refuse, the spare addresses go with the rest, when the collector finds that no view is left.
+	if spare := s.reserved - s.reached; spare > 0 && s.release(s.reached, spare) == nil {
+		s.setReserved(s.reached)
+	}
+	return nil
+}
+
+// setReserved changes what belongs to the span, under the lock of those who look for addresses.
+func (s *span) setReserved(n int) {
+	spans.Lock()
+	defer spans.Unlock()
+	s.reserved = n
 }
 
 type spanState uint8
@@ -49,18 +153,22 @@ func newLimits(s *span, owner *Mapping) *Limits {
 
 // abandoned runs when nothing refers to the Limits of the span any more.
 func (s *span) abandoned() {
-	spans.Lock()
-	state := s.state
-	delete(spans.limits, s)
-	spans.Unlock()
-	if state == spanOpen {
-		if s.lent.Load() {
-			return // somebody may still hold raw memory: it stays mapped for good
+	if s.state == spanOpen {
+		if s.lent.Load() { // somebody may still hold raw memory: it stays mapped for good
+			s.forget()
+			return
 		}
 		s.backing.release()
 	}
-	// A failure leaves the addresses reserved, which harms nobody, and there is nobody to tell.
-	_ = s.free()
+	s.freeOrRetry()
+}
+
+// freeOrRetry gives the addresses back, with every collection again until the system lets them go: joined to their neighbours
+// they can be refused for want of areas.
+func (s *span) freeOrRetry() {
+	if s.free() != nil {
+		runtime.AddCleanup(&struct{ again *span }{s}, (*span).freeOrRetry, s)
+	}
 }
 
 // free gives the addresses back.
@@ -69,7 +177,7 @@ func (s *span) free() error {
 		return nil
 	}
 	if s.reserved > 0 {
-		if err := sys.Release(s.base, s.reserved); err != nil {
+		if err := s.release(0, s.reserved); err != nil {
 			return err
 		}
 	}
@@ -133,6 +241,9 @@ func mappingAt(addr uintptr) (m *Mapping, offset int, ok bool) {
 	defer spans.Unlock()
 	for s, w := range spans.limits {
 		if addr < s.base || addr-s.base >= uintptr(s.reserved) {
+			continue
+		}
+		if slices.ContainsFunc(s.taken, func(t piece) bool { return t.from <= addr && addr < t.to }) {
 			continue
 		}
 		if l := w.Value(); l != nil {

@@ -2,6 +2,8 @@ package typedmem
 
 import (
 	"fmt"
+	"slices"
+	"sync"
 
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/num"
@@ -55,15 +57,22 @@ func (m *Mapping) checkCut(at int) error {
 func (m *Mapping) cut(at int) *Mapping {
 	length := m.withdraw()
 	left := m.span
-	from := int(m.addr.Load()-left.base) + at // bytes from the first page
+	from := m.lead() + at // bytes from the first page
+	placing.RLock()
+	taken := slices.Clone(left.taken)
+	placing.RUnlock()
 	right := &span{
 		base:     left.base + uintptr(from),
+		ready:    max(left.ready-from, 0),
 		mapped:   max(left.mapped-from, 0),
+		reached:  max(left.reached-from, 0),
 		reserved: left.reserved - from,
+		taken:    taken,
 		backing:  left.backing.share(),
 	}
 	right.lent.Store(left.lent.Load())
-	left.mapped, left.reserved = min(left.mapped, from), from
+	left.ready, left.mapped, left.reached = min(left.ready, from), min(left.mapped, from), min(left.reached, from)
+	left.setReserved(from)
 
 	n := &Mapping{span: right, plan: m.plan, hidden: length - at, committed: m.committed}
 	n.plan.Offset += int64(at)
@@ -108,31 +117,40 @@ func (m *Mapping) Merge(next *Mapping) error {
 		defer m.mu.Unlock()
 		return m.fail("merge", fmt.Errorf("a mapping is merged with another one: %w", ErrNotAdjacent))
 	}
-	first, second := m, next
-	if m.Addr() > next.Addr() {
-		first, second = next, m // locks are taken in ascending order of addresses
-	}
-	first.mu.Lock()
-	defer first.mu.Unlock()
-	second.mu.Lock()
-	defer second.mu.Unlock()
+	pairing.Lock()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	next.mu.Lock()
+	defer next.mu.Unlock()
+	pairing.Unlock()
 	if err := m.checkMerge(next); err != nil {
 		return m.fail("merge", err)
 	}
 	length := m.withdraw()
 	more := next.withdraw()
 	left, right := m.span, next.span
-	left.mapped += right.mapped
-	left.reserved += right.reserved
+	end := left.reserved
+	left.ready, left.mapped, left.reached = end+right.ready, end+right.mapped, end+right.reached
 	if right.lent.Load() {
 		left.lent.Store(true)
 	}
+	placing.Lock()
+	left.taken = append(left.taken, right.taken...)
+	left.setReserved(end + right.reserved)
 	right.forget()
+	placing.Unlock()
+	if m.plan.Capacity == 0 && next.plan.Capacity != 0 { // next kept a handle of the file for its growth
+		m.plan.Capacity, m.plan.File = next.plan.Capacity, next.plan.File
+		left.backing, right.backing = right.backing, left.backing
+	}
 	right.backing.release()
 	next.close()
 	m.publish(length + more)
 	return nil
 }
+
+// pairing is held while the locks of two mappings are taken, so that no two goroutines wait for one lock of each other's pair.
+var pairing sync.Mutex
 
 func (m *Mapping) checkMerge(next *Mapping) error {
 	for _, each := range []*Mapping{m, next} {

@@ -9,15 +9,28 @@ import (
 )
 
 // Lock keeps the whole mapping in memory; see LockRange.
-func (m *Mapping) Lock() error { return m.onWhole("lock", sys.Lock) }
+func (m *Mapping) Lock() error { return m.onWhole("lock", needCommitted|needReadable, m.lock) }
 
 // Unlock undoes Lock; see UnlockRange.
-func (m *Mapping) Unlock() error { return m.onWhole("unlock", sys.Unlock) }
+func (m *Mapping) Unlock() error { return m.onWhole("unlock", needCommitted, sys.Unlock) }
 
-// LockRange keeps the pages that hold the bytes [lo, hi) in memory. A reserved range is refused with ErrOperation.
+// LockRange keeps the pages that hold the bytes [lo, hi) in memory. A reserved range is refused with ErrOperation, memory that cannot be read with
+// ErrProtection, and a page past the end of the file with ErrTruncated.
 //   - Unix: mlock(2), limited by RLIMIT_MEMLOCK. Windows: VirtualLock, limited by the working set.
 func (m *Mapping) LockRange(lo, hi int) error {
-	return m.onRange("lock", lo, hi, needCommitted, sys.Lock)
+	return m.onRange("lock", lo, hi, needCommitted|needReadable, m.lock)
+}
+
+func (m *Mapping) lock(addr uintptr, n int) error {
+	if m.plan.HasFile { // a page that cannot come would fail mlock and leave the pages before it locked
+		if err := m.pagesCome(addr, n, false); err != nil {
+			return err
+		}
+	}
+	if err := sys.Lock(addr, n); err != nil {
+		return fmt.Errorf("%d bytes (how much may be locked is limited, see ulimit -l): %w", n, err)
+	}
+	return nil
 }
 
 // UnlockRange undoes LockRange. Locks do not nest: one unlock undoes any number of locks of a page.
@@ -60,10 +73,10 @@ func (m *Mapping) FlushInstructionCache() error {
 // Advise tells the kernel how the bytes [lo, hi) will be used: any of flags.Advice, in the order in which that lists them. Other flags are
 // refused with ErrOperation. The range is widened to whole pages, but for DontNeed narrowed: no byte outside is dropped.
 func (m *Mapping) Advise(lo, hi int, f flags.Map) error {
-	if err := m.enterRange("advise", lo, hi, needCommitted); err != nil {
+	if err := m.lookRange("advise", lo, hi, needCommitted); err != nil {
 		return err
 	}
-	defer m.mu.Unlock()
+	defer m.mu.RUnlock()
 	if bad := f &^ flags.Advice; bad != 0 {
 		return m.fail("advise", fmt.Errorf("%v is no advice (that is %v): %w", bad, flags.Advice, ErrOperation))
 	}
@@ -91,16 +104,26 @@ func (m *Mapping) Advise(lo, hi int, f flags.Map) error {
 //   - Elsewhere every page is touched under Guard.
 func (m *Mapping) Prefault(lo, hi int) error {
 	return m.onRange("prefault", lo, hi, needCommitted|needReadable, func(addr uintptr, n int) error {
-		write := !m.plan.HasFile && m.plan.Protection.Has(flags.Write)
-		err := sys.Prefault(addr, n, write)
-		if errors.Is(err, errors.ErrUnsupported) {
-			err = touch(addr, n, m.plan.unit)
-		}
-		if m.plan.HasFile && errors.Is(err, sys.ErrNoPage) {
-			return fmt.Errorf("a page of bytes [%d,%d) cannot be read from the file: %w (%w)", lo, hi, ErrTruncated, err)
-		}
-		return err
+		return m.pagesCome(addr, n, !m.plan.HasFile && m.plan.Protection.Has(flags.Write))
 	})
+}
+
+// pagesCome brings pages of m in, and says so where the file is the reason that one cannot come.
+func (m *Mapping) pagesCome(addr uintptr, n int, write bool) error {
+	err := bringIn(addr, n, m.plan.unit, write)
+	if m.plan.HasFile && errors.Is(err, sys.ErrNoPage) {
+		return fmt.Errorf("a page of these %d bytes lies past the end of the file, or cannot be read: %w (%w)", n, ErrTruncated, err)
+	}
+	return err
+}
+
+// bringIn has the system bring pages in, or touches them where it has no call for that.
+func bringIn(addr uintptr, n, unit int, write bool) error {
+	err := sys.Prefault(addr, n, write)
+	if errors.Is(err, errors.ErrUnsupported) {
+		return touch(addr, n, unit)
+	}
+	return err
 }
 
 // touch reads a byte of every page.
@@ -121,12 +144,12 @@ func touch(addr uintptr, n, unit int) error {
 
 var touched byte // keeps the reads of touch from being optimised away
 
-// on runs f while m is locked and fulfils needs.
+// on runs f while the state of m stays as it is and fulfils needs.
 func (m *Mapping) on(op string, needs need, f func() error) error {
-	if err := m.enter(op, needs); err != nil {
+	if err := m.look(op, needs); err != nil {
 		return err
 	}
-	defer m.mu.Unlock()
+	defer m.mu.RUnlock()
 	if err := f(); err != nil {
 		return m.fail(op, err)
 	}
@@ -135,10 +158,10 @@ func (m *Mapping) on(op string, needs need, f func() error) error {
 
 // onRange runs f on the pages that hold the bytes [lo, hi); an empty range needs none.
 func (m *Mapping) onRange(op string, lo, hi int, needs need, f func(addr uintptr, n int) error) error {
-	if err := m.enterRange(op, lo, hi, needs); err != nil {
+	if err := m.lookRange(op, lo, hi, needs); err != nil {
 		return err
 	}
-	defer m.mu.Unlock()
+	defer m.mu.RUnlock()
 	addr, n := m.pages(lo, hi)
 	if n == 0 {
 		return nil
@@ -149,8 +172,9 @@ func (m *Mapping) onRange(op string, lo, hi int, needs need, f func(addr uintptr
 	return nil
 }
 
-func (m *Mapping) onWhole(op string, f func(addr uintptr, n int) error) error {
-	return m.on(op, needCommitted, func() error {
+// onWhole runs f on all pages of the mapping.
+func (m *Mapping) onWhole(op string, needs need, f func(addr uintptr, n int) error) error {
+	return m.on(op, needs, func() error {
 		addr, n := m.pages(0, m.length())
 		if n == 0 {
 			return nil
