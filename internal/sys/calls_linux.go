@@ -86,8 +86,13 @@ func prefault(addr uintptr, n int, write bool) error {
 // does nothing, so that a page which cannot come would go unnoticed.
 var madviseAnswers = sync.OnceValue(func() bool {
 	const unknown = 0x7fff
-	page := make([]byte, 1)
-	return unix.Madvise(page[:0], unknown) != nil
+	n := os.Getpagesize()
+	addr, err := mmap(0, n, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON, noFile, 0) // an address off a page is refused by all
+	if err != nil {
+		return false
+	}
+	answer := unix.Madvise(bytesAt(addr, n), unknown)
+	return munmap(addr, n) == nil && answer != nil
 })
 
 func allocate(f *os.File, off, n int64) error {

@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/typedmem/typedmem/flags"
-	"golang.org/x/sys/unix"
 )
 
 const rw = flags.Read | flags.Write
@@ -25,9 +24,6 @@ func must(t *testing.T, err error) {
 
 // areasNameFiles says whether the system's list of areas holds the names of files.
 var areasNameFiles = runtime.GOOS != "openbsd"
-
-// emulated reports whether this is qemu's user mode, which takes any advice for good.
-func emulated() bool { return runtime.GOOS == "linux" && unix.Madvise(make([]byte, 1)[:0], 0x7fff) == nil }
 
 // areaAt returns the area of this process that holds addr.
 func areaAt(t *testing.T, addr uintptr) (found Area, ok bool) {
@@ -130,7 +126,7 @@ func TestAreasShowMappings(t *testing.T) {
 			addr, err := Map(r)
 			must(t, err)
 			a, ok := areaAt(t, addr+1)
-			if !ok && r.Prot == flags.None && runtime.GOARCH == "arm" && emulated() {
+			if !ok && r.Prot == flags.None && runtime.GOARCH == "arm" && errors.Is(Prefault(addr, 0, false), errors.ErrUnsupported) {
 				t.Skip("qemu's user mode lists no inaccessible memory to 32-bit programs")
 			}
 			if !ok {
@@ -272,6 +268,25 @@ func TestLockFileExcludesOthers(t *testing.T) {
 	}
 	must(t, again.Close())
 	must(t, LockFile(other))
+}
+
+// Prefault brings the pages of a file in and names one that is not there; it never says yes to what it did not do.
+func TestPrefaultFindsMissingPages(t *testing.T) {
+	page := PageSize()
+	f := newFile(t, make([]byte, page+1))
+	addr, err := Map(Request{Len: 4 * page, Prot: rw, File: f, Flags: flags.Shared})
+	must(t, err)
+	defer func() { must(t, Release(addr, 4*page)) }()
+	for _, write := range []bool{false, true} {
+		err := Prefault(addr, 2*page, write)
+		if errors.Is(err, errors.ErrUnsupported) {
+			t.Skip("the system has no call that brings pages in and reports those that cannot come")
+		}
+		must(t, err)
+		if err := Prefault(addr, 4*page, write); !errors.Is(err, ErrNoPage) {
+			t.Errorf("two pages past the end of the file, for writing %v: %v, not ErrNoPage", write, err)
+		}
+	}
 }
 
 // Sizes and names that cannot change while the system runs do not.
