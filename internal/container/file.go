@@ -1,0 +1,329 @@
+package container
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"unsafe"
+
+	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/sys"
+)
+
+// File is an open container. A writer has the file's lock and its header block mapped; a reader maps the block when it first refreshes.
+//
+// Its methods are for one goroutine at a time, but for Publish, which may run beside Sync.
+type File struct {
+	path   string
+	f      *os.File
+	spec   Spec
+	header *header
+	writer bool
+
+	block *typedmem.Mapping // the header block
+	live  liveRecord
+	word  *uint64 // the live record's length word
+
+	synced  uint64 // length that both copies state
+	durable int    // which of the two copies is known to be on the device, -1 for none
+	entry   bool   // the directory entry is new and not known to be on the device
+	settled bool   // the copies as the file was opened with are known to be on the device
+	heal    bool   // one copy was damaged when the file was opened
+}
+
+// Create makes a new file for spec with length 0; a file that exists already is an error that wraps fs.ErrExist. On error nothing is left.
+func Create(path string, spec Spec) (_ *File, err error) {
+	if len(spec.Layout.Fields()) > maxFields {
+		return nil, fmt.Errorf("the field list of %v takes %d bytes, a header holds %d: use arrays of structs: %w",
+			spec.Layout.Type, len(spec.Layout.Fields()), maxFields, typedmem.ErrType)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+	if errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("%w; open it, or remove it first", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	c := &File{path: path, f: f, spec: spec, header: spec.header(), writer: true, durable: -1, entry: true}
+	if err = sys.LockFile(f); err == nil {
+		if err = sys.Allocate(f, 0, DataOffset); err == nil {
+			err = c.mapBlock()
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close(), os.Remove(path))
+	}
+	for i := range 2 {
+		c.writeCopy(i, 0)
+	}
+	c.live.begin(0)
+	return c, nil
+}
+
+// Open opens a file and checks that it holds what spec says. write takes the writer lock. A file that is damaged, foreign or too short is
+// an error that wraps ErrCorrupt, ErrLayout or ErrTruncated and leaves the file as it was.
+func Open(path string, spec Spec, write bool) (_ *File, err error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: it is a %v and no regular file: %w", path, info.Mode().Type(), typedmem.ErrOperation)
+	}
+	mode := os.O_RDONLY
+	if write {
+		mode = os.O_RDWR
+	}
+	f, err := os.OpenFile(path, mode, 0)
+	if err != nil {
+		return nil, err
+	}
+	c := &File{path: path, f: f, spec: spec, writer: write, durable: -1}
+	if err := c.open(); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
+	}
+	return c, nil
+}
+
+func (c *File) open() error {
+	if c.writer {
+		if err := sys.LockFile(c.f); err != nil {
+			return c.lockedBy(err)
+		}
+	}
+	info, err := c.f.Stat()
+	if err != nil {
+		return err
+	}
+	block, err := readBlock(c.f)
+	if err != nil {
+		return err
+	}
+	if err := c.choose(block, info.Size()); err != nil {
+		return err
+	}
+	if err := c.spec.matches(c.header); err != nil {
+		return err
+	}
+	c.synced = c.header.length
+	if n, writing := liveLength(block[liveOffset:]); writing {
+		c.header.length = n
+	}
+	if _, err := c.header.dataBytes(); err != nil {
+		return err
+	}
+	if !c.writer {
+		return nil
+	}
+	if err := c.mapBlock(); err != nil {
+		return err
+	}
+	c.live.begin(c.header.length)
+	return nil
+}
+
+// lockedBy names the process that has the lock.
+func (c *File) lockedBy(err error) error {
+	if !errors.Is(err, sys.ErrLocked) {
+		return err
+	}
+	who := "another writer"
+	record := make([]byte, liveSize)
+	if _, e := c.f.ReadAt(record, liveOffset); e == nil {
+		if pid := livePID(record); pid != 0 {
+			who = fmt.Sprintf("the writer in process %d", pid)
+		}
+	}
+	return fmt.Errorf("%s has it open, and a file has one writer at a time; open it read-only, or wait: %w", who, typedmem.ErrBusy)
+}
+
+// readBlock reads what the header block says; a file that ends early gives a short answer padded with zeros.
+func readBlock(f *os.File) ([]byte, error) {
+	block := make([]byte, liveOffset+liveSize)
+	if _, err := f.ReadAt(block, 0); err != nil && err != io.EOF {
+		return nil, err
+	}
+	return block, nil
+}
+
+// choose takes over the valid copy that was written last.
+func (c *File) choose(block []byte, size int64) error {
+	copies, err := newest(block, size)
+	if err != nil {
+		return err
+	}
+	c.header, c.durable, c.heal = copies.header, copies.index, copies.other != nil
+	return nil
+}
+
+// chosen is a valid header copy, which of the two it is, and what is wrong with the other one.
+type chosen struct {
+	*header
+	index int
+	other error
+}
+
+// newest decodes both copies and chooses the valid one that was written last.
+func newest(block []byte, size int64) (none chosen, err error) {
+	a, errA := decode(block[:copySpace])
+	b, errB := decode(block[copySpace:liveOffset])
+	switch {
+	case a == nil && b == nil && size < DataOffset && !(errA == errNoMagic && size >= int64(len(magic))):
+		return none, fmt.Errorf("%d bytes, a header takes %d: %w", size, DataOffset, typedmem.ErrTruncated)
+	case a == nil && b == nil && errA == errNoMagic && errB == errNoMagic:
+		return none, fmt.Errorf("%w: %w", errNoMagic, typedmem.ErrCorrupt)
+	case a == nil && b == nil:
+		return none, fmt.Errorf("both copies of the header are unusable (%v; %v): %w", errA, errB, typedmem.ErrCorrupt)
+	case size < DataOffset:
+		return none, fmt.Errorf("%d bytes, a header takes %d: %w", size, DataOffset, typedmem.ErrTruncated)
+	case b == nil || a != nil && a.sequence > b.sequence:
+		return chosen{a, 0, errB}, nil
+	}
+	return chosen{b, 1, errA}, nil
+}
+
+func (c *File) mapBlock() error {
+	r := typedmem.Request{Size: DataOffset, File: c.f, HasFile: true, Flags: flags.Shared, Protection: flags.Read, WithinFile: true}
+	if c.writer {
+		r.Protection |= flags.Write
+	}
+	m, err := typedmem.Map(r)
+	if err != nil {
+		return err
+	}
+	c.block = m
+	c.live = liveRecord{c.bytes()[liveOffset : liveOffset+liveSize]}
+	c.word = c.live.word()
+	return nil
+}
+
+// bytes is the mapped header block. It does not go through Mapping.Bytes, so that an abandoned file is released by the collector.
+func (c *File) bytes() []byte {
+	// SAFETY: the block is mapped DataOffset bytes long until Close, and c keeps it; nothing of the slice leaves this package.
+	return unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(nil), c.block.Addr())), DataOffset)
+}
+
+// Handle returns the open file.
+func (c *File) Handle() *os.File { return c.f }
+
+// Writer reports whether the file was created or opened for writing.
+func (c *File) Writer() bool { return c.writer }
+
+// Zero makes bytes of the file read as zero.
+func (c *File) Zero(off, n int64) error { return sys.Zero(c.f, off, n) }
+
+// Length returns the length in elements that the file had when it was opened or last refreshed.
+func (c *File) Length() int { return int(c.header.length) }
+
+// Capacity returns the slots of a slab file.
+func (c *File) Capacity() uint64 { return c.header.capacity }
+
+// Publish makes the length n known to readers in other processes and to the next open after a crash of this one. The elements must be written before.
+func (c *File) Publish(n int) { c.live.publish(uint64(n)) }
+
+// Refresh reads the length that the writer published last.
+func (c *File) Refresh() (int, error) {
+	if c.block == nil {
+		if err := c.mapBlock(); err != nil {
+			return 0, err
+		}
+	}
+	block := c.bytes()
+	n, writing := liveLength(block[liveOffset : liveOffset+liveSize])
+	if !writing {
+		h, err := newest(block, DataOffset)
+		if err != nil {
+			return 0, err
+		}
+		n = h.length
+	}
+	h := *c.header
+	h.length = n
+	if _, err := h.dataBytes(); err != nil {
+		return 0, err
+	}
+	c.header = &h
+	return int(n), nil
+}
+
+// writeCopy writes one of the two copies with the length n.
+func (c *File) writeCopy(i int, n uint64) {
+	c.header.sequence++
+	h := *c.header
+	h.length = n
+	h.encode(c.bytes()[i*copySpace : (i+1)*copySpace])
+}
+
+// Sync makes the length n durable behind the data: flushData returns when the first n elements are on the device, then one header copy follows and is
+// flushed while the other still states the length before, then the other. A crash between any two writes leaves a valid copy whose
+// elements are all there.
+func (c *File) Sync(n int, flushData func() error) error {
+	if err := flushData(); err != nil {
+		return err
+	}
+	if c.entry {
+		if err := syncDirectory(filepath.Dir(c.path)); err != nil {
+			return err
+		}
+	}
+	if uint64(n) == c.synced && c.durable >= 0 && !c.heal {
+		return nil
+	}
+	if !c.settled { // what a writer before this one left may not be on the device yet
+		if err := c.block.Flush(0, liveOffset); err != nil {
+			return err
+		}
+		c.settled = true
+	}
+	// The copy that is known to be on the device stays as it is until the other one is there as well.
+	first := max(1-c.durable, 0) & 1
+	c.writeCopy(first, uint64(n))
+	if err := c.block.Flush(first*copySpace, (first+1)*copySpace); err != nil {
+		return err
+	}
+	c.durable, c.synced, c.entry, c.heal = first, uint64(n), false, false
+	c.writeCopy(1-first, uint64(n))
+	return nil
+}
+
+// Dirty reports whether the length n is other than the one that was made durable.
+func (c *File) Dirty(n int) bool { return c.writer && uint64(n) != c.synced }
+
+// syncDirectory makes a new directory entry durable.
+func syncDirectory(dir string) error {
+	if runtime.GOOS == "windows" { // the file system logs entries itself, and a directory cannot be flushed
+		return nil
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(sys.SyncFile(d), d.Close())
+}
+
+// Close ends the writer's session, or the reader's. A writer cuts the file to size bytes where size is not negative: what it had set aside ahead. The
+// length must have been synced before if Dirty says so.
+func (c *File) Close(size int64) error {
+	var err error
+	if c.writer {
+		c.live.end()
+	}
+	if c.block != nil {
+		err = c.block.Close()
+	}
+	if c.writer && size >= 0 {
+		// A reader's mapping may hold the length on some systems; the space ahead then stays until the next writer closes.
+		_ = c.f.Truncate(size)
+	}
+	return errors.Join(err, c.f.Close())
+}
+
+// Discard closes a file that Create made and removes it: a constructor failed after it.
+func (c *File) Discard() error {
+	return errors.Join(c.block.Close(), c.f.Close(), os.Remove(c.path))
+}

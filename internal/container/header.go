@@ -1,0 +1,200 @@
+// Package container is the self-describing file that region and slab share: a header block that says what the file holds, a writer lock, and
+// the order of writes that keeps the length right through crashes and power loss. FORMAT.md documents the bytes.
+package container
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"math/bits"
+
+	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/layout"
+	"github.com/typedmem/typedmem/internal/num"
+)
+
+// Version is the version of the file format.
+const Version = 1
+
+// Places in the file, in bytes. The data begins where every system can map it.
+const (
+	copySpace  = 16 << 10              // for each of the two copies of the header
+	liveOffset = 2 * copySpace         // of the live record
+	DataOffset = 64 << 10              // of the data; the header block ends here
+	fixedSize  = 112                   // of a header copy before its field list
+	maxFields  = copySpace - fixedSize // bytes of field list
+)
+
+var magic = [8]byte{0x89, 'T', 'M', 'E', 'M', '\r', '\n', 0x1a}
+
+// Kind says which package a file belongs to.
+type Kind uint32
+
+const (
+	KindRegion Kind = 1
+	KindSlab   Kind = 2
+)
+
+func (k Kind) String() string {
+	switch k {
+	case KindRegion:
+		return "region"
+	case KindSlab:
+		return "slab"
+	}
+	return fmt.Sprintf("kind %d", uint32(k))
+}
+
+// header is one copy of the header, decoded.
+type header struct {
+	kind        Kind
+	order       string // "little" or "big"
+	elemSize    uint64
+	elemAlign   uint64
+	fingerprint [16]byte
+	length      uint64 // elements
+	sequence    uint64 // counts header writes; the valid copy with the greater one holds
+	capacity    uint64 // slots of a slab, 0 for a region
+	fields      string
+}
+
+// nativeOrder is the byte order of the data that this machine writes.
+var nativeOrder = func() string {
+	if binary.NativeEndian.Uint16([]byte{1, 0}) == 1 {
+		return "little"
+	}
+	return "big"
+}()
+
+var orderNumbers = map[string]uint32{"little": 1, "big": 2}
+
+// encode writes the copy into b and returns its length in bytes. Numbers of the header are little-endian on every machine.
+func (h *header) encode(b []byte) int {
+	le := binary.LittleEndian
+	n := fixedSize + len(h.fields)
+	copy(b, magic[:])
+	le.PutUint32(b[8:], Version)
+	le.PutUint32(b[12:], uint32(h.kind))
+	le.PutUint32(b[16:], orderNumbers[h.order])
+	le.PutUint32(b[20:], 0) // the checksum, last
+	le.PutUint64(b[24:], h.elemSize)
+	le.PutUint64(b[32:], h.elemAlign)
+	le.PutUint64(b[40:], DataOffset)
+	copy(b[48:64], h.fingerprint[:])
+	le.PutUint64(b[64:], h.length)
+	le.PutUint64(b[72:], h.sequence)
+	le.PutUint64(b[80:], h.capacity)
+	le.PutUint64(b[88:], 0)
+	le.PutUint64(b[96:], 0)
+	le.PutUint32(b[104:], uint32(len(h.fields)))
+	le.PutUint32(b[108:], 0)
+	copy(b[fixedSize:], h.fields)
+	le.PutUint32(b[20:], checksum(b[:n]))
+	return n
+}
+
+// checksum is CRC-32 (IEEE) over a copy without the four bytes that hold it.
+func checksum(b []byte) uint32 {
+	return crc32.Update(crc32.ChecksumIEEE(b[:20]), crc32.IEEETable, b[24:])
+}
+
+// errNoMagic is the answer of decode for bytes that were never a header.
+var errNoMagic = errors.New("it does not begin with the mark of a typedmem file")
+
+// decode reads a copy. Whatever the bytes are, it answers with an error or a header whose numbers can be used.
+func decode(b []byte) (*header, error) {
+	le := binary.LittleEndian
+	if len(b) < fixedSize || [8]byte(b[:8]) != magic {
+		return nil, errNoMagic
+	}
+	if v := le.Uint32(b[8:]); v != Version {
+		return nil, fmt.Errorf("format version %d, this library reads version %d", v, Version)
+	}
+	fields := le.Uint32(b[104:])
+	if fields > maxFields || fixedSize+int(fields) > len(b) {
+		return nil, fmt.Errorf("a field list of %d bytes", fields)
+	}
+	b = b[:fixedSize+int(fields)]
+	if found, want := checksum(b), le.Uint32(b[20:]); found != want {
+		return nil, fmt.Errorf("checksum %08x where %08x is recorded", found, want)
+	}
+	if off := le.Uint64(b[40:]); off != DataOffset {
+		return nil, fmt.Errorf("data at byte %d instead of %d", off, DataOffset)
+	}
+	h := &header{
+		kind:        Kind(le.Uint32(b[12:])),
+		elemSize:    le.Uint64(b[24:]),
+		elemAlign:   le.Uint64(b[32:]),
+		fingerprint: [16]byte(b[48:64]),
+		length:      le.Uint64(b[64:]),
+		sequence:    le.Uint64(b[72:]),
+		capacity:    le.Uint64(b[80:]),
+		fields:      string(b[fixedSize:]),
+	}
+	for name, number := range orderNumbers {
+		if number == le.Uint32(b[16:]) {
+			h.order = name
+		}
+	}
+	if h.order == "" {
+		return nil, fmt.Errorf("byte order %d", le.Uint32(b[16:]))
+	}
+	return h, nil
+}
+
+// Spec is what a program asks a file to hold.
+type Spec struct {
+	Kind     Kind
+	Layout   *layout.Layout
+	Capacity int // slots of a slab
+}
+
+func (s Spec) header() *header {
+	return &header{
+		kind:        s.Kind,
+		order:       nativeOrder,
+		elemSize:    uint64(s.Layout.Size),
+		elemAlign:   uint64(s.Layout.Natural),
+		fingerprint: s.Layout.Fingerprint(nativeOrder, Version),
+		capacity:    uint64(s.Capacity),
+		fields:      s.Layout.Fields(),
+	}
+}
+
+// matches compares a file's header with what is asked; the error wraps ErrLayout and shows the difference field by field.
+func (s Spec) matches(h *header) error {
+	want := s.header()
+	switch {
+	case h.kind != want.kind:
+		return fmt.Errorf("it is a %v file, a %v was asked for: %w", h.kind, want.kind, typedmem.ErrLayout)
+	case h.order != want.order:
+		return fmt.Errorf("its data is %s-endian, this machine is %s-endian: %w", h.order, want.order, typedmem.ErrLayout)
+	case h.fingerprint == want.fingerprint && h.elemSize == want.elemSize && h.elemAlign == want.elemAlign:
+		return nil
+	}
+	return fmt.Errorf("it holds %s of %d bytes, %v of %d bytes was asked for: %w%s",
+		typeName(h.fields), h.elemSize, s.Layout.Type, s.Layout.Size, typedmem.ErrLayout, layout.Diff(h.fields, want.fields))
+}
+
+// typeName is the first line of a field list without its mark.
+func typeName(fields string) string {
+	for i := range fields {
+		if fields[i] == '\n' {
+			return fields[min(2, i):i]
+		}
+	}
+	return "an unnamed type"
+}
+
+// dataBytes returns the bytes that the elements take.
+func (h *header) dataBytes() (int, error) {
+	if bits.UintSize == 32 && (h.length > 1<<31-1 || h.elemSize > 1<<31-1) || h.length > 1<<62 || h.elemSize > 1<<62 {
+		return 0, fmt.Errorf("%d elements of %d bytes do not fit this address space: %w", h.length, h.elemSize, typedmem.ErrSize)
+	}
+	n, ok := num.Mul(int(h.length), int(h.elemSize))
+	if !ok {
+		return 0, fmt.Errorf("%d elements of %d bytes do not fit this address space: %w", h.length, h.elemSize, typedmem.ErrSize)
+	}
+	return n, nil
+}

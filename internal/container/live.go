@@ -1,0 +1,102 @@
+package container
+
+import (
+	"encoding/binary"
+	"hash/crc32"
+	"os"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/typedmem/typedmem/internal/sys"
+)
+
+// The live record is how a writer publishes the length between syncs: to readers in other processes, and to the next open after the writer was
+// killed. It counts only within one run of the system, whose page cache holds the data too; after a restart the header copies count, which
+// are written behind the data.
+//
+//	 0  16  boot: name of the run of the system, zero when no writer is at work
+//	16   8  process id of the writer, little-endian
+//	24   4  CRC-32 of bytes 0 to 24
+//	28   4  zero
+//	32   8  length word, little-endian: bits 0..47 the length in elements, bits 48..63 the ones' complement sum of those three 16-bit words
+const (
+	liveSize   = 40
+	liveWordAt = 32
+	maxLength  = 1<<48 - 1
+)
+
+var bootID = sync.OnceValues(sys.BootID)
+
+// packLength makes the length word: one aligned store publishes it, and one byte that is wrong shows.
+func packLength(n uint64) uint64 { return n | uint64(foldLength(n))<<48 }
+
+func unpackLength(word uint64) (n uint64, ok bool) {
+	n = word & maxLength
+	return n, word>>48 == uint64(foldLength(n))
+}
+
+// foldLength is the complement of the ones' complement sum, so that a word of zeros is not valid.
+func foldLength(n uint64) uint16 {
+	sum := n&0xffff + n>>16&0xffff + n>>32&0xffff
+	sum = sum&0xffff + sum>>16
+	sum = sum&0xffff + sum>>16
+	return ^uint16(sum)
+}
+
+// littleEndian turns a number of this machine into one that lies little-endian in memory, and back.
+func littleEndian(x uint64) uint64 {
+	var b [8]byte
+	binary.LittleEndian.PutUint64(b[:], x)
+	return binary.NativeEndian.Uint64(b[:])
+}
+
+// liveRecord is the live record in a mapped header block.
+type liveRecord struct{ b []byte }
+
+func (l liveRecord) word() *uint64 {
+	// SAFETY: b begins at a multiple of 8 in a page-aligned mapping, and holds the word; the holder of the record keeps the mapping open.
+	return (*uint64)(unsafe.Pointer(&l.b[liveWordAt]))
+}
+
+func (l liveRecord) publish(n uint64) {
+	atomic.StoreUint64(l.word(), littleEndian(packLength(n)))
+}
+
+// begin announces a writer. The name of the boot comes last: before it is whole nobody takes the record for valid.
+func (l liveRecord) begin(n uint64) {
+	boot, ok := bootID()
+	clear(l.b[:liveWordAt])
+	if !ok {
+		l.publish(n)
+		return
+	}
+	l.publish(n)
+	binary.LittleEndian.PutUint64(l.b[16:], uint64(os.Getpid()))
+	var sum [24]byte
+	copy(sum[:], boot[:])
+	copy(sum[16:], l.b[16:24])
+	binary.LittleEndian.PutUint32(l.b[24:], crc32.ChecksumIEEE(sum[:]))
+	copy(l.b, boot[:])
+}
+
+// end says that no writer is at work.
+func (l liveRecord) end() { clear(l.b[:liveWordAt]) }
+
+// liveLength returns the length that a live record of this run of the system holds. writing says that a writer left it, alive or killed.
+func liveLength(b []byte) (n uint64, writing bool) {
+	boot, ok := bootID()
+	if !ok || [16]byte(b[:16]) != boot || binary.LittleEndian.Uint32(b[24:]) != crc32.ChecksumIEEE(b[:24]) {
+		return 0, false
+	}
+	n, ok = unpackLength(binary.LittleEndian.Uint64(b[liveWordAt:]))
+	return n, ok
+}
+
+// livePID returns the process id of the writer, 0 where there is none.
+func livePID(b []byte) uint64 {
+	if binary.LittleEndian.Uint32(b[24:]) != crc32.ChecksumIEEE(b[:24]) {
+		return 0
+	}
+	return binary.LittleEndian.Uint64(b[16:])
+}

@@ -1,0 +1,234 @@
+// Package layout walks a type once and says which kind of mapped memory its values may live in, and how its fields lie there.
+//
+// The collector never scans mapped memory, other processes and later runs may write it, and the compiler trusts the bytes it finds. Each rule
+// below follows from one of these.
+package layout
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"runtime"
+	"strings"
+	"sync"
+)
+
+// Memory is a kind of memory, from the least demanding to the most.
+type Memory uint8
+
+const (
+	Anonymous   Memory = iota // seen by this process only, gone with it
+	PrivateFile               // filled from a file
+	SharedFile                // filled from and written to a file that other processes may map
+)
+
+// Leaf is one scalar field, or an array of scalars, at a fixed place in every value.
+type Leaf struct {
+	Path   string // field names joined by dots; [8:24] stands for 8 elements that lie 24 bytes apart
+	Kind   string // as reflect names it, with the length of an array of scalars in front: "[4]float64"
+	Offset uintptr
+	Size   uintptr // bytes, of the whole array
+}
+
+// Layout is what the walk of one type found.
+type Layout struct {
+	Type    reflect.Type
+	Size    uintptr // bytes
+	Align   uintptr // as Go aligns the type on this platform
+	Natural uintptr // the greatest natural alignment of a scalar: that of the type on every platform where a file may hold it
+	Leaves  []Leaf
+	Atomic  bool // has fields of sync/atomic: raw access only
+	Bool    bool // has a bool, for which not every byte will do
+
+	atomic64  string // path of a 64-bit atomic field
+	never     error  // why no mapped memory may hold the type
+	notInFile error  // why no file may
+}
+
+var cache sync.Map // of reflect.Type to *Layout
+
+// Of returns the layout of a type; it walks each type once.
+func Of(t reflect.Type) *Layout {
+	if l, ok := cache.Load(t); ok {
+		return l.(*Layout)
+	}
+	l := &Layout{Type: t, Size: t.Size(), Align: uintptr(t.Align())}
+	if l.Size == 0 {
+		l.never = errors.New("has no size")
+	}
+	l.Natural = l.walk(t, "", 0)
+	if l.Natural > 0 && l.Size%l.Natural != 0 {
+		l.inFile(fmt.Errorf("has %d bytes, which keeps a following value off its alignment of %d on some platforms: fill it up with _ [%d]byte",
+			l.Size, l.Natural, l.Natural-l.Size%l.Natural))
+	}
+	kept, _ := cache.LoadOrStore(t, l)
+	return kept.(*Layout)
+}
+
+// Check returns nil when values of the type may live in memory of the kind, otherwise why not, where, and what to write instead.
+func (l *Layout) Check(m Memory) error {
+	switch {
+	case l.never != nil:
+		return fmt.Errorf("%v %w", l.Type, l.never)
+	case m != Anonymous && l.notInFile != nil:
+		return fmt.Errorf("%v %w", l.Type, l.notInFile)
+	case m == SharedFile && l.atomic64 != "" && localAtomics():
+		return fmt.Errorf("%v has a 64-bit atomic at %s: on %s these work within one process only", l.Type, l.atomic64, runtime.GOARCH)
+	}
+	return nil
+}
+
+// localAtomics reports whether 64-bit atomics use locks of the process: see the runtime's atomic packages for these architectures.
+func localAtomics() bool {
+	switch runtime.GOARCH {
+	case "arm", "mips", "mipsle":
+		return true
+	}
+	return false
+}
+
+func (l *Layout) refuse(err error) {
+	if l.never == nil {
+		l.never = err
+	}
+}
+
+func (l *Layout) inFile(err error) {
+	if l.notInFile == nil {
+		l.notInFile = err
+	}
+}
+
+func at(path string) string {
+	if path == "" {
+		return "itself"
+	}
+	return "at " + path
+}
+
+// walk records the leaves of t, which lies at off, and what speaks against them. It returns the natural alignment of t: the greatest of its scalars.
+func (l *Layout) walk(t reflect.Type, path string, off uintptr) (natural uintptr) {
+	switch pkg := t.PkgPath(); {
+	case pkg == "sync" || pkg == "runtime":
+		l.refuse(fmt.Errorf("has a %v %s, whose state is bound to addresses of one process: keep it beside the memory", t, at(path)))
+		return 0
+	case pkg == "sync/atomic":
+		return l.walkAtomic(t, path, off)
+	}
+	switch k := t.Kind(); k {
+	case reflect.Struct:
+		return l.walkStruct(t, path, off)
+	case reflect.Array:
+		return l.walkArray(t, path, off)
+	case reflect.Bool:
+		l.Bool = true
+		l.inFile(fmt.Errorf("has a bool %s, and a file may hold bytes that are neither 0 nor 1: write region.Bool8", at(path)))
+	case reflect.Int, reflect.Uint, reflect.Uintptr:
+		l.inFile(fmt.Errorf("has %s %s, whose size differs between platforms: write %s64 or %s32", article(k), at(path), fixed(k), fixed(k)))
+	case reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64,
+		reflect.Float32, reflect.Float64, reflect.Complex64, reflect.Complex128:
+	default:
+		l.refuse(fmt.Errorf("has %s %s, a pointer that the collector would not see: write a fixed-size array, an index or a slab.Handle", article(k), at(path)))
+		return 0
+	}
+	return l.scalar(t.Kind().String(), t, path, off)
+}
+
+func article(k reflect.Kind) string {
+	if strings.ContainsRune("aeiou", rune(k.String()[0])) {
+		return "an " + k.String()
+	}
+	return "a " + k.String()
+}
+
+func fixed(k reflect.Kind) string {
+	if k == reflect.Int {
+		return "int"
+	}
+	return "uint"
+}
+
+// scalar records one scalar and returns its natural alignment.
+func (l *Layout) scalar(kind string, t reflect.Type, path string, off uintptr) uintptr {
+	natural := t.Size()
+	if k := t.Kind(); k == reflect.Complex64 || k == reflect.Complex128 {
+		natural /= 2
+	}
+	if off%natural != 0 {
+		l.inFile(fmt.Errorf("has %s %s at byte %d, no multiple of %d: the layout differs between 32- and 64-bit platforms, reorder the fields or fill up with _ [n]byte",
+			kind, at(path), off, natural))
+	}
+	l.Leaves = append(l.Leaves, Leaf{path, kind, off, t.Size()})
+	return natural
+}
+
+func (l *Layout) walkAtomic(t reflect.Type, path string, off uintptr) uintptr {
+	switch t.Name() {
+	case "Int32", "Uint32", "Bool", "Int64", "Uint64", "Uintptr":
+	default: // Pointer[T], Value
+		l.refuse(fmt.Errorf("has an %v %s, a pointer that the collector would not see", t, at(path)))
+		return 0
+	}
+	l.Atomic = true
+	if t.Name() == "Uintptr" {
+		l.inFile(fmt.Errorf("has an atomic.Uintptr %s, whose size differs between platforms: write atomic.Uint64", at(path)))
+	} else if t.Size() == 8 && l.atomic64 == "" {
+		l.atomic64 = path
+		if path == "" {
+			l.atomic64 = "itself"
+		}
+	}
+	if off%t.Size() != 0 {
+		l.inFile(fmt.Errorf("has an %v %s at byte %d, no multiple of %d", t, at(path), off, t.Size()))
+	}
+	l.Leaves = append(l.Leaves, Leaf{path, t.String(), off, t.Size()})
+	return t.Size()
+}
+
+func (l *Layout) walkStruct(t reflect.Type, path string, off uintptr) (natural uintptr) {
+	end := uintptr(0)
+	padding := func(to uintptr, where string) {
+		if to > end {
+			l.inFile(fmt.Errorf("has %d bytes of padding %s, whose contents are left to chance: write _ [%d]byte there", to-end, where, to-end))
+		}
+	}
+	last := "at its start"
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name := f.Name
+		if path != "" {
+			name = path + "." + f.Name
+		}
+		if f.Type.Size() > 0 {
+			padding(f.Offset, last)
+			end = f.Offset + f.Type.Size()
+			last = "after " + name
+		}
+		natural = max(natural, l.walk(f.Type, name, off+f.Offset))
+	}
+	padding(t.Size(), last)
+	return natural
+}
+
+func (l *Layout) walkArray(t reflect.Type, path string, off uintptr) (natural uintptr) {
+	n, elem := t.Len(), t.Elem()
+	if n == 0 || elem.Size() == 0 {
+		return 0
+	}
+	switch elem.Kind() {
+	case reflect.Struct, reflect.Array:
+		natural = l.walk(elem, fmt.Sprintf("%s[%d:%d]", path, n, elem.Size()), off)
+		if n > 1 && natural > 0 && elem.Size()%natural != 0 {
+			l.inFile(fmt.Errorf("has elements of %d bytes %s, no multiple of their alignment of %d", elem.Size(), at(path), natural))
+		}
+		return natural
+	}
+	before := len(l.Leaves)
+	natural = l.walk(elem, path, off)
+	if len(l.Leaves) > before {
+		leaf := &l.Leaves[before]
+		leaf.Kind = fmt.Sprintf("[%d]%s", n, leaf.Kind)
+		leaf.Size *= uintptr(n)
+	}
+	return natural
+}

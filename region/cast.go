@@ -1,0 +1,101 @@
+package region
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"unsafe"
+
+	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/layout"
+)
+
+// Cast shows the same memory as elements of type U. It succeeds when the view is a whole number of U and begins where U may begin (else ErrBounds), and U may
+// live in the memory and takes any bytes (else ErrType: no bool, and in files no padding). Where T has a bool the result is read-only, since not every byte
+// is one. It promises nothing about the values: bytes are shown as they lie in memory, in the machine's order.
+func Cast[U, T any](v View[T]) (View[U], error) {
+	to, from := layoutOf[U](), layoutOf[T]()
+	if err := checkCast(to, from, v.limits); err != nil {
+		return View[U]{}, fail("cast", err)
+	}
+	bytes := len(v.s) * int(from.Size)
+	first := unsafe.Pointer(unsafe.SliceData(v.s))
+	if bytes%int(to.Size) != 0 {
+		return View[U]{}, fail("cast", fmt.Errorf("%d bytes (%d %v) are no whole number of %v of %d bytes: %w",
+			bytes, len(v.s), from.Type, to.Type, to.Size, typedmem.ErrBounds))
+	}
+	if uintptr(first)%to.Align != 0 {
+		return View[U]{}, fail("cast", fmt.Errorf("%v begins at multiples of %d, the view at %#x: %w", to.Type, to.Align, uintptr(first), typedmem.ErrBounds))
+	}
+	l := v.limits
+	if l != nil && to.Atomic {
+		l = l.Sealed()
+	} else if l != nil && from.Bool && to.Type != from.Type {
+		l = l.ReadOnly()
+	}
+	// SAFETY: the same bytes under the same or stricter limits; alignment and length were checked, and U takes any bytes.
+	return View[U]{unsafe.Slice((*U)(first), bytes/int(to.Size)), l}, nil
+}
+
+func checkCast(to, from *layout.Layout, l *typedmem.Limits) error {
+	if to.Type == from.Type {
+		return nil
+	}
+	memory := layout.Anonymous
+	if l != nil {
+		if m := l.Mapping(); m != nil {
+			memory = memoryOf(m.FileBacked(), m.Shared())
+		}
+	}
+	if err := checkType(to, memory); err != nil {
+		return err
+	}
+	if to.Bool {
+		return fmt.Errorf("%w: %v has a bool, and %v may hold bytes that are neither 0 nor 1: write Bool8", typedmem.ErrType, to.Type, from.Type)
+	}
+	return nil
+}
+
+// Field shows one field of every element as a column: the field of type F that lies offset bytes into T (unsafe.Offsetof). It may be nested, an element of an
+// array, or a whole nested struct or array. When T has no such field it is ErrType, and the error lists the fields of T.
+func Field[F, T any](v View[T], offset uintptr) (Strided[F], error) {
+	want, in := reflect.TypeFor[F](), reflect.TypeFor[T]()
+	if in.Kind() != reflect.Struct && in.Kind() != reflect.Array || !hasField(in, want, offset) {
+		return Strided[F]{}, fail("field", fmt.Errorf("%w: %v has no field of type %v at byte %d; it has\n%s",
+			typedmem.ErrType, in, want, offset, strings.TrimSuffix(layoutOf[T]().Fields(), "\n")))
+	}
+	if len(v.s) == 0 {
+		return Strided[F]{nil, 0, in.Size(), v.limits}, nil
+	}
+	l := v.limits
+	if layoutOf[F]().Atomic {
+		l = l.Sealed()
+	}
+	// SAFETY: the field lies inside every element of v, so each address is below v's end and aligned as Go aligns the field.
+	return Strided[F]{unsafe.Add(unsafe.Pointer(unsafe.SliceData(v.s)), offset), len(v.s), in.Size(), l}, nil
+}
+
+// hasField reports whether t holds a value of type want exactly at offset, at any depth, blank fields aside.
+func hasField(t, want reflect.Type, offset uintptr) bool {
+	if t.PkgPath() == "sync/atomic" {
+		return false
+	}
+	switch t.Kind() {
+	case reflect.Struct:
+		for i := range t.NumField() {
+			f := t.Field(i)
+			if f.Name == "_" || offset < f.Offset || offset-f.Offset >= f.Type.Size() {
+				continue
+			}
+			if offset == f.Offset && f.Type == want {
+				return true
+			}
+			return hasField(f.Type, want, offset-f.Offset)
+		}
+	case reflect.Array:
+		if e := t.Elem(); e.Size() > 0 && offset < t.Size() {
+			return offset%e.Size() == 0 && e == want || hasField(e, want, offset%e.Size())
+		}
+	}
+	return false
+}

@@ -1,0 +1,278 @@
+package region
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+
+	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/container"
+	"github.com/typedmem/typedmem/internal/layout"
+	"github.com/typedmem/typedmem/internal/num"
+)
+
+// core is all of a region that does not depend on the element type. Lengths and offsets are in bytes where a name does not say elements.
+type core struct {
+	m      *typedmem.Mapping
+	limits *typedmem.Limits // the mapping's own
+	size   int              // of an element
+	layout *layout.Layout
+	file   *container.File // of a self-describing file, else nil
+	top    int             // greatest length in bytes that readers of the file may know
+}
+
+// newCore takes over m. On error m is as it was.
+func newCore(m *typedmem.Mapping, l *layout.Layout) (*core, error) {
+	if err := checkType(l, memoryOf(m.FileBacked(), m.Shared())); err != nil {
+		return nil, err
+	}
+	if !num.Multiple(m.Addr(), l.Align) {
+		return nil, fmt.Errorf("the mapping begins at %#x, %v needs a multiple of %d bytes; choose another file offset: %w",
+			m.Addr(), l.Type, l.Align, typedmem.ErrOffset)
+	}
+	return &core{m: m, limits: m.Limits(), size: int(l.Size), layout: l}, nil
+}
+
+// mapRequest makes a mapping for a region and takes it over.
+func mapRequest(r typedmem.Request, l *layout.Layout) (*core, error) {
+	if err := checkType(l, memoryOf(r.HasFile, r.Flags.Has(flags.Shared))); err != nil {
+		return nil, err
+	}
+	r.WithinFile = true
+	if r.Size == 0 && r.Capacity == 0 {
+		r.Capacity = 1 // an empty array works too; the capacity is rounded up to a page
+	}
+	m, err := typedmem.Map(r)
+	if err != nil {
+		return nil, err
+	}
+	c, err := newCore(m, l)
+	if err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	return c, nil
+}
+
+// elastic asks for address space to grow into: much, since it costs nothing, and relative to the size where that is large.
+func elastic(r typedmem.Request) typedmem.Request {
+	least, factor, most := 64<<20, 4, 1<<30
+	if bits.UintSize == 64 {
+		least, factor, most = least<<10, 16, most<<16
+	}
+	wish, ok := num.Mul(r.Size, factor)
+	if !ok || wish > most {
+		wish = most
+	}
+	r.Capacity = max(r.Size, wish, least)
+	r.Elastic = true
+	return r
+}
+
+// spec describes a region file of the type.
+func spec(l *layout.Layout) container.Spec {
+	return container.Spec{Kind: container.KindRegion, Layout: l}
+}
+
+// create makes a new file with n elements.
+func create(path string, n int, l *layout.Layout, ask typedmem.Request) (*core, error) {
+	if err := checkType(l, layout.SharedFile); err != nil {
+		return nil, err
+	}
+	if l.Size > 1<<31-1 {
+		return nil, fmt.Errorf("elements of %d bytes: %w", l.Size, typedmem.ErrSize)
+	}
+	bytes, ok := num.Mul(n, int(l.Size))
+	if !ok {
+		return nil, fmt.Errorf("%d elements of %d bytes: %w", n, l.Size, typedmem.ErrSize)
+	}
+	f, err := container.Create(path, spec(l))
+	if err != nil {
+		return nil, err
+	}
+	c, err := attach(f, 0, l, ask, true)
+	if err != nil {
+		return nil, errors.Join(err, f.Discard())
+	}
+	if err := c.resize(bytes); err != nil {
+		return nil, errors.Join(err, c.m.Close(), f.Discard())
+	}
+	return c, nil
+}
+
+// open opens a file.
+func open(path string, write bool, l *layout.Layout, ask typedmem.Request) (*core, error) {
+	if err := checkType(l, layout.SharedFile); err != nil {
+		return nil, err
+	}
+	f, err := container.Open(path, spec(l), write)
+	if err != nil {
+		return nil, err
+	}
+	bytes := f.Length() * int(l.Size) // checked by Open
+	c, err := attach(f, bytes, l, ask, write)
+	if err == nil && write {
+		err = c.clearRest(bytes)
+		if err != nil {
+			err = errors.Join(err, c.m.Close())
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close(-1))
+	}
+	return c, nil
+}
+
+// attach maps the data of an open file; ask holds the caller's flags and capacity.
+func attach(f *container.File, bytes int, l *layout.Layout, ask typedmem.Request, write bool) (*core, error) {
+	r := ask
+	r.Size, r.File, r.HasFile, r.Offset = bytes, f.Handle(), true, container.DataOffset
+	r.Flags |= flags.Shared
+	r.Protection = flags.Read
+	if write {
+		r.Protection |= flags.Write
+	}
+	if r.Capacity == 0 {
+		r = elastic(r)
+	}
+	c, err := mapRequest(r, l)
+	if err != nil {
+		return nil, err
+	}
+	c.file, c.top = f, bytes
+	return c, nil
+}
+
+// clearRest makes the file zero behind the length: a writer that was killed may have left elements there that it never published.
+func (c *core) clearRest(bytes int) error {
+	info, err := c.file.Handle().Stat()
+	if err != nil {
+		return err
+	}
+	return c.zeroFile(bytes, int(info.Size()-container.DataOffset))
+}
+
+// length returns the length in bytes, 0 after Close.
+func (c *core) length() int {
+	if end := c.limits.Readable(); end != 0 {
+		return int(end - c.m.Addr())
+	}
+	return c.m.Len()
+}
+
+// writable answers ErrClosed, or ErrProtection, as Set would.
+func (c *core) writable() error {
+	seen := c.limits.Readable()
+	if seen == 0 || c.limits.Writable() == 0 {
+		return c.limits.Refusal(seen, seen, true)
+	}
+	return nil
+}
+
+// makeRoom puts memory behind more bytes after the length, which stays.
+func (c *core) makeRoom(more int) error {
+	if err := c.writable(); err != nil {
+		return err
+	}
+	total, ok := num.Add(c.length(), more)
+	if !ok {
+		return fmt.Errorf("%d bytes more than %d: %w", more, c.length(), typedmem.ErrSize)
+	}
+	return c.m.MakeRoom(total)
+}
+
+// resize sets the length; what is new is zero.
+func (c *core) resize(bytes int) error {
+	if err := c.writable(); err != nil {
+		return err
+	}
+	old := c.length()
+	if bytes < old && c.file != nil && c.file.Dirty(bytes/c.size) {
+		// The shorter length is on the device before what it cuts off is cleared.
+		if err := c.file.Sync(bytes/c.size, func() error { return c.m.Flush(0, bytes) }); err != nil {
+			return err
+		}
+	}
+	if err := c.m.Resize(bytes); err != nil {
+		return err
+	}
+	if c.file == nil {
+		return nil
+	}
+	c.publish(bytes)
+	if bytes < old {
+		return c.zeroFile(bytes, old)
+	}
+	return nil
+}
+
+// publish tells readers in other processes the length.
+func (c *core) publish(bytes int) {
+	c.top = max(c.top, bytes)
+	c.file.Publish(bytes / c.size)
+}
+
+// flush writes the bytes [lo, hi) to the file, if there is one.
+func (c *core) flush(lo, hi int) error { return c.m.Flush(lo, hi) }
+
+// sync makes data and length durable, in this order.
+func (c *core) sync() error {
+	bytes := c.length()
+	flush := func() error { return c.flush(0, bytes) }
+	if c.file == nil || !c.file.Writer() {
+		return flush()
+	}
+	return c.file.Sync(bytes/c.size, flush)
+}
+
+// refresh follows the length that the writer of the file published.
+func (c *core) refresh() (int, error) {
+	if c.file == nil || c.file.Writer() {
+		return c.length(), nil
+	}
+	if c.limits.Readable() == 0 {
+		return 0, c.limits.Refusal(0, 0, false)
+	}
+	n, err := c.file.Refresh()
+	if err != nil {
+		return 0, err
+	}
+	bytes := n * c.size // checked by Refresh
+	if bytes != c.length() {
+		if err := c.m.Resize(bytes); err != nil {
+			return 0, err
+		}
+	}
+	return bytes, nil
+}
+
+// close gives everything back. A length that is not on the device yet is made durable first, the data before it; should that or the unmapping
+// fail, the region stays open.
+func (c *core) close() error {
+	if c.file != nil && !c.closed() && c.file.Dirty(c.length()/c.size) {
+		if err := c.sync(); err != nil {
+			return err
+		}
+	}
+	if err := c.m.Close(); err != nil {
+		return err
+	}
+	if c.file == nil {
+		return nil
+	}
+	size := int64(-1)
+	if c.file.Writer() {
+		size = container.DataOffset + int64(c.top)
+	}
+	return c.file.Close(size)
+}
+
+func (c *core) closed() bool { return c.m.Limits() != c.limits }
+
+// zeroFile clears the bytes [lo, hi) of the data in the file and gives their space back.
+func (c *core) zeroFile(lo, hi int) error {
+	if hi <= lo {
+		return nil
+	}
+	return c.file.Zero(container.DataOffset+int64(lo), int64(hi-lo))
+}

@@ -1,0 +1,121 @@
+package region
+
+import (
+	"fmt"
+	"unsafe"
+
+	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/num"
+	"github.com/typedmem/typedmem/options"
+)
+
+// construct runs a constructor's work and gives its error a name.
+func construct[T any](op string, f func() (*core, error)) (*Region[T], error) {
+	c, err := f()
+	if err != nil {
+		return nil, fail(op, err)
+	}
+	return show[T](c, nil)
+}
+
+// New makes a region of n zero elements in anonymous memory, with address space to grow into: 64 GiB or 16 times the size, whichever is more, on 64-bit
+// systems (64 MiB or 4 times on 32-bit ones), less where addresses are short. For another capacity use MapMut.
+//
+// ErrType: T cannot live in mapped memory. ErrSize: n is negative or too large.
+func New[T any](n int) (*Region[T], error) {
+	return construct[T]("new", func() (*core, error) {
+		size, ok := num.Mul(n, int(unsafe.Sizeof(*new(T))))
+		if !ok {
+			return nil, fmt.Errorf("%d elements of %d bytes: %w", n, unsafe.Sizeof(*new(T)), typedmem.ErrSize)
+		}
+		r := options.New(size).Request(flags.Read|flags.Write, false)
+		return mapRequest(elastic(r), layoutOf[T]())
+	})
+}
+
+// Map makes a read-only region of the memory that o describes: its size holds Len elements, what is left over at its end is not shown. Of a file it must lie
+// within the file (ErrTruncated), at an offset that suits T (ErrOffset).
+func Map[T any](o options.Options) (*Region[T], error) {
+	return construct[T]("map", func() (*core, error) {
+		return mapRequest(o.Request(flags.Read, false), layoutOf[T]())
+	})
+}
+
+// MapMut makes a read-write region of the memory that o describes; see Map. It grows within o's capacity, and a shared file with it.
+func MapMut[T any](o options.Options) (*Region[T], error) {
+	return construct[T]("map", func() (*core, error) {
+		return mapRequest(o.Request(flags.Read|flags.Write, false), layoutOf[T]())
+	})
+}
+
+// From makes a region of a mapping, which belongs to the region from then on. On error the mapping is as it was and the caller's. Its address must suit T
+// (ErrOffset), and T its memory (ErrType).
+func From[T any](m *typedmem.Mapping) (*Region[T], error) {
+	return construct[T]("from", func() (*core, error) {
+		if m == nil {
+			return nil, fmt.Errorf("no mapping was given: %w", typedmem.ErrOperation)
+		}
+		if m.Limits().Mapping() != m {
+			return nil, typedmem.ErrClosed
+		}
+		return newCore(m, layoutOf[T]())
+	})
+}
+
+// Create makes a new self-describing file of n zero elements and opens it for writing. A file that exists is an error that wraps fs.ErrExist. On error no
+// file is left. Address space for growth is set aside as with New; CreateWith asks for more.
+func Create[T any](path string, n int) (*Region[T], error) {
+	return CreateWith[T](path, n, options.New(0))
+}
+
+// Open opens a self-describing file for reading, beside any number of other readers and one writer; Refresh follows the writer. A file made for another T is an
+// error that wraps ErrLayout and shows the difference field by field; a damaged one ErrCorrupt, one that was cut off ErrTruncated. The file is never changed.
+func Open[T any](path string) (*Region[T], error) { return OpenWith[T](path, options.New(0)) }
+
+// OpenMut opens a self-describing file for reading and writing, with the errors of Open. A file has one writer at a time: a second one is refused with ErrBusy and
+// told which process it is. After a crash of a writer the length is the one that it published last, and what lies behind it is cleared; after a crash of the
+// system it is that of the last Sync.
+func OpenMut[T any](path string) (*Region[T], error) { return OpenMutWith[T](path, options.New(0)) }
+
+// CreateWith is Create with flags and a capacity in bytes from o; what else o says is refused with ErrOperation.
+func CreateWith[T any](path string, n int, o options.Options) (*Region[T], error) {
+	return construct[T]("create", func() (*core, error) {
+		ask, err := fileRequest(o)
+		if err != nil {
+			return nil, err
+		}
+		return create(path, n, layoutOf[T](), ask)
+	})
+}
+
+// OpenWith is Open with flags and a capacity in bytes from o; what else o says is refused with ErrOperation.
+func OpenWith[T any](path string, o options.Options) (*Region[T], error) {
+	return construct[T]("open", func() (*core, error) {
+		ask, err := fileRequest(o)
+		if err != nil {
+			return nil, err
+		}
+		return open(path, false, layoutOf[T](), ask)
+	})
+}
+
+// OpenMutWith is OpenMut with flags and a capacity in bytes from o; what else o says is refused with ErrOperation.
+func OpenMutWith[T any](path string, o options.Options) (*Region[T], error) {
+	return construct[T]("open", func() (*core, error) {
+		ask, err := fileRequest(o)
+		if err != nil {
+			return nil, err
+		}
+		return open(path, true, layoutOf[T](), ask)
+	})
+}
+
+// fileRequest takes flags and capacity out of o and refuses what a region file decides by itself.
+func fileRequest(o options.Options) (typedmem.Request, error) {
+	r := o.Request(flags.None, false)
+	if r.HasFile || r.Size != 0 || r.Unsafe != 0 || r.System != 0 || r.PageSize != 0 || r.Flags.Has(flags.HugePages) {
+		return r, fmt.Errorf("a region file takes flags, an address and a capacity, nothing else: %w", typedmem.ErrOperation)
+	}
+	return r, nil
+}

@@ -1,0 +1,40 @@
+// Package region shows mapped memory as typed slices: Region[T] owns the memory, View[T] is a checked window on it, Strided[T] a checked column
+// of it.
+//
+// # Memory
+//
+// New makes anonymous memory; Create, Open and OpenMut work on self-describing files (FORMAT.md); Map and MapMut take any options.Options, raw files
+// at any offset included; From takes over a Mapping. Which T may live where is checked once, when the region is made: see the package's type rules in
+// ARCHITECTURE.md. A refusal wraps typedmem.ErrType and names the field.
+//
+// # Access
+//
+// At, Set, Load, Store, iterators and copies are checked: an index out of range, a closed, shrunk, split or protected mapping gives an error that wraps
+// ErrBounds, ErrClosed or ErrProtection, as a panic with an *typedmem.Error or as a returned one, and nothing is touched. Ptr, Slice and Mapping().Bytes() are
+// raw: as fast as a Go slice, valid until Close, a shrinking Resize, a split or a change of protection, and fault if used afterwards.
+//
+// # Laws of views
+//
+// A view is (base, length, stride, element). For a View v, a Strided s and in-range numbers:
+//
+//	v.Sub(a, b) then Sub(c, d)     is  v.Sub(a+c, a+d)
+//	v.SplitAt(i)                   is  v.Sub(0, i), v.Sub(i, v.Len())
+//	v.Chunks(n), joined            is  v
+//	v.Every(a, b, k).Len()         is  (b-a+k-1)/k
+//	v.Every(a, b, k).At(i)         is  v.At(a+i*k)
+//	v.Every(a, b, k).Every(c, d, m) is v.Every(a+c*k, a+d*k, k*m) as far as its elements reach
+//	v.Every(0, v.Len(), 1)         shows v
+//	Cast[T](Cast[U](v))            is  v
+//	Cast[byte](v)                  is  v.Bytes()
+//	Field(v, off).Every(a, b, k)   is  Field of each element of v.Every(a, b, k)
+//	v.ReadOnly() of anything       reads the same and refuses every write, and so does all that is made from it
+//
+// Numbers out of range give ErrBounds, as does a step below 1; nothing wraps around.
+//
+// # Concurrency
+//
+// Any number of goroutines may read. Append publishes the length after the elements, so readers go on while one goroutine appends. Append, Resize, Sync,
+// SplitOff, SplitTo, Merge and Close of one region are for one goroutine at a time. Elements themselves are plain memory: two goroutines that access the
+// same one, one of them writing, need their own synchronisation, and under the race detector the checked accessors report when they have none. Memory that
+// Close, a shrinking Resize or MakeNone takes away while another goroutine is inside an access faults there: Pin, or stop the others first.
+package region

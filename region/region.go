@@ -1,0 +1,320 @@
+package region
+
+import (
+	"fmt"
+	"iter"
+	"unsafe"
+
+	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/num"
+)
+
+// Region owns mapped memory as an array of T that can grow in place: no address ever moves. Make one with New, Map, MapMut, From, Create, Open or
+// OpenMut; give it back with Close. Indexes, lengths and capacities are in elements.
+//
+// A Region must not be copied. See the package comment for what may run at the same time.
+type Region[T any] struct {
+	// SAFETY: all covers the whole reserved range of limits; an element is touched only after its address has been compared with limits, which a
+	// mapping lowers before it takes memory away.
+	all    []T
+	limits *typedmem.Limits // sealed for types that allow raw access only
+	core   *core
+}
+
+// show makes the typed shell of a core.
+func show[T any](c *core, err error) (*Region[T], error) {
+	if err != nil {
+		return nil, err
+	}
+	r := &Region[T]{core: c}
+	r.attach()
+	return r, nil
+}
+
+// attach takes over the addresses and limits that the core has now.
+func (r *Region[T]) attach() {
+	m := r.core.m
+	r.core.limits = m.Limits()
+	r.limits = r.core.limits
+	if r.core.layout.Atomic {
+		r.limits = r.limits.Sealed()
+	}
+	// SAFETY: [Addr, Addr+Cap) is reserved for this mapping; Addr is a multiple of T's alignment, and T was found fit for the memory.
+	r.all = unsafe.Slice((*T)(unsafe.Add(unsafe.Pointer(nil), m.Addr())), m.Cap()/int(unsafe.Sizeof(*new(T))))
+}
+
+// count returns how many whole elements lie before the address end.
+func (r *Region[T]) count(end uintptr) int {
+	return int((end - uintptr(unsafe.Pointer(unsafe.SliceData(r.all)))) / unsafe.Sizeof(*new(T)))
+}
+
+// Len returns the number of elements, 0 after Close.
+func (r *Region[T]) Len() int {
+	if end := r.core.limits.Readable(); end != 0 {
+		return r.count(end)
+	}
+	return r.core.m.Len() / int(unsafe.Sizeof(*new(T)))
+}
+
+// Cap returns how many elements Append and Resize have addresses for, 0 after Close.
+func (r *Region[T]) Cap() int { return r.core.m.Cap() / int(unsafe.Sizeof(*new(T))) }
+
+// At returns element i. Where Load would return an error it panics with it.
+func (r *Region[T]) At(i int) (x T) {
+	if uint(i) < uint(len(r.all)) && uintptr(unsafe.Pointer(&r.all[i]))+(unsafe.Sizeof(x)-1) < r.limits.Readable() {
+		if raceEnabled {
+			raceRead(r.limits, unsafe.Pointer(&r.all[i]), unsafe.Sizeof(x))
+		}
+		return r.all[i]
+	}
+	panic(&typedmem.Error{Op: "at", Err: &refusal[T]{r.all, r.limits, i, readRegion}})
+}
+
+// Set sets element i to x. Where Store would return an error it panics with it.
+func (r *Region[T]) Set(i int, x T) {
+	if uint(i) < uint(len(r.all)) && uintptr(unsafe.Pointer(&r.all[i]))+(unsafe.Sizeof(x)-1) < r.limits.Readable()&r.limits.Writable() {
+		if raceEnabled {
+			raceWrite(r.limits, unsafe.Pointer(&r.all[i]), unsafe.Sizeof(x))
+		}
+		r.all[i] = x
+		return
+	}
+	panic(&typedmem.Error{Op: "set", Err: &refusal[T]{r.all, r.limits, i, writeRegion}})
+}
+
+// Load returns element i. An index out of range is ErrBounds, a closed region ErrClosed, memory that is not readable ErrProtection, a type with atomic
+// fields ErrOperation.
+func (r *Region[T]) Load(i int) (x T, err error) {
+	if uint(i) < uint(len(r.all)) && uintptr(unsafe.Pointer(&r.all[i]))+(unsafe.Sizeof(x)-1) < r.limits.Readable() {
+		if raceEnabled {
+			raceRead(r.limits, unsafe.Pointer(&r.all[i]), unsafe.Sizeof(x))
+		}
+		return r.all[i], nil
+	}
+	return x, &typedmem.Error{Op: "load", Err: &refusal[T]{r.all, r.limits, i, readRegion}}
+}
+
+// Store sets element i to x. Errors are those of Load; memory that is not writable is ErrProtection.
+func (r *Region[T]) Store(i int, x T) error {
+	if uint(i) < uint(len(r.all)) && uintptr(unsafe.Pointer(&r.all[i]))+(unsafe.Sizeof(x)-1) < r.limits.Readable()&r.limits.Writable() {
+		if raceEnabled {
+			raceWrite(r.limits, unsafe.Pointer(&r.all[i]), unsafe.Sizeof(x))
+		}
+		r.all[i] = x
+		return nil
+	}
+	return &typedmem.Error{Op: "store", Err: &refusal[T]{r.all, r.limits, i, writeRegion}}
+}
+
+// View returns a view of all elements that there are now; it is empty after Close.
+func (r *Region[T]) View() View[T] { return View[T]{r.all[:r.Len()], r.limits} }
+
+// Ptr returns the address of element i: raw memory; see View.Ptr.
+func (r *Region[T]) Ptr(i int) *T {
+	r.mustBeOpen("ptr")
+	return r.View().Ptr(i)
+}
+
+// Slice returns the elements as a Go slice: raw memory; see View.Slice.
+func (r *Region[T]) Slice() []T {
+	r.mustBeOpen("slice")
+	return r.View().Slice()
+}
+
+// mustBeOpen panics after Close, when there is nothing that an index could be compared with.
+func (r *Region[T]) mustBeOpen(op string) {
+	if r.core.closed() {
+		panic(fail(op, typedmem.ErrClosed))
+	}
+}
+
+// Sub returns a view of the elements [lo, hi), or ErrBounds; after Close ErrClosed.
+func (r *Region[T]) Sub(lo, hi int) (View[T], error) {
+	v, err := r.View().Sub(lo, hi)
+	if err != nil && r.core.closed() {
+		return View[T]{}, fail("sub", typedmem.ErrClosed)
+	}
+	return v, err
+}
+
+// All yields index and value of the elements that there are when it begins; see View.All.
+func (r *Region[T]) All() iter.Seq2[int, T] {
+	return func(yield func(int, T) bool) { r.View().All()(yield) }
+}
+
+// Values yields the value of the elements that there are when it begins; see View.Values.
+func (r *Region[T]) Values() iter.Seq[T] {
+	return func(yield func(T) bool) { r.View().Values()(yield) }
+}
+
+// Append adds elements at the end. No address moves, views stay valid, and readers in other goroutines see the new length only with the elements in
+// place. xs may be a part of the region itself.
+//
+// Past Cap it is ErrCapacity. On a file region a full disk is an error here, since space is set aside before the elements are written; nothing has
+// been appended then. A region that is not writable is ErrProtection, a closed one ErrClosed, a type with atomic fields ErrOperation.
+func (r *Region[T]) Append(xs ...T) error {
+	end := r.limits.Readable()
+	if end != 0 && r.limits.Writable() != 0 {
+		first := r.count(end)
+		stop := uintptr(unsafe.Pointer(unsafe.SliceData(r.all))) + uintptr(first+len(xs))*unsafe.Sizeof(*new(T))
+		if stop <= r.limits.Room() && len(xs) <= len(r.all)-first {
+			return r.put(end, stop, first, xs)
+		}
+	}
+	return r.appendSlow(xs)
+}
+
+// put writes xs into memory that is there, behind the length, and publishes it.
+func (r *Region[T]) put(end, stop uintptr, first int, xs []T) error {
+	if raceEnabled && len(xs) > 0 {
+		raceWrite(r.limits, unsafe.Pointer(&r.all[first]), uintptr(len(xs))*unsafe.Sizeof(xs[0]))
+	}
+	copy(r.all[first:], xs)
+	if !r.limits.Extend(end, stop) {
+		return fail("append", fmt.Errorf("the region was changed by another goroutine meanwhile: %w", typedmem.ErrBusy))
+	}
+	if r.core.file != nil {
+		r.core.publish((first + len(xs)) * r.core.size)
+	}
+	return nil
+}
+
+func (r *Region[T]) appendSlow(xs []T) error {
+	if r.core.layout.Atomic && !r.core.closed() {
+		return fail("append", fmt.Errorf("%v has sync/atomic fields, use Resize and Ptr: %w", r.core.layout.Type, typedmem.ErrOperation))
+	}
+	if err := r.core.makeRoom(len(xs) * r.core.size); err != nil {
+		return fail("append", err)
+	}
+	end := r.limits.Readable()
+	first := r.count(end)
+	return r.put(end, uintptr(unsafe.Pointer(unsafe.SliceData(r.all)))+uintptr(first+len(xs))*unsafe.Sizeof(*new(T)), first, xs)
+}
+
+// Resize sets the length to n elements in place. New elements are zero. What is cut off goes back to the system at once, and views of it are refused from
+// then on. Over a raw file (Map, MapMut) the file's own bytes come into view instead of zeros, and shrinking leaves them.
+//
+// Errors are those of Append, and ErrSize for a negative n, ErrBusy for shrinking a pinned region.
+func (r *Region[T]) Resize(n int) error {
+	bytes, err := r.bytes(n)
+	if err == nil {
+		err = r.core.resize(bytes)
+	}
+	if err != nil {
+		return fail("resize", err)
+	}
+	return nil
+}
+
+// Flush writes what changed to the file and returns when it is on the device. The length is not part of that: see Sync. In memory that is no shared file
+// there is nothing to write.
+func (r *Region[T]) Flush() error { return r.FlushRange(0, r.Len()) }
+
+// FlushRange is Flush for the elements [lo, hi).
+func (r *Region[T]) FlushRange(lo, hi int) error { return r.onRange("flush", lo, hi, r.core.flush) }
+
+// Prefault brings the elements [lo, hi) into memory; elements that cannot be read from the file are an error instead of a fault later. See Mapping.Prefault.
+func (r *Region[T]) Prefault(lo, hi int) error {
+	return r.onRange("prefault", lo, hi, r.core.m.Prefault)
+}
+
+func (r *Region[T]) onRange(op string, lo, hi int, f func(lo, hi int) error) error {
+	if r.core.closed() {
+		return fail(op, typedmem.ErrClosed)
+	}
+	if n := r.Len(); lo < 0 || hi < lo || hi > n {
+		return bounds(op, lo, hi, n)
+	}
+	return f(lo*r.core.size, hi*r.core.size)
+}
+
+// Sync makes data and length durable: when it returns, both are on the disk and survive a power loss. On a file made with Create the data is written
+// before the length, so that a crash in the middle leaves the length of the Sync before. Without a shared file it does nothing.
+func (r *Region[T]) Sync() error {
+	if r.core.closed() {
+		return fail("sync", typedmem.ErrClosed)
+	}
+	if err := r.core.sync(); err != nil {
+		return fail("sync", err)
+	}
+	return nil
+}
+
+// Refresh follows the writer of a region file that was opened read-only: it takes over the length that the writer, in this or another process, has
+// published, and returns it. The elements up to there are complete. For other regions it returns Len.
+func (r *Region[T]) Refresh() (int, error) {
+	if r.core.closed() {
+		return 0, fail("refresh", typedmem.ErrClosed)
+	}
+	bytes, err := r.core.refresh()
+	if err != nil {
+		return 0, fail("refresh", err)
+	}
+	return bytes / r.core.size, nil
+}
+
+// Mapping returns the mapping that the region owns, for protection, locking, advice and flushing. Of a region file it is the data without the header.
+func (r *Region[T]) Mapping() *typedmem.Mapping { return r.core.m }
+
+// Pin holds the region open until unpin is called; see Mapping.Pin.
+func (r *Region[T]) Pin() (unpin func(), err error) { return r.core.m.Pin() }
+
+// Close gives the memory back and ends every view of it. A region file's length is made durable first if it has changed since the last Sync, with the data
+// before it; should that fail, the region stays open. A second Close is ErrClosed, that of a pinned region ErrBusy.
+func (r *Region[T]) Close() error {
+	if err := r.core.close(); err != nil {
+		return fail("close", err)
+	}
+	return nil
+}
+
+// SplitOff cuts the region before element i: r keeps [0, i), the result owns [i, Len) and the spare capacity. The cut must fall between pages (ErrOffset).
+// A region file has one length and cannot be cut (ErrOperation): use Sub. See Mapping.SplitOff.
+func (r *Region[T]) SplitOff(i int) (*Region[T], error) {
+	return r.split("split off", i, (*typedmem.Mapping).SplitOff)
+}
+
+// SplitTo cuts the region before element i: the result owns [0, i), r keeps the rest. See SplitOff and Mapping.SplitTo.
+func (r *Region[T]) SplitTo(i int) (*Region[T], error) {
+	return r.split("split to", i, (*typedmem.Mapping).SplitTo)
+}
+
+func (r *Region[T]) split(op string, i int, cut func(*typedmem.Mapping, int) (*typedmem.Mapping, error)) (*Region[T], error) {
+	at, err := r.bytes(i)
+	if err != nil {
+		return nil, fail(op, fmt.Errorf("cut at element %d: %w", i, typedmem.ErrOffset))
+	}
+	if r.core.file != nil && !r.core.closed() {
+		return nil, fail(op, fmt.Errorf("a region file has one length; take views with Sub: %w", typedmem.ErrOperation))
+	}
+	m, err := cut(r.core.m, at)
+	if err != nil {
+		return nil, fail(op, err)
+	}
+	r.attach()
+	return show[T](&core{m: m, size: r.core.size, layout: r.core.layout}, nil)
+}
+
+// Merge joins next, which must begin where r ends, to the end of r. On success next is spent. See Mapping.Merge for the conditions.
+func (r *Region[T]) Merge(next *Region[T]) error {
+	if next == nil {
+		return fail("merge", fmt.Errorf("a region is merged with another one: %w", typedmem.ErrNotAdjacent))
+	}
+	if (r.core.file != nil || next.core.file != nil) && !r.core.closed() && !next.core.closed() {
+		return fail("merge", fmt.Errorf("a region file has one length: %w", typedmem.ErrOperation))
+	}
+	if err := r.core.m.Merge(next.core.m); err != nil {
+		return fail("merge", err)
+	}
+	r.attach()
+	return nil
+}
+
+// bytes returns the bytes that n elements take.
+func (r *Region[T]) bytes(n int) (int, error) {
+	bytes, ok := num.Mul(n, r.core.size)
+	if !ok {
+		return 0, fmt.Errorf("%d elements of %d bytes: %w", n, r.core.size, typedmem.ErrSize)
+	}
+	return bytes, nil
+}

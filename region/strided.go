@@ -1,0 +1,195 @@
+package region
+
+import (
+	"fmt"
+	"iter"
+	"math"
+	"unsafe"
+
+	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/num"
+)
+
+// Strided is a checked view of values that lie at equal distances: every k-th element of a View, or one field of every record. It is a value of four words, and
+// View's rules for lifetime and concurrency hold for it.
+type Strided[T any] struct {
+	// SAFETY: first points into the address range of limits, and so do first + i*stride for 0 <= i < n and the T there; no element is touched before
+	// its address has been compared with limits.
+	first  unsafe.Pointer
+	n      int
+	stride uintptr // bytes
+	limits *typedmem.Limits
+}
+
+// Len returns the number of elements.
+func (s Strided[T]) Len() int { return s.n }
+
+// At returns element i. Where Load would return an error it panics with it.
+func (s Strided[T]) At(i int) (x T) {
+	if uint(i) < uint(s.n) {
+		if p := unsafe.Add(s.first, uintptr(i)*s.stride); uintptr(p)+(unsafe.Sizeof(x)-1) < s.limits.Readable() {
+			if raceEnabled {
+				raceRead(s.limits, p, unsafe.Sizeof(x))
+			}
+			return *(*T)(p)
+		}
+	}
+	panic(&typedmem.Error{Op: "at", Err: &stridedRefusal[T]{s, i, false}})
+}
+
+// Set sets element i to x. Where Store would return an error it panics with it.
+func (s Strided[T]) Set(i int, x T) {
+	if uint(i) < uint(s.n) {
+		if p := unsafe.Add(s.first, uintptr(i)*s.stride); uintptr(p)+(unsafe.Sizeof(x)-1) < s.limits.Readable()&s.limits.Writable() {
+			if raceEnabled {
+				raceWrite(s.limits, p, unsafe.Sizeof(x))
+			}
+			*(*T)(p) = x
+			return
+		}
+	}
+	panic(&typedmem.Error{Op: "set", Err: &stridedRefusal[T]{s, i, true}})
+}
+
+// Load returns element i, with the errors of View.Load.
+func (s Strided[T]) Load(i int) (x T, err error) {
+	if uint(i) < uint(s.n) {
+		if p := unsafe.Add(s.first, uintptr(i)*s.stride); uintptr(p)+(unsafe.Sizeof(x)-1) < s.limits.Readable() {
+			if raceEnabled {
+				raceRead(s.limits, p, unsafe.Sizeof(x))
+			}
+			return *(*T)(p), nil
+		}
+	}
+	return x, &typedmem.Error{Op: "load", Err: &stridedRefusal[T]{s, i, false}}
+}
+
+// Store sets element i to x, with the errors of View.Store.
+func (s Strided[T]) Store(i int, x T) error {
+	if uint(i) < uint(s.n) {
+		if p := unsafe.Add(s.first, uintptr(i)*s.stride); uintptr(p)+(unsafe.Sizeof(x)-1) < s.limits.Readable()&s.limits.Writable() {
+			if raceEnabled {
+				raceWrite(s.limits, p, unsafe.Sizeof(x))
+			}
+			*(*T)(p) = x
+			return nil
+		}
+	}
+	return &typedmem.Error{Op: "store", Err: &stridedRefusal[T]{s, i, true}}
+}
+
+// stridedRefusal is refusal for a Strided.
+type stridedRefusal[T any] struct {
+	s     Strided[T]
+	index int
+	write bool
+}
+
+func (r *stridedRefusal[T]) reason() error {
+	if r.s.limits == nil {
+		return fmt.Errorf("index %d out of range with length 0: %w", r.index, typedmem.ErrBounds)
+	}
+	return refuse(r.s.limits, r.s.limits.Readable(), uintptr(r.s.first), r.s.stride, unsafe.Sizeof(*new(T)), r.index, r.s.n, r.write)
+}
+
+func (r *stridedRefusal[T]) Error() string { return r.reason().Error() }
+func (r *stridedRefusal[T]) Unwrap() error { return r.reason() }
+
+// Sub returns the elements [lo, hi) of s, or ErrBounds.
+func (s Strided[T]) Sub(lo, hi int) (Strided[T], error) {
+	if !num.Range(lo, hi, s.n) {
+		return Strided[T]{}, bounds("sub", lo, hi, s.n)
+	}
+	if lo == hi {
+		return Strided[T]{s.first, 0, s.stride, s.limits}, nil
+	}
+	return Strided[T]{unsafe.Add(s.first, uintptr(lo)*s.stride), hi - lo, s.stride, s.limits}, nil
+}
+
+// Every returns the elements lo, lo+step, lo+2*step and so on below hi. A range that does not fit, or a step below 1, is ErrBounds.
+func (s Strided[T]) Every(lo, hi, step int) (Strided[T], error) {
+	if !num.Range(lo, hi, s.n) {
+		return Strided[T]{}, bounds("every", lo, hi, s.n)
+	}
+	if step < 1 {
+		return Strided[T]{}, fail("every", fmt.Errorf("step %d, the least is 1: %w", step, typedmem.ErrBounds))
+	}
+	if lo == hi {
+		return Strided[T]{s.first, 0, s.stride, s.limits}, nil
+	}
+	count := (hi-lo-1)/step + 1
+	stride, ok := num.Mul(int(s.stride), step)
+	if !ok || count == 1 {
+		stride = math.MaxInt // no second element: the distance to it is never used
+	}
+	return Strided[T]{unsafe.Add(s.first, uintptr(lo)*s.stride), count, uintptr(stride), s.limits}, nil
+}
+
+// All yields index and value of every element, each checked as At does.
+func (s Strided[T]) All() iter.Seq2[int, T] {
+	return func(yield func(int, T) bool) {
+		for i := range s.n {
+			if !yield(i, s.At(i)) {
+				return
+			}
+		}
+	}
+}
+
+// Values yields the value of every element, each checked as At does.
+func (s Strided[T]) Values() iter.Seq[T] {
+	return func(yield func(T) bool) {
+		for i := range s.n {
+			if !yield(s.At(i)) {
+				return
+			}
+		}
+	}
+}
+
+// CopyTo copies elements to dst until one of the two ends and returns how many. It panics where At of one of them would.
+func (s Strided[T]) CopyTo(dst []T) int {
+	n := min(s.n, len(dst))
+	for i := range n {
+		dst[i] = s.At(i)
+	}
+	return n
+}
+
+// CopyFrom copies elements from src until one of the two ends and returns how many. It panics where Set of one of them would, before it has copied any.
+// src must not be a part of the same memory.
+func (s Strided[T]) CopyFrom(src []T) int {
+	n := min(s.n, len(src))
+	s.check("copy from", n)
+	for i := range n {
+		s.Set(i, src[i])
+	}
+	return n
+}
+
+// Fill sets every element to x. It panics where Set of one of them would, before it has set any.
+func (s Strided[T]) Fill(x T) {
+	s.check("fill", s.n)
+	for i := range s.n {
+		s.Set(i, x)
+	}
+}
+
+// check panics unless the first n elements can be written: since addresses ascend, the last of them decides.
+func (s Strided[T]) check(op string, n int) {
+	if n == 0 {
+		return
+	}
+	end := uintptr(s.first) + uintptr(n-1)*s.stride + unsafe.Sizeof(*new(T))
+	if end > s.limits.Readable()&s.limits.Writable() {
+		panic(fail(op, s.limits.Refusal(s.limits.Readable(), end, true)))
+	}
+}
+
+// ReadOnly returns the same elements in a view that refuses every write with ErrProtection, and so do all views made from it.
+func (s Strided[T]) ReadOnly() Strided[T] {
+	if s.limits == nil {
+		return s
+	}
+	return Strided[T]{s.first, s.n, s.stride, s.limits.ReadOnly()}
+}

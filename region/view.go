@@ -1,0 +1,245 @@
+package region
+
+import (
+	"fmt"
+	"iter"
+	"unsafe"
+
+	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/num"
+)
+
+// View is a checked window on the elements of a region: a value of four words, cheap to copy. It stays usable as long as the memory behind it; after
+// that every access is refused. Making views from views is arithmetic only and allocates nothing.
+//
+// The zero View is empty. Any number of goroutines may use a View; see the package comment for writing.
+type View[T any] struct {
+	// SAFETY: s points into the address range of limits, which stays reserved as long as limits is reachable. No element is touched before its
+	// address has been compared with limits. Four words are what the compiler keeps in registers: a fifth makes At several times slower.
+	s      []T
+	limits *typedmem.Limits
+}
+
+// Len returns the number of elements.
+func (v View[T]) Len() int { return len(v.s) }
+
+// At returns element i. Where Load would return an error it panics with it.
+func (v View[T]) At(i int) (x T) {
+	if uint(i) < uint(len(v.s)) && uintptr(unsafe.Pointer(&v.s[i]))+(unsafe.Sizeof(x)-1) < v.limits.Readable() {
+		if raceEnabled {
+			raceRead(v.limits, unsafe.Pointer(&v.s[i]), unsafe.Sizeof(x))
+		}
+		return v.s[i]
+	}
+	panic(&typedmem.Error{Op: "at", Err: &refusal[T]{v.s, v.limits, i, readView}})
+}
+
+// Set sets element i to x. Where Store would return an error it panics with it.
+func (v View[T]) Set(i int, x T) {
+	if uint(i) < uint(len(v.s)) && uintptr(unsafe.Pointer(&v.s[i]))+(unsafe.Sizeof(x)-1) < v.limits.Readable()&v.limits.Writable() {
+		if raceEnabled {
+			raceWrite(v.limits, unsafe.Pointer(&v.s[i]), unsafe.Sizeof(x))
+		}
+		v.s[i] = x
+		return
+	}
+	panic(&typedmem.Error{Op: "set", Err: &refusal[T]{v.s, v.limits, i, writeView}})
+}
+
+// Load returns element i. An index out of range, or memory that was cut off behind the view, is ErrBounds; a closed mapping ErrClosed, one that is not
+// readable ErrProtection, a reserved one or a type with atomic fields ErrOperation.
+func (v View[T]) Load(i int) (x T, err error) {
+	if uint(i) < uint(len(v.s)) && uintptr(unsafe.Pointer(&v.s[i]))+(unsafe.Sizeof(x)-1) < v.limits.Readable() {
+		if raceEnabled {
+			raceRead(v.limits, unsafe.Pointer(&v.s[i]), unsafe.Sizeof(x))
+		}
+		return v.s[i], nil
+	}
+	return x, &typedmem.Error{Op: "load", Err: &refusal[T]{v.s, v.limits, i, readView}}
+}
+
+// Store sets element i to x. Errors are those of Load; memory or a view that is not writable is ErrProtection.
+func (v View[T]) Store(i int, x T) error {
+	if uint(i) < uint(len(v.s)) && uintptr(unsafe.Pointer(&v.s[i]))+(unsafe.Sizeof(x)-1) < v.limits.Readable()&v.limits.Writable() {
+		if raceEnabled {
+			raceWrite(v.limits, unsafe.Pointer(&v.s[i]), unsafe.Sizeof(x))
+		}
+		v.s[i] = x
+		return nil
+	}
+	return &typedmem.Error{Op: "store", Err: &refusal[T]{v.s, v.limits, i, writeView}}
+}
+
+// Slice returns the elements as a Go slice: raw memory, as fast as any slice, valid until Close, a shrinking Resize, a split or a change of protection, after
+// which touching it faults. It panics with an *typedmem.Error where the memory is not readable. Writing needs a writable mapping.
+func (v View[T]) Slice() []T {
+	lend("slice", v.limits, v.end())
+	return v.s[:len(v.s):len(v.s)]
+}
+
+// Ptr returns the address of element i: raw memory, as with Slice. It panics with an *typedmem.Error for an index out of range and where the memory
+// is not readable.
+func (v View[T]) Ptr(i int) *T {
+	if uint(i) >= uint(len(v.s)) {
+		panic(fail("ptr", fmt.Errorf("index %d out of range with length %d: %w", i, len(v.s), typedmem.ErrBounds)))
+	}
+	p := &v.s[i]
+	lend("ptr", v.limits, uintptr(unsafe.Pointer(p))+unsafe.Sizeof(*p))
+	return p
+}
+
+// end returns the address after the last element.
+func (v View[T]) end() uintptr {
+	return uintptr(unsafe.Pointer(unsafe.SliceData(v.s))) + uintptr(len(v.s))*unsafe.Sizeof(*new(T))
+}
+
+// lend notes that raw memory up to the address end leaves the package's checks; it panics where that cannot be read.
+func lend(op string, l *typedmem.Limits, end uintptr) {
+	if l == nil { // the zero View
+		return
+	}
+	if r := l.Raw(); r == 0 || end > r {
+		panic(fail(op, l.Mapping().Limits().Refusal(r, end, false)))
+	}
+	l.Lend()
+}
+
+// Sub returns the elements [lo, hi) of v, or ErrBounds.
+func (v View[T]) Sub(lo, hi int) (View[T], error) {
+	if !num.Range(lo, hi, len(v.s)) {
+		return View[T]{}, bounds("sub", lo, hi, len(v.s))
+	}
+	return View[T]{v.s[lo:hi], v.limits}, nil
+}
+
+// SplitAt returns the elements before i and those from i on, or ErrBounds.
+func (v View[T]) SplitAt(i int) (View[T], View[T], error) {
+	if !num.Range(0, i, len(v.s)) {
+		return View[T]{}, View[T]{}, bounds("split at", i, len(v.s), len(v.s))
+	}
+	return View[T]{v.s[:i], v.limits}, View[T]{v.s[i:], v.limits}, nil
+}
+
+// Chunks yields v in views of n elements, the last of which may be shorter. An n below 1 panics with ErrBounds.
+func (v View[T]) Chunks(n int) iter.Seq[View[T]] {
+	if n < 1 {
+		panic(fail("chunks", fmt.Errorf("chunks of %d elements: %w", n, typedmem.ErrBounds)))
+	}
+	return func(yield func(View[T]) bool) {
+		for rest := v.s; len(rest) > 0; {
+			k := min(n, len(rest))
+			if !yield(View[T]{rest[:k], v.limits}) {
+				return
+			}
+			rest = rest[k:]
+		}
+	}
+}
+
+// Every returns the elements lo, lo+step, lo+2*step and so on below hi. A range that does not fit, or a step below 1, is ErrBounds.
+func (v View[T]) Every(lo, hi, step int) (Strided[T], error) {
+	size := unsafe.Sizeof(*new(T))
+	return Strided[T]{unsafe.Pointer(unsafe.SliceData(v.s)), len(v.s), size, v.limits}.Every(lo, hi, step)
+}
+
+// All yields index and value of every element. It checks each as At does: a mapping that is closed meanwhile ends it with At's panic.
+func (v View[T]) All() iter.Seq2[int, T] {
+	return func(yield func(int, T) bool) {
+		end := v.end()
+		for i := range v.s {
+			if end > v.limits.Readable() || raceEnabled {
+				v.At(i)
+			}
+			if !yield(i, v.s[i]) {
+				return
+			}
+		}
+	}
+}
+
+// Values yields the value of every element, checked as All is.
+func (v View[T]) Values() iter.Seq[T] {
+	return func(yield func(T) bool) {
+		end := v.end()
+		for i := range v.s {
+			if end > v.limits.Readable() || raceEnabled {
+				v.At(i)
+			}
+			if !yield(v.s[i]) {
+				return
+			}
+		}
+	}
+}
+
+// CopyTo copies elements to dst until one of the two ends and returns how many. It panics where At of one of them would.
+func (v View[T]) CopyTo(dst []T) int {
+	n := min(len(v.s), len(dst))
+	if n == 0 {
+		return 0
+	}
+	part := View[T]{v.s[:n], v.limits}
+	part.check("copy to", false)
+	return copy(dst, part.s)
+}
+
+// CopyFrom copies elements from src until one of the two ends and returns how many; src may be a part of the same memory. It panics where Set of one of them
+// would, before it has copied any.
+func (v View[T]) CopyFrom(src []T) int {
+	n := min(len(v.s), len(src))
+	if n == 0 {
+		return 0
+	}
+	part := View[T]{v.s[:n], v.limits}
+	part.check("copy from", true)
+	return copy(part.s, src)
+}
+
+// Fill sets every element to x. It panics where Set of one of them would, before it has set any.
+func (v View[T]) Fill(x T) {
+	if len(v.s) == 0 {
+		return
+	}
+	v.check("fill", true)
+	for i := range v.s {
+		v.s[i] = x
+	}
+}
+
+// check panics unless all of a view that is not empty can be read, or written.
+func (v View[T]) check(op string, write bool) {
+	allowed := v.limits.Readable()
+	if write {
+		allowed &= v.limits.Writable()
+	}
+	if v.end() > allowed {
+		panic(fail(op, v.limits.Refusal(v.limits.Readable(), v.end(), write)))
+	}
+	if raceEnabled && write {
+		raceWrite(v.limits, unsafe.Pointer(unsafe.SliceData(v.s)), uintptr(len(v.s))*unsafe.Sizeof(*new(T)))
+	} else if raceEnabled {
+		raceRead(v.limits, unsafe.Pointer(unsafe.SliceData(v.s)), uintptr(len(v.s))*unsafe.Sizeof(*new(T)))
+	}
+}
+
+// ReadOnly returns the same elements in a view that refuses every write with ErrProtection, and so do all views made from it.
+func (v View[T]) ReadOnly() View[T] {
+	if v.limits == nil {
+		return v
+	}
+	return View[T]{v.s, v.limits.ReadOnly()}
+}
+
+// Bytes returns the memory of the elements, padding included, byte by byte. Where T has a bool the result is read-only, since not every byte is one.
+func (v View[T]) Bytes() View[byte] {
+	if v.limits == nil {
+		return View[byte]{}
+	}
+	l := v.limits
+	if layoutOf[T]().Bool {
+		l = l.ReadOnly()
+	}
+	n := len(v.s) * int(unsafe.Sizeof(*new(T)))
+	// SAFETY: the same memory and the same limits; every byte pattern is a byte.
+	return View[byte]{unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(v.s))), n), l}
+}
