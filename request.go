@@ -241,7 +241,7 @@ func Map(r Request) (*Mapping, error) {
 		err = p.place(s)
 	}
 	if err != nil {
-		if sys.OutOfAddresses(err) && strconv.IntSize == 64 && p.reserved>>46 != 0 {
+		if sys.OutOfAddresses(err) && uint64(p.reserved)>>46 != 0 {
 			err = fmt.Errorf("%d bytes of address space: %w: %w", p.reserved, ErrSize, err)
 		} else if sys.OutOfAddresses(err) && p.PageSize != 0 {
 			err = fmt.Errorf("%d bytes in huge pages of %v: the system has not as many free ones, the administrator sets them aside: %w",
