@@ -149,18 +149,14 @@ func virtualQuery(process windows.Handle, addr uintptr) (info memoryBasicInforma
 	return info, false, failed(err)
 }
 
-// prefetch is PrefetchVirtualMemory. A system without it has no such hint.
-func prefetch(addr uintptr, n int) error {
+// prefetch is PrefetchVirtualMemory: a hint. Where it is missing, and where it refuses, the first access brings the pages in.
+func prefetch(addr uintptr, n int) {
 	if procPrefetchVirtualMemory.Find() != nil {
-		return nil
+		return
 	}
 	entry := struct{ addr, n uintptr }{addr, uintptr(n)} // WIN32_MEMORY_RANGE_ENTRY
 	// SAFETY: the call reads the one entry that it is told of.
-	r, _, err := procPrefetchVirtualMemory.Call(uintptr(windows.CurrentProcess()), 1, uintptr(unsafe.Pointer(&entry)), 0)
-	if r == 0 {
-		return failed(err)
-	}
-	return nil
+	procPrefetchVirtualMemory.Call(uintptr(windows.CurrentProcess()), 1, uintptr(unsafe.Pointer(&entry)), 0)
 }
 
 // reOpenFile is ReOpenFile: another handle of the same file with other rights, if the file's own permissions allow them.

@@ -121,7 +121,7 @@ func flush(addr uintptr, n int, f *os.File, async bool) error {
 	if async || f == nil || !views {
 		return nil
 	}
-	err = windows.FlushFileBuffers(windows.Handle(f.Fd()))
+	err = onHandle(f, windows.FlushFileBuffers)
 	if errors.Is(err, windows.ERROR_ACCESS_DENIED) {
 		// The handle cannot write, so its views never could: nothing of theirs is left to write.
 		return nil
@@ -143,11 +143,11 @@ func flushView(s span) (err error) {
 
 // advise knows WillNeed. Windows has nothing for the others, which are hints.
 func advise(addr uintptr, n int, f flags.Map) error {
-	list, err := owned.mapped(addr, n)
-	if err != nil || !f.Has(flags.WillNeed) {
-		return err
+	_, err := owned.mapped(addr, n)
+	if err == nil && f.Has(flags.WillNeed) {
+		prefetch(addr, n)
 	}
-	return prefetch(list[0].start, n)
+	return err
 }
 
 // prefault reads every page through the kernel, which reports a page that cannot come where an access would fault. Memory that is
@@ -156,7 +156,7 @@ func prefault(addr uintptr, n int, _ bool) error {
 	if _, err := owned.mapped(addr, n); err != nil {
 		return err
 	}
-	_ = prefetch(addr, n) // in large strides, as far as it goes
+	prefetch(addr, n) // in large strides, as far as it goes
 	buffer := make([]byte, min(n, 1<<16))
 	for done := 0; done < n; {
 		part := min(n-done, len(buffer))

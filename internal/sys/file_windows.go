@@ -10,10 +10,26 @@ import (
 
 // Sources: DuplicateHandle, SetFileInformationByHandle, FSCTL_SET_ZERO_DATA and LockFileEx of the Windows API reference.
 
+// onHandle runs call with the handle of f, which nobody can close meanwhile: neither another goroutine nor the collector.
+func onHandle(f *os.File, call func(h windows.Handle) error) error {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var answer error
+	if err := raw.Control(func(fd uintptr) { answer = call(windows.Handle(fd)) }); err != nil {
+		return err
+	}
+	return answer
+}
+
 func duplicate(f *os.File) (*os.File, error) {
 	self := windows.CurrentProcess()
 	var h windows.Handle
-	if err := windows.DuplicateHandle(self, windows.Handle(f.Fd()), self, &h, 0, false, windows.DUPLICATE_SAME_ACCESS); err != nil {
+	err := onHandle(f, func(old windows.Handle) error {
+		return windows.DuplicateHandle(self, old, self, &h, 0, false, windows.DUPLICATE_SAME_ACCESS)
+	})
+	if err != nil {
 		return nil, err
 	}
 	return os.NewFile(uintptr(h), f.Name()), nil
@@ -38,8 +54,10 @@ func allocate(f *os.File, off, n int64) error {
 	}
 	return restoring(f, func() error {
 		size := off + n // FILE_ALLOCATION_INFO
-		// SAFETY: the call reads the 8 bytes that it is told of.
-		err := windows.SetFileInformationByHandle(windows.Handle(f.Fd()), windows.FileAllocationInfo, (*byte)(unsafe.Pointer(&size)), uint32(unsafe.Sizeof(size)))
+		err := onHandle(f, func(h windows.Handle) error {
+			// SAFETY: the call reads the 8 bytes that it is told of.
+			return windows.SetFileInformationByHandle(h, windows.FileAllocationInfo, (*byte)(unsafe.Pointer(&size)), uint32(unsafe.Sizeof(size)))
+		})
 		if err != nil && !notThere(err) {
 			return err
 		}
@@ -59,9 +77,11 @@ func zero(f *os.File, off, n int64) error {
 		return nil
 	}
 	hole := [2]int64{off, end} // FILE_ZERO_DATA_INFORMATION: the first byte, and the one after the last
-	var got uint32
-	// SAFETY: the call reads the 16 bytes that it is told of and returns none.
-	err = windows.DeviceIoControl(windows.Handle(f.Fd()), windows.FSCTL_SET_ZERO_DATA, (*byte)(unsafe.Pointer(&hole)), uint32(unsafe.Sizeof(hole)), nil, 0, &got, nil)
+	err = onHandle(f, func(h windows.Handle) error {
+		var got uint32
+		// SAFETY: the call reads the 16 bytes that it is told of and returns none.
+		return windows.DeviceIoControl(h, windows.FSCTL_SET_ZERO_DATA, (*byte)(unsafe.Pointer(&hole)), uint32(unsafe.Sizeof(hole)), nil, 0, &got, nil)
+	})
 	if notThere(err) || errors.Is(err, windows.ERROR_USER_MAPPED_FILE) {
 		return writeZeros(f, off, end-off)
 	}
@@ -75,11 +95,13 @@ const lockOffset = 1<<62 - 1
 func lockFile(f *os.File) error {
 	const offset = uint64(lockOffset)
 	at := windows.Overlapped{Offset: uint32(offset & (1<<32 - 1)), OffsetHigh: uint32(offset >> 32)}
-	err := windows.LockFileEx(windows.Handle(f.Fd()), windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, &at)
+	err := onHandle(f, func(h windows.Handle) error {
+		return windows.LockFileEx(h, windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, &at)
+	})
 	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) || errors.Is(err, windows.ERROR_IO_PENDING) {
 		return ErrLocked
 	}
 	return err
 }
 
-func syncFile(f *os.File) error { return windows.FlushFileBuffers(windows.Handle(f.Fd())) }
+func syncFile(f *os.File) error { return onHandle(f, windows.FlushFileBuffers) }

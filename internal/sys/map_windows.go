@@ -132,16 +132,20 @@ func checkRequest(r Request) error {
 	return nil
 }
 
-// settle carries out the flags that mapping itself does not know.
+// settle carries out the flags that mapping itself does not know, in the order in which they can fail.
 func settle(addr uintptr, r Request) error {
-	if r.Flags.Has(flags.Locked) {
-		if err := lock(addr, r.Len); err != nil {
-			return fmt.Errorf("locking: %w", err)
+	if r.Flags&flags.Advice != 0 {
+		if err := Advise(addr, r.Len, r.Flags&flags.Advice); err != nil {
+			return fmt.Errorf("advice %v: %w", r.Flags&flags.Advice, err)
 		}
 	}
-	if r.Flags&(flags.Populate|flags.WillNeed) != 0 && r.Prot != flags.None {
-		// Both are hints, and the mapping is good without.
-		_ = prefetch(addr, r.Len)
+	if r.Flags.Has(flags.Locked) {
+		if err := Lock(addr, r.Len); err != nil {
+			return fmt.Errorf("locking %d bytes in memory (every page must be accessible): %w", r.Len, err)
+		}
+	}
+	if r.Flags.Has(flags.Populate) {
+		prefetch(addr, r.Len)
 	}
 	return nil
 }

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// TestRandomStepsMatchModel does 4,000 random steps on 24 pages of each kind of range, against a model with one state a page, and asks
+// TestRandomStepsMatchModel does 2,000 random steps on 24 pages of each kind of range, against a model with one state a page, and asks
 // Windows after each step.
 func TestRandomStepsMatchModel(t *testing.T) {
 	for _, kind := range []string{"memory", "shared", "private"} {
@@ -16,7 +16,7 @@ func TestRandomStepsMatchModel(t *testing.T) {
 			if kind != "memory" {
 				needPlaceholders(t)
 			}
-			for seed := range int64(40) {
+			for seed := range int64(20) {
 				randomSteps(t, kind, seed, 100)
 			}
 		})
@@ -35,7 +35,7 @@ func randomSteps(t *testing.T, kind string, seed int64, steps int) {
 	if kind == "shared" {
 		base.Flags = flags.Shared
 	}
-	addr, err := Reserve(0, pages*page, unit, kind != "memory")
+	addr, err := Reserve(quiet, pages*page, unit, kind != "memory")
 	must(t, err)
 	var model [pages]int
 	for i := range model {

@@ -14,6 +14,22 @@ import (
 
 const unit = 1 << 16 // the granularity of every Windows
 
+// quiet is the middle of the largest free range of addresses, far from where the system and the Go runtime place what nobody gave an address: what
+// a test frees there stays free until the test looks.
+var quiet = func() uintptr {
+	var best memoryBasicInformation
+	for addr := uintptr(0); ; {
+		info, ok, err := virtualQuery(windows.CurrentProcess(), addr)
+		if !ok || err != nil || info.baseAddress+info.regionSize <= addr {
+			return (best.baseAddress + best.regionSize/2) &^ (unit - 1)
+		}
+		if info.state == memFree && info.regionSize > best.regionSize {
+			best = info
+		}
+		addr = info.baseAddress + info.regionSize
+	}
+}()
+
 // must stops the test at an error.
 func must(t *testing.T, err error) {
 	t.Helper()
@@ -102,7 +118,7 @@ func needPlaceholders(t *testing.T) {
 }
 
 func TestReservedMemoryIsCommittedHeldAndReleased(t *testing.T) {
-	addr, err := Reserve(0, 4*unit, unit, false)
+	addr, err := Reserve(quiet, 4*unit, unit, false)
 	must(t, err)
 	wantState(t, addr, 4*unit, windows.MEM_RESERVE)
 
@@ -131,7 +147,7 @@ func TestReservedMemoryIsCommittedHeldAndReleased(t *testing.T) {
 
 func TestPartsOfMemoryAreGivenBackApart(t *testing.T) {
 	page := PageSize()
-	addr, err := Map(Request{Len: 4 * page, Prot: flags.Read | flags.Write})
+	addr, err := Map(Request{Addr: quiet, Len: 4 * page, Prot: flags.Read | flags.Write})
 	must(t, err)
 	must(t, Hold(addr+uintptr(page), page))
 	at(addr, 1)[0], at(addr+uintptr(2*page), 1)[0] = 1, 2
@@ -149,7 +165,7 @@ func TestPartsOfMemoryAreGivenBackApart(t *testing.T) {
 func TestViewIsMappedHeldAndReleased(t *testing.T) {
 	eachWay(t, func(t *testing.T) {
 		f := newFile(t, 4*unit)
-		addr, err := Map(Request{Len: 2 * unit, Prot: flags.Read | flags.Write, Flags: flags.Shared, File: f, Offset: unit})
+		addr, err := Map(Request{Addr: quiet, Len: 2 * unit, Prot: flags.Read | flags.Write, Flags: flags.Shared, File: f, Offset: unit})
 		must(t, err)
 		page := PageSize()
 		if got, want := at(addr, 2*unit)[2*unit-1], byte(3*unit/page); got != want {
@@ -178,7 +194,7 @@ func TestPartsOfViewAreGivenBackApart(t *testing.T) {
 		page := PageSize()
 		part := func(addr uintptr, i int) uintptr { return addr + uintptr(i*page) }
 		f := newFile(t, 6*page)
-		addr, err := Map(Request{Len: 6 * page, Prot: flags.Read, Flags: flags.Shared, File: f})
+		addr, err := Map(Request{Addr: quiet, Len: 6 * page, Prot: flags.Read, Flags: flags.Shared, File: f})
 		must(t, err)
 		must(t, Hold(part(addr, 1), page))
 		must(t, Release(part(addr, 3), page))
@@ -206,7 +222,7 @@ func TestPartsOfViewAreGivenBackApart(t *testing.T) {
 func TestViewsMadeApartAreReleasedAsOne(t *testing.T) {
 	needPlaceholders(t)
 	f := newFile(t, 4*unit)
-	addr, err := Reserve(0, 5*unit, unit, true)
+	addr, err := Reserve(quiet, 5*unit, unit, true)
 	must(t, err)
 	for i := range uintptr(4) {
 		_, err := Map(Request{Addr: addr + i*unit, Len: unit, Prot: flags.Read | flags.Write, Flags: flags.Shared, File: f, Offset: int64(i * unit),
@@ -234,7 +250,7 @@ func TestHeldTailIsMappedAgain(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			page := PageSize()
 			f := newFile(t, 4*unit-page/2)
-			addr, err := Reserve(0, 4*unit, unit, true)
+			addr, err := Reserve(quiet, 4*unit, unit, true)
 			must(t, err)
 			first := Request{Addr: addr, Len: 2 * unit, Prot: flags.Read | flags.Write, Flags: c.flags, File: f, Replace: true, Reserved: 4 * unit}
 			_, err = Map(first)
@@ -273,7 +289,7 @@ func TestHeldTailIsMappedAgain(t *testing.T) {
 func TestFailedMapIsTakenBack(t *testing.T) {
 	needPlaceholders(t)
 	f := newFile(t, 2*unit)
-	addr, err := Reserve(0, 4*unit, unit, true)
+	addr, err := Reserve(quiet, 4*unit, unit, true)
 	must(t, err)
 	r := Request{Addr: addr, Len: 2 * unit, Prot: flags.Read, Flags: flags.Shared, File: f, Replace: true, Reserved: 4 * unit}
 	_, err = Map(r)
@@ -295,7 +311,7 @@ func TestFailedMapIsTakenBack(t *testing.T) {
 func TestHintIsHonoured(t *testing.T) {
 	eachWay(t, func(t *testing.T) {
 		f := newFile(t, 3*unit)
-		free, err := Reserve(0, 8*unit, unit, false)
+		free, err := Reserve(quiet, 8*unit, unit, false)
 		must(t, err)
 		must(t, Release(free, 8*unit))
 		hint := free + unit
@@ -361,7 +377,7 @@ func TestLargePagesAreRealOrRefused(t *testing.T) {
 	}
 	addr, err := Map(Request{Len: int(p.Bytes()), Prot: flags.Read | flags.Write, PageSize: p})
 	if err != nil {
-		t.Skip("this Windows refuses: ", err)
+		t.Skip("this Windows refuses:", err)
 	}
 	defer func() { must(t, Release(addr, int(p.Bytes()))) }()
 	at(addr, 1)[0] = 1
@@ -374,7 +390,7 @@ func TestLargePagesAreRealOrRefused(t *testing.T) {
 
 func TestLockAndUnlock(t *testing.T) {
 	const n = 8 << 20 // more than the working set's usual minimum
-	addr, err := Map(Request{Len: n, Prot: flags.Read | flags.Write, Flags: flags.Locked})
+	addr, err := Map(Request{Addr: quiet, Len: n, Prot: flags.Read | flags.Write, Flags: flags.Locked})
 	must(t, err)
 	must(t, Unlock(addr, n))
 	must(t, Unlock(addr, n)) // as munlock, which knows no pages that are not locked

@@ -19,7 +19,8 @@ type fileID struct{ volume, high, low uint32 }
 
 func identify(f *os.File) (fileID, error) {
 	var info windows.ByHandleFileInformation
-	if err := windows.GetFileInformationByHandle(windows.Handle(f.Fd()), &info); err != nil {
+	err := onHandle(f, func(h windows.Handle) error { return windows.GetFileInformationByHandle(h, &info) })
+	if err != nil {
 		return fileID{}, err
 	}
 	return fileID{info.VolumeSerialNumber, info.FileIndexHigh, info.FileIndexLow}, nil
@@ -116,7 +117,10 @@ func tryViews(r Request, mapIt func(section windows.Handle, a attempt) error) er
 			open = openExecutable
 		}
 		var section windows.Handle
-		section, err = open(windows.Handle(r.File.Fd()), a.section)
+		err = onHandle(r.File, func(h windows.Handle) (err error) {
+			section, err = open(h, a.section)
+			return err
+		})
 		if err != nil {
 			err = fmt.Errorf("CreateFileMapping: %w", err)
 			continue

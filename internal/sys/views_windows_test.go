@@ -43,7 +43,7 @@ func TestProtectionIsRaisedAndLowered(t *testing.T) {
 			eachWay(t, func(t *testing.T) {
 				f := c.open(t)
 				for _, p := range everyProtection {
-					addr, err := Map(Request{Len: unit, Prot: p, Flags: c.flags, File: f})
+					addr, err := Map(Request{Addr: quiet, Len: unit, Prot: p, Flags: c.flags, File: f})
 					if refused := p&c.refuse != 0; refused != (err != nil) {
 						t.Fatalf("mapping with %v: %v", p, err)
 					}
@@ -267,7 +267,7 @@ func TestAllocateOnlyGrows(t *testing.T) {
 func TestFileGrowsUnderView(t *testing.T) {
 	needPlaceholders(t)
 	f := newFile(t, 100)
-	addr, err := Reserve(0, 4*unit, unit, true)
+	addr, err := Reserve(quiet, 4*unit, unit, true)
 	must(t, err)
 	page := PageSize()
 	req := Request{Addr: addr, Len: page, Prot: rw, Flags: flags.Shared, File: f, Replace: true, Reserved: 4 * unit}
