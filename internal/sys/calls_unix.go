@@ -84,7 +84,7 @@ func onFd(f *os.File, call func(fd int) error) error {
 	}
 	var answer error
 	if err := raw.Control(func(fd uintptr) { answer = call(int(fd)) }); err != nil {
-		return err
+		return fmt.Errorf("%s: %w", f.Name(), os.ErrClosed) // Control has no other reason, and does not wrap this one
 	}
 	return answer
 }

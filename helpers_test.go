@@ -1,0 +1,188 @@
+package typedmem_test
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/options"
+)
+
+const (
+	none    = flags.None
+	read    = flags.Read
+	mut     = flags.Read | flags.Write
+	exec    = flags.Read | flags.Execute
+	execMut = flags.Read | flags.Write | flags.Execute
+)
+
+// unit is the size that every mapping of these tests is a multiple of where it matters: a page, and an allocation unit where that is larger.
+var unit = options.AllocationGranularity()
+
+// page is the smallest page size.
+var page, _ = options.PageSize()
+
+// deviant skips a test that this system cannot meet, and says why.
+func deviant(t testing.TB, reasons map[string]string) {
+	t.Helper()
+	for _, where := range []string{runtime.GOOS, emulator()} {
+		if why, ok := reasons[where]; ok {
+			t.Skipf("%s: %s", where, why)
+		}
+	}
+}
+
+func must[T any](t testing.TB) func(x T, err error) T {
+	return func(x T, err error) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return x
+	}
+}
+
+func check(t testing.TB, what string, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatalf("%s: %v", what, err)
+	}
+}
+
+// wants fails unless err is want; a nil want asks for success.
+func wants(t testing.TB, what string, err, want error) {
+	t.Helper()
+	if want == nil && err != nil || !errors.Is(err, want) {
+		t.Errorf("%s: %v; want %v", what, err, want)
+		return
+	}
+	var e *typedmem.Error
+	if err != nil && !errors.As(err, &e) {
+		t.Errorf("%s: %v is a %T, not a *typedmem.Error", what, err, err)
+	}
+}
+
+// mapMut maps anonymous memory that is closed when the test ends.
+func mapMut(t testing.TB, o options.Options) *typedmem.Mapping {
+	t.Helper()
+	m, err := o.MapMut()
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeLater(t, m)
+	return m
+}
+
+func closeLater(t testing.TB, m *typedmem.Mapping) {
+	t.Cleanup(func() {
+		if err := m.Close(); err != nil && !errors.Is(err, typedmem.ErrClosed) {
+			t.Errorf("close: %v", err)
+		}
+	})
+}
+
+// raw returns the bytes of m, or the error that Bytes panics with.
+func raw(m *typedmem.Mapping) (b []byte, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = r.(error)
+		}
+	}()
+	return m.Bytes(), nil
+}
+
+// fileOf makes a file with these contents that is closed and removed when the test ends.
+func fileOf(t testing.TB, contents []byte) *os.File {
+	t.Helper()
+	f, err := os.Create(filepath.Join(t.TempDir(), "file"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	if _, err := f.Write(contents); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// pattern is n bytes that tell where they are from.
+func pattern(n int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(i*7 + i/256*13 + i/65536 + 1)
+	}
+	return b
+}
+
+// contents of the file f.
+func contents(t testing.TB, f *os.File) []byte {
+	t.Helper()
+	b, err := os.ReadFile(f.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func same(t testing.TB, what string, got, want []byte) {
+	t.Helper()
+	if bytes.Equal(got, want) {
+		return
+	}
+	if len(got) != len(want) {
+		t.Errorf("%s: %d bytes, want %d", what, len(got), len(want))
+		return
+	}
+	for i := range got {
+		if got[i] != want[i] {
+			t.Errorf("%s: byte %d is %#x, want %#x", what, i, got[i], want[i])
+			return
+		}
+	}
+}
+
+// eventually runs the collector until ok answers true.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for range 200 {
+		runtime.GC()
+		if ok() {
+			return
+		}
+		time.Sleep(time.Millisecond) // cleanups run in a goroutine of their own
+	}
+	t.Errorf("not even after many collections: %s", what)
+}
+
+// accessible tells what really happens at a byte: each access is tried under Guard.
+func accessible(m *typedmem.Mapping, b []byte, i int) (canRead, canWrite bool) {
+	var x byte
+	canRead = typedmem.Guard(func() error { x = b[i]; return nil }) == nil
+	canWrite = typedmem.Guard(func() error { b[i] = x; return nil }) == nil
+	return canRead, canWrite
+}
+
+// areaAt is the area at an address of this process; the test is skipped where the system cannot tell.
+func areaAt(t testing.TB, addr uintptr) (typedmem.Area, bool) {
+	t.Helper()
+	a, ok, err := typedmem.AreaAt(typedmem.Self, addr)
+	if errors.Is(err, errors.ErrUnsupported) {
+		t.Skipf("areas: %v", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a, ok
+}
+
+// inaccessible reports whether nothing accessible is at the address.
+func inaccessible(t testing.TB, addr uintptr) bool {
+	a, ok := areaAt(t, addr)
+	return !ok || a.Protection == flags.None
+}
