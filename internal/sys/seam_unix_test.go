@@ -96,8 +96,56 @@ func TestStatesOfARange(t *testing.T) {
 			if data[0] != 0 || data[r.Len-1] != 0 {
 				t.Error("memory that was held and mapped again is not zero")
 			}
+			if a, ok := areaAt(t, addr); !ok || a.Protection != rw || a.Shared || a.Path != "" {
+				t.Errorf("memory that was held and mapped again is listed as %+v", a)
+			}
 			must(t, Release(base, 4*page))
 		})
+	}
+}
+
+// A Map that fails after the mapping was made gives it back: a free range is free again, a reserved one reserved.
+func TestMapUndoesWhatItDid(t *testing.T) {
+	page := PageSize()
+	f := newFile(t, make([]byte, page))
+	refused := errors.New("refused")
+	for _, op := range []Op{OpLock, OpAdvise} {
+		for _, c := range []struct {
+			name string
+			r    Request
+		}{
+			{"memory", Request{}},
+			{"file", Request{File: f, Flags: flags.Shared}},
+		} {
+			t.Run(op.String()+" "+c.name, func(t *testing.T) {
+				base, err := Reserve(0, 3*page, page, c.r.File != nil)
+				must(t, err)
+				r := c.r
+				r.Addr, r.Len, r.Prot, r.Replace, r.Reserved = base+uintptr(page), page, rw, true, 2*page
+				r.Flags |= flags.Locked | flags.Sequential
+				restore := Interpose(func(c Call) error {
+					if c.Op == op {
+						return refused
+					}
+					return nil
+				})
+				defer restore()
+				if _, err := Map(r); !errors.Is(err, refused) {
+					t.Fatalf("%v, not what the interposed function answers", err)
+				}
+				if a, ok := areaAt(t, r.Addr); ok && a.Protection != flags.None || a.Path != "" {
+					t.Errorf("a reserved range is listed as %+v", a)
+				}
+				must(t, Release(base, 3*page))
+				r.Replace, r.Reserved = false, 0
+				if _, err := Map(r); !errors.Is(err, refused) {
+					t.Fatalf("%v, not what the interposed function answers", err)
+				}
+				if a, ok := areaAt(t, r.Addr); ok && a.Protection == rw && a.Start == r.Addr && a.End == r.Addr+uintptr(page) {
+					t.Errorf("a free range is listed as %+v", a)
+				}
+			})
+		}
 	}
 }
 
