@@ -25,6 +25,12 @@ func must(t *testing.T, err error) {
 // areasNameFiles says whether the system's list of areas holds the names of files.
 var areasNameFiles = runtime.GOOS != "openbsd"
 
+// listsInaccessible reports whether the list of areas holds memory that is mapped with no access, as at addr. qemu's user mode, which
+// has no prefault either, leaves it out for 32-bit programs.
+func listsInaccessible(addr uintptr) bool {
+	return runtime.GOOS != "linux" || runtime.GOARCH != "arm" || !errors.Is(Prefault(addr, 0, false), errors.ErrUnsupported)
+}
+
 // areaAt returns the area of this process that holds addr.
 func areaAt(t *testing.T, addr uintptr) (found Area, ok bool) {
 	t.Helper()
@@ -133,15 +139,15 @@ func TestMapUndoesWhatItDid(t *testing.T) {
 				if _, err := Map(r); !errors.Is(err, refused) {
 					t.Fatalf("%v, not what the interposed function answers", err)
 				}
-				if a, ok := areaAt(t, r.Addr); ok && a.Protection != flags.None || a.Path != "" {
-					t.Errorf("a reserved range is listed as %+v", a)
+				if a, ok := areaAt(t, r.Addr); ok != listsInaccessible(base) || a.Protection != flags.None || a.Path != "" {
+					t.Errorf("a reserved range is listed as %+v, %v", a, ok)
 				}
 				must(t, Release(base, 3*page))
 				r.Replace, r.Reserved = false, 0
 				if _, err := Map(r); !errors.Is(err, refused) {
 					t.Fatalf("%v, not what the interposed function answers", err)
 				}
-				if a, ok := areaAt(t, r.Addr); ok && a.Protection == rw && a.Start == r.Addr && a.End == r.Addr+uintptr(page) {
+				if a, ok := areaAt(t, r.Addr); ok {
 					t.Errorf("a free range is listed as %+v", a)
 				}
 			})
@@ -174,7 +180,7 @@ func TestAreasShowMappings(t *testing.T) {
 			addr, err := Map(r)
 			must(t, err)
 			a, ok := areaAt(t, addr+1)
-			if !ok && r.Prot == flags.None && runtime.GOARCH == "arm" && errors.Is(Prefault(addr, 0, false), errors.ErrUnsupported) {
+			if !ok && r.Prot == flags.None && !listsInaccessible(addr) {
 				t.Skip("qemu's user mode lists no inaccessible memory to 32-bit programs")
 			}
 			if !ok {
