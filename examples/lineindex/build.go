@@ -1,0 +1,161 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+)
+
+// input is a file to index.
+type input struct {
+	path string
+	info fs.FileInfo
+}
+
+// collect lists the files to index: those named, and those in the folders named. It checks the pattern and finds what is missing or unreadable before
+// anything is written.
+func collect(names []string, match string) (files []input, err error) {
+	if _, err := filepath.Match(match, ""); err != nil {
+		return nil, fmt.Errorf("-match %s: %w", match, err)
+	}
+	for _, name := range names {
+		name, err := filepath.Abs(name)
+		if err != nil {
+			return nil, err
+		}
+		err = filepath.WalkDir(name, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			if ok, _ := filepath.Match(match, entry.Name()); path != name && match != "" && !ok {
+				return nil
+			}
+			info, err := os.Stat(path) // follows a link to a file, as opening it does
+			if err != nil || !info.Mode().IsRegular() {
+				return err
+			}
+			files = append(files, input{path, info})
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	if len(files) == 0 {
+		return nil, errors.New("there is no file to index")
+	}
+	return files, nil
+}
+
+// build makes the index of the files. On error nothing of it is left.
+func build(dir string, files []input) error {
+	x, err := createIndex(dir)
+	if err != nil {
+		return err
+	}
+	err = x.fill(files)
+	if err = errors.Join(err, x.Close()); err != nil {
+		err = errors.Join(err, removeIndex(dir))
+	}
+	return err
+}
+
+func (x *index) fill(files []input) error {
+	total := int64(0)
+	for _, f := range files {
+		total += f.info.Size()
+	}
+	bar := progressbar.NewOptions64(total,
+		progressbar.OptionSetDescription("indexing"),
+		progressbar.OptionSetWriter(os.Stderr),
+		progressbar.OptionShowBytes(true),
+		progressbar.OptionSetVisibility(term.IsTerminal(int(os.Stderr.Fd()))),
+		progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionClearOnFinish(),
+	)
+	var r reader
+	for _, f := range files {
+		if err := x.add(f, &r); err != nil {
+			return err
+		}
+		if err := bar.Add64(f.info.Size()); err != nil {
+			return err
+		}
+	}
+	return bar.Finish()
+}
+
+// reader keeps what is used again for each file.
+type reader struct {
+	text  bytes.Buffer
+	lines []Line
+}
+
+// add indexes one file. A file with a zero byte in it is no text and is left out.
+func (x *index) add(in input, r *reader) error {
+	if err := r.read(in.path); err != nil {
+		return err
+	}
+	text := r.text.Bytes()
+	if bytes.IndexByte(text, 0) >= 0 {
+		return nil
+	}
+	if x.files.Len() == math.MaxUint32 {
+		return errors.New("more files than a record can number")
+	}
+	if err := r.split(in.path, text, uint32(x.files.Len())); err != nil {
+		return err
+	}
+	rec := File{
+		Path:       uint64(x.paths.Len()),
+		PathLength: uint32(len(in.path)),
+		FirstLine:  uint64(x.lines.Len()),
+		Size:       uint64(len(text)),
+		Modified:   in.info.ModTime().UnixNano(),
+	}
+	if err := x.paths.Append([]byte(in.path)...); err != nil {
+		return err
+	}
+	if err := x.files.Append(rec); err != nil {
+		return err
+	}
+	return x.lines.Append(r.lines...)
+}
+
+// read reads a whole file.
+func (r *reader) read(path string) (err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	r.text.Reset()
+	_, err = io.Copy(&r.text, f)
+	return err
+}
+
+// split finds the lines of a text.
+func (r *reader) split(path string, text []byte, file uint32) error {
+	r.lines = r.lines[:0]
+	for at := 0; at < len(text); {
+		end := bytes.IndexByte(text[at:], '\n')
+		if end < 0 {
+			end = len(text) - at
+		}
+		if end > math.MaxUint32 {
+			return fmt.Errorf("%s has a line of %d bytes, a record can hold %d", path, end, math.MaxUint32)
+		}
+		r.lines = append(r.lines, Line{Offset: uint64(at), Length: uint32(end), File: file})
+		at += end + 1
+	}
+	return nil
+}
