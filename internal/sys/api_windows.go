@@ -136,6 +136,14 @@ type memoryBasicInformation struct {
 	kind              uint32
 }
 
+// end is the address after the region; the last one of the address space where that does not fit.
+func (i memoryBasicInformation) end() uintptr {
+	if end := i.baseAddress + i.regionSize; end > i.baseAddress {
+		return end
+	}
+	return ^uintptr(0)
+}
+
 // virtualQuery is VirtualQueryEx. ok is false past the last address that a program can use.
 func virtualQuery(process windows.Handle, addr uintptr) (info memoryBasicInformation, ok bool, err error) {
 	// SAFETY: VirtualQueryEx fills the structure, whose size it is given.

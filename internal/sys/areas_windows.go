@@ -31,18 +31,12 @@ func areas(pid int, lo, hi uintptr, yield func(Area) bool) (err error) {
 		if !ok {
 			return queryErr
 		}
-		end := info.baseAddress + info.regionSize
-		if end <= at { // the last page of the address space
-			end = ^uintptr(0)
-		}
+		end := info.end()
 		if info.state != memFree && end > lo {
 			a, areaErr := w.area(info, end)
 			if areaErr != nil || !yield(a) {
 				return areaErr
 			}
-		}
-		if end == ^uintptr(0) {
-			return nil
 		}
 		at = end
 	}

@@ -109,6 +109,9 @@ func TestAreasAreAscendingAndComplete(t *testing.T) {
 
 func TestAreasAtBothEndsOfTheAddressSpace(t *testing.T) {
 	top := ^uintptr(0)
+	if got := (memoryBasicInformation{baseAddress: top - 0xfff, regionSize: 0x1000}).end(); got != top {
+		t.Errorf("the last page of all ends at %#x", got)
+	}
 	for _, c := range [][2]uintptr{{top - 1, top}, {top - 1<<20, top}, {0, 1}, {5, 5}, {theSystem().highest, top}} {
 		for _, a := range list(t, 0, c[0], c[1]) {
 			if a.End <= c[0] || a.Start >= c[1] {

@@ -86,6 +86,7 @@ func randomSteps(t *testing.T, kind string, seed int64, steps int) {
 				model[i] = next
 			}
 		}
+		checkTable(t)
 		for i, want := range model {
 			where := addr + uintptr(i*page)
 			s, p := state(t, where)
@@ -114,4 +115,25 @@ func randomSteps(t *testing.T, kind string, seed int64, steps int) {
 		}
 	}
 	wantGone(t, addr, pages*page)
+}
+
+// checkTable checks what the table promises of its order.
+func checkTable(t *testing.T) {
+	t.Helper()
+	owned.Lock()
+	defer owned.Unlock()
+	for i, s := range owned.spans {
+		if s.start >= s.end || s.start < s.of.base || s.end > s.of.end {
+			t.Fatalf("[%#x,%#x) is no part of [%#x,%#x)", s.start, s.end, s.of.base, s.of.end)
+		}
+		if s.of.kind == placeholder && (s.start != s.of.base || s.end != s.of.end || s.mapped) {
+			t.Fatalf("[%#x,%#x) is not all of the placeholder [%#x,%#x)", s.start, s.end, s.of.base, s.of.end)
+		}
+		if i == 0 {
+			continue
+		}
+		if before := owned.spans[i-1]; before.end > s.start || before.end == s.start && before.of == s.of && before.mapped == s.mapped {
+			t.Fatalf("[%#x,%#x) and [%#x,%#x) overlap or should be one", before.start, before.end, s.start, s.end)
+		}
+	}
 }

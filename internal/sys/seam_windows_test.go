@@ -288,24 +288,72 @@ func TestHeldTailIsMappedAgain(t *testing.T) {
 
 func TestFailedMapIsTakenBack(t *testing.T) {
 	needPlaceholders(t)
-	f := newFile(t, 2*unit)
+	f := newFile(t, 4*unit)
 	addr, err := Reserve(quiet, 4*unit, unit, true)
 	must(t, err)
-	r := Request{Addr: addr, Len: 2 * unit, Prot: flags.Read, Flags: flags.Shared, File: f, Replace: true, Reserved: 4 * unit}
-	_, err = Map(r)
+	req := Request{Addr: addr + unit, Len: 2 * unit, Prot: flags.Read, Flags: flags.Shared, File: f, Offset: unit, Replace: true, Reserved: 3 * unit}
+	_, err = Map(req)
 	must(t, err)
-	must(t, Hold(addr+unit, unit)) // part of a view that another file cannot take
-	r.Addr, r.File = addr+unit, newFile(t, 3*unit)
-	r.Len = 3 * unit
-	if _, err := Map(r); !errors.Is(err, errors.ErrUnsupported) {
+	must(t, Hold(addr+unit, unit)) // part of a view now, which another file cannot take; before it is a range that it can
+	other := req
+	other.Addr, other.File, other.Offset = addr, newFile(t, 4*unit), 0
+	if _, err := Map(other); !errors.Is(err, errors.ErrUnsupported) {
 		t.Fatalf("mapping another file into a part of a view: %v", err)
 	}
-	if got := at(addr, 1)[0]; got != 1 {
-		t.Fatalf("the part in use has %d in it", got)
+	wantState(t, addr, unit, windows.MEM_RESERVE)
+	if got, want := at(addr+2*unit, 1)[0], byte(2*unit/PageSize()+1); got != want {
+		t.Errorf("the part in use has %d in it, want %d", got, want)
 	}
-	wantState(t, addr+2*unit, 2*unit, windows.MEM_RESERVE)
+	other.File = f
+	_, err = Map(other)
+	must(t, err)
+	if got, want := at(addr+unit, 1)[0], byte(unit/PageSize()+1); got != want {
+		t.Errorf("the part that was mapped again has %d in it, want %d", got, want)
+	}
 	must(t, Release(addr, 4*unit))
 	wantGone(t, addr, 4*unit)
+}
+
+// What a private mapping wrote past the end of the file is gone when that part is mapped again.
+func TestHeldEndOfPrivateViewIsZeroAgain(t *testing.T) {
+	needPlaceholders(t)
+	page := PageSize()
+	addr, err := Reserve(quiet, unit, unit, true)
+	must(t, err)
+	req := Request{Addr: addr, Len: 2 * page, Prot: flags.Read | flags.Write, File: newFile(t, 2*page-10), Replace: true, Reserved: unit}
+	_, err = Map(req)
+	must(t, err)
+	at(addr, 2*page)[2*page-1] = 5
+	must(t, Hold(addr+uintptr(page), page))
+	req.Addr, req.Offset, req.Len = addr+uintptr(page), int64(page), page
+	_, err = Map(req)
+	must(t, err)
+	if got, want := at(addr+uintptr(page), page), append(bytes.Repeat([]byte{2}, page-10), make([]byte, 10)...); !bytes.Equal(got, want) {
+		t.Errorf("the page ends with %v, want %v", got[page-12:], want[page-12:])
+	}
+	must(t, Release(addr, unit))
+}
+
+// A step after mapping that fails takes the mapping back.
+func TestFailedLockUnmaps(t *testing.T) {
+	eachWay(t, func(t *testing.T) {
+		refused := errors.New("refused by the test")
+		var mapped uintptr
+		restore := Interpose(func(c Call) error {
+			if c.Op != OpLock {
+				return nil
+			}
+			mapped = c.Addr
+			return refused
+		})
+		defer restore()
+		for _, f := range []*os.File{nil, newFile(t, unit)} {
+			if _, err := Map(Request{Addr: quiet, Len: unit, Prot: flags.Read, Flags: flags.Locked, File: f}); !errors.Is(err, refused) {
+				t.Fatalf("mapping with a lock that fails: %v", err)
+			}
+			wantGone(t, mapped, unit)
+		}
+	})
 }
 
 func TestHintIsHonoured(t *testing.T) {
@@ -420,8 +468,8 @@ func TestBootIDIsStable(t *testing.T) {
 	}
 }
 
-// No handle may be left by anything that maps, fails to map, locks, duplicates or lists.
-func TestNoHandleIsLeft(t *testing.T) {
+// No handle and no address may be left by anything that maps, fails to map, locks, duplicates or lists.
+func TestNothingIsLeft(t *testing.T) {
 	f := newFile(t, 2*unit)
 	readOnly := open(t, f.Name(), os.O_RDONLY)
 	round := func() {
@@ -444,12 +492,15 @@ func TestNoHandleIsLeft(t *testing.T) {
 		must(t, Areas(os.Getpid(), 0, ^uintptr(0), func(Area) bool { return true }))
 	}
 	round()
-	before := handles(t)
+	before, spans := handles(t), len(owned.spans)
 	for range 10 {
 		round()
 	}
 	if after := handles(t); after > before {
 		t.Errorf("%d handles became %d", before, after)
+	}
+	if after := len(owned.spans); after != spans {
+		t.Errorf("%d ranges in the table became %d", spans, after)
 	}
 }
 

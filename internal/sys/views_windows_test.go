@@ -142,6 +142,26 @@ func TestCodeOfFileRuns(t *testing.T) {
 	}
 }
 
+// What a handle lacks to map a file for executing, a second one has; and nothing else.
+func TestReopenedHandleMayExecute(t *testing.T) {
+	must(t, onHandle(open(t, newFile(t, 10).Name(), os.O_RDONLY), func(h windows.Handle) error {
+		const all = windows.FILE_READ_DATA | windows.FILE_WRITE_DATA | windows.FILE_EXECUTE
+		has, err := grantedAccess(h)
+		if err != nil || has&all != windows.FILE_READ_DATA {
+			t.Errorf("a handle of os.Open has access %#x, %v", has, err)
+		}
+		second, err := reOpenFile(h, windows.GENERIC_READ|windows.GENERIC_EXECUTE)
+		if err != nil {
+			return err
+		}
+		has, err = grantedAccess(second)
+		if err != nil || has&all != windows.FILE_READ_DATA|windows.FILE_EXECUTE {
+			t.Errorf("the second handle has access %#x, %v", has, err)
+		}
+		return windows.CloseHandle(second)
+	}))
+}
+
 // Mapping never makes a file longer, and refuses pages past its end.
 func TestViewEndsWithTheFile(t *testing.T) {
 	eachWay(t, func(t *testing.T) {
@@ -305,6 +325,14 @@ func TestLockFileKeepsOtherWritersOut(t *testing.T) {
 	if _, err := second.ReadAt(make([]byte, 100), 0); err != nil {
 		t.Errorf("reading beside the lock: %v", err)
 	}
+	// Wine lets everybody past a lock on data; another lock there it does not.
+	must(t, onHandle(second, func(h windows.Handle) error {
+		const how = windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY
+		if err := windows.LockFileEx(h, how, 0, 1<<30, 0, new(windows.Overlapped)); err != nil {
+			return err
+		}
+		return windows.UnlockFileEx(h, 0, 1<<30, 0, new(windows.Overlapped))
+	}))
 	d, err := Duplicate(f)
 	must(t, err)
 	must(t, f.Close())
