@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"testing"
 	"time"
 
@@ -28,10 +29,33 @@ var unit = options.AllocationGranularity()
 // page is the smallest page size.
 var page, _ = options.PageSize()
 
+// noFaultAddress names the emulators that give no address with any fault, wrongBusAddress those whose SIGBUS comes with a wrong one or
+// none. Guard cannot tell such a fault from a nil dereference.
+var (
+	noFaultAddress = map[string]string{
+		"qemu-user/arm":     "a fault comes without its address",
+		"qemu-user/ppc64le": "a fault comes without its address",
+	}
+	wrongBusAddress = map[string]string{
+		"qemu-user/arm":      "a fault comes without its address",
+		"qemu-user/ppc64le":  "a fault comes without its address",
+		"qemu-user/arm64":    "a SIGBUS comes with a wrong address",
+		"qemu-user/s390x":    "a SIGBUS comes with a wrong address",
+		"qemu-user/mips64le": "a SIGBUS comes with a wrong address",
+	}
+)
+
 // deviant skips a test that this system cannot meet, and says why.
 func deviant(t testing.TB, reasons map[string]string) {
 	t.Helper()
-	for _, where := range []string{runtime.GOOS, emulator()} {
+	places := []string{runtime.GOOS, emulator()}
+	if emulator() != "" {
+		places = append(places, emulator()+"/"+runtime.GOARCH)
+		if page > 4096 {
+			places = append(places, emulator()+" with large pages")
+		}
+	}
+	for _, where := range places {
 		if why, ok := reasons[where]; ok {
 			t.Skipf("%s: %s", where, why)
 		}
@@ -160,11 +184,20 @@ func eventually(t testing.TB, what string, ok func() bool) {
 	t.Errorf("not even after many collections: %s", what)
 }
 
-// accessible tells what really happens at a byte: each access is tried under Guard.
-func accessible(m *typedmem.Mapping, b []byte, i int) (canRead, canWrite bool) {
+// accessible tells what really happens at a byte: each access is tried, and its fault caught, be there an address with it or not.
+func accessible(_ *typedmem.Mapping, b []byte, i int) (canRead, canWrite bool) {
+	try := func(access func()) (ok bool) {
+		old := debug.SetPanicOnFault(true)
+		defer func() {
+			debug.SetPanicOnFault(old)
+			ok = recover() == nil
+		}()
+		access()
+		return true
+	}
 	var x byte
-	canRead = typedmem.Guard(func() error { x = b[i]; return nil }) == nil
-	canWrite = typedmem.Guard(func() error { b[i] = x; return nil }) == nil
+	canRead = try(func() { x = b[i] })
+	canWrite = try(func() { b[i] = x })
 	return canRead, canWrite
 }
 
@@ -185,4 +218,20 @@ func areaAt(t testing.TB, addr uintptr) (typedmem.Area, bool) {
 func inaccessible(t testing.TB, addr uintptr) bool {
 	a, ok := areaAt(t, addr)
 	return !ok || a.Protection == flags.None
+}
+
+func firstError(list ...error) error {
+	for _, err := range list {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func wantsSentinel(t testing.TB, what string, err, want error) {
+	t.Helper()
+	if !errors.Is(err, want) {
+		t.Errorf("%s: %v; want %v", what, err, want)
+	}
 }

@@ -18,6 +18,9 @@ func (m *Mapping) Commit() error {
 	if m.committed {
 		return nil
 	}
+	if err := m.plan.lockable(); err != nil {
+		return m.fail("commit", err)
+	}
 	n := m.wholePages(m.hidden)
 	call := m.plan.call(m.span.base, 0, n)
 	call.Replace, call.Reserved = true, m.span.reserved

@@ -104,10 +104,21 @@ func (r Request) checkFlags() error {
 	if bad := r.Unsafe &^ flags.AllUnsafe; bad != 0 {
 		return fmt.Errorf("unsafe flags %v are not known: %w", bad, ErrOperation)
 	}
+	if err := r.lockable(); err != nil && !r.Reserve {
+		return err
+	}
 	if r.Unsafe.Has(flags.Fixed) && r.Address == 0 {
 		return fmt.Errorf("flags.Fixed needs an address, see WithAddress: %w", ErrOperation)
 	}
 	return checkProtection(r.Protection, r.Unsafe)
+}
+
+// lockable refuses to lock memory that nobody may read: the system cannot bring its pages in.
+func (r *Request) lockable() error {
+	if r.Flags.Has(flags.Locked) && !r.Protection.Has(flags.Read) {
+		return fmt.Errorf("flags.Locked with protection %v: pages are brought in by reading them: %w", r.Protection, ErrProtection)
+	}
+	return nil
 }
 
 // checkProtection refuses memory that is writable and executable at once unless flags.JIT was given.

@@ -157,6 +157,9 @@ func (m *Mapping) mapMore(total int) error {
 	if total <= from {
 		return nil
 	}
+	if err := m.plan.lockable(); err != nil {
+		return err
+	}
 	call := m.plan.call(s.base+uintptr(from), from, total-from)
 	call.Replace, call.Reserved = true, s.reserved-from
 	if _, err := sys.Map(call); err != nil {

@@ -3,6 +3,8 @@ package typedmem
 import (
 	"errors"
 	"fmt"
+	"runtime"
+	"runtime/debug"
 
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/sys"
@@ -101,7 +103,7 @@ func (m *Mapping) Advise(lo, hi int, f flags.Map) error {
 // come, because the file was truncated or cannot be read, is an error and not a crash: ErrTruncated where the file is too short. The mapping must
 // be readable.
 //   - Linux since 5.14: MADV_POPULATE_READ, or MADV_POPULATE_WRITE for anonymous writable memory.
-//   - Elsewhere every page is touched under Guard.
+//   - Elsewhere every page is touched, and a fault caught.
 func (m *Mapping) Prefault(lo, hi int) error {
 	return m.onRange("prefault", lo, hi, needCommitted|needReadable, func(addr uintptr, n int) error {
 		return m.pagesCome(addr, n, !m.plan.HasFile && m.plan.Protection.Has(flags.Write))
@@ -126,23 +128,23 @@ func bringIn(addr uintptr, n, unit int, write bool) error {
 	return err
 }
 
-// touch reads a byte of every page.
-func touch(addr uintptr, n, unit int) error {
-	var sum byte
-	fault := catch(func() error {
-		for at, memory := 0, bytesAt(addr, n); at < n; at += unit {
-			sum |= memory[at]
+// touch reads a byte of every page. A fault in it is of the range, whatever address comes with it: not every system and emulator
+// gives the right one.
+func touch(addr uintptr, n, unit int) (err error) {
+	old := debug.SetPanicOnFault(true)
+	defer func() {
+		debug.SetPanicOnFault(old)
+		if fault, ok := recover().(runtime.Error); ok {
+			err = fmt.Errorf("%w: %w", sys.ErrNoPage, fault)
 		}
-		return nil
-	})
-	touched = sum
-	if fault != nil {
-		return fmt.Errorf("%w: %w", sys.ErrNoPage, fault)
+	}()
+	var sum byte
+	for at, memory := 0, bytesAt(addr, n); at < n; at += unit {
+		sum |= memory[at]
 	}
+	runtime.KeepAlive(sum) // the reads are not for nothing
 	return nil
 }
-
-var touched byte // keeps the reads of touch from being optimised away
 
 // on runs f while the state of m stays as it is and fulfils needs.
 func (m *Mapping) on(op string, needs need, f func() error) error {

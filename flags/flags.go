@@ -47,7 +47,7 @@ const (
 	NoCoreDump
 
 	// Locked is a promise: every page is in memory when the mapping is made and stays there.
-	//   - Unix: mlock(2), and its result is checked. Windows: VirtualLock.
+	//   - Unix: mlock(2), and its result is checked. Windows: VirtualLock. Memory that cannot be read is refused with ErrProtection.
 	Locked
 
 	// TransparentHugePages asks the kernel to back the mapping with huge pages when it can.

@@ -1,0 +1,299 @@
+package typedmem_test
+
+import (
+	"errors"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/sys"
+	"github.com/typedmem/typedmem/options"
+)
+
+// After Close nothing is at the addresses, and they are given to nobody while a view may still be there.
+func TestClosedAddressesAreHeldWhileLimitsLive(t *testing.T) {
+	for kind, o := range map[string]options.Options{
+		"anonymous":     options.New(8 * unit),
+		"with capacity": options.New(8 * unit).WithCapacity(64 * unit),
+		"file":          options.New(8*unit).WithFile(fileOf(t, pattern(8*unit)), 0),
+	} {
+		m := must[*typedmem.Mapping](t)(o.MapMut())
+		copy(m.Bytes(), pattern(8*unit)) // raw memory was handed out, which holds back nothing once it is closed
+		addr, limits := m.Addr(), m.Limits()
+		check(t, "close", m.Close())
+		for range 3 {
+			runtime.GC()
+			for at := addr; at < addr+uintptr(8*unit); at += uintptr(unit) {
+				if a, ok := areaAt(t, at); ok && a.Protection != none {
+					t.Fatalf("%s: %v at a closed mapping", kind, a)
+				}
+				// The hint is not followed: the address is taken.
+				other := must[*typedmem.Mapping](t)(options.New(unit).WithAddress(at).Map())
+				if other.Addr() >= addr && other.Addr() < addr+uintptr(8*unit) {
+					t.Fatalf("%s: the addresses of a closed mapping were given away while its limits live", kind)
+				}
+				check(t, "close", other.Close())
+			}
+		}
+		runtime.KeepAlive(limits)
+		limits = nil
+		eventually(t, kind+": the addresses are free", func() bool { _, ok := areaAt(t, addr); return !ok })
+		runtime.KeepAlive(m) // the closed Mapping itself holds nothing
+	}
+}
+
+// What a mapping grew to and shrank from stays reserved too: a raw slice may reach it.
+func TestAddressesOnceReachedAreHeld(t *testing.T) {
+	m := must[*typedmem.Mapping](t)(options.New(unit).WithCapacity(64 * unit).MapMut())
+	check(t, "grow", m.Resize(32*unit))
+	check(t, "shrink", m.Resize(unit))
+	addr, limits := m.Addr(), m.Limits()
+	check(t, "close", m.Close())
+	other := must[*typedmem.Mapping](t)(options.New(unit).WithAddress(addr + uintptr(16*unit)).Map())
+	defer other.Close()
+	if other.Addr() >= addr && other.Addr() < addr+uintptr(32*unit) {
+		t.Error("addresses that a view has seen were given away")
+	}
+	runtime.KeepAlive(limits)
+}
+
+// A mapping that nobody closed is released by the collector, with the handle of its file.
+func TestAbandonedMappingIsReleased(t *testing.T) {
+	f := fileOf(t, pattern(4*unit))
+	for kind, o := range map[string]options.Options{
+		"anonymous":          options.New(4 * unit),
+		"with capacity":      options.New(4 * unit).WithCapacity(64 * unit),
+		"file with capacity": options.New(4*unit).WithCapacity(64*unit).WithFile(f, 0),
+	} {
+		m := must[*typedmem.Mapping](t)(o.MapMut())
+		check(t, "prefault", m.Prefault(0, 4*unit))
+		addr := m.Addr()
+		runtime.KeepAlive(m)
+		m = nil
+		eventually(t, kind+": released", func() bool { _, ok := areaAt(t, addr); return !ok })
+	}
+}
+
+// Parts of an abandoned mapping are released one by one.
+func TestAbandonedHalf(t *testing.T) {
+	m := must[*typedmem.Mapping](t)(options.New(2 * unit).MapMut())
+	right := must[*typedmem.Mapping](t)(m.SplitOff(unit))
+	addr := right.Addr()
+	right = nil
+	eventually(t, "the right half is released", func() bool { return inaccessible(t, addr) })
+	b := m.Bytes()
+	b[unit-1] = 1
+	check(t, "close", m.Close())
+}
+
+// A mapping whose raw memory was handed out is never unmapped behind its user's back.
+func TestAbandonedMappingWithRawMemoryStays(t *testing.T) {
+	b := must[*typedmem.Mapping](t)(options.New(4 * unit).MapMut()).Bytes()
+	copy(b, pattern(4*unit))
+	for range 10 {
+		runtime.GC()
+	}
+	same(t, "raw memory", b, pattern(4*unit))
+}
+
+// A Close that the system refuses leaves the mapping working.
+func TestRefusedClose(t *testing.T) {
+	for _, reserve := range []bool{false, true} {
+		m := must[*typedmem.Mapping](t)(options.New(4 * unit).MapMut())
+		if reserve {
+			check(t, "close", m.Close())
+			m = must[*typedmem.Mapping](t)(options.New(4 * unit).ReserveMut())
+		} else {
+			copy(m.Bytes(), pattern(4*unit))
+		}
+		restore := sys.Interpose(func(c sys.Call) error {
+			if c.Op == sys.OpHold || c.Op == sys.OpRelease {
+				return errInjected
+			}
+			return nil
+		})
+		err := m.Close()
+		restore()
+		wants(t, "close", err, errInjected)
+		if m.Len() != 4*unit || m.Committed() == reserve {
+			t.Errorf("after a refused Close: %d bytes, committed %v", m.Len(), m.Committed())
+		}
+		if !reserve {
+			same(t, "contents", m.Bytes(), pattern(4*unit))
+		}
+		check(t, "close", m.Close())
+		wants(t, "second close", m.Close(), typedmem.ErrClosed)
+	}
+}
+
+// Addresses that the system will not take back at once go with a later collection.
+func TestReleaseIsTriedAgain(t *testing.T) {
+	var refused atomic.Int32
+	m := must[*typedmem.Mapping](t)(options.New(4 * unit).MapMut())
+	addr := m.Addr()
+	restore := sys.Interpose(func(c sys.Call) error {
+		if c.Op == sys.OpRelease && c.Addr == addr && refused.Add(1) <= 3 {
+			return errInjected
+		}
+		return nil
+	})
+	defer restore()
+	check(t, "close", m.Close())
+	eventually(t, "released", func() bool { _, ok := areaAt(t, addr); return !ok && refused.Load() > 3 })
+}
+
+// When the system has no addresses left, held ones are looked for before the request fails.
+func TestHeldAddressesAreReclaimed(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("windows: the error that stands for exhausted addresses is another; see its own tests")
+	}
+	m := must[*typedmem.Mapping](t)(options.New(4 * unit).MapMut())
+	check(t, "close", m.Close())
+	asked := 0
+	restore := sys.Interpose(func(c sys.Call) error {
+		if c.Op == sys.OpMap {
+			if asked++; asked == 1 {
+				return outOfAddresses
+			}
+		}
+		return nil
+	})
+	defer restore()
+	other, err := options.New(4 * unit).MapMut()
+	check(t, "map", err)
+	check(t, "close", other.Close())
+	if asked != 2 {
+		t.Errorf("asked %d times", asked)
+	}
+}
+
+func TestPinHoldsOpen(t *testing.T) {
+	m := mapMut(t, options.New(2*unit).WithCapacity(4*unit))
+	first := must[func()](t)(m.Pin())
+	second := must[func()](t)(m.Pin())
+	first()
+	first() // harmless
+	wants(t, "close", m.Close(), typedmem.ErrBusy)
+	wants(t, "shrink", m.Resize(1), typedmem.ErrBusy)
+	check(t, "grow", m.Resize(3*unit))
+	m.Bytes()[0] = 1
+	second()
+	check(t, "close", m.Close())
+	_, err := m.Pin()
+	wants(t, "pin", err, typedmem.ErrClosed)
+}
+
+// Of many goroutines that pin and close, exactly one closes, none reads after that, and none is told a lie.
+func TestConcurrentPinAndClose(t *testing.T) {
+	for range 50 {
+		m := must[*typedmem.Mapping](t)(options.New(unit).MapMut())
+		b := m.Bytes()
+		b[0] = 42
+		var closed atomic.Int32
+		var group sync.WaitGroup
+		for g := range 8 {
+			group.Add(1)
+			go func() {
+				defer group.Done()
+				for {
+					if g%4 == 0 {
+						switch err := m.Close(); {
+						case err == nil:
+							closed.Add(1)
+							return
+						case errors.Is(err, typedmem.ErrClosed):
+							return
+						case !errors.Is(err, typedmem.ErrBusy):
+							t.Errorf("close: %v", err)
+							return
+						}
+						continue
+					}
+					unpin, err := m.Pin()
+					if err != nil {
+						if !errors.Is(err, typedmem.ErrClosed) {
+							t.Errorf("pin: %v", err)
+						}
+						return
+					}
+					if b[0] != 42 {
+						t.Error("pinned memory has changed")
+					}
+					unpin()
+				}
+			}()
+		}
+		group.Wait()
+		if closed.Load() != 1 {
+			t.Fatalf("closed %d times", closed.Load())
+		}
+	}
+}
+
+// Every method may be called from several goroutines at once; lengths never tear.
+func TestConcurrentMethods(t *testing.T) {
+	m := mapMut(t, options.New(unit).WithCapacity(64*unit))
+	limits := m.Limits()
+	var group sync.WaitGroup
+	work := []func() error{
+		func() error { return m.Resize(32 * unit) },
+		func() error { return m.Resize(2 * unit) },
+		m.MakeMut,
+		func() error { return m.Flush(0, 1) },
+		func() error { return m.Advise(0, unit, flags.WillNeed) },
+		func() error { return m.Prefault(0, unit) },
+		func() error {
+			if n := m.Len(); n != unit && n != 2*unit && n != 32*unit {
+				return errors.New("a length that nobody asked for")
+			}
+			return nil
+		},
+		func() error {
+			if end := limits.Readable(); end != 0 && (end-m.Addr())%uintptr(unit) != 0 {
+				return errors.New("a limit that nobody asked for")
+			}
+			return nil
+		},
+	}
+	for _, do := range work {
+		group.Add(1)
+		go func() {
+			defer group.Done()
+			for range 100 {
+				if err := do(); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		}()
+	}
+	group.Wait()
+}
+
+// Merges of the same two mappings from both sides end: the locks are never waited for in a circle.
+func TestConcurrentMerges(t *testing.T) {
+	for range 200 {
+		a := must[*typedmem.Mapping](t)(options.New(2 * unit).MapMut())
+		b := must[*typedmem.Mapping](t)(a.SplitOff(unit))
+		var group sync.WaitGroup
+		for i := range 4 {
+			group.Add(1)
+			go func() {
+				defer group.Done()
+				if i%2 == 0 {
+					_ = a.Merge(b)
+				} else {
+					_ = b.Merge(a)
+				}
+			}()
+		}
+		group.Wait()
+		if a.Len() != 2*unit {
+			t.Fatalf("%d bytes", a.Len())
+		}
+		check(t, "close", a.Close())
+	}
+}

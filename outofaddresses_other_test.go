@@ -1,0 +1,8 @@
+//go:build !unix
+
+package typedmem_test
+
+import "errors"
+
+// outOfAddresses is what the system answers when it has none left.
+var outOfAddresses = errors.ErrUnsupported

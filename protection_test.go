@@ -1,0 +1,162 @@
+package typedmem_test
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/options"
+)
+
+// change is one of the six protection changes.
+type change struct {
+	name string
+	to   flags.Protection
+	do   func(*typedmem.Mapping) error
+}
+
+var changes = []change{
+	{"MakeNone", none, (*typedmem.Mapping).MakeNone},
+	{"MakeReadOnly", read, (*typedmem.Mapping).MakeReadOnly},
+	{"MakeMut", mut, (*typedmem.Mapping).MakeMut},
+	{"MakeExec", exec, (*typedmem.Mapping).MakeExec},
+	{"MakeExecNoFlush", exec, (*typedmem.Mapping).MakeExecNoFlush},
+	{"MakeExecMut", execMut, (*typedmem.Mapping).MakeExecMut},
+}
+
+// Every change from every protection: what the mapping says, what its limits say and what the memory really does agree, contents stay.
+func TestEachChangeOfProtection(t *testing.T) {
+	for _, from := range changes {
+		for _, to := range changes {
+			t.Run(from.name+"/"+to.name, func(t *testing.T) {
+				if from.to == execMut || to.to == execMut {
+					deviant(t, wxRefused)
+				}
+				n := 2*unit - 9
+				m := mapMut(t, options.New(n).WithUnsafeFlags(flags.JIT))
+				b := m.Bytes()
+				copy(b, pattern(n))
+				check(t, from.name, from.do(m))
+				check(t, to.name, to.do(m))
+				if m.Protection() != to.to || m.Len() != n {
+					t.Errorf("protection %v, length %d", m.Protection(), m.Len())
+				}
+				for _, i := range []int{0, n - 1} {
+					if r, w := accessible(m, b, i); r != to.to.Has(read) || w != to.to.Has(mut) {
+						t.Errorf("byte %d with %v: really readable %v, writable %v", i, to.to, r, w)
+					}
+				}
+				limits := m.Limits()
+				if (limits.Readable() == m.Addr()+uintptr(n)) != to.to.Has(read) || (limits.Writable() != 0) != to.to.Has(mut) {
+					t.Errorf("limits with %v: readable %#x, writable %#x", to.to, limits.Readable(), limits.Writable())
+				}
+				if ro := limits.ReadOnly(); (ro.Readable() != 0) != to.to.Has(read) || ro.Writable() != 0 {
+					t.Errorf("read-only limits with %v: readable %#x, writable %#x", to.to, ro.Readable(), ro.Writable())
+				}
+				check(t, "MakeReadOnly", m.MakeReadOnly())
+				same(t, "contents", m.Bytes(), pattern(n))
+			})
+		}
+	}
+}
+
+// Make* of a reserved range sets what Commit will give, and never commits.
+func TestProtectionOfAReservedRange(t *testing.T) {
+	for _, to := range changes {
+		if to.to == execMut {
+			continue
+		}
+		m := must[*typedmem.Mapping](t)(options.New(unit).ReserveNone())
+		closeLater(t, m)
+		check(t, to.name, to.do(m))
+		if m.Committed() || !inaccessible(t, m.Addr()) || m.Protection() != to.to {
+			t.Errorf("%s: committed %v, protection %v", to.name, m.Committed(), m.Protection())
+		}
+		check(t, "commit", m.Commit())
+		if a, ok := areaAt(t, m.Addr()); !ok || a.Protection != to.to {
+			t.Errorf("%s, then Commit: the system says %v", to.name, a.Protection)
+		}
+	}
+}
+
+// A refused change leaves the memory, the mapping and its limits as they were.
+func TestRefusedProtectionChange(t *testing.T) {
+	f := fileOf(t, pattern(2*unit))
+	readOnly := must[*os.File](t)(os.Open(f.Name()))
+	defer readOnly.Close()
+	m := must[*typedmem.Mapping](t)(options.New(2*unit).WithFile(readOnly, 0).WithFlags(flags.Shared).Map())
+	closeLater(t, m)
+	b := m.Bytes()
+	if err := m.MakeMut(); err == nil {
+		t.Fatal("a shared mapping of a file that was opened read-only became writable")
+	}
+	if r, w := accessible(m, b, 0); m.Protection() != read || !r || w || m.Limits().Writable() != 0 {
+		t.Errorf("protection %v, really readable %v, writable %v", m.Protection(), r, w)
+	}
+	same(t, "contents", m.Bytes(), pattern(2*unit))
+	check(t, "MakeNone", m.MakeNone())
+	if err := m.MakeMut(); err == nil {
+		t.Fatal("became writable")
+	}
+	if r, _ := accessible(m, b, 0); m.Protection() != none || r {
+		t.Errorf("protection %v, really readable %v", m.Protection(), r)
+	}
+}
+
+// A change that the system carries out for the first part of a merged mapping and refuses for the second is put back.
+func TestProtectionChangeThatFailsHalfWay(t *testing.T) {
+	deviant(t, map[string]string{"windows": "views are never neighbours at consecutive offsets by chance; see its own tests"})
+	f := fileOf(t, pattern(2*unit))
+	readOnly := must[*os.File](t)(os.Open(f.Name()))
+	defer readOnly.Close()
+	space := must[*typedmem.Mapping](t)(options.New(2 * unit).ReserveNone())
+	defer space.Close()
+	var parts []*typedmem.Mapping
+	for i, file := range []*os.File{f, readOnly} {
+		o := options.New(unit).WithFile(file, int64(i*unit)).WithFlags(flags.Shared)
+		m := must[*typedmem.Mapping](t)(o.WithAddress(space.Addr() + uintptr(i*unit)).WithUnsafeFlags(flags.Fixed).Map())
+		closeLater(t, m)
+		parts = append(parts, m)
+	}
+	m := parts[0]
+	check(t, "merge", m.Merge(parts[1]))
+	b := m.Bytes()
+	if err := m.MakeMut(); err == nil {
+		t.Fatal("the part of the file that was opened read-only became writable")
+	}
+	for _, i := range []int{0, unit} {
+		if r, w := accessible(m, b, i); !r || w {
+			t.Errorf("byte %d: readable %v, writable %v after the refusal", i, r, w)
+		}
+	}
+	if m.Protection() != read {
+		t.Errorf("protection %v", m.Protection())
+	}
+}
+
+// The limits of a view follow its mapping through every change of protection.
+func TestRefusalsNameTheReason(t *testing.T) {
+	m := mapMut(t, options.New(unit))
+	limits := m.Limits()
+	end := m.Addr() + uintptr(unit)
+	for _, c := range []struct {
+		name  string
+		do    func() error
+		write bool
+		want  error
+	}{
+		{"read-only", m.MakeReadOnly, true, typedmem.ErrProtection},
+		{"none", m.MakeNone, false, typedmem.ErrProtection},
+		{"shrunk", func() error { return firstError(m.MakeMut(), m.Resize(5)) }, false, typedmem.ErrBounds},
+		{"closed", m.Close, false, typedmem.ErrClosed},
+	} {
+		check(t, c.name, c.do())
+		if err := limits.Refusal(limits.Readable(), end, c.write); err == nil || fmt.Sprint(err) == "" {
+			t.Errorf("%s: no reason", c.name)
+		} else {
+			wantsSentinel(t, c.name, err, c.want)
+		}
+	}
+}
