@@ -3,6 +3,8 @@ package typedmem
 import (
 	"fmt"
 	"sync/atomic"
+
+	"github.com/typedmem/typedmem/internal/race"
 )
 
 // Limits is what a checked access compares its address with: up to where the mapping may be read, and whether it may be written. It is how
@@ -20,6 +22,7 @@ type Limits struct {
 	writable atomic.Uintptr // ^0: whatever is readable is writable; 0: nothing is
 	room     atomic.Uintptr // address after the last byte that Extend may reach
 
+	shadow race.Shadow // of a mapping's own Limits
 	span   *span
 	origin *Limits // the Limits that this one narrows; nil for a mapping's own
 
@@ -102,6 +105,9 @@ func (l *Limits) Mapping() *Mapping { return l.own().owner.Load() }
 // Raw returns the address after the last byte that raw access may reach now: that of Readable, for sealed Limits as well.
 func (l *Limits) Raw() uintptr { return l.own().readable.Load() }
 
+// Race returns what tells the race detector about accesses to the mapping's memory; in ordinary builds it does nothing.
+func (l *Limits) Race() *race.Shadow { return &l.own().shadow }
+
 // Lend notes that raw memory of the mapping was handed out: from now on the collector does not release it while it is open.
 func (l *Limits) Lend() {
 	if lent := &l.span.lent; !lent.Load() {
@@ -143,6 +149,17 @@ func (l *Limits) publish(readable, writable uintptr) {
 	if ro := l.readOnly.Load(); ro != nil {
 		ro.follow(l)
 	}
+}
+
+// lower publishes a smaller length in place of from; it answers false when that is no longer the length.
+func (l *Limits) lower(from, end uintptr) bool {
+	if !l.readable.CompareAndSwap(from, end) {
+		return false
+	}
+	if ro := l.readOnly.Load(); ro != nil {
+		ro.follow(l)
+	}
+	return true
 }
 
 // withdraw takes every permission and returns the readable limit as it was. Nothing can extend it afterwards.

@@ -71,6 +71,20 @@ func (m *Mapping) withdraw() (length int) {
 	return m.hidden
 }
 
+// lower takes the bytes from n on from all views and returns the length before, in bytes, for publish to restore. What stays can be read meanwhile.
+func (m *Mapping) lower(n int) (length int) {
+	l, first := m.limits.Load(), m.addr.Load()
+	for {
+		end := l.readable.Load()
+		if end == 0 {
+			return m.hidden
+		}
+		if l.lower(end, first+uintptr(n)) {
+			return int(end - first)
+		}
+	}
+}
+
 // length returns the length in bytes; the caller holds m.mu, for reading at least.
 func (m *Mapping) length() int {
 	if end := m.limits.Load().readable.Load(); end != 0 {

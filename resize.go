@@ -188,7 +188,7 @@ func (m *Mapping) shrink(n int) error {
 			return fmt.Errorf("the rest of the last page is to be cleared: %w", err)
 		}
 	}
-	length := m.withdraw()
+	length := m.lower(n)
 	if give := s.mapped - keep; give > 0 {
 		if err := s.hold(keep, give); err != nil {
 			m.publish(length)

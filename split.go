@@ -55,7 +55,7 @@ func (m *Mapping) checkCut(at int) error {
 
 // cut takes the bytes from at on out of m and returns them as a mapping of their own. It makes no system call and cannot fail.
 func (m *Mapping) cut(at int) *Mapping {
-	length := m.withdraw()
+	length := m.lower(at)
 	left := m.span
 	from := m.lead() + at // bytes from the first page
 	placing.RLock()
@@ -79,6 +79,7 @@ func (m *Mapping) cut(at int) *Mapping {
 	n.plan.delta = 0
 	n.addr.Store(right.base)
 	n.limits.Store(newLimits(right, n))
+	m.limits.Load().shadow.Share(&n.limits.Load().shadow)
 	n.publish(length - at)
 	m.publish(at)
 	return n
@@ -126,7 +127,7 @@ func (m *Mapping) Merge(next *Mapping) error {
 	if err := m.checkMerge(next); err != nil {
 		return m.fail("merge", err)
 	}
-	length := m.withdraw()
+	length := m.length()
 	more := next.withdraw()
 	left, right := m.span, next.span
 	end := left.reserved
@@ -144,6 +145,7 @@ func (m *Mapping) Merge(next *Mapping) error {
 		left.backing, right.backing = right.backing, left.backing
 	}
 	right.backing.release()
+	m.limits.Load().shadow.Join(&next.limits.Load().shadow)
 	next.close()
 	m.publish(length + more)
 	return nil

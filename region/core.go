@@ -27,9 +27,13 @@ func newCore(m *typedmem.Mapping, l *layout.Layout) (*core, error) {
 	if err := checkType(l, memoryOf(m.FileBacked(), m.Shared())); err != nil {
 		return nil, err
 	}
-	if !num.Multiple(m.Addr(), l.Align) {
+	align := l.Align
+	if m.FileBacked() { // the same offsets for the same file on every platform
+		align = max(align, l.Natural)
+	}
+	if !num.Multiple(m.Addr(), align) {
 		return nil, fmt.Errorf("the mapping begins at %#x, %v needs a multiple of %d bytes; choose another file offset: %w",
-			m.Addr(), l.Type, l.Align, typedmem.ErrOffset)
+			m.Addr(), l.Type, align, typedmem.ErrOffset)
 	}
 	return &core{m: m, limits: m.Limits(), size: int(l.Size), layout: l}, nil
 }
@@ -169,16 +173,17 @@ func (c *core) writable() error {
 	return nil
 }
 
-// makeRoom puts memory behind more bytes after the length, which stays.
+// makeRoom puts memory behind more elements after the length, which stays.
 func (c *core) makeRoom(more int) error {
 	if err := c.writable(); err != nil {
 		return err
 	}
-	total, ok := num.Add(c.length(), more)
+	have := c.length() / c.size
+	total, ok := num.Mul(have+more, c.size) // a negative sum is refused
 	if !ok {
-		return fmt.Errorf("%d bytes more than %d: %w", more, c.length(), typedmem.ErrSize)
+		return fmt.Errorf("%d elements of %d bytes more than %d: %w", more, c.size, have, typedmem.ErrSize)
 	}
-	return c.m.MakeRoom(total)
+	return c.m.MakeRoom(max(total, c.length()))
 }
 
 // resize sets the length; what is new is zero.
@@ -254,17 +259,17 @@ func (c *core) close() error {
 			return err
 		}
 	}
-	if err := c.m.Close(); err != nil {
+	err := c.m.Close()
+	f := c.file
+	if f == nil || err != nil && !errors.Is(err, typedmem.ErrClosed) {
 		return err
 	}
-	if c.file == nil {
-		return nil
-	}
+	c.file = nil // closed behind a mapping that somebody else closed, too
 	size := int64(-1)
-	if c.file.Writer() {
+	if f.Writer() {
 		size = container.DataOffset + int64(c.top)
 	}
-	return c.file.Close(size)
+	return errors.Join(err, f.Close(size))
 }
 
 func (c *core) closed() bool { return c.m.Limits() != c.limits }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/num"
+	"github.com/typedmem/typedmem/internal/race"
 )
 
 // Region owns mapped memory as an array of T that can grow in place: no address ever moves. Make one with New, Map, MapMut, From, Create, Open or
@@ -51,9 +52,9 @@ func (r *Region[T]) count(end uintptr) int {
 // Len returns the number of elements, 0 after Close.
 func (r *Region[T]) Len() int {
 	if end := r.core.limits.Readable(); end != 0 {
-		return r.count(end)
+		return min(r.count(end), len(r.all))
 	}
-	return r.core.m.Len() / int(unsafe.Sizeof(*new(T)))
+	return min(r.core.m.Len()/int(unsafe.Sizeof(*new(T))), len(r.all))
 }
 
 // Cap returns how many elements Append and Resize have addresses for, 0 after Close.
@@ -61,23 +62,27 @@ func (r *Region[T]) Cap() int { return r.core.m.Cap() / int(unsafe.Sizeof(*new(T
 
 // At returns element i. Where Load would return an error it panics with it.
 func (r *Region[T]) At(i int) (x T) {
-	if uint(i) < uint(len(r.all)) && uintptr(unsafe.Pointer(&r.all[i]))+(unsafe.Sizeof(x)-1) < r.limits.Readable() {
-		if raceEnabled {
-			raceRead(r.limits, unsafe.Pointer(&r.all[i]), unsafe.Sizeof(x))
+	if s := r.all; uint(i) < uint(len(s)) {
+		if p := &s[i]; uintptr(unsafe.Pointer(p))+(unsafe.Sizeof(x)-1) < r.limits.Readable() {
+			if race.Enabled {
+				r.limits.Race().Read(unsafe.Pointer(p), unsafe.Sizeof(x))
+			}
+			return *p
 		}
-		return r.all[i]
 	}
 	panic(&typedmem.Error{Op: "at", Err: &refusal[T]{r.all, r.limits, i, readRegion}})
 }
 
 // Set sets element i to x. Where Store would return an error it panics with it.
 func (r *Region[T]) Set(i int, x T) {
-	if uint(i) < uint(len(r.all)) && uintptr(unsafe.Pointer(&r.all[i]))+(unsafe.Sizeof(x)-1) < r.limits.Readable()&r.limits.Writable() {
-		if raceEnabled {
-			raceWrite(r.limits, unsafe.Pointer(&r.all[i]), unsafe.Sizeof(x))
+	if s := r.all; uint(i) < uint(len(s)) {
+		if p := &s[i]; uintptr(unsafe.Pointer(p))+(unsafe.Sizeof(x)-1) < r.limits.Readable()&r.limits.Writable() {
+			if race.Enabled {
+				r.limits.Race().Write(unsafe.Pointer(p), unsafe.Sizeof(x))
+			}
+			*p = x
+			return
 		}
-		r.all[i] = x
-		return
 	}
 	panic(&typedmem.Error{Op: "set", Err: &refusal[T]{r.all, r.limits, i, writeRegion}})
 }
@@ -85,23 +90,27 @@ func (r *Region[T]) Set(i int, x T) {
 // Load returns element i. An index out of range is ErrBounds, a closed region ErrClosed, memory that is not readable ErrProtection, a type with atomic
 // fields ErrOperation.
 func (r *Region[T]) Load(i int) (x T, err error) {
-	if uint(i) < uint(len(r.all)) && uintptr(unsafe.Pointer(&r.all[i]))+(unsafe.Sizeof(x)-1) < r.limits.Readable() {
-		if raceEnabled {
-			raceRead(r.limits, unsafe.Pointer(&r.all[i]), unsafe.Sizeof(x))
+	if s := r.all; uint(i) < uint(len(s)) {
+		if p := &s[i]; uintptr(unsafe.Pointer(p))+(unsafe.Sizeof(x)-1) < r.limits.Readable() {
+			if race.Enabled {
+				r.limits.Race().Read(unsafe.Pointer(p), unsafe.Sizeof(x))
+			}
+			return *p, nil
 		}
-		return r.all[i], nil
 	}
 	return x, &typedmem.Error{Op: "load", Err: &refusal[T]{r.all, r.limits, i, readRegion}}
 }
 
 // Store sets element i to x. Errors are those of Load; memory that is not writable is ErrProtection.
 func (r *Region[T]) Store(i int, x T) error {
-	if uint(i) < uint(len(r.all)) && uintptr(unsafe.Pointer(&r.all[i]))+(unsafe.Sizeof(x)-1) < r.limits.Readable()&r.limits.Writable() {
-		if raceEnabled {
-			raceWrite(r.limits, unsafe.Pointer(&r.all[i]), unsafe.Sizeof(x))
+	if s := r.all; uint(i) < uint(len(s)) {
+		if p := &s[i]; uintptr(unsafe.Pointer(p))+(unsafe.Sizeof(x)-1) < r.limits.Readable()&r.limits.Writable() {
+			if race.Enabled {
+				r.limits.Race().Write(unsafe.Pointer(p), unsafe.Sizeof(x))
+			}
+			*p = x
+			return nil
 		}
-		r.all[i] = x
-		return nil
 	}
 	return &typedmem.Error{Op: "store", Err: &refusal[T]{r.all, r.limits, i, writeRegion}}
 }
@@ -130,21 +139,26 @@ func (r *Region[T]) mustBeOpen(op string) {
 
 // Sub returns a view of the elements [lo, hi), or ErrBounds; after Close ErrClosed.
 func (r *Region[T]) Sub(lo, hi int) (View[T], error) {
-	v, err := r.View().Sub(lo, hi)
-	if err != nil && r.core.closed() {
+	if r.core.closed() {
 		return View[T]{}, fail("sub", typedmem.ErrClosed)
 	}
-	return v, err
+	return r.View().Sub(lo, hi)
 }
 
-// All yields index and value of the elements that there are when it begins; see View.All.
+// All yields index and value of the elements that there are when it begins; see View.All. After Close it panics with ErrClosed.
 func (r *Region[T]) All() iter.Seq2[int, T] {
-	return func(yield func(int, T) bool) { r.View().All()(yield) }
+	return func(yield func(int, T) bool) {
+		r.mustBeOpen("all")
+		r.View().All()(yield)
+	}
 }
 
-// Values yields the value of the elements that there are when it begins; see View.Values.
+// Values yields the value of the elements that there are when it begins; see View.Values. After Close it panics with ErrClosed.
 func (r *Region[T]) Values() iter.Seq[T] {
-	return func(yield func(T) bool) { r.View().Values()(yield) }
+	return func(yield func(T) bool) {
+		r.mustBeOpen("values")
+		r.View().Values()(yield)
+	}
 }
 
 // Append adds elements at the end. No address moves, views stay valid, and readers in other goroutines see the new length only with the elements in
@@ -166,10 +180,13 @@ func (r *Region[T]) Append(xs ...T) error {
 
 // put writes xs into memory that is there, behind the length, and publishes it.
 func (r *Region[T]) put(end, stop uintptr, first int, xs []T) error {
-	if raceEnabled && len(xs) > 0 {
-		raceWrite(r.limits, unsafe.Pointer(&r.all[first]), uintptr(len(xs))*unsafe.Sizeof(xs[0]))
+	if race.Enabled && len(xs) > 0 {
+		r.limits.Race().Write(unsafe.Pointer(&r.all[first]), uintptr(len(xs))*unsafe.Sizeof(xs[0]))
 	}
 	copy(r.all[first:], xs)
+	if len(xs) == 0 { // the end may lie behind the last whole element, and stays
+		return nil
+	}
 	if !r.limits.Extend(end, stop) {
 		return fail("append", fmt.Errorf("the region was changed by another goroutine meanwhile: %w", typedmem.ErrBusy))
 	}
@@ -183,10 +200,13 @@ func (r *Region[T]) appendSlow(xs []T) error {
 	if r.core.layout.Atomic && !r.core.closed() {
 		return fail("append", fmt.Errorf("%v has sync/atomic fields, use Resize and Ptr: %w", r.core.layout.Type, typedmem.ErrOperation))
 	}
-	if err := r.core.makeRoom(len(xs) * r.core.size); err != nil {
+	if err := r.core.makeRoom(len(xs)); err != nil {
 		return fail("append", err)
 	}
 	end := r.limits.Readable()
+	if end == 0 {
+		return fail("append", r.limits.Refusal(0, 0, true))
+	}
 	first := r.count(end)
 	return r.put(end, uintptr(unsafe.Pointer(unsafe.SliceData(r.all)))+uintptr(first+len(xs))*unsafe.Sizeof(*new(T)), first, xs)
 }
@@ -197,6 +217,9 @@ func (r *Region[T]) appendSlow(xs []T) error {
 // Errors are those of Append, and ErrSize for a negative n, ErrBusy for shrinking a pinned region.
 func (r *Region[T]) Resize(n int) error {
 	bytes, err := r.bytes(n)
+	if r.core.closed() {
+		err = typedmem.ErrClosed
+	}
 	if err == nil {
 		err = r.core.resize(bytes)
 	}
@@ -253,7 +276,8 @@ func (r *Region[T]) Refresh() (int, error) {
 	return bytes / r.core.size, nil
 }
 
-// Mapping returns the mapping that the region owns, for protection, locking, advice and flushing. Of a region file it is the data without the header.
+// Mapping returns the mapping that the region owns, for protection, locking, advice and flushing. Of a region file it is the data without the header. To
+// split, merge, resize or close it use the region's own methods, which keep count of its elements.
 func (r *Region[T]) Mapping() *typedmem.Mapping { return r.core.m }
 
 // Pin holds the region open until unpin is called; see Mapping.Pin.
@@ -280,11 +304,14 @@ func (r *Region[T]) SplitTo(i int) (*Region[T], error) {
 }
 
 func (r *Region[T]) split(op string, i int, cut func(*typedmem.Mapping, int) (*typedmem.Mapping, error)) (*Region[T], error) {
+	if r.core.closed() {
+		return nil, fail(op, typedmem.ErrClosed)
+	}
 	at, err := r.bytes(i)
 	if err != nil {
 		return nil, fail(op, fmt.Errorf("cut at element %d: %w", i, typedmem.ErrOffset))
 	}
-	if r.core.file != nil && !r.core.closed() {
+	if r.core.file != nil {
 		return nil, fail(op, fmt.Errorf("a region file has one length; take views with Sub: %w", typedmem.ErrOperation))
 	}
 	m, err := cut(r.core.m, at)
@@ -297,11 +324,16 @@ func (r *Region[T]) split(op string, i int, cut func(*typedmem.Mapping, int) (*t
 
 // Merge joins next, which must begin where r ends, to the end of r. On success next is spent. See Mapping.Merge for the conditions.
 func (r *Region[T]) Merge(next *Region[T]) error {
-	if next == nil {
+	switch {
+	case r.core.closed() || next != nil && next.core.closed():
+		return fail("merge", typedmem.ErrClosed)
+	case next == nil || next == r:
 		return fail("merge", fmt.Errorf("a region is merged with another one: %w", typedmem.ErrNotAdjacent))
-	}
-	if (r.core.file != nil || next.core.file != nil) && !r.core.closed() && !next.core.closed() {
+	case r.core.file != nil || next.core.file != nil:
 		return fail("merge", fmt.Errorf("a region file has one length: %w", typedmem.ErrOperation))
+	case r.core.m.Len()%r.core.size != 0:
+		return fail("merge", fmt.Errorf("%d bytes are no whole number of elements of %d, so that those of the other region would be cut apart: %w",
+			r.core.m.Len(), r.core.size, typedmem.ErrNotAdjacent))
 	}
 	if err := r.core.m.Merge(next.core.m); err != nil {
 		return fail("merge", err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/num"
+	"github.com/typedmem/typedmem/internal/race"
 )
 
 // Strided is a checked view of values that lie at equal distances: every k-th element of a View, or one field of every record. It is a value of four words, and
@@ -28,8 +29,8 @@ func (s Strided[T]) Len() int { return s.n }
 func (s Strided[T]) At(i int) (x T) {
 	if uint(i) < uint(s.n) {
 		if p := unsafe.Add(s.first, uintptr(i)*s.stride); uintptr(p)+(unsafe.Sizeof(x)-1) < s.limits.Readable() {
-			if raceEnabled {
-				raceRead(s.limits, p, unsafe.Sizeof(x))
+			if race.Enabled {
+				s.limits.Race().Read(p, unsafe.Sizeof(x))
 			}
 			return *(*T)(p)
 		}
@@ -41,8 +42,8 @@ func (s Strided[T]) At(i int) (x T) {
 func (s Strided[T]) Set(i int, x T) {
 	if uint(i) < uint(s.n) {
 		if p := unsafe.Add(s.first, uintptr(i)*s.stride); uintptr(p)+(unsafe.Sizeof(x)-1) < s.limits.Readable()&s.limits.Writable() {
-			if raceEnabled {
-				raceWrite(s.limits, p, unsafe.Sizeof(x))
+			if race.Enabled {
+				s.limits.Race().Write(p, unsafe.Sizeof(x))
 			}
 			*(*T)(p) = x
 			return
@@ -55,8 +56,8 @@ func (s Strided[T]) Set(i int, x T) {
 func (s Strided[T]) Load(i int) (x T, err error) {
 	if uint(i) < uint(s.n) {
 		if p := unsafe.Add(s.first, uintptr(i)*s.stride); uintptr(p)+(unsafe.Sizeof(x)-1) < s.limits.Readable() {
-			if raceEnabled {
-				raceRead(s.limits, p, unsafe.Sizeof(x))
+			if race.Enabled {
+				s.limits.Race().Read(p, unsafe.Sizeof(x))
 			}
 			return *(*T)(p), nil
 		}
@@ -68,8 +69,8 @@ func (s Strided[T]) Load(i int) (x T, err error) {
 func (s Strided[T]) Store(i int, x T) error {
 	if uint(i) < uint(s.n) {
 		if p := unsafe.Add(s.first, uintptr(i)*s.stride); uintptr(p)+(unsafe.Sizeof(x)-1) < s.limits.Readable()&s.limits.Writable() {
-			if raceEnabled {
-				raceWrite(s.limits, p, unsafe.Sizeof(x))
+			if race.Enabled {
+				s.limits.Race().Write(p, unsafe.Sizeof(x))
 			}
 			*(*T)(p) = x
 			return nil

@@ -7,6 +7,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/num"
+	"github.com/typedmem/typedmem/internal/race"
 )
 
 // View is a checked window on the elements of a region: a value of four words, cheap to copy. It stays usable as long as the memory behind it; after
@@ -25,23 +26,27 @@ func (v View[T]) Len() int { return len(v.s) }
 
 // At returns element i. Where Load would return an error it panics with it.
 func (v View[T]) At(i int) (x T) {
-	if uint(i) < uint(len(v.s)) && uintptr(unsafe.Pointer(&v.s[i]))+(unsafe.Sizeof(x)-1) < v.limits.Readable() {
-		if raceEnabled {
-			raceRead(v.limits, unsafe.Pointer(&v.s[i]), unsafe.Sizeof(x))
+	if s := v.s; uint(i) < uint(len(s)) {
+		if p := &s[i]; uintptr(unsafe.Pointer(p))+(unsafe.Sizeof(x)-1) < v.limits.Readable() {
+			if race.Enabled {
+				v.limits.Race().Read(unsafe.Pointer(p), unsafe.Sizeof(x))
+			}
+			return *p
 		}
-		return v.s[i]
 	}
 	panic(&typedmem.Error{Op: "at", Err: &refusal[T]{v.s, v.limits, i, readView}})
 }
 
 // Set sets element i to x. Where Store would return an error it panics with it.
 func (v View[T]) Set(i int, x T) {
-	if uint(i) < uint(len(v.s)) && uintptr(unsafe.Pointer(&v.s[i]))+(unsafe.Sizeof(x)-1) < v.limits.Readable()&v.limits.Writable() {
-		if raceEnabled {
-			raceWrite(v.limits, unsafe.Pointer(&v.s[i]), unsafe.Sizeof(x))
+	if s := v.s; uint(i) < uint(len(s)) {
+		if p := &s[i]; uintptr(unsafe.Pointer(p))+(unsafe.Sizeof(x)-1) < v.limits.Readable()&v.limits.Writable() {
+			if race.Enabled {
+				v.limits.Race().Write(unsafe.Pointer(p), unsafe.Sizeof(x))
+			}
+			*p = x
+			return
 		}
-		v.s[i] = x
-		return
 	}
 	panic(&typedmem.Error{Op: "set", Err: &refusal[T]{v.s, v.limits, i, writeView}})
 }
@@ -49,23 +54,27 @@ func (v View[T]) Set(i int, x T) {
 // Load returns element i. An index out of range, or memory that was cut off behind the view, is ErrBounds; a closed mapping ErrClosed, one that is not
 // readable ErrProtection, a reserved one or a type with atomic fields ErrOperation.
 func (v View[T]) Load(i int) (x T, err error) {
-	if uint(i) < uint(len(v.s)) && uintptr(unsafe.Pointer(&v.s[i]))+(unsafe.Sizeof(x)-1) < v.limits.Readable() {
-		if raceEnabled {
-			raceRead(v.limits, unsafe.Pointer(&v.s[i]), unsafe.Sizeof(x))
+	if s := v.s; uint(i) < uint(len(s)) {
+		if p := &s[i]; uintptr(unsafe.Pointer(p))+(unsafe.Sizeof(x)-1) < v.limits.Readable() {
+			if race.Enabled {
+				v.limits.Race().Read(unsafe.Pointer(p), unsafe.Sizeof(x))
+			}
+			return *p, nil
 		}
-		return v.s[i], nil
 	}
 	return x, &typedmem.Error{Op: "load", Err: &refusal[T]{v.s, v.limits, i, readView}}
 }
 
 // Store sets element i to x. Errors are those of Load; memory or a view that is not writable is ErrProtection.
 func (v View[T]) Store(i int, x T) error {
-	if uint(i) < uint(len(v.s)) && uintptr(unsafe.Pointer(&v.s[i]))+(unsafe.Sizeof(x)-1) < v.limits.Readable()&v.limits.Writable() {
-		if raceEnabled {
-			raceWrite(v.limits, unsafe.Pointer(&v.s[i]), unsafe.Sizeof(x))
+	if s := v.s; uint(i) < uint(len(s)) {
+		if p := &s[i]; uintptr(unsafe.Pointer(p))+(unsafe.Sizeof(x)-1) < v.limits.Readable()&v.limits.Writable() {
+			if race.Enabled {
+				v.limits.Race().Write(unsafe.Pointer(p), unsafe.Sizeof(x))
+			}
+			*p = x
+			return nil
 		}
-		v.s[i] = x
-		return nil
 	}
 	return &typedmem.Error{Op: "store", Err: &refusal[T]{v.s, v.limits, i, writeView}}
 }
@@ -147,7 +156,7 @@ func (v View[T]) All() iter.Seq2[int, T] {
 	return func(yield func(int, T) bool) {
 		end := v.end()
 		for i := range v.s {
-			if end > v.limits.Readable() || raceEnabled {
+			if end > v.limits.Readable() || race.Enabled {
 				v.At(i)
 			}
 			if !yield(i, v.s[i]) {
@@ -162,7 +171,7 @@ func (v View[T]) Values() iter.Seq[T] {
 	return func(yield func(T) bool) {
 		end := v.end()
 		for i := range v.s {
-			if end > v.limits.Readable() || raceEnabled {
+			if end > v.limits.Readable() || race.Enabled {
 				v.At(i)
 			}
 			if !yield(v.s[i]) {
@@ -215,10 +224,10 @@ func (v View[T]) check(op string, write bool) {
 	if v.end() > allowed {
 		panic(fail(op, v.limits.Refusal(v.limits.Readable(), v.end(), write)))
 	}
-	if raceEnabled && write {
-		raceWrite(v.limits, unsafe.Pointer(unsafe.SliceData(v.s)), uintptr(len(v.s))*unsafe.Sizeof(*new(T)))
-	} else if raceEnabled {
-		raceRead(v.limits, unsafe.Pointer(unsafe.SliceData(v.s)), uintptr(len(v.s))*unsafe.Sizeof(*new(T)))
+	if race.Enabled && write {
+		v.limits.Race().Write(unsafe.Pointer(unsafe.SliceData(v.s)), uintptr(len(v.s))*unsafe.Sizeof(*new(T)))
+	} else if race.Enabled {
+		v.limits.Race().Read(unsafe.Pointer(unsafe.SliceData(v.s)), uintptr(len(v.s))*unsafe.Sizeof(*new(T)))
 	}
 }
 
