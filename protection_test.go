@@ -75,7 +75,11 @@ func TestProtectionOfAReservedRange(t *testing.T) {
 			t.Errorf("%s: committed %v, protection %v", to.name, m.Committed(), m.Protection())
 		}
 		check(t, "commit", m.Commit())
-		if a, ok := areaAt(t, m.Addr()); !ok || a.Protection != to.to {
+		a, ok := areaAt(t, m.Addr())
+		if !ok && to.to == none && emulator() != "" {
+			continue // qemu lists no inaccessible memory to 32-bit programs
+		}
+		if !ok || a.Protection != to.to {
 			t.Errorf("%s, then Commit: the system says %v", to.name, a.Protection)
 		}
 	}

@@ -52,6 +52,7 @@ func TestResizeAgainstASlice(t *testing.T) {
 
 // A shared mapping that can be written makes its file longer, also where the new bytes lie in a page that is mapped already.
 func TestGrowthMakesTheFileLonger(t *testing.T) {
+	deviant(t, partialLargePage)
 	for _, offset := range []int{0, 24, unit} {
 		f := fileOf(t, pattern(offset+100))
 		m := must[*typedmem.Mapping](t)(options.New(100).WithFile(f, int64(offset)).WithFlags(flags.Shared).WithCapacity(1 << 20).MapMut())
@@ -76,6 +77,7 @@ func TestGrowthMakesTheFileLonger(t *testing.T) {
 
 // Up to Room a longer length is published without a system call, and every byte of it reaches the file.
 func TestRoomOfAFileLiesInTheFile(t *testing.T) {
+	deviant(t, partialLargePage)
 	f := fileOf(t, pattern(100))
 	m := must[*typedmem.Mapping](t)(options.New(100).WithFile(f, 0).WithFlags(flags.Shared).WithCapacity(1 << 20).MapMut())
 	closeLater(t, m)
