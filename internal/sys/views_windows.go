@@ -87,9 +87,18 @@ func openExecutable(h windows.Handle, protection uint32) (windows.Handle, error)
 	if err == nil || !errors.Is(err, windows.ERROR_ACCESS_DENIED) {
 		return section, err
 	}
-	granted, queryErr := grantedAccess(h)
-	if queryErr != nil {
-		return 0, errors.Join(err, queryErr)
+	section, secondErr := openReopened(h, protection)
+	if secondErr != nil {
+		return 0, errors.Join(err, secondErr)
+	}
+	return section, nil
+}
+
+// openReopened is openSection with another handle of the file, which adds the right to execute to those that h has.
+func openReopened(h windows.Handle, protection uint32) (windows.Handle, error) {
+	granted, err := grantedAccess(h)
+	if err != nil {
+		return 0, err
 	}
 	want := uint32(windows.GENERIC_READ | windows.GENERIC_EXECUTE)
 	need := windows.ACCESS_MASK(windows.FILE_READ_DATA)
@@ -98,13 +107,13 @@ func openExecutable(h windows.Handle, protection uint32) (windows.Handle, error)
 		need |= windows.FILE_WRITE_DATA
 	}
 	if granted&need != need {
-		return 0, err
+		return 0, windows.ERROR_ACCESS_DENIED
 	}
-	second, openErr := reOpenFile(h, want)
-	if openErr != nil {
-		return 0, errors.Join(err, openErr)
+	second, err := reOpenFile(h, want)
+	if err != nil {
+		return 0, fmt.Errorf("ReOpenFile: %w", err)
 	}
-	section, err = openSection(second, protection)
+	section, err := openSection(second, protection)
 	return section, errors.Join(err, windows.CloseHandle(second))
 }
 
@@ -126,12 +135,11 @@ func tryViews(r Request, mapIt func(section windows.Handle, a attempt) error) er
 			continue
 		}
 		err = mapIt(section, a)
-		if closeErr := windows.CloseHandle(section); closeErr != nil {
-			return errors.Join(err, closeErr)
-		}
+		closeErr := windows.CloseHandle(section)
 		if err == nil {
-			return nil
+			return nil // with the view in place: a handle that could not be closed does not change that
 		}
+		err = errors.Join(err, closeErr)
 	}
 	return err
 }

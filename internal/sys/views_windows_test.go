@@ -142,7 +142,38 @@ func TestCodeOfFileRuns(t *testing.T) {
 	}
 }
 
-// What a handle lacks to map a file for executing, a second one has; and nothing else.
+// A handle without the right to execute gets a section that has it from a second handle, which is closed, and which can write only if the
+// first one can.
+func TestSectionOfReopenedFile(t *testing.T) {
+	path := newFile(t, 10).Name()
+	for _, c := range []struct {
+		how        int
+		protection uint32
+		want       error
+	}{
+		{os.O_RDONLY, windows.PAGE_EXECUTE_READ, nil},
+		{os.O_RDWR, windows.PAGE_EXECUTE_READ, nil},
+		{os.O_RDWR, windows.PAGE_EXECUTE_READWRITE, nil},
+		{os.O_RDONLY, windows.PAGE_EXECUTE_READWRITE, windows.ERROR_ACCESS_DENIED},
+		{os.O_WRONLY, windows.PAGE_EXECUTE_READ, windows.ERROR_ACCESS_DENIED},
+	} {
+		must(t, onHandle(open(t, path, c.how), func(h windows.Handle) error {
+			before := handles(t)
+			section, err := openReopened(h, c.protection)
+			if !errors.Is(err, c.want) || c.want == nil && err != nil {
+				t.Errorf("protection %#x of a file opened with %#x: %v, want %v", c.protection, c.how, err, c.want)
+			}
+			if err == nil {
+				must(t, windows.CloseHandle(section))
+			}
+			if after := handles(t); after != before {
+				t.Errorf("%d handles became %d", before, after)
+			}
+			return nil
+		}))
+	}
+}
+
 func TestReopenedHandleMayExecute(t *testing.T) {
 	must(t, onHandle(open(t, newFile(t, 10).Name(), os.O_RDONLY), func(h windows.Handle) error {
 		const all = windows.FILE_READ_DATA | windows.FILE_WRITE_DATA | windows.FILE_EXECUTE
