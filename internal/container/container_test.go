@@ -1,0 +1,296 @@
+package container
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/layout"
+)
+
+type record struct {
+	A uint64
+	B float64
+}
+
+func specOf[T any](k Kind) Spec { return Spec{Kind: k, Layout: layout.Of(reflect.TypeFor[T]())} }
+
+// made creates a file whose recorded length is n, cleanly closed, with room for the data, and returns its path.
+func made(t *testing.T, n int) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "file.tm")
+	c, err := Create(path, specOf[record](KindRegion))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.f.Truncate(DataOffset + int64(n)*16); err != nil {
+		t.Fatal(err)
+	}
+	c.Publish(n)
+	if err := c.Sync(n, func() error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Close(-1); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestLengthSurvivesClose(t *testing.T) {
+	for _, n := range []int{0, 1, 7, 1 << 20} {
+		path := made(t, n)
+		for _, write := range []bool{false, true} {
+			c, err := Open(path, specOf[record](KindRegion), write)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.Length() != n {
+				t.Errorf("length %d after reopening (write %v), want %d", c.Length(), write, n)
+			}
+			if err := c.Close(-1); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+func TestCreateRefusesExistingFileAndLeavesIt(t *testing.T) {
+	path := made(t, 3)
+	before, _ := os.ReadFile(path)
+	_, err := Create(path, specOf[record](KindRegion))
+	if !errors.Is(err, fs.ErrExist) {
+		t.Errorf("creating over a file: %v, want fs.ErrExist", err)
+	}
+	if after, _ := os.ReadFile(path); !bytes.Equal(before, after) {
+		t.Error("the file was changed")
+	}
+}
+
+// TestForeignSpec asks a file for something it does not hold.
+func TestForeignSpec(t *testing.T) {
+	path := made(t, 3)
+	for name, c := range map[string]struct {
+		spec Spec
+		says string
+	}{
+		"another kind": {specOf[record](KindSlab), "region file"},
+		"another type": {specOf[struct{ A, B uint32 }](KindRegion), "A: the file has uint64 at byte 0"},
+		"a field renamed": {specOf[struct {
+			A uint64
+			C float64
+		}](KindRegion), "C: the file has no such field"},
+	} {
+		for _, write := range []bool{false, true} {
+			before, _ := os.ReadFile(path)
+			_, err := Open(path, c.spec, write)
+			if !errors.Is(err, typedmem.ErrLayout) || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("%s (write %v): %v, want ErrLayout that says %q", name, write, err, c.says)
+			}
+			if after, _ := os.ReadFile(path); !bytes.Equal(before, after) {
+				t.Errorf("%s (write %v): the file was changed", name, write)
+			}
+		}
+	}
+}
+
+func TestForeignByteOrder(t *testing.T) {
+	path := made(t, 3)
+	other := "big"
+	if nativeOrder == "big" {
+		other = "little"
+	}
+	h := specOf[record](KindRegion).header()
+	h.order, h.fingerprint, h.length = other, specOf[record](KindRegion).Layout.Fingerprint(other, Version), 3
+	block := make([]byte, 2*copySpace)
+	h.encode(block)
+	h.encode(block[copySpace:])
+	overwrite(t, path, 0, block)
+	_, err := Open(path, specOf[record](KindRegion), false)
+	if !errors.Is(err, typedmem.ErrLayout) || !strings.Contains(err.Error(), other+"-endian") {
+		t.Errorf("%v, want ErrLayout that names the byte order", err)
+	}
+}
+
+func overwrite(t *testing.T, path string, off int64, b []byte) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteAt(b, off); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// opens opens a file for reading and returns its length, or the error.
+func opens(path string) (int, error) {
+	c, err := Open(path, specOf[record](KindRegion), false)
+	if err != nil {
+		return 0, err
+	}
+	return c.Length(), c.Close(-1)
+}
+
+// TestOneDamagedByteIsSurvived flips every byte that either header copy, or the live record, uses.
+func TestOneDamagedByteIsSurvived(t *testing.T) {
+	path := made(t, 12345)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := fixedSize + len(layout.Of(reflect.TypeFor[record]()).Fields())
+	var places []int
+	for i := range used {
+		places = append(places, i, copySpace+i)
+	}
+	for i := range liveSize {
+		places = append(places, liveOffset+i)
+	}
+	for _, at := range places {
+		for _, mask := range []byte{0x01, 0x80, 0xff} {
+			overwrite(t, path, int64(at), []byte{whole[at] ^ mask})
+			if n, err := opens(path); err != nil || n != 12345 {
+				t.Errorf("byte %d ^ %#x: length %d, %v", at, mask, n, err)
+			}
+		}
+		overwrite(t, path, int64(at), whole[at:at+1])
+	}
+}
+
+// TestBothCopiesDamaged damages the same byte of both copies: a clear error, and never another length.
+func TestBothCopiesDamaged(t *testing.T) {
+	path := made(t, 12345)
+	whole, _ := os.ReadFile(path)
+	used := fixedSize + len(layout.Of(reflect.TypeFor[record]()).Fields())
+	for at := range used {
+		for _, mask := range []byte{0x01, 0xff} {
+			overwrite(t, path, int64(at), []byte{whole[at] ^ mask})
+			overwrite(t, path, int64(copySpace+at), []byte{whole[copySpace+at] ^ mask})
+			if n, err := opens(path); !errors.Is(err, typedmem.ErrCorrupt) {
+				t.Errorf("byte %d ^ %#x of both: length %d, %v, want ErrCorrupt", at, mask, n, err)
+			}
+		}
+		overwrite(t, path, int64(at), whole[at:at+1])
+		overwrite(t, path, int64(copySpace+at), whole[copySpace+at:copySpace+at+1])
+	}
+}
+
+func TestTruncatedHeader(t *testing.T) {
+	path := made(t, 0)
+	whole, _ := os.ReadFile(path)
+	for _, n := range []int{0, 1, 7, 8, 100, copySpace - 1, copySpace, copySpace + 50, liveOffset, DataOffset - 1} {
+		if err := os.WriteFile(path, whole[:n], 0o666); err != nil {
+			t.Fatal(err)
+		}
+		for _, write := range []bool{false, true} {
+			_, err := Open(path, specOf[record](KindRegion), write)
+			if !errors.Is(err, typedmem.ErrTruncated) && !errors.Is(err, typedmem.ErrCorrupt) {
+				t.Errorf("%d bytes: %v, want ErrTruncated or ErrCorrupt", n, err)
+			}
+			if after, _ := os.ReadFile(path); !bytes.Equal(after, whole[:n]) {
+				t.Errorf("%d bytes: the file was changed", n)
+			}
+		}
+	}
+}
+
+// TestHostileHeader gives headers whose checksums are right and whose numbers are not.
+func TestHostileHeader(t *testing.T) {
+	for name, change := range map[string]func(*header){
+		"more elements than an address space": func(h *header) { h.length = 1 << 60 },
+		"all ones":                            func(h *header) { h.length = 1<<64 - 1 },
+		"huge elements":                       func(h *header) { h.elemSize = 1 << 63 },
+		"elements of another size":            func(h *header) { h.elemSize = 8 },
+		"another fingerprint":                 func(h *header) { h.fingerprint[3]++ },
+	} {
+		path := made(t, 2)
+		h := specOf[record](KindRegion).header()
+		h.length = 2
+		h.sequence = 1 << 40
+		change(h)
+		block := make([]byte, copySpace)
+		h.encode(block)
+		overwrite(t, path, 0, block)
+		if n, err := opens(path); !errors.Is(err, typedmem.ErrSize) && !errors.Is(err, typedmem.ErrLayout) {
+			t.Errorf("%s: length %d, %v, want ErrSize or ErrLayout", name, n, err)
+		}
+	}
+}
+
+func TestSecondWriterIsRefusedAndTheLockGoesWithTheFirst(t *testing.T) {
+	path := made(t, 1)
+	first, err := Open(path, specOf[record](KindRegion), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Open(path, specOf[record](KindRegion), true)
+	if !errors.Is(err, typedmem.ErrBusy) || !strings.Contains(err.Error(), "process") {
+		t.Errorf("second writer: %v, want ErrBusy that names the process", err)
+	}
+	if err := first.Close(-1); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(path, specOf[record](KindRegion), true)
+	if err != nil {
+		t.Fatalf("after the first closed: %v", err)
+	}
+	if err := again.Close(-1); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestNotAFile(t *testing.T) {
+	if _, err := Open(t.TempDir(), specOf[record](KindRegion), false); !errors.Is(err, typedmem.ErrOperation) {
+		t.Errorf("a folder: %v, want ErrOperation", err)
+	}
+	if _, err := Open(filepath.Join(t.TempDir(), "none"), specOf[record](KindRegion), false); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no file: %v, want fs.ErrNotExist", err)
+	}
+}
+
+func TestTooManyFields(t *testing.T) {
+	var fields []reflect.StructField
+	for i := range 1200 {
+		fields = append(fields, reflect.StructField{Name: "F" + strings.Repeat("x", i%7) + string(rune('A'+i%26)) + strings.Repeat("y", i/26), Type: reflect.TypeFor[uint64]()})
+	}
+	path := filepath.Join(t.TempDir(), "wide")
+	_, err := Create(path, Spec{Kind: KindRegion, Layout: layout.Of(reflect.StructOf(fields))})
+	if !errors.Is(err, typedmem.ErrType) {
+		t.Errorf("%v, want ErrType", err)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Error("a file was left")
+	}
+}
+
+// TestLengthWord shows that no single wrong byte of a length word passes for another length.
+func TestLengthWord(t *testing.T) {
+	lengths := []uint64{0, 1, 2, 255, 256, 65535, 65536, 1<<32 - 1, 1 << 32, 1<<48 - 1}
+	for range 200 {
+		lengths = append(lengths, rand.Uint64N(1<<48))
+	}
+	for _, n := range lengths {
+		word := packLength(n)
+		if got, ok := unpackLength(word); !ok || got != n {
+			t.Fatalf("%d comes back as %d, %v", n, got, ok)
+		}
+		for i := range 8 {
+			for bits := uint64(1); bits < 256; bits++ {
+				if got, ok := unpackLength(word ^ bits<<(8*i)); ok {
+					t.Errorf("length %d with byte %d changed by %#x passes for %d", n, i, bits, got)
+				}
+			}
+		}
+	}
+	if _, ok := unpackLength(0); ok {
+		t.Error("a word of zeros passes for a length")
+	}
+}
