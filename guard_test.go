@@ -1,0 +1,158 @@
+package typedmem_test
+
+import (
+	"errors"
+	"runtime"
+	"sort"
+	"testing"
+
+	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/options"
+)
+
+// noAddress are the processors on which qemu's user mode gives no usable address with a SIGBUS; there only the kind of fault is asserted.
+func faultHasAddress() bool { return emulator() == "" }
+
+// faultOf runs f under Guard and returns the fault that it must end in.
+func faultOf(t *testing.T, what string, f func()) *typedmem.FaultError {
+	t.Helper()
+	err := typedmem.Guard(func() error { f(); return nil })
+	var fault *typedmem.FaultError
+	if !errors.As(err, &fault) {
+		t.Fatalf("%s: %v, not a *FaultError", what, err)
+	}
+	if fault.Error() == "" || fault.Err == nil {
+		t.Errorf("%s: %#v", what, fault)
+	}
+	return fault
+}
+
+func TestGuardNamesMappingAndOffset(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(m *typedmem.Mapping) error
+		write  bool
+		want   error
+	}{
+		{"none", (*typedmem.Mapping).MakeNone, false, typedmem.ErrProtection},
+		{"a store into read-only memory", (*typedmem.Mapping).MakeReadOnly, true, typedmem.ErrProtection},
+		{"a store into code", (*typedmem.Mapping).MakeExec, true, typedmem.ErrProtection},
+		{"closed", (*typedmem.Mapping).Close, false, typedmem.ErrClosed},
+		{"given back by shrinking", func(m *typedmem.Mapping) error { return m.Resize(unit) }, false, typedmem.ErrBounds},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := must[*typedmem.Mapping](t)(options.New(4 * unit).MapMut())
+			closeLater(t, m)
+			limits := m.Limits()
+			b := m.Bytes()
+			check(t, c.name, c.change(m))
+			at := 3*unit + 8
+			fault := faultOf(t, c.name, func() {
+				if c.write {
+					b[at] = 1
+				} else {
+					b[at]++
+				}
+			})
+			if faultHasAddress() {
+				if fault.Mapping != m || fault.Offset != at || fault.Addr != m.Addr()+uintptr(at) {
+					t.Errorf("mapping %p (want %p), offset %d, address %#x", fault.Mapping, m, fault.Offset, fault.Addr)
+				}
+				wantsSentinel(t, c.name, fault, c.want)
+			}
+			runtime.KeepAlive(limits)
+		})
+	}
+}
+
+func TestGuardOfATruncatedFile(t *testing.T) {
+	deviant(t, map[string]string{"windows": "a file cannot be made shorter under a view"})
+	for _, share := range []flags.Map{0, flags.Shared} {
+		f := fileOf(t, pattern(4*page))
+		m := must[*typedmem.Mapping](t)(options.New(4*page).WithFile(f, 0).WithFlags(share).MapMut())
+		closeLater(t, m)
+		b := m.Bytes()
+		check(t, "truncate", f.Truncate(int64(page)))
+		for name, access := range map[string]func(){
+			"load":   func() { b[2*page+5]++ },
+			"store":  func() { b[2*page+5] = 1 },
+			"copy":   func() { copy(make([]byte, len(b)), b) },
+			"append": func() { _ = append([]byte(nil), b...) },
+			"sort":   func() { sort.Slice(b, func(i, j int) bool { return b[i] > b[j] }) },
+		} {
+			fault := faultOf(t, name, access)
+			if !faultHasAddress() {
+				continue
+			}
+			if fault.Mapping != m || fault.Offset < page || fault.Offset >= 4*page {
+				t.Errorf("%s: mapping %p, offset %d", name, fault.Mapping, fault.Offset)
+			}
+			wantsSentinel(t, name, fault, typedmem.ErrTruncated)
+		}
+		wants(t, "prefault", m.Prefault(0, 4*page), typedmem.ErrTruncated)
+		wants(t, "lock", m.Lock(), typedmem.ErrTruncated)
+		check(t, "the part that is left", m.Prefault(0, page))
+		if fault := faultOf(t, "load", func() { b[3*page]++ }); faultHasAddress() && errors.Is(fault, typedmem.ErrProtection) {
+			t.Errorf("%v", fault)
+		}
+	}
+}
+
+// Guard passes on what f returns, and every panic that is no memory fault.
+func TestGuardPassesOn(t *testing.T) {
+	check(t, "no fault", typedmem.Guard(func() error { return nil }))
+	if err := typedmem.Guard(func() error { return errInjected }); err != errInjected {
+		t.Errorf("got %v", err)
+	}
+	for name, f := range map[string]func() error{
+		"a panic":      func() error { panic("mine") },
+		"an index":     func() error { i := 3; _ = make([]int, 2)[i]; return nil },
+		"a nil access": func() error { var p *struct{ x, y int }; p.y = 1; return nil },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s did not go on", name)
+				}
+			}()
+			_ = typedmem.Guard(f)
+		}()
+	}
+	// Nested, and again after a fault.
+	m := mapMut(t, options.New(unit))
+	b := m.Bytes()
+	check(t, "MakeNone", m.MakeNone())
+	err := typedmem.Guard(func() error {
+		inner := typedmem.Guard(func() error { b[0]++; return nil })
+		if inner == nil {
+			t.Error("the inner Guard saw nothing")
+		}
+		b[1]++
+		return nil
+	})
+	if err == nil {
+		t.Error("the outer Guard saw nothing after the inner one")
+	}
+	done := make(chan bool)
+	go func() { // Goexit is no fault
+		defer close(done)
+		_ = typedmem.Guard(func() error { runtime.Goexit(); return nil })
+	}()
+	<-done
+}
+
+// A fault at memory that is none of this package's names no mapping.
+func TestGuardOfForeignMemory(t *testing.T) {
+	if !faultHasAddress() {
+		t.Skip("qemu-user: addresses of faults are not reliable")
+	}
+	m := must[*typedmem.Mapping](t)(options.New(unit).MapMut())
+	b, addr := m.Bytes(), m.Addr()
+	check(t, "close", m.Close())
+	m = nil
+	eventually(t, "the address is free", func() bool { _, ok := areaAt(t, addr); return !ok })
+	if fault := faultOf(t, "load", func() { b[0]++ }); fault.Mapping != nil || fault.Addr != addr {
+		t.Errorf("%+v", fault)
+	}
+}
