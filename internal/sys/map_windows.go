@@ -282,16 +282,15 @@ func hold(addr uintptr, n int) error {
 func (t *table) hold(addr uintptr, n int) error {
 	list, err := t.within(addr, n)
 	if err != nil {
-		return err
+		// On Unix the range would be taken from whoever has it.
+		return fmt.Errorf("Windows takes no addresses that Reserve or Map did not give: %w: %w", errors.ErrUnsupported, err)
 	}
-	for _, group := range pieces(list) {
-		for _, s := range group {
-			if !s.mapped {
-				continue
-			}
-			if err := t.holdPart(s); err != nil {
-				return err
-			}
+	for _, s := range list {
+		if !s.mapped {
+			continue
+		}
+		if err := t.holdPart(s); err != nil {
+			return err
 		}
 	}
 	return nil
