@@ -244,10 +244,13 @@ func Map(r Request) (*Mapping, error) {
 		return fail(err)
 	}
 	err = p.place(s)
-	if err != nil && sys.OutOfAddresses(err) && reclaim() {
+	again := func() bool { // what a fixed address had is gone, and the address may be someone else's by now
+		return sys.OutOfAddresses(err) && !errors.Is(err, sys.ErrReplaced)
+	}
+	if again() && reclaim() {
 		err = p.place(s)
 	}
-	for r.Elastic && sys.OutOfAddresses(err) && p.lessCapacity() {
+	for r.Elastic && again() && p.lessCapacity() {
 		s.reserved = p.reserved
 		err = p.place(s)
 	}
@@ -278,11 +281,11 @@ func (p *plan) place(s *span) error {
 	if p.Unsafe.Has(flags.Fixed) {
 		placing.Lock()
 		defer placing.Unlock()
-		if err := p.ask(s); err != nil {
-			return err
+		err := p.ask(s)
+		if err == nil || errors.Is(err, sys.ErrReplaced) {
+			takeOver(p.Address, p.Address+uintptr(p.reserved))
 		}
-		takeOver(s.base, s.base+uintptr(s.reserved))
-		return nil
+		return err
 	}
 	return p.ask(s)
 }
@@ -309,6 +312,9 @@ func (p *plan) ask(s *span) error {
 	call := p.call(s.base, 0, p.mapped)
 	call.Replace, call.Reserved = true, p.reserved
 	if _, err := sys.Map(call); err != nil {
+		if p.Unsafe.Has(flags.Fixed) {
+			err = fmt.Errorf("%w; %w", err, sys.ErrReplaced)
+		}
 		return errors.Join(err, sys.Release(s.base, p.reserved))
 	}
 	s.fill(p)

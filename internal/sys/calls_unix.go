@@ -71,6 +71,9 @@ func mapMemory(r Request) (uintptr, error) {
 		if r.Replace {
 			undo = hold
 		}
+		if r.Unsafe.Has(flags.Fixed) && !r.Replace {
+			err = fmt.Errorf("%w; %w", err, ErrReplaced)
+		}
 		return 0, errors.Join(err, undo(addr, r.Len))
 	}
 	return addr, nil

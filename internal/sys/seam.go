@@ -12,6 +12,9 @@ var ErrLocked = errors.New("the file is locked by another writer")
 // ErrNoPage is what Prefault's answer wraps when a page of the range cannot be brought in: the file ends before it, or cannot be read.
 var ErrNoPage = errors.New("a page cannot be brought in")
 
+// ErrReplaced is wrapped by the error of a Map with flags.Fixed that failed after it had replaced what was there: now nothing is.
+var ErrReplaced = errors.New("what was mapped at the fixed address is gone")
+
 // Op names a function of this package that asks the system for something.
 type Op uint8
 

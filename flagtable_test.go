@@ -1,0 +1,131 @@
+package typedmem_test
+
+import (
+	"errors"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/options"
+)
+
+// kind says what a flag is: what happens where a system has nothing of the kind.
+type kind uint8
+
+const (
+	meaning kind = iota // changes what the mapping is, on every system
+	hint                // may do nothing
+	promise             // is kept, or an error
+	advice              // a hint that (*Mapping).Advise takes as well
+)
+
+// class is a flag's entry: what it is, and the systems where it does nothing (hint, advice) or is refused (promise).
+type class struct {
+	flag   flags.Map
+	kind   kind
+	absent string
+}
+
+var mapFlags = []class{
+	{flags.Shared, meaning, ""},
+	{flags.Populate, hint, ""},
+	{flags.NoReserve, hint, "freebsd dragonfly openbsd windows"},
+	{flags.HugePages, promise, "netbsd openbsd dragonfly darwin ios"},
+	{flags.Stack, hint, "darwin ios windows"},
+	{flags.NoCoreDump, advice, "netbsd darwin ios windows"},
+	{flags.Locked, promise, ""},
+	{flags.TransparentHugePages, advice, "freebsd dragonfly netbsd openbsd darwin ios windows"},
+	{flags.Sequential, advice, "windows"},
+	{flags.RandomAccess, advice, "windows"},
+	{flags.WillNeed, advice, ""},
+	{flags.DontNeed, advice, "windows"},
+}
+
+var unsafeFlags = []struct {
+	flag   flags.Unsafe
+	kind   kind
+	absent string
+}{
+	{flags.Fixed, promise, "windows"},
+	{flags.JIT, meaning, ""},
+}
+
+// Every flag has an entry, and one only.
+func TestEveryFlagIsClassified(t *testing.T) {
+	var seen flags.Map
+	for _, c := range mapFlags {
+		if seen&c.flag != 0 {
+			t.Errorf("%v stands twice", c.flag)
+		}
+		seen |= c.flag
+		if (c.kind == advice) != flags.Advice.Has(c.flag) {
+			t.Errorf("%v: flags.Advice says otherwise", c.flag)
+		}
+	}
+	if seen != flags.AllMap {
+		t.Errorf("no entry for %v", flags.AllMap&^seen)
+	}
+	var unsafes flags.Unsafe
+	for _, c := range unsafeFlags {
+		unsafes |= c.flag
+	}
+	if unsafes != flags.AllUnsafe {
+		t.Errorf("no entry for %v", flags.AllUnsafe&^unsafes)
+	}
+}
+
+// Each flag does here what its entry says: a hint is never an error, a promise is kept or refused as unsupported.
+func TestEachFlagAsClassified(t *testing.T) {
+	for _, c := range mapFlags {
+		for _, backing := range []string{"anonymous", "file"} {
+			o := options.New(2 * unit).WithFlags(c.flag)
+			if backing == "file" {
+				o = o.WithFile(fileOf(t, pattern(2*unit)), 0)
+			}
+			m, err := o.MapMut()
+			absent := strings.Contains(" "+c.absent+" ", " "+runtime.GOOS+" ")
+			switch {
+			case c.flag == flags.HugePages && err != nil:
+				// Kept only where the administrator set huge pages aside; TestHugePages does that.
+			case c.kind == promise && absent:
+				wants(t, c.flag.String(), err, errors.ErrUnsupported)
+			case err != nil:
+				t.Errorf("%v, %s: %v", c.flag, backing, err)
+			}
+			if err == nil {
+				m.Bytes()[0] = 1
+				check(t, "close", m.Close())
+			}
+			// Reserved ranges and grown ones get the same flags.
+			if c.flag == flags.HugePages {
+				continue
+			}
+			m, err = o.WithCapacity(4 * unit).ReserveMut()
+			check(t, c.flag.String(), err)
+			check(t, c.flag.String(), m.Commit())
+			if backing == "anonymous" || c.flag == flags.Shared {
+				check(t, c.flag.String(), m.Resize(3*unit))
+			}
+			m.Bytes()[unit] = 1
+			check(t, "close", m.Close())
+		}
+	}
+	for _, c := range unsafeFlags {
+		absent := strings.Contains(" "+c.absent+" ", " "+runtime.GOOS+" ")
+		o := options.New(unit).WithUnsafeFlags(c.flag)
+		if c.flag == flags.Fixed {
+			space := must[*typedmem.Mapping](t)(options.New(unit).ReserveNone())
+			defer space.Close()
+			o = o.WithAddress(space.Addr())
+		}
+		m, err := o.MapMut()
+		if absent {
+			wants(t, c.flag.String(), err, errors.ErrUnsupported)
+			continue
+		}
+		check(t, c.flag.String(), err)
+		check(t, "close", m.Close())
+	}
+}
