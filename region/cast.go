@@ -10,7 +10,7 @@ import (
 	"github.com/typedmem/typedmem/internal/layout"
 )
 
-// Cast shows the same memory as elements of type U. It succeeds when the view is a whole number of U and begins where U may begin (else ErrBounds), and U may
+// Cast shows the same memory as elements of type U. It succeeds when the view is a whole number of U and begins where U may begin (else ErrBounds; no elements fit anywhere), and U may
 // live in the memory and takes any bytes (else ErrType: no bool, and in files no padding). Where T has a bool the result is read-only, since not every byte
 // is one. It promises nothing about the values: bytes are shown as they lie in memory, in the machine's order.
 func Cast[U, T any](v View[T]) (View[U], error) {
@@ -24,7 +24,7 @@ func Cast[U, T any](v View[T]) (View[U], error) {
 		return View[U]{}, fail("cast", fmt.Errorf("%d bytes (%d %v) are no whole number of %v of %d bytes: %w",
 			bytes, len(v.s), from.Type, to.Type, to.Size, typedmem.ErrBounds))
 	}
-	if uintptr(first)%to.Align != 0 {
+	if bytes > 0 && uintptr(first)%to.Align != 0 {
 		return View[U]{}, fail("cast", fmt.Errorf("%v begins at multiples of %d, the view at %#x: %w", to.Type, to.Align, uintptr(first), typedmem.ErrBounds))
 	}
 	l := v.limits
