@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/num"
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
@@ -114,8 +116,12 @@ func (c *File) open() error {
 	if n, writing := liveLength(block[liveOffset:]); writing {
 		c.header.length = n
 	}
-	if _, err := c.header.dataBytes(); err != nil {
+	bytes, err := c.header.dataBytes()
+	if err != nil {
 		return err
+	}
+	if end := addOrMax(DataOffset, bytes); c.spec.Kind == KindRegion && int64(end) > info.Size() { // found before a writer's mark is left in the file
+		return fmt.Errorf("%d elements of %d bytes end at byte %d of a file of %d: %w", c.header.length, c.header.elemSize, end, info.Size(), typedmem.ErrTruncated)
 	}
 	if !c.writer {
 		return nil
@@ -125,6 +131,13 @@ func (c *File) open() error {
 	}
 	c.live.begin(c.header.length)
 	return nil
+}
+
+func addOrMax(a, b int) int {
+	if sum, ok := num.Add(a, b); ok {
+		return sum
+	}
+	return math.MaxInt
 }
 
 // lockedBy names the process that has the lock.
