@@ -213,6 +213,7 @@ func TestDefect09LockedIsChecked(t *testing.T) {
 
 // 10. Mapping past the end of a file was not noticed until SIGBUS: it can be refused, found without a fault, and a fault is an error.
 func TestDefect10PastTheEndOfAFile(t *testing.T) {
+	deviant(t, wrongBusAddress)
 	f := fileOf(t, pattern(page+10))
 	request := options.New(4*page).WithFile(f, 0).Request(read, false)
 	request.WithinFile = true

@@ -29,6 +29,7 @@ func faultOf(t *testing.T, what string, f func()) *typedmem.FaultError {
 }
 
 func TestGuardNamesMappingAndOffset(t *testing.T) {
+	deviant(t, noFaultAddress)
 	for _, c := range []struct {
 		name   string
 		change func(m *typedmem.Mapping) error
@@ -68,6 +69,7 @@ func TestGuardNamesMappingAndOffset(t *testing.T) {
 
 func TestGuardOfATruncatedFile(t *testing.T) {
 	deviant(t, map[string]string{"windows": "a file cannot be made shorter under a view"})
+	deviant(t, wrongBusAddress)
 	for _, share := range []flags.Map{0, flags.Shared} {
 		f := fileOf(t, pattern(4*page))
 		m := must[*typedmem.Mapping](t)(options.New(4*page).WithFile(f, 0).WithFlags(share).MapMut())
@@ -101,6 +103,7 @@ func TestGuardOfATruncatedFile(t *testing.T) {
 
 // Guard passes on what f returns, and every panic that is no memory fault.
 func TestGuardPassesOn(t *testing.T) {
+	deviant(t, noFaultAddress)
 	check(t, "no fault", typedmem.Guard(func() error { return nil }))
 	if err := typedmem.Guard(func() error { return errInjected }); err != errInjected {
 		t.Errorf("got %v", err)

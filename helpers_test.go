@@ -29,8 +29,13 @@ var unit = options.AllocationGranularity()
 // page is the smallest page size.
 var page, _ = options.PageSize()
 
+// noFaultAddress names the emulators that give no address with any fault.
+var noFaultAddress = map[string]string{
+	"qemu-user/arm":     "a fault comes without its address",
+	"qemu-user/ppc64le": "a fault comes without its address",
+}
+
 // wrongBusAddress names the emulators whose SIGBUS comes with a wrong address or none, so that Guard cannot tell it from a nil dereference.
-// Those of arm and ppc64le give no address with SIGSEGV either.
 var wrongBusAddress = map[string]string{
 	"qemu-user/arm":      "a fault comes without its address",
 	"qemu-user/ppc64le":  "a fault comes without its address",
