@@ -1,0 +1,128 @@
+package harness
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+)
+
+// Config says how to measure.
+type Config struct {
+	Quick  bool
+	Rounds int
+	Length time.Duration // of a round
+	Disk   string        // a directory on a disk
+	Step   func(row, doing string)
+}
+
+// Result is what a row's rounds gave.
+type Result struct {
+	Row   Row
+	Cases []CaseResult
+}
+
+// CaseResult is what the rounds of a case gave; Err says why there are none.
+type CaseResult struct {
+	Case    Case
+	Samples []Sample
+	Err     string
+}
+
+// runner is a case that is ready, in this process or another.
+type runner interface {
+	round() (Sample, error)
+	close() error
+}
+
+// local is a case in this process.
+type local struct {
+	bench Bench
+	n     int
+}
+
+func (l *local) round() (Sample, error) { return round(l.bench, l.n) }
+func (l *local) close() error {
+	if l.bench.Close == nil {
+		return nil
+	}
+	return l.bench.Close()
+}
+
+func startLocal(c Case, env *Env, length time.Duration) (runner, error) {
+	b, err := c.Setup(env)
+	if err != nil {
+		return nil, err
+	}
+	l := &local{bench: b}
+	if l.n, err = repetitions(b, length); err != nil {
+		return nil, errors.Join(err, l.close())
+	}
+	return l, nil
+}
+
+// Measure runs all cases of a row in turn, round after round.
+func Measure(row Row, cfg Config) (res Result, err error) {
+	env, cleanup, err := newEnv(cfg.Quick, cfg.Disk)
+	if err != nil {
+		return res, err
+	}
+	defer func() { err = errors.Join(err, cleanup()) }()
+	res = Result{Row: row, Cases: make([]CaseResult, len(row.Cases))}
+	runners := make([]runner, len(row.Cases))
+	start := func(i int) {
+		var err error
+		if row.Own {
+			runners[i], err = startChild(row.Name, row.Cases[i].Name, cfg)
+		} else {
+			runners[i], err = startLocal(row.Cases[i], env, cfg.Length)
+		}
+		if err != nil {
+			res.Cases[i].Err, runners[i] = err.Error(), nil
+		}
+	}
+	stop := func(i int) {
+		if runners[i] == nil {
+			return
+		}
+		if err := runners[i].close(); err != nil && res.Cases[i].Err == "" {
+			res.Cases[i].Err = fmt.Sprintf("close: %v", err)
+		}
+		runners[i] = nil
+	}
+	for i, c := range row.Cases {
+		res.Cases[i].Case = c
+		if !row.Fresh {
+			cfg.Step(row.Name, "set up "+c.Name)
+			start(i)
+		}
+	}
+	for r := range cfg.Rounds {
+		runtime.GC()
+		for i, c := range row.Cases {
+			if res.Cases[i].Err != "" {
+				continue
+			}
+			cfg.Step(row.Name, fmt.Sprintf("round %d of %d: %s", r+1, cfg.Rounds, c.Name))
+			if row.Fresh {
+				start(i)
+				if runners[i] == nil {
+					continue
+				}
+			}
+			s, err := runners[i].round()
+			if err != nil {
+				res.Cases[i].Err = err.Error()
+			} else {
+				res.Cases[i].Samples = append(res.Cases[i].Samples, s)
+			}
+			if row.Fresh {
+				stop(i)
+			}
+		}
+	}
+	for i := range runners {
+		stop(i)
+	}
+	return res, nil
+}

@@ -1,0 +1,61 @@
+package harness
+
+import (
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/stat"
+)
+
+// Median returns the median of a figure over the rounds, NaN without any.
+func (c CaseResult) Median(of func(Sample) float64) float64 { return c.quantile(0.5, of) }
+
+// Spread returns the distance of the quartiles over the median.
+func (c CaseResult) Spread(of func(Sample) float64) float64 {
+	return (c.quantile(0.75, of) - c.quantile(0.25, of)) / c.Median(of)
+}
+
+func (c CaseResult) quantile(q float64, of func(Sample) float64) float64 {
+	if len(c.Samples) == 0 {
+		return math.NaN()
+	}
+	var xs []float64
+	for _, s := range c.Samples {
+		xs = append(xs, of(s))
+	}
+	slices.Sort(xs)
+	if q == 0.5 && len(xs)%2 == 1 {
+		return xs[len(xs)/2]
+	}
+	return stat.Quantile(q, stat.LinInterp, xs, nil)
+}
+
+// The figures of a sample.
+func Wall(s Sample) float64   { return s.Wall }
+func CPU(s Sample) float64    { return s.CPU }
+func Allocs(s Sample) float64 { return s.Allocs }
+func Faults(s Sample) float64 { return s.Faults }
+func Peak(s Sample) float64   { return s.Peak }
+func Bytes(s Sample) float64  { return s.Bytes }
+
+// Case returns the result of the case with the name.
+func (r Result) Case(name string) (CaseResult, bool) {
+	i := slices.IndexFunc(r.Cases, func(c CaseResult) bool { return c.Case.Name == name })
+	if i < 0 || len(r.Cases[i].Samples) == 0 {
+		return CaseResult{}, false
+	}
+	return r.Cases[i], true
+}
+
+// BestOther returns the fastest case of another library than lib that is fair to compare with and is not only a floor.
+func (r Result) BestOther(lib string) (best CaseResult, ok bool) {
+	for _, c := range r.Cases {
+		if c.Case.Lib == lib || c.Case.Lib == "" || c.Case.Note != "" || len(c.Samples) == 0 {
+			continue
+		}
+		if !ok || c.Median(Wall) < best.Median(Wall) {
+			best, ok = c, true
+		}
+	}
+	return best, ok
+}

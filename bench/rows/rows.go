@@ -1,0 +1,13 @@
+// Package rows lists what is measured and against whom.
+package rows
+
+import "github.com/typedmem/typedmem/bench/harness"
+
+// All returns every row, in the order of the table.
+func All() []harness.Row {
+	var all []harness.Row
+	for _, some := range [][]harness.Row{accessRows()} {
+		all = append(all, some...)
+	}
+	return all
+}

@@ -1,0 +1,101 @@
+// Command run measures all rows and prints the table; it writes it as Markdown and as plots too.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+	"regexp"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"github.com/typedmem/typedmem/bench/harness"
+	"github.com/typedmem/typedmem/bench/report"
+	"github.com/typedmem/typedmem/bench/rows"
+)
+
+func main() {
+	log.SetFlags(0)
+	if was, err := harness.Child(rows.All()); was || err != nil {
+		if err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
+	if err := run(); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run() error {
+	pattern := flag.String("rows", "", "measure only rows whose name matches this `regexp`")
+	quick := flag.Bool("quick", false, "smaller sizes and fewer rounds: figures are rough")
+	out := flag.String("out", "results", "write the table and the plots into this `directory`")
+	disk := flag.String("disk", os.TempDir(), "a `directory` on a disk, for the rows that are about files")
+	rounds := flag.Int("rounds", 0, "measure each contender so many times (default 11, with -quick 3)")
+	list := flag.Bool("list", false, "only list the rows")
+	flag.Parse()
+	match, err := regexp.Compile(*pattern)
+	if err != nil {
+		return err
+	}
+	cfg := harness.Config{Quick: *quick, Rounds: 11, Length: 50 * time.Millisecond, Disk: *disk}
+	if *quick {
+		cfg.Rounds, cfg.Length = 3, 10*time.Millisecond
+	}
+	if *rounds > 0 {
+		cfg.Rounds = *rounds
+	}
+	var chosen []harness.Row
+	for _, r := range rows.All() {
+		if match.MatchString(r.Name) {
+			chosen = append(chosen, r)
+		}
+	}
+	if *list {
+		for _, r := range chosen {
+			fmt.Println(r.Name)
+		}
+		return nil
+	}
+	results, err := measure(chosen, cfg)
+	return errors.Join(err, save(*out, results))
+}
+
+// measure measures the rows and prints each as it is done.
+func measure(chosen []harness.Row, cfg harness.Config) ([]harness.Result, error) {
+	bar := progressbar.DefaultSilent(int64(len(chosen)))
+	if term.IsTerminal(int(os.Stderr.Fd())) {
+		bar = progressbar.Default(int64(len(chosen)))
+	}
+	cfg.Step = func(row, doing string) { bar.Describe(row + ": " + doing) }
+	var results []harness.Result
+	for _, r := range chosen {
+		res, err := harness.Measure(r, cfg)
+		if err != nil {
+			return results, fmt.Errorf("%s: %w", r.Name, err)
+		}
+		results = append(results, res)
+		if err := errors.Join(bar.Clear(), report.Text(os.Stdout, res), bar.Add(1)); err != nil {
+			return results, err
+		}
+	}
+	return results, nil
+}
+
+// save writes the table, the targets and the plots.
+func save(dir string, results []harness.Result) error {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	f, err := os.Create(filepath.Join(dir, "table.md"))
+	if err != nil {
+		return err
+	}
+	return errors.Join(report.Markdown(f, results, report.ThisMachine()), f.Close())
+}
