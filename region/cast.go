@@ -18,11 +18,11 @@ func Cast[U, T any](v View[T]) (View[U], error) {
 	if err := checkCast(to, from, v.limits); err != nil {
 		return View[U]{}, fail("cast", err)
 	}
-	bytes := len(v.s) * int(from.Size)
-	first := unsafe.Pointer(unsafe.SliceData(v.s))
+	bytes := v.n * int(from.Size)
+	first := v.first
 	if bytes%int(to.Size) != 0 {
 		return View[U]{}, fail("cast", fmt.Errorf("%d bytes (%d %v) are no whole number of %v of %d bytes: %w",
-			bytes, len(v.s), from.Type, to.Type, to.Size, typedmem.ErrBounds))
+			bytes, v.n, from.Type, to.Type, to.Size, typedmem.ErrBounds))
 	}
 	if bytes > 0 && uintptr(first)%to.Align != 0 {
 		return View[U]{}, fail("cast", fmt.Errorf("%v begins at multiples of %d, the view at %#x: %w", to.Type, to.Align, uintptr(first), typedmem.ErrBounds))
@@ -34,7 +34,7 @@ func Cast[U, T any](v View[T]) (View[U], error) {
 		l = l.ReadOnly()
 	}
 	// SAFETY: the same bytes under the same or stricter limits; alignment and length were checked, and U takes any bytes.
-	return View[U]{unsafe.Slice((*U)(first), bytes/int(to.Size)), l}, nil
+	return View[U]{first, bytes / int(to.Size), v.end, l}, nil
 }
 
 func checkCast(to, from *layout.Layout, l *typedmem.Limits) error {
@@ -64,7 +64,7 @@ func Field[F, T any](v View[T], offset uintptr) (Strided[F], error) {
 		return Strided[F]{}, fail("field", fmt.Errorf("%w: %v has no field of type %v at byte %d; it has\n%s",
 			typedmem.ErrType, in, want, offset, strings.TrimSuffix(layoutOf[T]().Fields(), "\n")))
 	}
-	if len(v.s) == 0 {
+	if v.n == 0 {
 		return Strided[F]{nil, 0, in.Size(), v.limits}, nil
 	}
 	l := v.limits
@@ -72,7 +72,7 @@ func Field[F, T any](v View[T], offset uintptr) (Strided[F], error) {
 		l = l.Sealed()
 	}
 	// SAFETY: the field lies inside every element of v, so each address is below v's end and aligned as Go aligns the field.
-	return Strided[F]{unsafe.Add(unsafe.Pointer(unsafe.SliceData(v.s)), offset), len(v.s), in.Size(), l}, nil
+	return Strided[F]{unsafe.Add(v.first, offset), v.n, in.Size(), l}, nil
 }
 
 // hasField reports whether t holds a value of type want exactly at offset, at any depth, blank fields aside.

@@ -20,14 +20,14 @@ import (
 // What came before RaceRelease then counts as done before what follows RaceAcquire, and is not reported. Without -race both do nothing, and where v has no
 // element i they do nothing in any build. They synchronise nothing themselves.
 func RaceAcquire[T any](v View[T], i int) {
-	if race.Enabled && uint(i) < uint(len(v.s)) {
-		v.limits.Race().Acquire(unsafe.Pointer(&v.s[i]))
+	if race.Enabled && uint(i) < uint(v.n) {
+		v.limits.Race().Acquire(unsafe.Pointer(&v.elements()[i]))
 	}
 }
 
 // RaceRelease is described at RaceAcquire.
 func RaceRelease[T any](v View[T], i int) {
-	if race.Enabled && uint(i) < uint(len(v.s)) {
-		v.limits.Race().Release(unsafe.Pointer(&v.s[i]))
+	if race.Enabled && uint(i) < uint(v.n) {
+		v.limits.Race().Release(unsafe.Pointer(&v.elements()[i]))
 	}
 }

@@ -7,38 +7,49 @@ import (
 	"github.com/typedmem/typedmem"
 )
 
-// refusal is why a checked access was refused. The accessors build it where they stand, with nothing but stores, so that they stay within what the
-// compiler inlines; the reason is worked out when somebody asks, which is right after.
-type refusal[T any] struct {
-	s      []T // of a view its elements, of a region those of its whole capacity
-	limits *typedmem.Limits
-	index  int
-	access access
+// readRefusal is why a checked access to a View was refused. The accessors build it where they stand, with nothing but stores, so that they stay within
+// what the compiler inlines; the reason is worked out when somebody asks, which is right after.
+type readRefusal[T any] struct {
+	v     View[T]
+	index int
 }
 
-// access is what was tried.
-type access uint8
+func (r *readRefusal[T]) Error() string { return r.v.refuse(r.index, false).Error() }
+func (r *readRefusal[T]) Unwrap() error { return r.v.refuse(r.index, false) }
 
-const (
-	readView access = iota
-	writeView
-	readRegion
-	writeRegion
-)
-
-func (r *refusal[T]) reason() error {
-	if r.limits == nil {
-		return fmt.Errorf("index %d out of range with length 0: %w", r.index, typedmem.ErrBounds)
-	}
-	base, size := uintptr(unsafe.Pointer(unsafe.SliceData(r.s))), unsafe.Sizeof(*new(T))
-	write := r.access == writeView || r.access == writeRegion
-	seen := r.limits.Readable()
-	length := len(r.s)
-	if r.access >= readRegion {
-		length = int((seen - base) / size)
-	}
-	return refuse(r.limits, seen, base, size, size, r.index, length, write)
+// writeRefusal is readRefusal for a write.
+type writeRefusal[T any] struct {
+	v     View[T]
+	index int
 }
+
+func (r *writeRefusal[T]) Error() string { return r.v.refuse(r.index, true).Error() }
+func (r *writeRefusal[T]) Unwrap() error { return r.v.refuse(r.index, true) }
+
+// refuse says why element i cannot be accessed.
+func (v View[T]) refuse(i int, write bool) error {
+	if v.limits == nil {
+		return fmt.Errorf("index %d out of range with length 0: %w", i, typedmem.ErrBounds)
+	}
+	size := unsafe.Sizeof(*new(T))
+	return refuse(v.limits, v.limits.Readable(), uintptr(v.first), size, size, i, v.n, write)
+}
+
+// regionRefusal is readRefusal and writeRefusal for a Region.
+type regionRefusal[T any] struct {
+	r     *Region[T]
+	index int
+	write bool
+}
+
+func (r *regionRefusal[T]) reason() error {
+	base, size := uintptr(unsafe.Pointer(unsafe.SliceData(r.r.all))), unsafe.Sizeof(*new(T))
+	seen := r.r.limits.Readable()
+	return refuse(r.r.limits, seen, base, size, size, r.index, int((seen-base)/size), r.write)
+}
+
+func (r *regionRefusal[T]) Error() string { return r.reason().Error() }
+func (r *regionRefusal[T]) Unwrap() error { return r.reason() }
 
 // refuse works the reason out: elements of size bytes lie stride bytes apart from base on.
 func refuse(limits *typedmem.Limits, seen, base, stride, size uintptr, index, length int, write bool) error {
@@ -50,9 +61,6 @@ func refuse(limits *typedmem.Limits, seen, base, stride, size uintptr, index, le
 	}
 	return limits.Refusal(seen, base+uintptr(index)*stride+size, write)
 }
-
-func (r *refusal[T]) Error() string { return r.reason().Error() }
-func (r *refusal[T]) Unwrap() error { return r.reason() }
 
 // fail builds the error of any other operation of this package.
 func fail(op string, err error) error { return &typedmem.Error{Op: op, Err: err} }

@@ -70,7 +70,7 @@ func (r *Region[T]) At(i int) (x T) {
 			return *p
 		}
 	}
-	panic(&typedmem.Error{Op: "at", Err: &refusal[T]{r.all, r.limits, i, readRegion}})
+	panic(&typedmem.Error{Op: "at", Err: &regionRefusal[T]{r, i, false}})
 }
 
 // Set sets element i to x. Where Store would return an error it panics with it.
@@ -84,7 +84,7 @@ func (r *Region[T]) Set(i int, x T) {
 			return
 		}
 	}
-	panic(&typedmem.Error{Op: "set", Err: &refusal[T]{r.all, r.limits, i, writeRegion}})
+	panic(&typedmem.Error{Op: "set", Err: &regionRefusal[T]{r, i, true}})
 }
 
 // Load returns element i. An index out of range is ErrBounds, a closed region ErrClosed, memory that is not readable ErrProtection, a type with atomic
@@ -98,7 +98,7 @@ func (r *Region[T]) Load(i int) (x T, err error) {
 			return *p, nil
 		}
 	}
-	return x, &typedmem.Error{Op: "load", Err: &refusal[T]{r.all, r.limits, i, readRegion}}
+	return x, &typedmem.Error{Op: "load", Err: &regionRefusal[T]{r, i, false}}
 }
 
 // Store sets element i to x. Errors are those of Load; memory that is not writable is ErrProtection.
@@ -112,11 +112,11 @@ func (r *Region[T]) Store(i int, x T) error {
 			return nil
 		}
 	}
-	return &typedmem.Error{Op: "store", Err: &refusal[T]{r.all, r.limits, i, writeRegion}}
+	return &typedmem.Error{Op: "store", Err: &regionRefusal[T]{r, i, true}}
 }
 
 // View returns a view of all elements that there are now; it is empty after Close.
-func (r *Region[T]) View() View[T] { return View[T]{r.all[:r.Len()], r.limits} }
+func (r *Region[T]) View() View[T] { return viewOf(r.all[:r.Len()], r.limits) }
 
 // Ptr returns the address of element i: raw memory; see View.Ptr.
 func (r *Region[T]) Ptr(i int) *T {

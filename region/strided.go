@@ -79,7 +79,7 @@ func (s Strided[T]) Store(i int, x T) error {
 	return &typedmem.Error{Op: "store", Err: &stridedRefusal[T]{s, i, true}}
 }
 
-// stridedRefusal is refusal for a Strided.
+// stridedRefusal is readRefusal and writeRefusal for a Strided.
 type stridedRefusal[T any] struct {
 	s     Strided[T]
 	index int

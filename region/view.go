@@ -15,91 +15,101 @@ import (
 //
 // The zero View is empty. Any number of goroutines may use a View; see the package comment for writing.
 type View[T any] struct {
-	// SAFETY: s points into the address range of limits, which stays reserved as long as limits is reachable. No element is touched before its
-	// address has been compared with limits. Four words are what the compiler keeps in registers: a fifth makes At several times slower.
-	s      []T
+	// SAFETY: the n elements from first on lie in the address range of limits, which stays reserved as long as limits is reachable. No element is
+	// touched before end, the address after the last one, or the element's own has been compared with limits. Four words are what the compiler
+	// keeps in registers: a fifth makes At several times slower.
+	first  unsafe.Pointer
+	n      int
+	end    uintptr
 	limits *typedmem.Limits
 }
 
+// viewOf makes a view of s, which lies in the address range of l.
+func viewOf[T any](s []T, l *typedmem.Limits) View[T] {
+	first := unsafe.Pointer(unsafe.SliceData(s))
+	return View[T]{first, len(s), uintptr(first) + uintptr(len(s))*unsafe.Sizeof(*new(T)), l}
+}
+
+// elements returns the elements as a slice, for code that checks for itself.
+func (v View[T]) elements() []T {
+	// SAFETY: first and n describe them; what the caller may touch, limits says.
+	return unsafe.Slice((*T)(v.first), v.n)
+}
+
 // Len returns the number of elements.
-func (v View[T]) Len() int { return len(v.s) }
+func (v View[T]) Len() int { return v.n }
 
 // At returns element i. Where Load would return an error it panics with it.
 func (v View[T]) At(i int) (x T) {
-	if s := v.s; uint(i) < uint(len(s)) {
-		if p := &s[i]; uintptr(unsafe.Pointer(p))+(unsafe.Sizeof(x)-1) < v.limits.Readable() {
+	if uint(i) < uint(v.n) {
+		if end := v.limits.Readable(); v.end <= end || uintptr(v.first)+uintptr(i)*unsafe.Sizeof(x)+(unsafe.Sizeof(x)-1) < end {
 			if race.Enabled {
-				v.limits.Race().Read(unsafe.Pointer(p), unsafe.Sizeof(x))
+				v.limits.Race().Read(unsafe.Add(v.first, uintptr(i)*unsafe.Sizeof(x)), unsafe.Sizeof(x))
 			}
-			return *p
+			return *(*T)(unsafe.Add(v.first, uintptr(i)*unsafe.Sizeof(x)))
 		}
 	}
-	panic(&typedmem.Error{Op: "at", Err: &refusal[T]{v.s, v.limits, i, readView}})
+	panic(&typedmem.Error{Op: "at", Err: &readRefusal[T]{v, i}})
 }
 
 // Set sets element i to x. Where Store would return an error it panics with it.
 func (v View[T]) Set(i int, x T) {
-	if s := v.s; uint(i) < uint(len(s)) {
-		if p := &s[i]; uintptr(unsafe.Pointer(p))+(unsafe.Sizeof(x)-1) < v.limits.Readable()&v.limits.Writable() {
+	if uint(i) < uint(v.n) {
+		if end := v.limits.Readable() & v.limits.Writable(); v.end <= end || uintptr(v.first)+uintptr(i)*unsafe.Sizeof(x)+(unsafe.Sizeof(x)-1) < end {
 			if race.Enabled {
-				v.limits.Race().Write(unsafe.Pointer(p), unsafe.Sizeof(x))
+				v.limits.Race().Write(unsafe.Add(v.first, uintptr(i)*unsafe.Sizeof(x)), unsafe.Sizeof(x))
 			}
-			*p = x
+			*(*T)(unsafe.Add(v.first, uintptr(i)*unsafe.Sizeof(x))) = x
 			return
 		}
 	}
-	panic(&typedmem.Error{Op: "set", Err: &refusal[T]{v.s, v.limits, i, writeView}})
+	panic(&typedmem.Error{Op: "set", Err: &writeRefusal[T]{v, i}})
 }
 
 // Load returns element i. An index out of range, or memory that was cut off behind the view, is ErrBounds; a closed mapping ErrClosed, one that is not
 // readable ErrProtection, a reserved one or a type with atomic fields ErrOperation.
 func (v View[T]) Load(i int) (x T, err error) {
-	if s := v.s; uint(i) < uint(len(s)) {
-		if p := &s[i]; uintptr(unsafe.Pointer(p))+(unsafe.Sizeof(x)-1) < v.limits.Readable() {
+	if uint(i) < uint(v.n) {
+		if end := v.limits.Readable(); v.end <= end || uintptr(v.first)+uintptr(i)*unsafe.Sizeof(x)+(unsafe.Sizeof(x)-1) < end {
 			if race.Enabled {
-				v.limits.Race().Read(unsafe.Pointer(p), unsafe.Sizeof(x))
+				v.limits.Race().Read(unsafe.Add(v.first, uintptr(i)*unsafe.Sizeof(x)), unsafe.Sizeof(x))
 			}
-			return *p, nil
+			return *(*T)(unsafe.Add(v.first, uintptr(i)*unsafe.Sizeof(x))), nil
 		}
 	}
-	return x, &typedmem.Error{Op: "load", Err: &refusal[T]{v.s, v.limits, i, readView}}
+	return x, &typedmem.Error{Op: "load", Err: &readRefusal[T]{v, i}}
 }
 
 // Store sets element i to x. Errors are those of Load; memory or a view that is not writable is ErrProtection.
 func (v View[T]) Store(i int, x T) error {
-	if s := v.s; uint(i) < uint(len(s)) {
-		if p := &s[i]; uintptr(unsafe.Pointer(p))+(unsafe.Sizeof(x)-1) < v.limits.Readable()&v.limits.Writable() {
+	if uint(i) < uint(v.n) {
+		if end := v.limits.Readable() & v.limits.Writable(); v.end <= end || uintptr(v.first)+uintptr(i)*unsafe.Sizeof(x)+(unsafe.Sizeof(x)-1) < end {
 			if race.Enabled {
-				v.limits.Race().Write(unsafe.Pointer(p), unsafe.Sizeof(x))
+				v.limits.Race().Write(unsafe.Add(v.first, uintptr(i)*unsafe.Sizeof(x)), unsafe.Sizeof(x))
 			}
-			*p = x
+			*(*T)(unsafe.Add(v.first, uintptr(i)*unsafe.Sizeof(x))) = x
 			return nil
 		}
 	}
-	return &typedmem.Error{Op: "store", Err: &refusal[T]{v.s, v.limits, i, writeView}}
+	return &typedmem.Error{Op: "store", Err: &writeRefusal[T]{v, i}}
 }
 
 // Slice returns the elements as a Go slice: raw memory, as fast as any slice, valid until Close, a shrinking Resize, a split or a change of protection, after
 // which touching it faults. It panics with an *typedmem.Error where the memory is not readable. Writing needs a writable mapping.
 func (v View[T]) Slice() []T {
-	lend("slice", v.limits, v.end())
-	return v.s[:len(v.s):len(v.s)]
+	lend("slice", v.limits, v.end)
+	return v.elements()
 }
 
 // Ptr returns the address of element i: raw memory, as with Slice. It panics with an *typedmem.Error for an index out of range and where the memory
 // is not readable.
 func (v View[T]) Ptr(i int) *T {
-	if uint(i) >= uint(len(v.s)) {
-		panic(fail("ptr", fmt.Errorf("index %d out of range with length %d: %w", i, len(v.s), typedmem.ErrBounds)))
+	if uint(i) >= uint(v.n) {
+		panic(fail("ptr", fmt.Errorf("index %d out of range with length %d: %w", i, v.n, typedmem.ErrBounds)))
 	}
-	p := &v.s[i]
+	p := (*T)(unsafe.Add(v.first, uintptr(i)*unsafe.Sizeof(*new(T))))
 	lend("ptr", v.limits, uintptr(unsafe.Pointer(p))+unsafe.Sizeof(*p))
 	return p
-}
-
-// end returns the address after the last element.
-func (v View[T]) end() uintptr {
-	return uintptr(unsafe.Pointer(unsafe.SliceData(v.s))) + uintptr(len(v.s))*unsafe.Sizeof(*new(T))
 }
 
 // lend notes that raw memory up to the address end leaves the package's checks; it panics where that cannot be read.
@@ -115,18 +125,18 @@ func lend(op string, l *typedmem.Limits, end uintptr) {
 
 // Sub returns the elements [lo, hi) of v, or ErrBounds.
 func (v View[T]) Sub(lo, hi int) (View[T], error) {
-	if !num.Range(lo, hi, len(v.s)) {
-		return View[T]{}, bounds("sub", lo, hi, len(v.s))
+	if !num.Range(lo, hi, v.n) {
+		return View[T]{}, bounds("sub", lo, hi, v.n)
 	}
-	return View[T]{v.s[lo:hi], v.limits}, nil
+	return viewOf(v.elements()[lo:hi], v.limits), nil
 }
 
 // SplitAt returns the elements before i and those from i on, or ErrBounds.
 func (v View[T]) SplitAt(i int) (View[T], View[T], error) {
-	if !num.Range(0, i, len(v.s)) {
-		return View[T]{}, View[T]{}, bounds("split at", i, len(v.s), len(v.s))
+	if !num.Range(0, i, v.n) {
+		return View[T]{}, View[T]{}, bounds("split at", i, v.n, v.n)
 	}
-	return View[T]{v.s[:i], v.limits}, View[T]{v.s[i:], v.limits}, nil
+	return viewOf(v.elements()[:i], v.limits), viewOf(v.elements()[i:], v.limits), nil
 }
 
 // Chunks yields v in views of n elements, the last of which may be shorter. An n below 1 panics with ErrBounds.
@@ -135,9 +145,9 @@ func (v View[T]) Chunks(n int) iter.Seq[View[T]] {
 		panic(fail("chunks", fmt.Errorf("chunks of %d elements: %w", n, typedmem.ErrBounds)))
 	}
 	return func(yield func(View[T]) bool) {
-		for rest := v.s; len(rest) > 0; {
+		for rest := v.elements(); len(rest) > 0; {
 			k := min(n, len(rest))
-			if !yield(View[T]{rest[:k], v.limits}) {
+			if !yield(viewOf(rest[:k], v.limits)) {
 				return
 			}
 			rest = rest[k:]
@@ -148,18 +158,14 @@ func (v View[T]) Chunks(n int) iter.Seq[View[T]] {
 // Every returns the elements lo, lo+step, lo+2*step and so on below hi. A range that does not fit, or a step below 1, is ErrBounds.
 func (v View[T]) Every(lo, hi, step int) (Strided[T], error) {
 	size := unsafe.Sizeof(*new(T))
-	return Strided[T]{unsafe.Pointer(unsafe.SliceData(v.s)), len(v.s), size, v.limits}.Every(lo, hi, step)
+	return Strided[T]{v.first, v.n, size, v.limits}.Every(lo, hi, step)
 }
 
 // All yields index and value of every element. It checks each as At does: a mapping that is closed meanwhile ends it with At's panic.
 func (v View[T]) All() iter.Seq2[int, T] {
 	return func(yield func(int, T) bool) {
-		end := v.end()
-		for i := range v.s {
-			if end > v.limits.Readable() || race.Enabled {
-				v.At(i)
-			}
-			if !yield(i, v.s[i]) {
+		for i := range v.n {
+			if !yield(i, v.At(i)) {
 				return
 			}
 		}
@@ -169,12 +175,8 @@ func (v View[T]) All() iter.Seq2[int, T] {
 // Values yields the value of every element, checked as All is.
 func (v View[T]) Values() iter.Seq[T] {
 	return func(yield func(T) bool) {
-		end := v.end()
-		for i := range v.s {
-			if end > v.limits.Readable() || race.Enabled {
-				v.At(i)
-			}
-			if !yield(v.s[i]) {
+		for i := range v.n {
+			if !yield(v.At(i)) {
 				return
 			}
 		}
@@ -183,35 +185,36 @@ func (v View[T]) Values() iter.Seq[T] {
 
 // CopyTo copies elements to dst until one of the two ends and returns how many. It panics where At of one of them would.
 func (v View[T]) CopyTo(dst []T) int {
-	n := min(len(v.s), len(dst))
+	n := min(v.n, len(dst))
 	if n == 0 {
 		return 0
 	}
-	part := View[T]{v.s[:n], v.limits}
+	part := viewOf(v.elements()[:n], v.limits)
 	part.check("copy to", false)
-	return copy(dst, part.s)
+	return copy(dst, part.elements())
 }
 
 // CopyFrom copies elements from src until one of the two ends and returns how many; src may be a part of the same memory. It panics where Set of one of them
 // would, before it has copied any.
 func (v View[T]) CopyFrom(src []T) int {
-	n := min(len(v.s), len(src))
+	n := min(v.n, len(src))
 	if n == 0 {
 		return 0
 	}
-	part := View[T]{v.s[:n], v.limits}
+	part := viewOf(v.elements()[:n], v.limits)
 	part.check("copy from", true)
-	return copy(part.s, src)
+	return copy(part.elements(), src)
 }
 
 // Fill sets every element to x. It panics where Set of one of them would, before it has set any.
 func (v View[T]) Fill(x T) {
-	if len(v.s) == 0 {
+	if v.n == 0 {
 		return
 	}
 	v.check("fill", true)
-	for i := range v.s {
-		v.s[i] = x
+	s := v.elements()
+	for i := range s {
+		s[i] = x
 	}
 }
 
@@ -221,13 +224,13 @@ func (v View[T]) check(op string, write bool) {
 	if write {
 		allowed &= v.limits.Writable()
 	}
-	if v.end() > allowed {
-		panic(fail(op, v.limits.Refusal(v.limits.Readable(), v.end(), write)))
+	if v.end > allowed {
+		panic(fail(op, v.limits.Refusal(v.limits.Readable(), v.end, write)))
 	}
 	if race.Enabled && write {
-		v.limits.Race().Write(unsafe.Pointer(unsafe.SliceData(v.s)), uintptr(len(v.s))*unsafe.Sizeof(*new(T)))
+		v.limits.Race().Write(v.first, uintptr(v.n)*unsafe.Sizeof(*new(T)))
 	} else if race.Enabled {
-		v.limits.Race().Read(unsafe.Pointer(unsafe.SliceData(v.s)), uintptr(len(v.s))*unsafe.Sizeof(*new(T)))
+		v.limits.Race().Read(v.first, uintptr(v.n)*unsafe.Sizeof(*new(T)))
 	}
 }
 
@@ -236,7 +239,7 @@ func (v View[T]) ReadOnly() View[T] {
 	if v.limits == nil {
 		return v
 	}
-	return View[T]{v.s, v.limits.ReadOnly()}
+	return View[T]{v.first, v.n, v.end, v.limits.ReadOnly()}
 }
 
 // Bytes returns the memory of the elements, padding included, byte by byte. Where T has a bool the result is read-only, since not every byte is one.
@@ -248,7 +251,7 @@ func (v View[T]) Bytes() View[byte] {
 	if layoutOf[T]().Bool {
 		l = l.ReadOnly()
 	}
-	n := len(v.s) * int(unsafe.Sizeof(*new(T)))
+	n := v.n * int(unsafe.Sizeof(*new(T)))
 	// SAFETY: the same memory and the same limits; every byte pattern is a byte.
-	return View[byte]{unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(v.s))), n), l}
+	return View[byte]{v.first, n, v.end, l}
 }

@@ -15,6 +15,9 @@ func (c CaseResult) Spread(of func(Sample) float64) float64 {
 	return (c.quantile(0.75, of) - c.quantile(0.25, of)) / c.Median(of)
 }
 
+// Least returns the least of a figure over the rounds: what is left where others disturb the machine least.
+func (c CaseResult) Least(of func(Sample) float64) float64 { return c.quantile(0, of) }
+
 func (c CaseResult) quantile(q float64, of func(Sample) float64) float64 {
 	if len(c.Samples) == 0 {
 		return math.NaN()

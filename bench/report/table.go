@@ -15,7 +15,7 @@ import (
 	"github.com/typedmem/typedmem/bench/harness"
 )
 
-var header = []string{"contender", "median", "spread", "/ floor", "/ best other", "allocs/op", "faults", "peak / data", "remarks"}
+var header = []string{"contender", "median", "spread", "least", "/ floor", "/ best other", "allocs/op", "faults", "peak / data", "remarks"}
 
 // lines are the table's lines for one row.
 func lines(r harness.Result) [][]string {
@@ -29,20 +29,20 @@ func lines(r harness.Result) [][]string {
 	var all [][]string
 	for _, c := range r.Cases {
 		if c.Err != "" {
-			all = append(all, []string{c.Case.Name, "-", "", "", "", "", "", "", "failed: " + c.Err})
+			all = append(all, []string{c.Case.Name, "-", "", "", "", "", "", "", "", "failed: " + c.Err})
 			continue
 		}
 		wall := c.Median(harness.Wall)
-		line := []string{c.Case.Name, duration(wall), fmt.Sprintf("±%.0f %%", 50*c.Spread(harness.Wall)), "", "", number(c.Median(harness.Allocs)),
+		line := []string{c.Case.Name, duration(wall), fmt.Sprintf("±%.0f %%", 50*c.Spread(harness.Wall)), duration(c.Least(harness.Wall)), "", "", number(c.Median(harness.Allocs)),
 			number(c.Median(harness.Faults)), "", remarks(r, c, ours)}
 		if hasFloor {
-			line[3] = ratio(wall / floor.Median(harness.Wall))
+			line[4] = ratio(wall / floor.Median(harness.Wall))
 		}
 		if best, ok := r.BestOther(c.Case.Lib); ok && c.Case.Lib != "" {
-			line[4] = ratio(wall / best.Median(harness.Wall))
+			line[5] = ratio(wall / best.Median(harness.Wall))
 		}
 		if data := c.Median(harness.Bytes); data > 0 && c.Median(harness.Peak) > 0 {
-			line[7] = ratio(c.Median(harness.Peak) / data)
+			line[8] = ratio(c.Median(harness.Peak) / data)
 		}
 		all = append(all, line)
 	}
