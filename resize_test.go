@@ -181,7 +181,7 @@ func TestFailedGrowthPutsTheFileBack(t *testing.T) {
 	err := m.Resize(4 * unit)
 	restore()
 	wants(t, "resize", err, errInjected)
-	if n := len(contents(t, f)); n != unit {
+	if n := len(contents(t, f)); n != unit && emulator() != "Wine" { // Wine cuts no file that is mapped
 		t.Errorf("the file has %d bytes, want %d", n, unit)
 	}
 	check(t, "resize", m.Resize(4*unit))
