@@ -17,9 +17,6 @@ type backing struct {
 
 // newBacking duplicates the handle if keep is set.
 func newBacking(f *os.File, keep bool) (*backing, error) {
-	if f.Fd() == ^uintptr(0) { // Windows has another error for it
-		return nil, os.ErrClosed
-	}
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
