@@ -75,11 +75,14 @@ func oneOf(c byte, set string) bool { return strings.IndexByte(set, c) >= 0 }
 // file itself to have memory to share.
 func (a *Area) setName(name string, inode uint64) {
 	path, deleted := strings.CutSuffix(name, " (deleted)")
-	if inode == 0 || deleted && memoryName(path) {
+	switch {
+	case inode == 0:
+		a.Label, a.Offset = name, 0
+	case deleted && memoryName(path):
 		a.Label, a.Offset = path, 0
-		return
+	default:
+		a.Path, a.Deleted, a.inode = path, deleted, inode
 	}
-	a.Path, a.Deleted, a.inode = path, deleted, inode
 }
 
 // memoryName reports whether the kernel gives this name to memory without a file: shared anonymous memory, huge pages, System V segments
