@@ -133,18 +133,28 @@ func whole[T any](m memory[T]) int { return m.n }
 
 var readU64 = access[uint64]{
 	ops: whole[uint64], atName: "At", loadName: "Load",
-	onSlice:  func(_ memory[uint64], s []uint64, _ int) { sink += sumSlice(s) },
-	onAll:    func(_ memory[uint64], v region.View[uint64], _ int) { sink += sumAll(v) },
-	onAt:     func(_ memory[uint64], v region.View[uint64], _ int) { sink += sumAt(v) },
-	onLoad:   func(_ memory[uint64], v region.View[uint64], _ int) error { x, err := sumLoad(v); sink += x; return err },
+	onSlice: func(_ memory[uint64], s []uint64, _ int) { sink += sumSlice(s) },
+	onAll:   func(_ memory[uint64], v region.View[uint64], _ int) { sink += sumAll(v) },
+	onAt:    func(_ memory[uint64], v region.View[uint64], _ int) { sink += sumAt(v) },
+	onLoad: func(_ memory[uint64], v region.View[uint64], _ int) error {
+		x, err := sumLoad(v)
+		sink += x
+		return err
+	},
 	onRegion: func(_ memory[uint64], r *region.Region[uint64], _ int) { sink += sumRegionAt(r) },
-	onMapped: func(_ memory[uint64], s *mappedslice.Slice[uint64], _ int) error { sink += sumMappedSlice(s); return nil },
+	onMapped: func(_ memory[uint64], s *mappedslice.Slice[uint64], _ int) error {
+		sink += sumMappedSlice(s)
+		return nil
+	},
 	onReader: func(m memory[uint64], r *xmmap.ReaderAt, _ int) error {
 		x, err := sumReaderAt(r, headBytes, m.n)
 		sink += x
 		return err
 	},
-	onGrande: func(m memory[uint64], g *gmmap.File, _ int) error { sink += sumGrandecola(g, headBytes, m.n); return nil },
+	onGrande: func(m memory[uint64], g *gmmap.File, _ int) error {
+		sink += sumGrandecola(g, headBytes, m.n)
+		return nil
+	},
 }
 
 var writeU64 = access[uint64]{
@@ -153,7 +163,9 @@ var writeU64 = access[uint64]{
 	onAt:     func(_ memory[uint64], v region.View[uint64], rep int) { setAt(v, uint64(rep)) },
 	onLoad:   func(_ memory[uint64], v region.View[uint64], rep int) error { return setStore(v, uint64(rep)) },
 	onRegion: func(_ memory[uint64], r *region.Region[uint64], rep int) { setRegionAt(r, uint64(rep)) },
-	onMapped: func(_ memory[uint64], s *mappedslice.Slice[uint64], rep int) error { return setMappedSlice(s, uint64(rep)) },
+	onMapped: func(_ memory[uint64], s *mappedslice.Slice[uint64], rep int) error {
+		return setMappedSlice(s, uint64(rep))
+	},
 	onGrande: func(m memory[uint64], g *gmmap.File, rep int) error {
 		setGrandecola(g, headBytes, m.n, uint64(rep))
 		return nil

@@ -418,3 +418,9 @@ func view[T any](b []byte) []T {
 	// SAFETY: the callers' bytes begin at a multiple of T's alignment; T has no pointers.
 	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b))/unsafe.Sizeof(*new(T)))
 }
+
+// bytesOf shows n bytes of mapped memory.
+func bytesOf(p unsafe.Pointer, n int) []byte {
+	// SAFETY: the callers mapped n bytes at p.
+	return unsafe.Slice((*byte)(p), n)
+}

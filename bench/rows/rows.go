@@ -6,7 +6,9 @@ import "github.com/typedmem/typedmem/bench/harness"
 // All returns every row, in the order of the table.
 func All() []harness.Row {
 	var all []harness.Row
-	for _, some := range [][]harness.Row{accessRows()} {
+	for _, some := range [][]harness.Row{
+		accessRows(), stridedRows(), appendRows(), openRows(), saveRows(), areaRows(), guardRows(), closeRows(),
+	} {
 		all = append(all, some...)
 	}
 	return all
