@@ -302,7 +302,8 @@ func (m *Mapping) Pin() (unpin func(), err error) {
 }
 
 // Close gives the memory back and ends every view of it; see the package comment for the addresses. It does not flush. A second Close
-// answers ErrClosed, that of a pinned mapping ErrBusy, and nothing has changed then or when the system refuses.
+// answers ErrClosed, that of a pinned mapping ErrBusy, and nothing has changed then or when the system refuses. Shared anonymous memory that was
+// split goes back when the last of its parts is closed.
 func (m *Mapping) Close() error {
 	if err := m.enter("close", needUnpinned); err != nil {
 		return err

@@ -1,0 +1,339 @@
+package typedmem_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/options"
+	"golang.org/x/sys/unix"
+)
+
+// setAside has the kernel set n huge pages aside for the test; the test is skipped where that cannot be.
+func setAside(t *testing.T, p flags.PageSize, n int) {
+	t.Helper()
+	if why := emulator(); why != "" {
+		t.Skipf("%s: has no huge pages", why)
+	}
+	file := fmt.Sprintf("/sys/kernel/mm/hugepages/hugepages-%dkB/nr_hugepages", p.Bytes()>>10)
+	was, err := os.ReadFile(file)
+	if err != nil {
+		t.Skipf("no huge pages of %v: %v", p, err)
+	}
+	had, err := strconv.Atoi(strings.TrimSpace(string(was)))
+	check(t, file, err)
+	if err := os.WriteFile(file, []byte(strconv.Itoa(had+n)), 0o644); err != nil {
+		t.Skipf("huge pages cannot be set aside here: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := os.WriteFile(file, was, 0o644); err != nil {
+			t.Errorf("%s: %v", file, err)
+		}
+	})
+	if got := freePages(t, p); got < n {
+		t.Skipf("the kernel found %d of %d free huge pages of %v", got, n, p)
+	}
+}
+
+// freePages returns how many huge pages nobody uses or has been promised.
+func freePages(t *testing.T, p flags.PageSize) int {
+	t.Helper()
+	read := func(name string) int {
+		text, err := os.ReadFile(fmt.Sprintf("/sys/kernel/mm/hugepages/hugepages-%dkB/%s", p.Bytes()>>10, name))
+		check(t, name, err)
+		n, err := strconv.Atoi(strings.TrimSpace(string(text)))
+		check(t, name, err)
+		return n
+	}
+	return read("free_hugepages") - read("resv_hugepages")
+}
+
+// Huge pages are really mapped, cut at their boundaries only, joined again, and go back to the pool, whatever length was asked for.
+func TestHugePages(t *testing.T) {
+	for p, n := range map[flags.PageSize]int{flags.Page2M: 8, flags.Page1G: 2} {
+		t.Run(p.String(), func(t *testing.T) {
+			if strconv.IntSize == 32 && p == flags.Page1G {
+				t.Skip("two pages of 1G are too much for 32-bit addresses")
+			}
+			setAside(t, p, n)
+			size := int(p.Bytes())
+			free := freePages(t, p)
+			length := n*size - 5 // not a multiple
+			variants := []options.Options{
+				options.New(size).WithPageSize(p).WithCapacity(n * size),
+				options.New(length).WithPageSize(p),
+				options.New(length).WithPageSize(p).WithFlags(flags.HugePages | flags.Populate),
+				options.New(length).WithPageSize(p).WithFlags(flags.Shared),
+			}
+			if p == flags.Page1G {
+				variants = variants[:1] // clearing them takes its time
+			}
+			for _, o := range variants {
+				m := must[*typedmem.Mapping](t)(o.MapMut())
+				check(t, "resize", m.Resize(length))
+				if m.PageSize() != size || m.Addr()%uintptr(size) != 0 || m.Len() != length {
+					t.Errorf("pages of %d bytes, %d bytes at %#x", m.PageSize(), m.Len(), m.Addr())
+				}
+				for at := 0; at < length; at += size / 2 {
+					m.Bytes()[at] = byte(at>>19) + 1
+				}
+				if used := free - freePages(t, p); used != n {
+					t.Errorf("%d huge pages are in use, want %d", used, n)
+				}
+				for _, at := range []int{page, size / 2, size - page, size + 1} {
+					_, err := m.SplitOff(at)
+					wants(t, fmt.Sprint("a cut at ", at), err, typedmem.ErrOffset)
+				}
+				right := must[*typedmem.Mapping](t)(m.SplitOff(size))
+				check(t, "protect one half", right.MakeReadOnly())
+				wants(t, "merge", m.Merge(right), typedmem.ErrAttributeMismatch)
+				check(t, "protect", right.MakeMut())
+				check(t, "merge", m.Merge(right))
+				for at := 0; at < length; at += size / 2 {
+					if m.Bytes()[at] != byte(at>>19)+1 {
+						t.Fatalf("byte %d is %d", at, m.Bytes()[at])
+					}
+				}
+				left := must[*typedmem.Mapping](t)(m.SplitTo(size))
+				check(t, "close one half", left.Close())
+				// Memory that processes share goes back when the last part of it is unmapped.
+				if used := free - freePages(t, p); used != n-1 && !m.Shared() {
+					t.Errorf("%d huge pages are in use after half was closed, want %d", used, n-1)
+				}
+				check(t, "shrink", m.Resize(0))
+				check(t, "close", m.Close())
+				if now := freePages(t, p); now != free {
+					t.Errorf("%d free huge pages after Close, %d before", now, free)
+				}
+			}
+		})
+	}
+}
+
+// A reserved range of huge pages takes none before it is committed, and is aligned for them.
+func TestReservedHugePages(t *testing.T) {
+	p := flags.Page2M
+	setAside(t, p, 4)
+	free := freePages(t, p)
+	m := must[*typedmem.Mapping](t)(options.New(4 * int(p.Bytes())).WithPageSize(p).ReserveMut())
+	closeLater(t, m)
+	if freePages(t, p) != free || m.Addr()%uintptr(p.Bytes()) != 0 {
+		t.Errorf("%d of %d free, at %#x", freePages(t, p), free, m.Addr())
+	}
+	check(t, "commit", m.Commit())
+	if freePages(t, p) != free-4 {
+		t.Errorf("%d of %d free after Commit", freePages(t, p), free)
+	}
+	m.Bytes()[0] = 1
+	if text := smaps(t, m.Addr()); !strings.Contains(text, "KernelPageSize:     2048 kB") {
+		t.Errorf("the kernel says\n%s", text)
+	}
+}
+
+// The promise is kept or refused: with no free huge page there is no mapping, of another page size least of all.
+func TestHugePagesThatAreNotThere(t *testing.T) {
+	if emulator() != "" {
+		t.Skip("qemu-user ignores the page size")
+	}
+	p := flags.Page2M
+	if freePages(t, p) != 0 {
+		t.Skip("somebody has set huge pages aside")
+	}
+	_, err := options.New(1).WithPageSize(p).MapMut()
+	wants(t, "map", err, unix.ENOMEM)
+	if err == nil || !strings.Contains(err.Error(), "huge pages of 2M") {
+		t.Errorf("%v does not say what is missing", err)
+	}
+}
+
+// The page size of a file on a hugetlbfs is taken from the file; of any other file huge pages are refused.
+func TestHugePagesOfFiles(t *testing.T) {
+	_, err := options.New(1).WithPageSize(flags.Page2M).WithFile(fileOf(t, pattern(page)), 0).Map()
+	wants(t, "an ordinary file", err, errors.ErrUnsupported)
+	p := flags.Page2M
+	setAside(t, p, 4)
+	size := int(p.Bytes())
+	fd, err := unix.MemfdCreate("huge", unix.MFD_HUGETLB|unix.MFD_CLOEXEC|21<<26)
+	if err != nil {
+		t.Skipf("memfd_create: %v", err)
+	}
+	f := os.NewFile(uintptr(fd), "huge")
+	defer f.Close()
+	check(t, "truncate", f.Truncate(int64(4*size)))
+	free := freePages(t, p)
+	m := must[*typedmem.Mapping](t)(options.New(3*size-7).WithFile(f, int64(size)).WithFlags(flags.Shared).MapMut())
+	if m.PageSize() != size {
+		t.Errorf("pages of %d bytes", m.PageSize())
+	}
+	m.Bytes()[2*size] = 1
+	right := must[*typedmem.Mapping](t)(m.SplitOff(size))
+	check(t, "close", right.Close())
+	check(t, "close", m.Close())
+	check(t, "truncate", f.Truncate(0))
+	if now := freePages(t, p); now < free {
+		t.Errorf("%d free huge pages, %d before", now, free)
+	}
+	_, err = options.New(1).WithPageSize(flags.Page1G).WithFile(f, 0).Map()
+	wants(t, "another page size", err, errors.ErrUnsupported)
+}
+
+// smaps returns what /proc/self/smaps says about the area at an address.
+func smaps(t testing.TB, addr uintptr) string {
+	t.Helper()
+	text, err := os.ReadFile("/proc/self/smaps")
+	if err != nil {
+		t.Skipf("smaps: %v", err)
+	}
+	var found strings.Builder
+	in := false
+	for line := range strings.Lines(string(text)) {
+		var lo, hi uintptr
+		if n, _ := fmt.Sscanf(line, "%x-%x ", &lo, &hi); n == 2 {
+			in = lo <= addr && addr < hi
+		}
+		if in {
+			found.WriteString(line)
+		}
+	}
+	return found.String()
+}
+
+// Flags arrive in the kernel: it shows them itself.
+func TestFlagsInSmaps(t *testing.T) {
+	if why := emulator(); why != "" {
+		t.Skipf("%s: madvise does nothing", why)
+	}
+	thp := "hg"
+	if _, err := os.Stat("/sys/kernel/mm/transparent_hugepage"); err != nil {
+		thp = ""
+	}
+	for f, want := range map[flags.Map]string{
+		flags.NoCoreDump:           "dd",
+		flags.TransparentHugePages: thp,
+		flags.Sequential:           "sr",
+		flags.RandomAccess:         "rr",
+		flags.NoReserve:            "nr",
+		flags.Locked:               "lo",
+	} {
+		for kind, o := range map[string]options.Options{"mapped": options.New(4 * page).WithFlags(f), "with capacity": options.New(4 * page).WithCapacity(64 * page).WithFlags(f)} {
+			m := mapMut(t, o)
+			if kind == "with capacity" {
+				check(t, "resize", m.Resize(40*page))
+			}
+			for _, at := range []int{0, m.Len() - 1} {
+				text := smaps(t, m.Addr()+uintptr(at))
+				_, vmFlags, _ := strings.Cut(text, "VmFlags:")
+				if want != "" && !strings.Contains(vmFlags, " "+want) {
+					t.Errorf("%v, %s, byte %d: no %s in %s", f, kind, at, want, vmFlags)
+				}
+			}
+			check(t, "close", m.Close())
+		}
+	}
+	m := mapMut(t, options.New(4*page))
+	check(t, "lock", m.LockRange(page, 2*page))
+	if text := smaps(t, m.Addr()+uintptr(page)); !strings.Contains(text, " lo") {
+		t.Errorf("LockRange: %s", text)
+	}
+	if text := smaps(t, m.Addr()); strings.Contains(text, " lo") {
+		t.Errorf("LockRange locked more than its range: %s", text)
+	}
+	check(t, "unlock", m.Unlock())
+	if text := smaps(t, m.Addr()+uintptr(page)); strings.Contains(text, " lo") {
+		t.Errorf("Unlock: %s", text)
+	}
+}
+
+// rss returns the kilobytes of memory behind the area at an address.
+func rss(t testing.TB, addr uintptr) int {
+	for line := range strings.Lines(smaps(t, addr)) {
+		var kb int
+		if n, _ := fmt.Sscanf(line, "Rss: %d kB", &kb); n == 1 {
+			return kb
+		}
+	}
+	return 0
+}
+
+// Populate and Prefault bring memory in, Close and a shrinking Resize give it back at once.
+func TestMemoryComesAndGoes(t *testing.T) {
+	if why := emulator(); why != "" {
+		t.Skipf("%s: smaps is not of this process", why)
+	}
+	n := 64 * page
+	for kind, o := range map[string]options.Options{
+		"anonymous": options.New(n).WithFlags(flags.Populate | flags.NoCoreDump),
+		"capacity":  options.New(n).WithFlags(flags.Populate | flags.NoCoreDump).WithCapacity(2 * n),
+		"file":      options.New(n).WithFlags(flags.Populate|flags.NoCoreDump).WithFile(fileOf(t, pattern(n)), 0),
+	} {
+		m := mapMut(t, o)
+		if kb := rss(t, m.Addr()); kb < n>>10 {
+			t.Errorf("%s: Populate brought %d kB of %d in", kind, kb, n>>10)
+		}
+		check(t, "close", m.Close())
+	}
+	m := must[*typedmem.Mapping](t)(options.New(n).WithFlags(flags.NoCoreDump).MapMut())
+	if kb := rss(t, m.Addr()); kb != 0 {
+		t.Errorf("%d kB before anything was asked for", kb)
+	}
+	check(t, "prefault", m.Prefault(n/2, n))
+	if kb := rss(t, m.Addr()); kb != n>>11 {
+		t.Errorf("Prefault of half brought %d kB in", kb)
+	}
+	check(t, "prefault", m.Prefault(0, n))
+	check(t, "shrink", m.Resize(n/4))
+	if kb := rss(t, m.Addr()); kb != n>>12 {
+		t.Errorf("%d kB after shrinking to a quarter", kb)
+	}
+	limits := m.Limits()
+	check(t, "close", m.Close())
+	if kb := rss(t, m.Addr()); kb != 0 {
+		t.Errorf("%d kB after Close", kb)
+	}
+	_ = limits.Readable()
+}
+
+// A flag of mmap that the library does not know is passed on: MAP_FIXED_NOREPLACE takes an address only where it is free.
+func TestUnsafeSystemFlags(t *testing.T) {
+	if emulator() != "" {
+		t.Skip("qemu-user does not know MAP_FIXED_NOREPLACE")
+	}
+	taken := mapMut(t, options.New(page))
+	taken.Bytes()[0] = 7
+	_, err := options.New(page).WithAddress(taken.Addr()).WithUnsafeSystemFlags(unix.MAP_FIXED_NOREPLACE).MapMut()
+	wants(t, "a taken address", err, unix.EEXIST)
+	if taken.Bytes()[0] != 7 {
+		t.Error("the mapping was replaced")
+	}
+	m := mapMut(t, options.New(2*page).WithUnsafeSystemFlags(unix.MAP_GROWSDOWN))
+	if text := smaps(t, m.Addr()); !strings.Contains(text, " gd") {
+		t.Errorf("MAP_GROWSDOWN did not arrive: %s", text)
+	}
+}
+
+// Nothing of the descriptors that later steps need is left open or passed to children.
+func TestDescriptors(t *testing.T) {
+	open := func() int {
+		list, err := filepath.Glob("/proc/self/fd/*")
+		check(t, "fd", err)
+		return len(list)
+	}
+	f := fileOf(t, pattern(4*page))
+	before := open()
+	plain := must[*typedmem.Mapping](t)(options.New(page).WithFile(f, 0).Map())
+	if open() != before {
+		t.Error("a mapping that will never need its file keeps a descriptor of it")
+	}
+	growing := must[*typedmem.Mapping](t)(options.New(page).WithFile(f, 0).WithCapacity(4 * page).Map())
+	right := must[*typedmem.Mapping](t)(must[*typedmem.Mapping](t)(options.New(3*page).WithFile(f, 0).ReserveMut()).SplitOff(page))
+	for _, m := range []*typedmem.Mapping{plain, growing, right} {
+		check(t, "close", m.Close())
+	}
+	eventually(t, fmt.Sprintf("no descriptor is left (%d before)", before), func() bool { return open() <= before })
+}
