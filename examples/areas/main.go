@@ -1,0 +1,49 @@
+// Command areas shows what the address space of a process holds, as a table: its own, or with -pid that of another one, for which the system
+// may ask for privileges.
+//
+//	go run ./areas -pid 1
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+
+	"github.com/typedmem/typedmem"
+)
+
+func main() {
+	pid := flag.Int("pid", typedmem.Self, "the process; 0 is this one")
+	flag.Parse()
+	if err := list(os.Stdout, *pid); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// list writes one line an area. What was found before an error is written too.
+func list(w io.Writer, pid int) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "START\tEND\tKIB\tPROTECTION\tSHARE\tOFFSET\tWHAT")
+	var failed error
+	for a, err := range typedmem.Areas(pid) {
+		if err != nil {
+			failed = err
+			break
+		}
+		what := a.Path
+		if what == "" {
+			what = a.Label
+		}
+		if a.Deleted {
+			what += " (removed)"
+		}
+		fmt.Fprintf(table, "%#x\t%#x\t%d\t%v\t%v\t%#x\t%s\n", a.Start, a.End, (a.End-a.Start)>>10, a.Protection, a.Share, a.Offset, what)
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	return failed
+}
