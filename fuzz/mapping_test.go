@@ -49,11 +49,11 @@ func FuzzMapping(f *testing.F) {
 		}
 		w := &world{t: t, still: still, stillOn: stillOn, shared: make([]byte, 64*unit), sharedOn: sharedOn}
 		copy(w.shared, still)
-		defer w.end()
 		for program = program[:min(len(program), most)]; len(program) >= 4; program = program[4:] {
 			w.step(program[0], int(program[1]), int(program[2]), int(program[3]))
 			w.compare()
 		}
+		w.end()
 	})
 }
 
@@ -432,7 +432,9 @@ func (w *world) merge(i, j int) {
 		return
 	}
 	w.wants("the spent half", y.m.Flush(0, 0), typedmem.ErrClosed)
-	x.bytes = append(x.bytes[:x.length:x.length], y.bytes...)
+	if x.backing != sharedFile {
+		x.bytes = append(x.bytes[:x.length:x.length], y.bytes...)
+	}
 	x.length += y.length
 	x.reserved += y.reserved
 	x.room = x.room || y.room

@@ -24,7 +24,7 @@ func ParseMapsLine(line string) (Area, error) {
 		return bad("start address")
 	}
 	end, err := strconv.ParseUint(last, 16, strconv.IntSize)
-	if err != nil || end < start {
+	if err != nil || end <= start {
 		return bad("end address")
 	}
 	perms, rest, _ := strings.Cut(rest, " ")
@@ -76,7 +76,7 @@ func oneOf(c byte, set string) bool { return strings.IndexByte(set, c) >= 0 }
 func (a *Area) setName(name string, inode uint64) {
 	path, deleted := strings.CutSuffix(name, " (deleted)")
 	switch {
-	case inode == 0:
+	case inode == 0 || path == "":
 		a.Label, a.Offset = name, 0
 	case deleted && memoryName(path):
 		a.Label, a.Offset = path, 0
