@@ -13,6 +13,7 @@ import (
 	"github.com/olekukonko/tablewriter/tw"
 
 	"github.com/typedmem/typedmem/bench/harness"
+	"github.com/typedmem/typedmem/bench/rows"
 )
 
 var header = []string{"contender", "median", "spread", "least", "/ floor", "/ best other", "allocs/op", "faults", "peak / data", "remarks"}
@@ -88,8 +89,11 @@ func fillTable(t *tablewriter.Table, r harness.Result) error {
 }
 
 // Markdown writes all tables.
-func Markdown(w io.Writer, results []harness.Result, m Machine) error {
-	fmt.Fprintf(w, "# Results\n\n%s\n\n%s\n", m, legend)
+func Markdown(w io.Writer, results []harness.Result, verdicts []rows.Verdict, m Machine) error {
+	fmt.Fprintf(w, "# Results\n\n%s\n\n%s\n\n## Targets\n\n", m, legend)
+	if err := Targets(w, verdicts, true); err != nil {
+		return err
+	}
 	for _, r := range results {
 		fmt.Fprintf(w, "\n## %s\n\nPer %s.\n\n", r.Row.Name, r.Row.Unit)
 		t := tablewriter.NewTable(w, tablewriter.WithRenderer(renderer.NewMarkdown()), tablewriter.WithHeaderAutoFormat(tw.Off))

@@ -93,9 +93,11 @@ func save(dir string, results []harness.Result) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
+	verdicts := rows.Judge(results)
 	f, err := os.Create(filepath.Join(dir, "table.md"))
 	if err != nil {
 		return err
 	}
-	return errors.Join(report.Markdown(f, results, report.ThisMachine()), f.Close())
+	return errors.Join(report.Markdown(f, results, verdicts, report.ThisMachine()), f.Close(), report.Plots(dir, results),
+		report.Targets(os.Stdout, verdicts, false))
 }

@@ -1,0 +1,120 @@
+package rows
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/typedmem/typedmem/bench/harness"
+)
+
+// Target is a bound that a row has to keep.
+type Target struct {
+	Row, Case string
+	Against   string // the case that is the measure; "" for the best contender of another library
+	Most      float64
+	Of        func(harness.Sample) float64 // nil: wall time
+	Flat      string                       // not "": the ratio is to the same case in this row
+	Plus      float64                      // not 0: the bound is this many nanoseconds over Against
+	Data      bool                         // the ratio is to the bytes of data
+}
+
+// Verdict is a target with what was measured.
+type Verdict struct {
+	Target Target
+	What   string
+	Value  float64
+	Met    bool
+}
+
+func heapRatio(row, c string, most float64) Target {
+	return Target{Row: row, Case: c, Against: heapSlice, Most: most}
+}
+
+// Targets returns every target, in the order of the rows.
+func Targets() []Target {
+	var all []Target
+	for _, size := range []string{"256 KiB", "512 MiB"} {
+		for _, kind := range []string{"uint64", "32-byte struct"} {
+			read, write := fmt.Sprintf("sequential read, %s, %s", kind, size), fmt.Sprintf("sequential write, %s, %s", kind, size)
+			all = append(all,
+				heapRatio(read, "View.Slice", 1.03), heapRatio(read, "View.All", 1.03), heapRatio(read, "View.At", 1.35),
+				heapRatio(write, "View.Slice", 1.03), heapRatio(write, "View.Set", 1.35),
+				Target{Row: read, Case: "View.At", Most: 1 / 1.3}, Target{Row: write, Case: "View.Set", Most: 1 / 1.3})
+		}
+	}
+	for _, size := range []string{"32 MiB", "2 GiB"} {
+		all = append(all, heapRatio("random read, uint64, "+size, "View.At", 1.03), heapRatio("random write, uint64, "+size, "View.Set", 1.03))
+	}
+	const anonymous = "append 100 M values, anonymous"
+	all = append(all,
+		heapRatio("random read, uint64, 2 GiB", "View.Slice, TransparentHugePages", 1/1.3),
+		heapRatio("random read, uint64, 2 GiB", "View.At, TransparentHugePages", 1/1.3),
+		Target{Row: anonymous, Case: "Region.Append, one by one", Against: "heap append", Most: 0.5},
+		Target{Row: anonymous, Case: "Region.Append, 256 at once", Against: "heap append", Most: 0.5},
+		Target{Row: anonymous, Case: "Region.Append, one by one", Most: 1.05, Of: harness.Peak, Data: true},
+		Target{Row: "open a 4 GiB file, read one value, close", Case: "region.Map of a raw file", Against: bareOpen, Most: 2},
+		Target{Row: "open a 4 GiB file, read one value, close", Case: "region.Open", Against: bareOpen, Most: 2},
+		Target{Row: "scaling: open a file of 2 GiB", Case: "region.Open", Flat: "scaling: open a file of 1 MiB", Most: 1.25},
+		Target{Row: "area of an address among 30000 mappings", Case: "AreaAt", Flat: "area of an address among 10 mappings", Most: 1.25},
+		Target{Row: "guard an empty function", Case: "Guard", Against: "function call", Plus: 25},
+	)
+	return append(all, slabTargets()...)
+}
+
+// Judge compares the targets with what was measured; those whose rows were not are left out.
+func Judge(results []harness.Result) []Verdict {
+	byName := map[string]harness.Result{}
+	for _, r := range results {
+		byName[r.Row.Name] = r
+	}
+	var all []Verdict
+	for _, t := range Targets() {
+		row, ok := byName[t.Row]
+		if !ok {
+			continue
+		}
+		c, ok := row.Case(t.Case)
+		if !ok {
+			continue
+		}
+		if v := judge(t, row, c, byName); !math.IsNaN(v.Value) {
+			all = append(all, v)
+		}
+	}
+	return all
+}
+
+func judge(t Target, row harness.Result, c harness.CaseResult, byName map[string]harness.Result) Verdict {
+	of := t.Of
+	if of == nil {
+		of = harness.Wall
+	}
+	v := Verdict{Target: t, Value: math.NaN()}
+	other, name := harness.CaseResult{}, t.Against
+	var ok bool
+	switch {
+	case t.Data:
+		v.What, v.Value = "peak memory over the data", c.Median(of)/c.Median(harness.Bytes)
+		v.Met = v.Value <= t.Most
+		return v
+	case t.Flat != "":
+		other, ok = byName[t.Flat].Case(t.Case)
+		name = "the same in “" + t.Flat + "”"
+	case name == "":
+		other, ok = row.BestOther(c.Case.Lib)
+		name = "the best other library, " + other.Case.Name
+	default:
+		other, ok = row.Case(name)
+	}
+	if !ok {
+		return v
+	}
+	if t.Plus != 0 {
+		v.What, v.Value = "ns over "+name, c.Median(of)-other.Median(of)
+		v.Met = v.Value <= t.Plus
+		return v
+	}
+	v.What, v.Value = "× "+name, c.Median(of)/other.Median(of)
+	v.Met = v.Value <= t.Most
+	return v
+}
