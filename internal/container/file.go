@@ -36,6 +36,7 @@ type File struct {
 	entry   bool   // the directory entry is new and not known to be on the device
 	settled bool   // the copies as the file was opened with are known to be on the device
 	heal    bool   // one copy was damaged when the file was opened
+	left    Left   // how the last writer left the file
 }
 
 // Create makes a new file for spec with length 0; a file that exists already is an error that wraps fs.ErrExist. On error nothing is left.
@@ -113,6 +114,7 @@ func (c *File) open() error {
 		return err
 	}
 	c.synced = c.header.length
+	c.left = leftBy(block[liveOffset:])
 	if n, writing := liveLength(block[liveOffset:]); writing {
 		c.header.length = n
 	}
@@ -129,7 +131,9 @@ func (c *File) open() error {
 	if err := c.mapBlock(); err != nil {
 		return err
 	}
-	c.live.begin(c.header.length)
+	if !c.spec.Repairs {
+		c.Begin()
+	}
 	return nil
 }
 
@@ -139,6 +143,9 @@ func addOrMax(a, b int) int {
 	}
 	return math.MaxInt
 }
+
+// Begin announces the writer, and the length that Open found, in the live record.
+func (c *File) Begin() { c.live.begin(c.header.length) }
 
 // lockedBy names the process that has the lock.
 func (c *File) lockedBy(err error) error {
@@ -236,6 +243,12 @@ func (c *File) Length() int { return int(c.header.length) }
 // Capacity returns the slots of a slab file.
 func (c *File) Capacity() uint64 { return c.header.capacity }
 
+// Salt returns the salt of a slab file.
+func (c *File) Salt() uint64 { return c.header.salt }
+
+// Left returns how the last writer had left the file when it was opened.
+func (c *File) Left() Left { return c.left }
+
 // Publish makes the length n known to readers in other processes and to the next open after a crash of this one. The elements must be written before.
 func (c *File) Publish(n int) { c.live.publish(uint64(n)) }
 
@@ -332,6 +345,15 @@ func (c *File) Close(size int64) error {
 	if c.writer && size >= 0 {
 		// A reader's mapping may hold the length on some systems; the space ahead then stays until the next writer closes.
 		_ = c.f.Truncate(size)
+	}
+	return errors.Join(err, c.f.Close())
+}
+
+// Abandon closes a file that Open opened and changes nothing: what the last writer left stays as it is.
+func (c *File) Abandon() error {
+	var err error
+	if c.block != nil {
+		err = c.block.Close()
 	}
 	return errors.Join(err, c.f.Close())
 }

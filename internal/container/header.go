@@ -56,6 +56,7 @@ type header struct {
 	length      uint64 // elements
 	sequence    uint64 // counts header writes; the valid copy with the greater one holds
 	capacity    uint64 // slots of a slab, 0 for a region
+	salt        uint64 // of a slab's generations, 0 for a region
 	fields      string
 }
 
@@ -85,7 +86,7 @@ func (h *header) encode(b []byte) int {
 	le.PutUint64(b[64:], h.length)
 	le.PutUint64(b[72:], h.sequence)
 	le.PutUint64(b[80:], h.capacity)
-	le.PutUint64(b[88:], 0)
+	le.PutUint64(b[88:], h.salt)
 	le.PutUint64(b[96:], 0)
 	le.PutUint32(b[104:], uint32(len(h.fields)))
 	le.PutUint32(b[108:], 0)
@@ -130,6 +131,7 @@ func decode(b []byte) (*header, error) {
 		length:      le.Uint64(b[64:]),
 		sequence:    le.Uint64(b[72:]),
 		capacity:    le.Uint64(b[80:]),
+		salt:        le.Uint64(b[88:]),
 		fields:      string(b[fixedSize:]),
 	}
 	for name, number := range orderNumbers {
@@ -147,7 +149,9 @@ func decode(b []byte) (*header, error) {
 type Spec struct {
 	Kind     Kind
 	Layout   *layout.Layout
-	Capacity int // slots of a slab
+	Capacity int    // slots of a slab
+	Salt     uint64 // of a slab's generations, for Create
+	Repairs  bool   // a writer that opens the file calls Begin itself, once it has repaired the data
 }
 
 func (s Spec) header() *header {
@@ -158,6 +162,7 @@ func (s Spec) header() *header {
 		elemAlign:   uint64(s.Layout.Natural),
 		fingerprint: s.Layout.Fingerprint(nativeOrder, Version),
 		capacity:    uint64(s.Capacity),
+		salt:        s.Salt,
 		fields:      s.Layout.Fields(),
 	}
 }

@@ -100,3 +100,27 @@ func livePID(b []byte) uint64 {
 	}
 	return binary.LittleEndian.Uint64(b[16:])
 }
+
+// Left is how the last writer left a file.
+type Left uint8
+
+const (
+	LeftLost   Left = iota // unknown, or the system went down: what was not flushed may be gone
+	LeftKilled             // the writer is at work or was killed, in this run of the system: all that it wrote is there
+	LeftClosed             // the writer closed the file
+)
+
+func leftBy(b []byte) Left {
+	if _, known := bootID(); !known {
+		return LeftLost
+	}
+	if _, writing := liveLength(b); writing {
+		return LeftKilled
+	}
+	for _, x := range b[:liveWordAt] {
+		if x != 0 {
+			return LeftLost
+		}
+	}
+	return LeftClosed
+}

@@ -1,0 +1,100 @@
+package slab
+
+import (
+	"runtime"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/typedmem/typedmem"
+)
+
+// Cache is one goroutine's magazine of free slots over a shared slab: Alloc and Free mostly touch nothing that other goroutines do. It takes
+// slots from the slab, and gives them back, dozens at a time. It frees any object of the slab, and any other goroutine may free what it
+// allocated.
+//
+// Slots that are parked in a Cache cannot be allocated by others: Close it, which gives them back, when its goroutine is done. One that nothing
+// refers to any more is closed by the garbage collector. After a crash they are free.
+//
+// A Cache is for one goroutine at a time.
+type Cache[T any] struct {
+	s *Slab[T]
+	k *magazine // nil once closed
+}
+
+// Cache returns a new Cache on s.
+func (s *Slab[T]) Cache() *Cache[T] {
+	c := &Cache[T]{s, s.core.newCache()}
+	core := s.core
+	runtime.AddCleanup(c, func(k *magazine) { core.endCache(k) }, c.k)
+	return c
+}
+
+// Alloc is Slab.Alloc.
+func (c *Cache[T]) Alloc() (Handle[T], error) {
+	var zero T
+	return c.Insert(zero)
+}
+
+// Insert is Slab.Insert.
+func (c *Cache[T]) Insert(x T) (Handle[T], error) {
+	if k := c.k; k != nil && k.n-1 < magazineSize {
+		s := c.s
+		h := k.handles[k.n-1]
+		// SAFETY: handles of a magazine are of slots below n. The address is compared with the limits before it is used.
+		p := unsafe.Add(s.slots, uintptr(uint32(h))*unsafe.Sizeof(x))
+		if uintptr(p)+(unsafe.Sizeof(x)-1) < s.limits.Readable()&s.limits.Writable() && !s.special {
+			if !ordered {
+				fence()
+			}
+			// SAFETY: p is the address of a free slot, aligned for T, that this cache alone uses.
+			*(*T)(p) = x
+			publish(wordAt(s.words, uintptr(uint32(h))), h&^(oneGeneration-1))
+			setCount(&k.n, k.n-1)
+			setCount(&k.allocs, k.allocs+1)
+			return Handle[T]{h}, nil
+		}
+	}
+	return c.insert(&x)
+}
+
+func (c *Cache[T]) insert(x *T) (Handle[T], error) {
+	if c.k == nil {
+		return Handle[T]{}, fail("alloc", typedmem.ErrClosed)
+	}
+	u, err := c.s.core.popFrom(c.k)
+	if err != nil {
+		return Handle[T]{}, err
+	}
+	return c.s.put(u, x)
+}
+
+// Free is Slab.Free.
+func (c *Cache[T]) Free(h Handle[T]) error {
+	s, k := c.s, c.k
+	if k == nil {
+		return fail("free", typedmem.ErrClosed)
+	}
+	i := uintptr(uint32(h.u))
+	// SAFETY: the address is compared with the limits, and not used.
+	if p := unsafe.Add(s.slots, i*unsafe.Sizeof(*new(T))); i < s.n && uintptr(p)+(unsafe.Sizeof(*new(T))-1) < s.limits.Readable()&s.limits.Writable() && !s.special {
+		w := wordAt(s.words, i)
+		word := atomic.LoadUint64(w)
+		if word>>32 == h.u>>32 && word&liveBits == oneGeneration && h.u>>32 < lastLive && k.n < magazineSize &&
+			atomic.CompareAndSwapUint64(w, word, (h.u>>32+1)<<32) {
+			k.handles[k.n] = h.u + 2*oneGeneration
+			setCount(&k.n, k.n+1)
+			return nil
+		}
+	}
+	return s.core.giveSlow(h.u, k)
+}
+
+// Close gives every slot of the cache back to the slab. After it all methods answer ErrClosed.
+func (c *Cache[T]) Close() error {
+	if c.k == nil {
+		return fail("close", typedmem.ErrClosed)
+	}
+	c.s.core.endCache(c.k)
+	c.k = nil
+	return nil
+}

@@ -1,0 +1,240 @@
+package slab
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/num"
+)
+
+// careful is what a slab does beyond its work in debug mode and where it has guard slots.
+type careful struct {
+	debug  bool
+	every  uint64
+	made   atomic.Uint64 // allocations so far, for every
+	guards guards
+	fences []*typedmem.Mapping // reserved pages before and behind the slots
+
+	mu    sync.Mutex
+	lives map[uint32]life // by index; of a slot that holds no object the last one
+}
+
+// life is what debug mode knows of an object.
+type life struct {
+	handle      uint64
+	alloc, free stack
+}
+
+// stack is where a call came from.
+type stack [24]uintptr
+
+func here() (s stack) {
+	runtime.Callers(3, s[:])
+	return s
+}
+
+// String renders the calls outside this package, one a line.
+func (s stack) String() string {
+	var b strings.Builder
+	n := slices.Index(s[:], 0)
+	if n < 0 {
+		n = len(s)
+	}
+	for frames, more := runtime.CallersFrames(s[:n]), n > 0; more; {
+		var f runtime.Frame
+		if f, more = frames.Next(); !strings.HasPrefix(f.Function, inside) {
+			fmt.Fprintf(&b, "\t%s\n\t\t%s:%d\n", f.Function, f.File, f.Line)
+		}
+	}
+	return b.String()
+}
+
+// inside begins the names of the methods whose calls a stack leaves out.
+const inside = "github.com/typedmem/typedmem/slab.(*"
+
+const freed = 0xdb // what every byte of a freed slot holds in debug mode
+
+// MisuseError says that memory of an object was written after it was freed.
+type MisuseError struct {
+	Handle uint64 // of the object, as Uint64 gives it
+	Offset int    // of the first byte that was written, from the start of the object
+	Alloc  string // stack of its allocation
+	Free   string // stack of its Free
+}
+
+// Error names the object, the byte and both stacks.
+func (e *MisuseError) Error() string {
+	return fmt.Sprintf("slot %d, object %#x: byte %d was written after the object was freed\nallocated:\n%sfreed:\n%s",
+		index(e.Handle), e.Handle, e.Offset, e.Alloc, e.Free)
+}
+
+// Unwrap returns typedmem.ErrCorrupt.
+func (e *MisuseError) Unwrap() error { return typedmem.ErrCorrupt }
+
+func newCare(c *core, cfg Config) (*careful, error) {
+	d := &careful{debug: cfg.Debug, every: uint64(cfg.GuardEvery), lives: map[uint32]life{}}
+	if d.every == 0 {
+		return d, nil
+	}
+	return d, d.guards.make(c)
+}
+
+// between maps bytes with a reserved page before and behind them. All of it is committed at once.
+func (d *careful) between(r typedmem.Request, bytes int) (_ *typedmem.Mapping, err error) {
+	r.Reserve, r.Capacity, r.Size = true, 0, 1 // to learn the size of a page
+	probe, err := typedmem.Map(r)
+	if err != nil {
+		return nil, err
+	}
+	page := max(probe.PageSize(), 64<<10)
+	if err := probe.Close(); err != nil {
+		return nil, err
+	}
+	whole, ok := num.Up(bytes, page)
+	if !ok {
+		return nil, typedmem.ErrSize
+	}
+	r.Size = whole + 2*page
+	m, err := typedmem.Map(r)
+	if err != nil {
+		return nil, err
+	}
+	d.fences = append(d.fences, m)
+	if m, err = m.SplitOff(page); err != nil {
+		return nil, err
+	}
+	behind, err := m.SplitOff(whole)
+	if err == nil {
+		d.fences = append(d.fences, behind)
+		err = m.Commit()
+	}
+	if err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	return m, nil
+}
+
+func (d *careful) close() error {
+	var err error
+	for _, m := range append(d.fences, d.guards.fences...) {
+		err = errors.Join(err, m.Close())
+	}
+	return errors.Join(err, d.guards.close())
+}
+
+// prepare is called for a slot that was popped, before its object is made: it looks whether the slot was written since its last object was freed, and may put
+// the new object elsewhere.
+func (d *careful) prepare(c *core, h uint64, p unsafe.Pointer) (uint64, unsafe.Pointer, error) {
+	if d.every > 0 && d.made.Add(1)%d.every == 0 {
+		if g, at, ok := d.guards.take(c, h); ok {
+			return g, at, nil
+		}
+	}
+	if !d.debug {
+		return h, p, nil
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if old, used := d.lives[index(h)]; used {
+		// SAFETY: the slot was popped by this goroutine, and found writable.
+		at := slices.IndexFunc(unsafe.Slice((*byte)(p), c.size), func(b byte) bool { return b != freed })
+		if at >= 0 {
+			delete(d.lives, index(h))
+			publish(wordAt(c.words, uintptr(index(h))), retired<<32)
+			c.pool.retired.Add(1)
+			return 0, nil, fail("alloc", &MisuseError{old.handle, at, old.alloc.String(), old.free.String()})
+		}
+	}
+	d.lives[index(h)] = life{handle: h, alloc: here()}
+	return h, p, nil
+}
+
+// kill is core.kill with the books of debug mode.
+func (d *careful) kill(c *core, w *uint64, word, h uint64) bool {
+	if !atomic.CompareAndSwapUint64(w, word, uint64(generation(h)+1)<<32) {
+		return false
+	}
+	if !d.debug {
+		return true
+	}
+	// SAFETY: the object just ended, and the slot is not in any list yet.
+	for i, s := 0, unsafe.Slice((*byte)(c.slot(uintptr(index(h)))), c.size); i < len(s); i++ {
+		s[i] = freed
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	l := d.lives[index(h)]
+	l.free = here()
+	d.lives[index(h)] = l
+	return true
+}
+
+// Leak is the objects that one place in the program has allocated and that are still there.
+type Leak[T any] struct {
+	Stack   string // of the allocations
+	Handles []Handle[T]
+	Bytes   int
+}
+
+// Leaks returns in debug mode all objects by the place where they were allocated, most bytes first; otherwise nil. Of the objects in guard
+// slots it knows without debug mode too.
+func (s *Slab[T]) Leaks() []Leak[T] {
+	d := s.core.care
+	if d == nil {
+		return nil
+	}
+	by := map[stack]*Leak[T]{}
+	add := func(l life) {
+		if by[l.alloc] == nil {
+			by[l.alloc] = &Leak[T]{Stack: l.alloc.String()}
+		}
+		leak := by[l.alloc]
+		leak.Handles = append(leak.Handles, Handle[T]{l.handle})
+		leak.Bytes += int(s.core.size)
+	}
+	d.mu.Lock()
+	for _, l := range d.lives {
+		if l.free[0] == 0 {
+			add(l)
+		}
+	}
+	d.mu.Unlock()
+	d.guards.each(func(l life) { add(l) })
+	var all []Leak[T]
+	for _, l := range by {
+		slices.SortFunc(l.Handles, func(a, b Handle[T]) int { return cmp.Compare(index(a.u), index(b.u)) })
+		all = append(all, *l)
+	}
+	slices.SortFunc(all, func(a, b Leak[T]) int { return cmp.Or(b.Bytes-a.Bytes, strings.Compare(a.Stack, b.Stack)) })
+	return all
+}
+
+// Explain says what debug mode and the guard slots know of the memory at an address, for instance that of a fault which typedmem.Guard caught: which object is
+// there, or was there last, and the stacks of its allocation and Free. It is "" where nothing is known.
+func (s *Slab[T]) Explain(addr uintptr) string {
+	c := s.core
+	if c.care == nil {
+		return ""
+	}
+	l, ok := c.care.guards.at(addr)
+	if base := uintptr(c.slots); !ok && addr >= base && addr-base < c.n*c.size {
+		c.care.mu.Lock()
+		l, ok = c.care.lives[uint32((addr-base)/c.size)]
+		c.care.mu.Unlock()
+	}
+	switch {
+	case !ok:
+		return ""
+	case l.free[0] == 0:
+		return fmt.Sprintf("object %#x, allocated:\n%v", l.handle, l.alloc)
+	}
+	return fmt.Sprintf("object %#x, allocated:\n%vfreed:\n%v", l.handle, l.alloc, l.free)
+}

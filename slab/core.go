@@ -1,0 +1,141 @@
+package slab
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"unsafe"
+
+	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/layout"
+	"github.com/typedmem/typedmem/internal/num"
+)
+
+// mostSlots is the greatest capacity: an index+1 fits 32 bits, with room for guard slots behind.
+const mostSlots = 1<<32 - 1<<16
+
+// core is all of a slab that does not depend on the type of the objects. Sizes are in bytes, counts in slots.
+type core struct {
+	n      uintptr        // the capacity
+	size   uintptr        // of an object
+	slots  unsafe.Pointer // of the first slot
+	words  unsafe.Pointer // of the first slot's word
+	limits *typedmem.Limits
+	layout *layout.Layout
+	salt   uint64
+
+	m    *typedmem.Mapping // the slots
+	meta *typedmem.Mapping // the words
+
+	file *file    // of a slab file, else nil
+	care *careful // debug mode and guard slots, else nil
+	// special: some of the steps around an allocation are not those of a plain slab in memory.
+	special bool
+
+	shadows shadows
+
+	pool pool
+	live uint64 // objects that were there when the slab was opened
+}
+
+// newCore makes the part of a slab that is the same for all kinds; slots are attached next.
+func newCore(capacity int, l *layout.Layout, salt uint64) (*core, error) {
+	if capacity < 1 || uint64(capacity) > mostSlots {
+		return nil, fmt.Errorf("a capacity of %d objects, 1 to %d are possible: %w", capacity, uint64(mostSlots), typedmem.ErrSize)
+	}
+	if l.Size > math.MaxInt32 {
+		return nil, fmt.Errorf("objects of %d bytes: %w", l.Size, typedmem.ErrSize)
+	}
+	if _, ok := num.Mul(capacity, int(l.Size)+8); !ok {
+		return nil, fmt.Errorf("%d objects of %d bytes: %w", capacity, l.Size, typedmem.ErrSize)
+	}
+	c := &core{n: uintptr(capacity), size: l.Size, layout: l, salt: salt, shadows: newShadows(capacity)}
+	c.pool.shards = make([]shard, shardCount())
+	return c, nil
+}
+
+func newSalt() uint64 { return rand.Uint64() }
+
+// attach shows the slots in m.
+func (c *core) attach(m *typedmem.Mapping) error {
+	if !num.Multiple(m.Addr(), c.layout.Align) {
+		return fmt.Errorf("the mapping begins at %#x, %v needs a multiple of %d bytes: %w", m.Addr(), c.layout.Type, c.layout.Align, typedmem.ErrOffset)
+	}
+	c.m, c.limits = m, m.Limits()
+	// SAFETY: the address of a mapping, off the Go heap; c.limits keeps the address range from being given to others.
+	c.slots = unsafe.Add(unsafe.Pointer(nil), m.Addr())
+	return nil
+}
+
+// attachWords shows the words in m.
+func (c *core) attachWords(m *typedmem.Mapping) {
+	c.meta = m
+	// SAFETY: as in attach; m is kept as long as c is, and closed after the slots only.
+	c.words = unsafe.Add(unsafe.Pointer(nil), m.Addr())
+}
+
+// slot returns the address of slot i.
+func (c *core) slot(i uintptr) unsafe.Pointer {
+	// SAFETY: the callers have compared i with n, and compare the address with the limits before they touch it.
+	return unsafe.Add(c.slots, i*c.size)
+}
+
+// end returns the address after slot i.
+func (c *core) end(i uintptr) uintptr { return uintptr(c.slot(i)) + c.size }
+
+// reachable reports whether slot i can be read now, writable also whether it can be written.
+func (c *core) reachable(i uintptr) bool { return c.end(i) <= c.limits.Readable() }
+func (c *core) writable(i uintptr) bool {
+	return c.end(i) <= c.limits.Readable()&c.limits.Writable()
+}
+
+// refusal says why slot i cannot be reached: ErrClosed, ErrProtection, ErrBounds of a mapping that was cut; or nil when it never was within the slab.
+func (c *core) refusal(i uintptr, write bool) error {
+	seen := c.limits.Readable()
+	if seen != 0 && i >= uintptr(c.pool.used.Load()) {
+		return nil
+	}
+	return c.limits.Refusal(seen, c.end(min(i, c.n-1)), write)
+}
+
+// access finds the word of a live object and reports why there is none; stale is the answer for a handle that is not valid. A word that
+// somebody is storing under is waited for.
+func (c *core) access(op string, h uint64, write bool, stale error) (w *uint64, word uint64, err error) {
+	i := uintptr(index(h))
+	if c.file != nil {
+		c.file.follow(c, i)
+	}
+	for spin := 0; ; spin++ {
+		if i >= c.n {
+			return nil, 0, c.closedOr(op, stale)
+		}
+		if seen := c.limits.Readable(); c.end(i) > seen {
+			if err := c.refusal(i, write); err != nil {
+				return nil, 0, fail(op, err)
+			}
+			return nil, 0, stale
+		}
+		w = wordAt(c.words, i)
+		switch word = loadWord(w); {
+		case generation(word) != generation(h) || !isLive(word):
+			return nil, 0, stale
+		case write && c.limits.Writable() == 0:
+			if err := c.refusal(i, true); err != nil {
+				return nil, 0, fail(op, err)
+			}
+		case word&busy == 0:
+			return w, word, nil
+		}
+		pause(spin)
+	}
+}
+
+// closedOr answers why nothing of the slab can be reached, if so, else err.
+func (c *core) closedOr(op string, err error) error {
+	if seen := c.limits.Readable(); seen == 0 {
+		if e := c.refusal(0, false); e != nil {
+			return fail(op, e)
+		}
+	}
+	return err
+}

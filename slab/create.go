@@ -1,0 +1,128 @@
+package slab
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+
+	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/layout"
+	"github.com/typedmem/typedmem/options"
+)
+
+// Config is what With takes. Its zero value makes the slab that New makes.
+type Config struct {
+	// Options says how the memory of the objects is mapped: its flags, address, page size and file count, its size is how many bytes are committed at once, its
+	// capacity may be more than the slab needs. With a file, which need not be a slab file, only the objects' bytes are there: handles end with the process.
+	Options options.Options
+
+	// Debug finds mistakes: see the package comment for what it does and costs.
+	Debug bool
+
+	// GuardEvery puts one of so many objects into a page of its own, 0 none. See the package comment.
+	GuardEvery int
+}
+
+// New makes a slab for up to capacity objects in anonymous memory. Address space is set aside for all of them, memory comes as they are made.
+//
+// ErrType: T cannot live in mapped memory. ErrSize: the capacity is below 1 or too large.
+func New[T any](capacity int) (*Slab[T], error) {
+	c, err := newInMemory(capacity, layoutOf[T](), Config{})
+	return show[T]("new", c, err)
+}
+
+// Map is New in the memory that o describes; see Config.Options.
+func Map[T any](capacity int, o options.Options) (*Slab[T], error) {
+	c, err := newInMemory(capacity, layoutOf[T](), Config{Options: o})
+	return show[T]("map", c, err)
+}
+
+// With is New with a Config.
+func With[T any](capacity int, c Config) (*Slab[T], error) {
+	made, err := newInMemory(capacity, layoutOf[T](), c)
+	return show[T]("new", made, err)
+}
+
+// Create makes a new slab file for up to capacity objects and opens it for writing. A file that exists is an error that wraps fs.ErrExist; on error no
+// file is left. The file grows as objects are made.
+func Create[T any](path string, capacity int) (*Slab[T], error) {
+	c, err := create(path, capacity, layoutOf[T]())
+	return show[T]("create", c, err)
+}
+
+// Open opens a slab file for reading, beside any number of other readers and one writer, whose changes it sees. The file is never changed, also
+// when its writer was killed. A file made for another T is an error that wraps ErrLayout and shows the difference field by field; a damaged one ErrCorrupt, one
+// that was cut off ErrTruncated.
+func Open[T any](path string) (*Slab[T], error) {
+	c, err := open(path, false, layoutOf[T]())
+	return show[T]("open", c, err)
+}
+
+// OpenMut opens a slab file for reading and writing, with the errors of Open. A file has one writer at a time: a second one is refused with ErrBusy. After a crash of
+// a writer every object is there that it had made and not freed, and slots that its caches held are free; after a crash of the system see Sync. It takes time in
+// proportion to the slots in use, 8 bytes each.
+func OpenMut[T any](path string) (*Slab[T], error) {
+	c, err := open(path, true, layoutOf[T]())
+	return show[T]("open", c, err)
+}
+
+func layoutOf[T any]() *layout.Layout { return layout.Of(reflect.TypeFor[T]()) }
+
+func newInMemory(capacity int, l *layout.Layout, cfg Config) (_ *core, err error) {
+	r := cfg.Options.Request(flags.Read|flags.Write, false)
+	memory := layout.Anonymous
+	switch {
+	case r.HasFile && r.Flags.Has(flags.Shared):
+		memory = layout.SharedFile
+	case r.HasFile:
+		memory = layout.PrivateFile
+	}
+	if err := checkType(l, memory); err != nil {
+		return nil, err
+	}
+	if cfg.GuardEvery < 0 {
+		return nil, fmt.Errorf("a guard slot for one of %d objects: %w", cfg.GuardEvery, typedmem.ErrSize)
+	}
+	c, err := newCore(capacity, l, newSalt())
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, c.closeMappings())
+		}
+	}()
+	if cfg.Debug || cfg.GuardEvery > 0 {
+		c.special = true
+		if c.care, err = newCare(c, cfg); err != nil {
+			return nil, err
+		}
+		defer func() {
+			if err != nil {
+				err = errors.Join(err, c.care.close())
+			}
+		}()
+	}
+	if err = c.memoryForWords(); err != nil {
+		return nil, err
+	}
+	m, err := c.memoryForSlots(r, cfg.Debug)
+	if err != nil {
+		return nil, err
+	}
+	if err = c.attach(m); err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	return c, nil
+}
+
+// memoryForSlots maps the slots of a slab that is no slab file.
+func (c *core) memoryForSlots(r typedmem.Request, debug bool) (*typedmem.Mapping, error) {
+	if debug && !r.HasFile && r.Address == 0 {
+		return c.care.between(r, int(c.n*c.size))
+	}
+	r.Capacity = max(r.Capacity, r.Size, int(c.n*c.size))
+	r.WithinFile = true
+	return typedmem.Map(r)
+}

@@ -1,0 +1,39 @@
+// Package slab keeps millions of typed objects outside the garbage collector: they are allocated and freed one by one in mapped memory, and named by
+// handles that can be stored, shared and written to files, and that are never valid again after a Free.
+//
+// # Handles
+//
+// A Handle is the index of a slot and the slot's generation, which grows with every Alloc and Free there and never wraps: a slot whose generation is
+// exhausted, after 1<<30 objects at the least, is retired. Generations start at a place that differs from slab to slab and from slot to slot, so that a
+// handle of another slab, or one made up, is ErrStale but for a chance of one in 1<<30. Checking a handle reads the slot's word, which lies apart from
+// the objects: nothing that is written through Ptr can damage the slab's books.
+//
+// # Memory
+//
+// New and Map make anonymous memory; Create, Open and OpenMut work on slab files (FORMAT.md). Address space is set aside for the whole capacity,
+// memory comes as slots are used and goes with Trim. A slot takes Sizeof(T) and its word, 8 bytes (16 in a file that is open for writing). Which T may live where is
+// checked once: see the package's type rules in ARCHITECTURE.md.
+//
+// # Concurrency
+//
+// All methods of Slab are safe for concurrent use. Alloc and Free take one of several magazines of slots, one for each processor, for a few instructions; a Cache
+// makes one goroutine free of the others. Load and Store of one object are atomic to each other and to Free. In builds with the race detector
+// a Load and a Store, or two Stores, that nothing orders are reported all the same, as for any variable; what goes through Ptr is not seen. Memory that Close, or a change of
+// Mapping, takes away while another goroutine is inside an access faults there: pin the mapping, or stop the others first.
+//
+// # Files
+//
+// Which objects live is in the file at every instant: a process may be killed anywhere, and the next OpenMut finds every object. What was not
+// synced when the system goes down is another matter: see Sync. A slot that was freed is not used again before its word was flushed, which happens in
+// batches; when few slots are free this makes Alloc wait for the device.
+//
+// # Finding mistakes
+//
+// Config.Debug fills slots that are freed with a pattern and checks it when they are used again, which finds a write through a Ptr that was kept too long: Alloc
+// answers a *MisuseError that names the object and the stacks of its allocation and Free, and retires the slot. Leaks lists the objects by the place that allocated them. The slots
+// lie between pages that nobody can touch. It costs about two microseconds and 500 bytes of heap an object, and commits the whole capacity.
+//
+// Config.GuardEvery puts one of so many objects, sixteen at a time, into a page of its own, at whose end the page cannot be touched and
+// which cannot be touched after Free: any access through a stale Ptr, or past the end, faults where it stands, and Explain says whose memory it was. With
+// one of some thousands it is cheap enough for production: the others cost one atomic addition more. Objects in such pages can be lent no protection by Mapping.
+package slab

@@ -1,0 +1,330 @@
+package slab
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+	"sync"
+	"unsafe"
+
+	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/container"
+	"github.com/typedmem/typedmem/internal/layout"
+)
+
+// file is the slab file behind a core: the container's header block, then a word for each slot, then the slots.
+//
+// The words in the file are what counts: they say which objects live, and nothing else of the file has to agree with them, so a process may be
+// killed between any two instructions. A writer works on words of its own in memory and notes each change in the file. A slot that was freed is
+// used again only when its word is on the device: before that, a power failure could bring the object back with its successor's bytes.
+type file struct {
+	c      *container.File
+	m      *typedmem.Mapping // the words in the file
+	words  unsafe.Pointer    // the same
+	writer bool
+	mu     sync.Mutex // of a reader: it follows the writer
+}
+
+// leastWaiting is how many freed slots a file's words are flushed for at once, unless the slab is full before.
+const leastWaiting = 4096
+
+// wordsEnd returns where in the file the words end and the slots begin: where every system can map them.
+func wordsEnd(capacity uint64) int64 {
+	return container.DataOffset + int64((capacity*8+container.DataOffset-1)/container.DataOffset*container.DataOffset)
+}
+
+func spec(l *layout.Layout, capacity int, salt uint64) container.Spec {
+	return container.Spec{Kind: container.KindSlab, Layout: l, Capacity: capacity, Salt: salt, Repairs: true}
+}
+
+// create makes a slab file and opens it for writing. On error no file is left.
+func create(path string, capacity int, l *layout.Layout) (*core, error) {
+	if err := checkType(l, layout.SharedFile); err != nil {
+		return nil, err
+	}
+	c, err := newCore(capacity, l, newSalt())
+	if err != nil {
+		return nil, err
+	}
+	f, err := container.Create(path, spec(l, capacity, c.salt))
+	if err != nil {
+		return nil, err
+	}
+	if err = f.Handle().Truncate(wordsEnd(uint64(capacity))); err == nil {
+		err = c.attachFile(f, 0)
+	}
+	if err == nil {
+		err = c.memoryForWords()
+	}
+	if err != nil {
+		return nil, errors.Join(err, c.closeMappings(), f.Discard())
+	}
+	return c, nil
+}
+
+// open opens a slab file.
+func open(path string, write bool, l *layout.Layout) (*core, error) {
+	if err := checkType(l, layout.SharedFile); err != nil {
+		return nil, err
+	}
+	f, err := container.Open(path, spec(l, 0, 0), write)
+	if err != nil {
+		return nil, err
+	}
+	c, err := openCore(f, l)
+	if err != nil {
+		if c != nil {
+			err = errors.Join(err, c.closeMappings())
+		}
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Abandon())
+	}
+	return c, nil
+}
+
+// openCore checks the file as a whole before anything of it is changed.
+func openCore(f *container.File, l *layout.Layout) (*core, error) {
+	capacity, used := f.Capacity(), f.Length()
+	switch {
+	case capacity == 0 || capacity > mostSlots:
+		return nil, fmt.Errorf("a capacity of %d objects: %w", capacity, typedmem.ErrCorrupt)
+	case uint64(used) > capacity:
+		return nil, fmt.Errorf("%d slots in use with a capacity of %d: %w", used, capacity, typedmem.ErrCorrupt)
+	case bits.UintSize == 32 && capacity > 1<<31-1:
+		return nil, fmt.Errorf("a capacity of %d objects does not fit this address space: %w", capacity, typedmem.ErrSize)
+	}
+	info, err := f.Handle().Stat()
+	if err != nil {
+		return nil, err
+	}
+	if end := wordsEnd(capacity) + int64(used)*int64(l.Size); info.Size() < end {
+		return nil, fmt.Errorf("%d bytes, its slots end at byte %d: %w", info.Size(), end, typedmem.ErrTruncated)
+	}
+	c, err := newCore(int(capacity), l, f.Salt())
+	if err != nil {
+		return nil, err
+	}
+	if err := c.attachFile(f, used); err != nil {
+		return c, err
+	}
+	// The file may be cut off by others at any moment: its pages are read under Guard.
+	if err := typedmem.Guard(func() error { return c.checkWords(used) }); err != nil {
+		return c, err
+	}
+	c.pool.used.Store(uint64(used))
+	c.pool.bump = used
+	if !f.Writer() {
+		c.attachWords(c.file.m)
+		return c, nil
+	}
+	if err := c.memoryForWords(); err != nil {
+		return c, err
+	}
+	if err := typedmem.Guard(func() error { return c.restore(used, f.Left() == container.LeftLost) }); err != nil {
+		return c, err
+	}
+	if f.Left() != container.LeftClosed {
+		if err := c.file.m.Flush(0, c.file.m.Len()); err != nil {
+			return c, err
+		}
+	}
+	f.Begin()
+	return c, nil
+}
+
+// attachFile maps the words and the slots of a file.
+func (c *core) attachFile(f *container.File, used int) error {
+	c.file = &file{c: f, writer: f.Writer()}
+	c.special = true
+	r := typedmem.Request{
+		Size: used * 8, Capacity: int(c.n) * 8, File: f.Handle(), HasFile: true, Offset: container.DataOffset, Flags: flags.Shared, Protection: flags.Read,
+		WithinFile: true,
+	}
+	if f.Writer() {
+		r.Protection |= flags.Write
+	} else {
+		r.Size = r.Capacity
+	}
+	m, err := typedmem.Map(r)
+	if err != nil {
+		return err
+	}
+	c.file.m = m
+	// SAFETY: the address of a mapping that c.file keeps, off the Go heap.
+	c.file.words = unsafe.Add(unsafe.Pointer(nil), m.Addr())
+	r.Size, r.Capacity, r.Offset = used*int(c.size), int(c.n*c.size), wordsEnd(uint64(c.n))
+	if m, err = typedmem.Map(r); err != nil {
+		return err
+	}
+	return c.attach(m)
+}
+
+// memoryForWords makes the words that the process itself works with.
+func (c *core) memoryForWords() error {
+	m, err := typedmem.Map(typedmem.Request{Size: int(c.n) * 8, Flags: flags.NoReserve, Protection: flags.Read | flags.Write})
+	if err != nil {
+		return fmt.Errorf("the words of %d slots: %w", c.n, err)
+	}
+	c.attachWords(m)
+	return nil
+}
+
+// checkWords looks at every word of the file.
+func (c *core) checkWords(used int) error {
+	for i := range uint32(used) {
+		if word := loadWord(wordAt(c.file.words, uintptr(i))); !validKept(c.salt, i, word) {
+			return fmt.Errorf("the word of slot %d is %016x: %w", i, word, typedmem.ErrCorrupt)
+		}
+	}
+	return nil
+}
+
+// restore makes the words in memory and the free list from the words of the file. lost says that the last writer's changes may be gone: handles that it
+// gave out for slots that are free now must not become those of new objects. Of each slot that is one at the most, see leastWaiting.
+func (c *core) restore(used int, lost bool) error {
+	for i := used - 1; i >= 0; i-- {
+		w := wordAt(c.words, uintptr(i))
+		g := generation(loadWord(wordAt(c.file.words, uintptr(i))))
+		if g&1 != 0 {
+			publish(w, uint64(g)<<32)
+			c.live++
+			continue
+		}
+		if g == 0 {
+			g = first(c.salt, uint32(i))
+		}
+		if lost {
+			g = min(g, retired-2) + 2
+			c.file.note(c, uint32(i), g)
+		}
+		if g == retired {
+			publish(w, retired<<32)
+			c.pool.retired.Add(1)
+			continue
+		}
+		c.push(&c.pool.free, uint64(g+1)<<32|uint64(i))
+	}
+	return nil
+}
+
+// note writes the generation of a slot into the file: odd, its object lives; even, it is gone.
+func (f *file) note(c *core, i, g uint32) {
+	publish(wordAt(f.words, uintptr(i)), kept(c.salt, i, g))
+}
+
+// extend makes the file ready for used slots. That they may be in use is on the device before one is.
+func (f *file) extend(used int) error {
+	if err := f.m.Resize(used * 8); err != nil {
+		return err
+	}
+	f.c.Publish(used)
+	return f.c.Sync(used, func() error { return nil })
+}
+
+// settle flushes the words, after which slots that were freed can be used again; the caller holds mu.
+func (c *core) settle() error {
+	if err := c.file.m.Flush(0, c.file.m.Len()); err != nil {
+		return err
+	}
+	c.join(&c.pool.free, &c.pool.waits)
+	return nil
+}
+
+// follow lets a reader see slots that the writer has come to use.
+func (f *file) follow(c *core, i uintptr) {
+	if f.writer || i < uintptr(c.pool.used.Load()) {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	used, err := f.c.Refresh()
+	if err != nil || used <= int(c.pool.used.Load()) || uintptr(used) > c.n {
+		return
+	}
+	if c.m.Resize(used*int(c.size)) == nil {
+		c.pool.used.Store(uint64(used))
+	}
+}
+
+// flush writes slots and words to the file.
+func (c *core) flush() error {
+	if err := c.m.Flush(0, c.m.Len()); err != nil {
+		return err
+	}
+	c.pool.mu.Lock()
+	defer c.pool.mu.Unlock()
+	if c.pool.closed {
+		return typedmem.ErrClosed
+	}
+	if c.file == nil || !c.file.writer {
+		return nil
+	}
+	c.gather()
+	return c.settle()
+}
+
+// sync makes durable what flush writes, the length of the file and its name.
+func (c *core) sync() error {
+	if err := c.flush(); err != nil || c.file == nil || !c.file.writer {
+		return err
+	}
+	c.pool.mu.Lock()
+	defer c.pool.mu.Unlock()
+	if c.pool.closed {
+		return typedmem.ErrClosed
+	}
+	return c.file.c.Sync(int(c.pool.used.Load()), func() error { return nil })
+}
+
+// close gives everything back. What cannot be undone comes last.
+func (c *core) close() error {
+	if c.file != nil && c.file.writer && c.m.Limits() == c.limits {
+		if err := c.sync(); err != nil {
+			return err
+		}
+	}
+	p := &c.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return typedmem.ErrClosed
+	}
+	p.closed = true
+	err := c.m.Close()
+	if err != nil && !errors.Is(err, typedmem.ErrClosed) {
+		p.closed = false
+		return err
+	}
+	if c.care != nil {
+		err = errors.Join(err, c.care.close())
+	}
+	if c.file == nil {
+		return errors.Join(err, c.meta.Close())
+	}
+	size := int64(-1)
+	if c.file.writer {
+		size = wordsEnd(uint64(c.n)) + int64(p.used.Load())*int64(c.size)
+		err = errors.Join(err, c.file.m.Flush(0, c.file.m.Len()), c.meta.Close())
+	}
+	return errors.Join(err, c.file.m.Close(), c.file.c.Close(size))
+}
+
+// closeMappings undoes what a constructor did before it failed.
+func (c *core) closeMappings() error {
+	var err error
+	closing := map[*typedmem.Mapping]bool{nil: true}
+	for _, m := range []*typedmem.Mapping{c.m, c.meta, c.fileWords()} {
+		if !closing[m] {
+			err = errors.Join(err, m.Close())
+		}
+		closing[m] = true
+	}
+	return err
+}
+
+func (c *core) fileWords() *typedmem.Mapping {
+	if c.file == nil {
+		return nil
+	}
+	return c.file.m
+}

@@ -1,0 +1,171 @@
+package slab
+
+import (
+	"errors"
+	"sync"
+	"unsafe"
+
+	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/num"
+	"github.com/typedmem/typedmem/options"
+)
+
+// guards are pages that hold one object each, at their end, with a page behind that nobody can touch; a page whose object was freed cannot be touched
+// either, until all other guard slots were used. Their indexes follow those of the slots. An object there has a slot as well, which stays empty, so that capacity and
+// counts are what they are without.
+type guards struct {
+	mu     sync.Mutex
+	slots  []guardSlot
+	queue  []int // free ones, the one that was freed first in front
+	fences []*typedmem.Mapping
+}
+
+type guardSlot struct {
+	life
+	m    *typedmem.Mapping
+	p    unsafe.Pointer // of the object
+	word uint32         // its generation
+	slot uint64         // the handle that was popped for it
+}
+
+const guardSlots = 16
+
+// make reserves the pages: one before the first guard slot and one behind each.
+func (g *guards) make(c *core) error {
+	page := options.AllocationGranularity()
+	bytes, ok := num.Up(int(c.size), page)
+	total, ok2 := num.Mul(bytes+page, guardSlots)
+	if !ok || !ok2 {
+		return typedmem.ErrSize
+	}
+	m, err := typedmem.Map(typedmem.Request{Size: total + page, Reserve: true, Protection: flags.Read | flags.Write})
+	if err != nil {
+		return err
+	}
+	g.fences = append(g.fences, m)
+	rest, err := m.SplitOff(page)
+	for i := 0; err == nil && i < guardSlots; i++ {
+		s := guardSlot{m: rest, word: first(c.salt, uint32(c.n)+uint32(i))}
+		g.slots = append(g.slots, s)
+		var fence *typedmem.Mapping
+		if fence, err = s.m.SplitOff(bytes); err != nil {
+			break
+		}
+		g.fences = append(g.fences, fence)
+		if i+1 < guardSlots {
+			if rest, err = fence.SplitOff(page); err != nil {
+				break
+			}
+		}
+		if err = s.m.Commit(); err == nil {
+			err = s.m.MakeNone()
+		}
+		// SAFETY: inside the mapping, off the Go heap: as near to its end as the alignment allows.
+		g.slots[i].p = unsafe.Add(unsafe.Pointer(nil), s.m.Addr()+uintptr(bytes)-c.size)
+		g.queue = append(g.queue, i)
+	}
+	if err != nil {
+		for _, m := range g.fences {
+			err = errors.Join(err, m.Close())
+		}
+		return errors.Join(err, g.close())
+	}
+	return nil
+}
+
+func (g *guards) close() error {
+	var err error
+	for i := range g.slots {
+		err = errors.Join(err, g.slots[i].m.Close())
+	}
+	return err
+}
+
+// has reports whether a handle has the index of a guard slot.
+func (g *guards) has(h uint64, c *core) bool {
+	i := uintptr(index(h))
+	return i >= c.n && i-c.n < uintptr(len(g.slots))
+}
+
+// take makes a guard slot ready for an object for which the slot of the handle h was popped.
+func (g *guards) take(c *core, h uint64) (handle uint64, p unsafe.Pointer, ok bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.queue) == 0 {
+		return 0, nil, false
+	}
+	i := g.queue[0]
+	s := &g.slots[i]
+	if s.word >= lastLive || s.m.MakeMut() != nil {
+		return 0, nil, false
+	}
+	g.queue = g.queue[1:]
+	s.word++
+	handle = uint64(s.word)<<32 | uint64(uint32(c.n)+uint32(i))
+	s.slot, s.life = h, life{handle: handle, alloc: here()}
+	return handle, s.p, true
+}
+
+// hold finds the object of a handle and keeps it until unlock is called.
+func (g *guards) hold(op string, h uint64, c *core, stale error) (p unsafe.Pointer, unlock func(), err error) {
+	write := op == "store" || op == "free"
+	if seen := c.limits.Readable(); seen == 0 || write && c.limits.Writable() == 0 {
+		return nil, nil, fail(op, c.limits.Refusal(seen, seen, write))
+	}
+	g.mu.Lock()
+	s := &g.slots[uintptr(index(h))-c.n]
+	if s.word&1 == 0 || s.word != generation(h) {
+		g.mu.Unlock()
+		return nil, nil, stale
+	}
+	return s.p, g.mu.Unlock, nil
+}
+
+// free ends the object of a handle.
+func (g *guards) free(c *core, h uint64) error {
+	_, unlock, err := g.hold("free", h, c, staleFree)
+	if err != nil {
+		return err
+	}
+	i := int(uintptr(index(h)) - c.n)
+	s := &g.slots[i]
+	if err := s.m.MakeNone(); err != nil {
+		unlock()
+		return fail("free", err)
+	}
+	s.word++
+	s.free = here()
+	g.queue = append(g.queue, i)
+	slot := s.slot
+	unlock()
+	c.pool.mu.Lock()
+	defer c.pool.mu.Unlock()
+	if !c.pool.closed {
+		c.push(&c.pool.free, slot)
+	}
+	return nil
+}
+
+// each calls f for every object in a guard slot.
+func (g *guards) each(f func(life)) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, s := range g.slots {
+		if s.word&1 != 0 {
+			f(s.life)
+		}
+	}
+}
+
+// at finds the guard slot at an address, or the one whose fence that is, and its last object.
+func (g *guards) at(addr uintptr) (life, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, s := range g.slots {
+		if page := options.AllocationGranularity(); addr >= s.m.Addr() && addr < s.m.Addr()+uintptr(s.m.Len()+page) {
+			return s.life, s.handle != 0
+		}
+	}
+	return life{}, false
+}

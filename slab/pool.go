@@ -1,0 +1,381 @@
+package slab
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/typedmem/typedmem"
+)
+
+// pool is where the slots are that hold no object: in the free list, in the shards, in caches, or never used. What moves between these moves under mu, so
+// that whoever holds mu and all shards sees every slot; only those of caches are their owners' own.
+//
+// Locks are taken in this order: mu, the shards by index.
+type pool struct {
+	mu     sync.Mutex
+	closed bool
+	free   list
+	waits  list // slots of a file that must not be used before its words were flushed
+	bump   int  // the first slot that was never handed out; those up to used follow
+	caches map[*magazine]struct{}
+	gone   uint64 // objects made from caches that are closed
+
+	used    atomic.Uint64 // slots with memory behind them
+	retired atomic.Uint64
+	shards  []shard
+}
+
+// list is a chain of free slots through the lower half of their words.
+type list struct {
+	head, tail uint32 // index+1, 0 for none
+	count      int
+}
+
+// push adds a slot by the handle of its next object; the caller holds mu.
+func (c *core) push(l *list, h uint64) {
+	i := index(h)
+	publish(wordAt(c.words, uintptr(i)), uint64(generation(h)-1)<<32|uint64(l.head))
+	if l.head = i + 1; l.count == 0 {
+		l.tail = l.head
+	}
+	l.count++
+}
+
+// shift takes a slot out of a list that has one, and returns the handle of its next object; the caller holds mu.
+func (c *core) shift(l *list) uint64 {
+	i := l.head - 1
+	word := loadWord(wordAt(c.words, uintptr(i)))
+	l.head = uint32(word)
+	l.count--
+	return uint64(generation(word)+1)<<32 | uint64(i)
+}
+
+// join moves all of from to the front of to; the caller holds mu.
+func (c *core) join(to, from *list) {
+	if from.count == 0 {
+		return
+	}
+	w := wordAt(c.words, uintptr(from.tail-1))
+	publish(w, uint64(generation(loadWord(w)))<<32|uint64(to.head))
+	if to.count == 0 {
+		to.tail = from.tail
+	}
+	to.head = from.head
+	to.count += from.count
+	*from = list{}
+}
+
+// empty moves all slots of a magazine to the pool; the caller holds mu and owns k.
+func (c *core) empty(k *magazine) {
+	for _, h := range k.handles[:k.n] {
+		c.push(&c.pool.free, h)
+	}
+	for _, h := range k.waiting[:k.waits] {
+		c.push(&c.pool.waits, h)
+	}
+	setCount(&k.n, 0)
+	setCount(&k.waits, 0)
+}
+
+// lockShards locks all shards; the caller holds mu, and calls unlock.
+func (p *pool) lockShards() (unlock func()) {
+	for i := range p.shards {
+		p.shards[i].lockWait()
+	}
+	return func() {
+		for i := range p.shards {
+			p.shards[i].unlock()
+		}
+	}
+}
+
+// gather moves the slots of all shards to the pool, and reports whether there were any.
+func (c *core) gather() bool {
+	p := &c.pool
+	before := p.free.count + p.waits.count
+	defer p.lockShards()()
+	for i := range p.shards {
+		c.empty(&p.shards[i].magazine)
+	}
+	return p.free.count+p.waits.count > before
+}
+
+// spill makes room in a magazine that is full: half of what can be used, all that waits. s is nil for a cache, whose owner calls; a
+// shard must not be locked.
+func (c *core) spill(k *magazine, s *shard) {
+	p := &c.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return
+	}
+	if s != nil {
+		s.lockWait()
+		defer s.unlock()
+	}
+	if k.n == magazineSize { // the older half goes: what was freed last is in the processor's cache
+		const half = magazineSize / 2
+		for _, h := range k.handles[:half] {
+			c.push(&p.free, h)
+		}
+		copy(k.handles[:half], k.handles[half:])
+		setCount(&k.n, half)
+	}
+	if k.waits == magazineSize {
+		for _, h := range k.waiting {
+			c.push(&p.waits, h)
+		}
+		setCount(&k.waits, 0)
+	}
+}
+
+// refill puts slots into an empty magazine; see spill for s. It answers ErrFull when there is none, and why where memory cannot be had.
+func (c *core) refill(k *magazine, s *shard) error {
+	p := &c.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if seen := c.limits.Readable(); p.closed || seen == 0 || c.limits.Writable() == 0 {
+		return fail("alloc", c.limits.Refusal(seen, seen, true))
+	}
+	if err := c.provide(); err != nil {
+		return err
+	}
+	if s != nil {
+		s.lockWait()
+		defer s.unlock()
+	}
+	most := p.free.count + int(c.n) - p.bump
+	batch := min(magazineSize/2, max(1, most/16))
+	start := k.n
+	for k.n < start+uint64(batch) && k.n < magazineSize && (p.free.count > 0 || p.bump < int(p.used.Load())) {
+		k.push(c.next())
+	}
+	// The slot with the lowest address is handed out first.
+	for a, b := start, k.n; a+1 < b; a, b = a+1, b-1 {
+		k.handles[a], k.handles[b-1] = k.handles[b-1], k.handles[a]
+	}
+	return nil
+}
+
+// next takes a slot that provide has found.
+func (c *core) next() uint64 {
+	p := &c.pool
+	if p.free.count > 0 {
+		return c.shift(&p.free)
+	}
+	i := uint32(p.bump)
+	p.bump++
+	return uint64(first(c.salt, i)+1)<<32 | uint64(i)
+}
+
+// provide sees to it that next finds a slot.
+func (c *core) provide() error {
+	p := &c.pool
+	for {
+		used := int(p.used.Load())
+		switch {
+		case p.free.count > 0 || p.bump < used:
+			return nil
+		case p.waits.count > 0 && (used == int(c.n) || p.waits.count >= max(leastWaiting, used/2)):
+			if err := c.settle(); err != nil {
+				return fail("alloc", err)
+			}
+		case used < int(c.n):
+			if err := c.grow(used); err != nil {
+				return fail("alloc", err)
+			}
+		case !c.gather():
+			return full
+		}
+	}
+}
+
+// Memory is provided a quarter of what there is at a time, within these bounds in bytes.
+const (
+	leastGrowth = 64 << 10
+	mostGrowth  = 64 << 20
+)
+
+// grow puts memory behind more slots.
+func (c *core) grow(used int) error {
+	more := max(used/4, leastGrowth/int(c.size), 1)
+	more = max(min(more, mostGrowth/int(c.size)), 1)
+	used = min(used+more, int(c.n))
+	if err := c.extend(used); err != nil {
+		return err
+	}
+	c.pool.used.Store(uint64(used))
+	return nil
+}
+
+// extend makes the mapping long enough for used slots.
+func (c *core) extend(used int) error {
+	if bytes := used * int(c.size); c.m.Len() < bytes {
+		if err := c.m.Resize(bytes); err != nil {
+			return err
+		}
+	}
+	if !c.writable(uintptr(used - 1)) {
+		return fmt.Errorf("the mapping changed meanwhile: %w", typedmem.ErrProtection)
+	}
+	if c.file != nil {
+		return c.file.extend(used)
+	}
+	return nil
+}
+
+// pop takes a free slot for a new object and returns its handle, which is not valid yet.
+func (c *core) pop() (uint64, error) {
+	for {
+		s := c.pool.pick()
+		if s.n > 0 {
+			h := s.handles[(s.n-1)&(magazineSize-1)]
+			if c.writable(uintptr(index(h))) {
+				setCount(&s.n, s.n-1)
+				setCount(&s.allocs, s.allocs+1)
+				s.unlock()
+				return h, nil
+			}
+			s.unlock()
+			return 0, fail("alloc", c.refused(h))
+		}
+		s.unlock()
+		if err := c.refill(&s.magazine, s); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// popFrom is pop from a cache.
+func (c *core) popFrom(k *magazine) (uint64, error) {
+	for k.n == 0 {
+		if err := c.refill(k, nil); err != nil {
+			return 0, err
+		}
+	}
+	h := k.handles[k.n-1]
+	if !c.writable(uintptr(index(h))) {
+		return 0, fail("alloc", c.refused(h))
+	}
+	setCount(&k.n, k.n-1)
+	setCount(&k.allocs, k.allocs+1)
+	return h, nil
+}
+
+// refused says why the slot of a handle cannot be written.
+func (c *core) refused(h uint64) error {
+	return c.limits.Refusal(c.limits.Readable(), c.end(uintptr(index(h))), true)
+}
+
+// give frees the object of a handle.
+func (c *core) give(h uint64) error {
+	if i := uintptr(index(h)); i < c.n && !c.special && c.writable(i) {
+		s, w := c.pool.pick(), wordAt(c.words, i)
+		word := loadWord(w)
+		if generation(word) == generation(h) && word&liveBits == oneGeneration && generation(h) < lastLive && s.n < magazineSize &&
+			atomic.CompareAndSwapUint64(w, word, uint64(generation(h)+1)<<32) {
+			s.push(h + 2*oneGeneration)
+			s.unlock()
+			return nil
+		}
+		s.unlock()
+	}
+	return c.giveSlow(h, nil)
+}
+
+// giveSlow is give for every case; own is the magazine of a cache or nil.
+func (c *core) giveSlow(h uint64, own *magazine) error {
+	if c.care != nil && c.care.guards.has(h, c) {
+		return c.care.guards.free(c, h)
+	}
+	for {
+		w, word, err := c.access("free", h, true, staleFree)
+		if err != nil {
+			return err
+		}
+		if own != nil {
+			if own.full() {
+				c.spill(own, nil)
+			} else if c.bury(own, w, word, h) {
+				return nil
+			}
+			continue
+		}
+		s := c.pool.pick()
+		if s.full() {
+			s.unlock()
+			c.spill(&s.magazine, s)
+			continue
+		}
+		buried := c.bury(&s.magazine, w, word, h)
+		s.unlock()
+		if buried {
+			return nil
+		}
+	}
+}
+
+// bury ends an object, unless its word changed since it was word, and puts the slot where it belongs; k has room.
+func (c *core) bury(k *magazine, w *uint64, word, h uint64) bool {
+	switch {
+	case !c.kill(w, word, h):
+		return false
+	case generation(h) == lastLive:
+		c.pool.retired.Add(1)
+	case c.file != nil:
+		k.pushWaiting(h + 2*oneGeneration)
+	default:
+		k.push(h + 2*oneGeneration)
+	}
+	return true
+}
+
+// kill ends an object, unless its word changed since it was word: the step at which its handle becomes stale.
+func (c *core) kill(w *uint64, word, h uint64) bool {
+	if c.care != nil {
+		return c.care.kill(c, w, word, h)
+	}
+	if !atomic.CompareAndSwapUint64(w, word, uint64(generation(h)+1)<<32) {
+		return false
+	}
+	if c.file != nil {
+		c.file.note(c, index(h), generation(h)+1)
+	}
+	return true
+}
+
+// born makes a handle valid: the object is in its slot.
+func (c *core) born(h uint64) {
+	if c.file != nil {
+		c.file.note(c, index(h), generation(h))
+	}
+	publish(wordAt(c.words, uintptr(index(h))), h&^(oneGeneration-1))
+}
+
+// newCache makes a magazine that counts as a cache.
+func (c *core) newCache() *magazine {
+	k := new(magazine)
+	c.pool.mu.Lock()
+	defer c.pool.mu.Unlock()
+	if c.pool.caches == nil {
+		c.pool.caches = map[*magazine]struct{}{}
+	}
+	c.pool.caches[k] = struct{}{}
+	return k
+}
+
+// endCache takes every slot of a cache back; it does nothing the second time.
+func (c *core) endCache(k *magazine) {
+	p := &c.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, open := p.caches[k]; !open {
+		return
+	}
+	delete(p.caches, k)
+	p.gone += k.allocs
+	if !p.closed {
+		c.empty(k)
+	}
+}

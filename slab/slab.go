@@ -1,0 +1,309 @@
+package slab
+
+import (
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/layout"
+)
+
+// Slab holds up to Cap objects of type T in mapped memory, which the garbage collector does not see. Objects are made and freed one by one, and
+// named by handles.
+//
+// All methods are safe for concurrent use; see the package comment for what that means for the objects themselves, and for Close.
+type Slab[T any] struct {
+	// What the accessors need, copied from core so that they reach it in one step.
+	words   unsafe.Pointer
+	slots   unsafe.Pointer
+	limits  *typedmem.Limits
+	plain   *typedmem.Limits // the same for Load and Store; sealed for a T with atomic fields
+	n       uintptr
+	special bool
+
+	core *core
+}
+
+// show makes the typed shell of a core.
+func show[T any](op string, c *core, err error) (*Slab[T], error) {
+	if err != nil {
+		return nil, fail(op, err)
+	}
+	s := &Slab[T]{words: c.words, slots: c.slots, limits: c.limits, plain: c.limits, n: c.n, special: c.special, core: c}
+	if c.layout.Atomic {
+		s.plain = c.limits.Sealed()
+	}
+	return s, nil
+}
+
+// Alloc makes an object of zero bytes and returns its handle. ErrFull: there is no free slot; see Cache for slots that are parked.
+// Where memory for more slots cannot be had the system's error is returned; ErrProtection and ErrClosed tell of the mapping.
+func (s *Slab[T]) Alloc() (Handle[T], error) {
+	var zero T
+	return s.Insert(zero)
+}
+
+// Insert is Alloc of an object with the value x.
+func (s *Slab[T]) Insert(x T) (Handle[T], error) {
+	u, err := s.core.pop()
+	if err != nil {
+		return Handle[T]{}, err
+	}
+	if s.special {
+		return s.put(u, &x)
+	}
+	if !ordered {
+		fence()
+	}
+	// SAFETY: pop found the slot writable and gave it to nobody else.
+	*(*T)(unsafe.Add(s.slots, uintptr(uint32(u))*unsafe.Sizeof(x))) = x
+	publish(wordAt(s.words, uintptr(uint32(u))), u&^(oneGeneration-1))
+	return Handle[T]{u}, nil
+}
+
+// put makes the object of a slot that was popped.
+func (s *Slab[T]) put(u uint64, x *T) (Handle[T], error) {
+	c := s.core
+	p := c.slot(uintptr(index(u)))
+	if c.care != nil {
+		var err error
+		if u, p, err = c.care.prepare(c, u, p); err != nil {
+			return Handle[T]{}, err
+		}
+	}
+	if !ordered {
+		fence()
+	}
+	// SAFETY: p is a free slot that was found writable and given to nobody else, or the memory of a guard slot.
+	*(*T)(p) = *x
+	if uintptr(index(u)) < c.n {
+		c.born(u)
+	}
+	return Handle[T]{u}, nil
+}
+
+// Free ends the object; its handle is never valid again. The slot may be reused at once. A handle that is not valid is ErrStale, a second Free of
+// the same one too.
+func (s *Slab[T]) Free(h Handle[T]) error { return s.core.give(h.u) }
+
+// Load returns the object's value. A handle that is not valid is ErrStale; a Load that races with a Free gives the object's own value or ErrStale, and one
+// that races with a Store the value before or after it. ErrOperation: T has sync/atomic fields, use Ptr.
+func (s *Slab[T]) Load(h Handle[T]) (x T, err error) {
+	if i := uintptr(uint32(h.u)); i < s.n {
+		// SAFETY: i is below n; the address is compared with the limits before it is used.
+		p := unsafe.Add(s.slots, i*unsafe.Sizeof(x))
+		if uintptr(p)+(unsafe.Sizeof(x)-1) < s.plain.Readable() {
+			w := wordAt(s.words, i)
+			if word := atomic.LoadUint64(w); word>>32 == h.u>>32 && word&liveBits == oneGeneration {
+				// SAFETY: p is readable and aligned for T. The copy may be of changing bytes: it counts only if the word is still the same.
+				x = *(*T)(p)
+				if !ordered {
+					fence()
+				}
+				if atomic.LoadUint64(w) == word {
+					if raceEnabled {
+						s.core.shadows.read(h.u)
+					}
+					return x, nil
+				}
+			}
+		}
+	}
+	return s.load(h)
+}
+
+// load is Load for the cases that are rare.
+func (s *Slab[T]) load(h Handle[T]) (x T, err error) {
+	c := s.core
+	if c.layout.Atomic {
+		return x, fail("load", s.plain.Refusal(0, 0, false))
+	}
+	if c.care != nil && c.care.guards.has(h.u, c) {
+		p, unlock, err := c.care.guards.hold("load", h.u, c, staleLoad)
+		if err != nil {
+			return x, err
+		}
+		defer unlock()
+		// SAFETY: the guard slot holds a live T until unlock.
+		return *(*T)(p), nil
+	}
+	for {
+		w, word, err := c.access("load", h.u, false, staleLoad)
+		if err != nil {
+			return x, err
+		}
+		// SAFETY: access found the slot readable; see Load for the copy.
+		y := *(*T)(c.slot(uintptr(index(h.u))))
+		if !ordered {
+			fence()
+		}
+		if atomic.LoadUint64(w) == word {
+			if raceEnabled {
+				c.shadows.read(h.u)
+			}
+			return y, nil
+		}
+	}
+}
+
+// Store sets the object to x, with the errors of Load, and ErrProtection where the memory is not writable. A Store that races with a Free ends before it or gives
+// ErrStale; it never writes into the next owner.
+func (s *Slab[T]) Store(h Handle[T], x T) error {
+	c := s.core
+	if c.layout.Atomic {
+		return fail("store", s.plain.Refusal(0, 0, true))
+	}
+	if c.care != nil && c.care.guards.has(h.u, c) {
+		p, unlock, err := c.care.guards.hold("store", h.u, c, staleStore)
+		if err != nil {
+			return err
+		}
+		defer unlock()
+		// SAFETY: the guard slot holds a live T until unlock.
+		*(*T)(p) = x
+		return nil
+	}
+	for {
+		w, word, err := c.access("store", h.u, true, staleStore)
+		if err != nil {
+			return err
+		}
+		if !atomic.CompareAndSwapUint64(w, word, word|busy) {
+			continue
+		}
+		if raceEnabled {
+			c.shadows.write(h.u)
+		}
+		s.write(w, word, h, &x)
+		return nil
+	}
+}
+
+// write copies x into a slot whose word says busy. A fault in the copy, which typedmem.Guard turns into an error, must not leave it so.
+func (s *Slab[T]) write(w *uint64, word uint64, h Handle[T], x *T) {
+	// Loads that saw the word before this Store must see that it changed: the count of Stores goes up.
+	defer publish(w, word&^(oneGeneration-1)|uint64(uint32(word)+2))
+	if !ordered {
+		fence()
+	}
+	// SAFETY: access found the slot writable, and while its word says busy nobody frees it.
+	*(*T)(unsafe.Add(s.slots, uintptr(index(h.u))*unsafe.Sizeof(*x))) = *x
+}
+
+// Ptr returns the object's address: raw memory, valid while the object lives and the slab is open. It is ErrStale for a handle that is not valid, and
+// ErrProtection where the memory is not readable.
+func (s *Slab[T]) Ptr(h Handle[T]) (*T, error) {
+	if i := uintptr(uint32(h.u)); i < s.n {
+		// SAFETY: i is below n; the address is compared with the limits before it is handed out.
+		p := unsafe.Add(s.slots, i*unsafe.Sizeof(*new(T)))
+		if uintptr(p)+(unsafe.Sizeof(*new(T))-1) < s.limits.Readable() {
+			if word := atomic.LoadUint64(wordAt(s.words, i)); word>>32 == h.u>>32 && word&oneGeneration != 0 {
+				s.limits.Lend()
+				return (*T)(p), nil
+			}
+		}
+	}
+	return s.ptr(h)
+}
+
+func (s *Slab[T]) ptr(h Handle[T]) (*T, error) {
+	c := s.core
+	if c.care != nil && c.care.guards.has(h.u, c) {
+		p, unlock, err := c.care.guards.hold("ptr", h.u, c, stalePtr)
+		if err != nil {
+			return nil, err
+		}
+		unlock()
+		return (*T)(p), nil
+	}
+	if _, _, err := c.access("ptr", h.u, false, stalePtr); err != nil {
+		return nil, err
+	}
+	c.limits.Lend()
+	// SAFETY: access found the slot readable and its object alive.
+	return (*T)(c.slot(uintptr(index(h.u)))), nil
+}
+
+// Has reports whether the handle is valid. It is false for every handle where the memory is closed or not readable.
+func (s *Slab[T]) Has(h Handle[T]) bool {
+	c := s.core
+	if c.care != nil && c.care.guards.has(h.u, c) {
+		_, unlock, err := c.care.guards.hold("has", h.u, c, stalePtr)
+		if err == nil {
+			unlock()
+		}
+		return err == nil
+	}
+	i := uintptr(uint32(h.u))
+	if c.file != nil {
+		c.file.follow(c, i)
+	}
+	if i >= s.n || !c.reachable(i) {
+		return false
+	}
+	word := loadWord(wordAt(s.words, i))
+	return generation(word) == generation(h.u) && isLive(word)
+}
+
+// Len returns the number of objects; slots that are parked in caches do not count. It is 0 after Close.
+func (s *Slab[T]) Len() int { return int(s.core.stats().Live) }
+
+// Cap returns the number of objects that the slab was made for.
+func (s *Slab[T]) Cap() int { return int(s.n) }
+
+// Stats returns how the slab is used now.
+func (s *Slab[T]) Stats() Stats { return s.core.stats() }
+
+// Trim gives the memory of whole pages in which no object lives back to the system, and returns how many bytes that was. It comes again when slots there are used.
+// In debug mode nothing is given back. ErrClosed and ErrProtection tell of the mapping.
+//   - Of a file the pages leave memory and stay on disk.
+func (s *Slab[T]) Trim() (bytes int, err error) {
+	if bytes, err = s.core.trim(); err != nil {
+		err = fail("trim", err)
+	}
+	return bytes, err
+}
+
+// Flush writes the objects of a slab file to the device; see Sync. Of a slab in memory there is nothing to write.
+func (s *Slab[T]) Flush() error {
+	if err := s.core.flush(); err != nil {
+		return fail("flush", err)
+	}
+	return nil
+}
+
+// Sync makes durable what was done before it was called: after a power failure every object is there that was there then and was not stored to or freed
+// since, with its value, and a handle that was stale then is stale. What is not synced may be there or not: an object that was inserted or stored to since
+// may have any mixture of old and new bytes, one that was freed since may be back as it was.
+func (s *Slab[T]) Sync() error {
+	if err := s.core.sync(); err != nil {
+		return fail("sync", err)
+	}
+	return nil
+}
+
+// Mapping returns the mapping that holds the objects. Protecting, pinning and closing it have their effect on the slab; making it shorter or splitting it
+// puts slots out of reach (ErrBounds). What is written through it is not checked. The slab's own books are elsewhere.
+func (s *Slab[T]) Mapping() *typedmem.Mapping { return s.core.m }
+
+// Close gives everything back; that of a file syncs first. A second Close answers ErrClosed; that of a slab whose mapping is pinned ErrBusy, and
+// nothing has changed then or when the sync fails. If Mapping was closed before, Close gives the rest back and answers ErrClosed.
+func (s *Slab[T]) Close() error {
+	if err := s.core.close(); err != nil {
+		return fail("close", err)
+	}
+	return nil
+}
+
+// checkType refuses a type that cannot live in the memory.
+func checkType(l *layout.Layout, m layout.Memory) error {
+	if err := l.Check(m); err != nil {
+		return typeError{err}
+	}
+	return nil
+}
+
+// typeError says why a type cannot live in some memory.
+type typeError struct{ error }
+
+func (typeError) Unwrap() error { return typedmem.ErrType }
