@@ -1,0 +1,350 @@
+package slab_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/region"
+	"github.com/typedmem/typedmem/slab"
+)
+
+// fileOf makes a slab file with n objects of 3*n slots, every third of them freed again, and returns its objects.
+func fileOf(t testing.TB, path string, n int) map[slab.Handle[rec]]rec {
+	t.Helper()
+	s := must[*slab.Slab[rec]](t)(slab.Create[rec](path, 3*n))
+	live := map[slab.Handle[rec]]rec{}
+	for i := range n {
+		x := rec{uint64(i), float64(i)}
+		h := must[slab.Handle[rec]](t)(s.Insert(x))
+		if i%3 != 0 {
+			live[h] = x
+		} else if err := s.Free(h); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return live
+}
+
+func holds(t testing.TB, s *slab.Slab[rec], want map[slab.Handle[rec]]rec) {
+	t.Helper()
+	if s.Len() != len(want) {
+		t.Fatalf("Len %d, want %d", s.Len(), len(want))
+	}
+	for h, p := range s.All() {
+		if x, ok := want[h]; !ok || x != *p {
+			t.Fatalf("All yields %x with %v, want %v", h.Uint64(), *p, x)
+		}
+	}
+	for h, x := range want {
+		if got := must[rec](t)(s.Load(h)); got != x {
+			t.Fatalf("object %x is %v, want %v", h.Uint64(), got, x)
+		}
+	}
+}
+
+func TestReopenFindsEveryObject(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	live := fileOf(t, path, 1000)
+	for round := range 5 {
+		ro := must[*slab.Slab[rec]](t)(slab.Open[rec](path))
+		holds(t, ro, live)
+		if err := ro.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s := must[*slab.Slab[rec]](t)(slab.OpenMut[rec](path))
+		holds(t, s, live)
+		if s.Cap() != 3000 {
+			t.Fatalf("Cap %d", s.Cap())
+		}
+		c := s.Cache()
+		for i := range 300 {
+			x := rec{uint64(i), float64(round)}
+			h := must[slab.Handle[rec]](t)(c.Insert(x))
+			if _, twice := live[h]; twice {
+				t.Fatalf("handle %x twice", h.Uint64())
+			}
+			live[h] = x
+		}
+		for h := range live {
+			if len(live) <= 800 {
+				break
+			}
+			if err := c.Free(h); err != nil {
+				t.Fatal(err)
+			}
+			delete(live, h)
+		}
+		for h := range live {
+			live[h] = rec{1, 2}
+			if err := s.Store(h, live[h]); err != nil {
+				t.Fatal(err)
+			}
+			break
+		}
+		if round%2 == 0 {
+			if err := c.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestStaleHandlesStayStaleAfterReopen(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	s := must[*slab.Slab[rec]](t)(slab.Create[rec](path, 50))
+	stale := map[slab.Handle[rec]]bool{}
+	for range 20 {
+		for range 50 {
+			h, err := s.Alloc()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if stale[h] {
+				t.Fatalf("handle %x twice", h.Uint64())
+			}
+			stale[h] = true
+			if err := s.Free(h); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s = must[*slab.Slab[rec]](t)(slab.OpenMut[rec](path))
+		for h := range stale {
+			refused(t, s, h)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAFileIsFullAtItsCapacity(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	s := must[*slab.Slab[rec]](t)(slab.Create[rec](path, 100))
+	var all []slab.Handle[rec]
+	for range 3 {
+		for i := range 100 {
+			h, err := s.Alloc()
+			if err != nil {
+				t.Fatalf("object %d: %v", i, err)
+			}
+			all = append(all, h)
+		}
+		_, err := s.Alloc()
+		is(t, err, slab.ErrFull)
+		for _, h := range all {
+			if err := s.Free(h); err != nil {
+				t.Fatal(err)
+			}
+		}
+		all = nil
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestReadersFollowTheWriter(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	s := must[*slab.Slab[rec]](t)(slab.Create[rec](path, 1<<16))
+	defer s.Close()
+	ro := must[*slab.Slab[rec]](t)(slab.Open[rec](path))
+	defer ro.Close()
+	var last slab.Handle[rec]
+	for i := range 1 << 16 {
+		last = must[slab.Handle[rec]](t)(s.Insert(rec{uint64(i), 0}))
+		if i%777 == 0 {
+			if x := must[rec](t)(ro.Load(last)); x.A != uint64(i) {
+				t.Fatalf("object %d is %v", i, x)
+			}
+		}
+	}
+	if ro.Len() != 1<<16 {
+		t.Fatalf("Len %d", ro.Len())
+	}
+	if err := s.Free(last); err != nil {
+		t.Fatal(err)
+	}
+	refusedRead(t, ro, last)
+	_, err := ro.Alloc()
+	is(t, err, typedmem.ErrProtection)
+	for h := range ro.All() {
+		is(t, ro.Store(h, rec{}), typedmem.ErrProtection)
+		is(t, ro.Free(h), typedmem.ErrProtection)
+		break
+	}
+	_, err = slab.OpenMut[rec](path)
+	is(t, err, typedmem.ErrBusy)
+}
+
+func refusedRead(t testing.TB, s *slab.Slab[rec], h slab.Handle[rec]) {
+	t.Helper()
+	_, err := s.Load(h)
+	is(t, err, slab.ErrStale)
+	_, err = s.Ptr(h)
+	is(t, err, slab.ErrStale)
+	if s.Has(h) {
+		t.Fatal("Has")
+	}
+}
+
+func TestFilesThatAreNone(t *testing.T) {
+	dir := t.TempDir()
+	good := filepath.Join(dir, "good")
+	fileOf(t, good, 1000)
+	image := must[[]byte](t)(os.ReadFile(good))
+	_, err := slab.Create[rec](good, 10)
+	is(t, err, fs.ErrExist)
+	_, err = slab.Open[struct{ A, B uint64 }](good)
+	is(t, err, typedmem.ErrLayout)
+	_, err = region.Open[rec](good)
+	is(t, err, typedmem.ErrLayout)
+	r := must[*region.Region[rec]](t)(region.Create[rec](filepath.Join(dir, "region"), 3))
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, err = slab.OpenMut[rec](filepath.Join(dir, "region"))
+	is(t, err, typedmem.ErrLayout)
+	_, err = slab.Open[rec](filepath.Join(dir, "none"))
+	is(t, err, fs.ErrNotExist)
+	_, err = slab.Open[rec](dir)
+	is(t, err, typedmem.ErrOperation)
+
+	// What open answers for an image, and that it leaves the file alone.
+	tries := 0
+	open := func(image []byte) error {
+		t.Helper()
+		tries++
+		path := filepath.Join(dir, "try")
+		if err := os.WriteFile(path, image, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		s, err := slab.OpenMut[rec](path)
+		if err == nil {
+			for h := range s.All() {
+				must[rec](t)(s.Load(h))
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			return nil
+		}
+		if !bytes.Equal(must[[]byte](t)(os.ReadFile(path)), image) {
+			t.Fatalf("%v, and the file has changed", err)
+		}
+		if _, roErr := slab.Open[rec](path); roErr == nil {
+			t.Fatalf("OpenMut: %v; Open succeeds", err)
+		}
+		return err
+	}
+	for _, n := range []int{0, 1, 8, 100, 4096, 65535, 65536, 70000, 131071, 131072, len(image) / 2, len(image) - 1} {
+		if err := open(image[:n]); !errors.Is(err, typedmem.ErrTruncated) {
+			t.Fatalf("%d bytes of %d: %v", n, len(image), err)
+		}
+	}
+	for i := range 300 {
+		word := 65536 + 8*i
+		for _, bit := range []int{1, 31, 33, 40, 63} {
+			bad := bytes.Clone(image)
+			bad[word+bit/8] ^= 1 << (bit % 8)
+			if err := open(bad); !errors.Is(err, typedmem.ErrCorrupt) {
+				t.Fatalf("bit %d of word %d: %v", bit, i, err)
+			}
+		}
+		if i > 10 {
+			break
+		}
+	}
+	r2 := rand.New(rand.NewPCG(5, 6))
+	for range 200 {
+		bad := bytes.Clone(image)
+		for range 1 + r2.IntN(40) {
+			bad[r2.IntN(80000)] = byte(r2.Uint32())
+		}
+		if err := open(bad); err != nil && !errors.Is(err, typedmem.ErrCorrupt) && !errors.Is(err, typedmem.ErrLayout) {
+			t.Fatal(err)
+		}
+	}
+	// A header that is right in itself and lies about the rest.
+	for _, lie := range []struct {
+		at    int
+		value uint64
+		want  error
+	}{
+		{64, 3001, typedmem.ErrCorrupt}, {80, 0, typedmem.ErrCorrupt}, {80, 1 << 40, typedmem.ErrCorrupt},
+		{64, 1 << 60, nil}, {80, 1 << 30, nil}, {88, 12345, typedmem.ErrCorrupt},
+	} {
+		bad := bytes.Clone(image)
+		clear(bad[32<<10 : 32<<10+40])
+		for _, at := range []int{0, 16 << 10} {
+			binary.LittleEndian.PutUint64(bad[at+lie.at:], lie.value)
+			reseal(bad[at:])
+		}
+		if err := open(bad); err == nil || lie.want != nil && !errors.Is(err, lie.want) {
+			t.Fatalf("%d at byte %d: %v", lie.value, lie.at, err)
+		}
+	}
+}
+
+func TestFailedConstructorsLeaveNothing(t *testing.T) {
+	dir := t.TempDir()
+	for _, n := range []int{0, -1} {
+		_, err := slab.Create[rec](filepath.Join(dir, "s"), n)
+		is(t, err, typedmem.ErrSize)
+	}
+	entries := must[[]os.DirEntry](t)(os.ReadDir(dir))
+	if len(entries) != 0 {
+		t.Fatalf("%v is left", entries)
+	}
+}
+
+func TestASlabFileNoticesItsMapping(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	s := must[*slab.Slab[rec]](t)(slab.Create[rec](path, 1000))
+	c := s.Cache()
+	h := must[slab.Handle[rec]](t)(c.Insert(rec{1, 1}))
+	if err := s.Mapping().MakeReadOnly(); err != nil {
+		t.Fatal(err)
+	}
+	is(t, s.Store(h, rec{}), typedmem.ErrProtection)
+	_, err := s.Alloc()
+	is(t, err, typedmem.ErrProtection)
+	_, err = c.Alloc()
+	is(t, err, typedmem.ErrProtection)
+	if err := s.Mapping().MakeMut(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Mapping().Close(); err != nil {
+		t.Fatal(err)
+	}
+	closed(t, s, c, h)
+	is(t, s.Close(), typedmem.ErrClosed)
+	s = must[*slab.Slab[rec]](t)(slab.OpenMut[rec](path))
+	holds(t, s, map[slab.Handle[rec]]rec{h: {1, 1}})
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	is(t, s.Close(), typedmem.ErrClosed)
+}
+
+// reseal puts the right checksum into a header copy.
+func reseal(b []byte) {
+	n := 112 + int(binary.LittleEndian.Uint32(b[104:]))
+	binary.LittleEndian.PutUint32(b[20:], crc32.Update(crc32.ChecksumIEEE(b[:20]), crc32.IEEETable, b[24:n]))
+}

@@ -1,0 +1,262 @@
+package slab_test
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+
+	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/sys"
+	"github.com/typedmem/typedmem/slab"
+)
+
+const sector = 512 // bytes that a device writes as a whole
+
+// disk is what a device may hold of a file: of each sector the contents that are known to be there, and all that the file had since.
+type disk struct {
+	t        *testing.T
+	path     string
+	last     []byte
+	versions map[int][][]byte
+	sizes    []int
+	flushes  int
+	mu       sync.Mutex // the collector releases mappings in goroutines of its own
+}
+
+func (d *disk) image() []byte { return must[[]byte](d.t)(os.ReadFile(d.path)) }
+
+// look notes what has changed since the last look.
+func (d *disk) look() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.compare()
+}
+
+func (d *disk) compare() {
+	now := d.image()
+	if len(now) != len(d.last) {
+		d.sizes = append(d.sizes, len(now))
+	}
+	for at := 0; at < len(now); at += sector {
+		s := now[at:min(at+sector, len(now))]
+		if at+len(s) > len(d.last) || !bytes.Equal(s, d.last[at:at+len(s)]) {
+			d.versions[at] = append(d.versions[at], bytes.Clone(s))
+		}
+	}
+	d.last = now
+}
+
+// flush notes that a part of the file is on the device now.
+func (d *disk) flush(off, n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.compare()
+	d.flushes++
+	d.sizes = []int{len(d.last)}
+	for at := off / sector * sector; at < min(off+n, len(d.last)); at += sector {
+		d.versions[at] = [][]byte{d.last[at:min(at+sector, len(d.last))]}
+	}
+}
+
+// interpose follows the calls that make something durable.
+func (d *disk) interpose(c sys.Call) error {
+	switch c.Op {
+	case sys.OpFlush:
+		area, ok, err := typedmem.AreaAt(typedmem.Self, c.Addr)
+		if err != nil || !ok {
+			d.t.Skip("this system does not tell what is mapped where: ", err)
+		}
+		if filepath.Base(area.Path) == filepath.Base(d.path) {
+			d.flush(int(area.Offset)+int(c.Addr-area.Start), c.Len)
+		}
+	case sys.OpSyncFile:
+		if info, err := c.File.Stat(); err == nil && info.Mode().IsRegular() {
+			d.flush(0, 1<<30)
+		}
+	case sys.OpAllocate, sys.OpMap, sys.OpZero:
+		d.look()
+	}
+	return nil
+}
+
+// crash makes a file of what may be there after a power failure: of each sector any version since it was flushed.
+func (d *disk) crash(r *rand.Rand, path string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	size := d.sizes[r.IntN(len(d.sizes))]
+	image := make([]byte, size)
+	mode := r.IntN(4)
+	for at := 0; at < size; at += sector {
+		if v := d.versions[at]; len(v) > 0 {
+			pick := r.IntN(len(v))
+			switch {
+			case mode == 0:
+				pick = 0
+			case mode == 1:
+				pick = len(v) - 1
+			case mode == 2 && r.IntN(2) == 0:
+				pick = len(v) - 1
+			}
+			copy(image[at:], v[pick])
+		}
+	}
+	for i := range image[32<<10 : 32<<10+16] { // another run of the system
+		image[32<<10+i] ^= 0x5a
+	}
+	if err := os.WriteFile(path, image, 0o666); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+type wide struct {
+	claim
+	_ [24]uint64
+}
+
+// What may be on the device after a power failure is opened, at every step of a random program: what Sync acknowledged is there, and no handle
+// that was ever given out becomes that of another object.
+func TestPowerFailureKeepsWhatWasSynced(t *testing.T) {
+	seeds := uint64(3)
+	if testing.Short() {
+		seeds = 1
+	}
+	if n, err := strconv.ParseUint(os.Getenv("TYPEDMEM_POWER_SEEDS"), 10, 64); err == nil {
+		seeds = n
+	}
+	opened := 0
+	for seed := range seeds {
+		opened += powerFailures(t, seed)
+	}
+	t.Logf("%d images opened", opened)
+}
+
+func powerFailures(t *testing.T, seed uint64) (opened int) {
+	r := rand.New(rand.NewPCG(seed, 9))
+	capacity := 5 + r.IntN(100)
+	d := &disk{t: t, path: filepath.Join(fastDir(t), "s"), versions: map[int][][]byte{}}
+	s := must[*slab.Slab[wide]](t)(slab.Create[wide](d.path, capacity))
+	if err := s.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	d.flush(0, 1<<30)
+	defer sys.Interpose(d.interpose)()
+
+	type handle = slab.Handle[wide]
+	history := map[handle][]claim{} // every value of every object ever
+	live, synced := map[handle]bool{}, map[handle]claim{}
+	ended := map[handle]bool{}   // freed before the last Sync
+	changed := map[handle]bool{} // freed or stored to since
+	var handles []handle
+	lost := filepath.Join(fastDir(t), "lost")
+	for step := range 200 {
+		switch op := r.IntN(12); {
+		case op < 5:
+			c := newClaim(uint64(step)+seed<<32, 0)
+			h, err := s.Insert(wide{claim: c})
+			if err != nil {
+				is(t, err, slab.ErrFull)
+				continue
+			}
+			history[h], live[h] = []claim{c}, true
+			handles = append(handles, h)
+		case op < 9 && len(handles) > 0:
+			i := r.IntN(len(handles))
+			h := handles[i]
+			handles = append(handles[:i], handles[i+1:]...)
+			if err := s.Free(h); err != nil {
+				t.Fatal(err)
+			}
+			delete(live, h)
+			changed[h] = true
+		case op == 9 && len(handles) > 0:
+			h := handles[r.IntN(len(handles))]
+			v := history[h]
+			c := newClaim(v[0].ID, uint64(len(v)))
+			if err := s.Store(h, wide{claim: c}); err != nil {
+				t.Fatal(err)
+			}
+			history[h] = append(v, c)
+			changed[h] = true
+		case op == 10 && r.IntN(3) == 0:
+			if err := s.Sync(); err != nil {
+				t.Fatal(err)
+			}
+			synced, changed = map[handle]claim{}, map[handle]bool{}
+			for h := range live {
+				synced[h] = history[h][len(history[h])-1]
+			}
+			for h := range history {
+				ended[h] = !live[h]
+			}
+		}
+		d.look()
+		if r.IntN(2) == 0 {
+			d.crash(r, lost)
+			opened++
+			again, err := slab.OpenMut[wide](lost)
+			if err != nil {
+				t.Fatalf("seed %d, step %d: %v", seed, step, err)
+			}
+			for h, c := range synced {
+				x, err := again.Load(h)
+				switch {
+				case !changed[h] && (err != nil || x.claim != c):
+					t.Fatalf("seed %d, step %d: object %x is %v (%v), %v was synced", seed, step, h.Uint64(), x.claim, err, c)
+				case changed[h] && err == nil && !one(x.claim, history[h]):
+					t.Fatalf("seed %d, step %d: object %x is %v, it was %v", seed, step, h.Uint64(), x.claim, history[h])
+				case live[h] && err != nil:
+					t.Fatalf("seed %d, step %d: object %x: %v", seed, step, h.Uint64(), err)
+				}
+			}
+			for h, yes := range ended {
+				if yes && again.Has(h) {
+					t.Fatalf("seed %d, step %d: object %x is back", seed, step, h.Uint64())
+				}
+			}
+			for h := range again.All() {
+				if history[h] == nil {
+					t.Fatalf("seed %d, step %d: object %x that nobody made", seed, step, h.Uint64())
+				}
+			}
+			for n := again.Len(); n < capacity; n++ {
+				h, err := again.Alloc()
+				if err != nil {
+					t.Fatalf("seed %d, step %d: object %d of %d: %v", seed, step, n, capacity, err)
+				}
+				if history[h] != nil {
+					t.Fatalf("seed %d, step %d: handle %x was that of %v", seed, step, h.Uint64(), history[h])
+				}
+			}
+			if err := again.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return opened
+}
+
+func one(c claim, of []claim) bool {
+	for _, x := range of {
+		if x == c {
+			return true
+		}
+	}
+	return false
+}
+
+// fastDir is a directory in memory where there is one: the test counts flushes and does not need them.
+func fastDir(t *testing.T) string {
+	dir, err := os.MkdirTemp("/dev/shm", "typedmem")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}

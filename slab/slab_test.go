@@ -1,0 +1,618 @@
+package slab_test
+
+import (
+	"errors"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/options"
+	"github.com/typedmem/typedmem/slab"
+)
+
+type rec struct {
+	A uint64
+	B float64
+}
+
+func must[T any](t testing.TB) func(x T, err error) T {
+	return func(x T, err error) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return x
+	}
+}
+
+// is fails the test unless err wraps want.
+func is(t testing.TB, err, want error) {
+	t.Helper()
+	if !errors.Is(err, want) {
+		t.Fatalf("the error is %v, want %v", err, want)
+	}
+}
+
+func newSlab[T any](t testing.TB, capacity int) *slab.Slab[T] {
+	t.Helper()
+	s := must[*slab.Slab[T]](t)(slab.New[T](capacity))
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func TestObjectsKeepTheirValues(t *testing.T) {
+	s := newSlab[rec](t, 1000)
+	want := map[slab.Handle[rec]]rec{}
+	for i := range 1000 {
+		x := rec{uint64(i), float64(i) / 2}
+		want[must[slab.Handle[rec]](t)(s.Insert(x))] = x
+	}
+	if _, err := s.Alloc(); !errors.Is(err, slab.ErrFull) {
+		t.Fatalf("object 1001 of 1000: %v", err)
+	}
+	if s.Len() != 1000 || s.Cap() != 1000 || len(want) != 1000 {
+		t.Fatalf("Len %d, Cap %d, %d handles", s.Len(), s.Cap(), len(want))
+	}
+	for h, x := range want {
+		if got := must[rec](t)(s.Load(h)); got != x {
+			t.Fatalf("object %x is %v, want %v", h.Uint64(), got, x)
+		}
+		if p := must[*rec](t)(s.Ptr(h)); *p != x {
+			t.Fatalf("at Ptr %v, want %v", *p, x)
+		}
+	}
+	for h, p := range s.All() {
+		if want[h] != *p {
+			t.Fatalf("All yields %x with %v, want %v", h.Uint64(), *p, want[h])
+		}
+		delete(want, h)
+	}
+	if len(want) != 0 {
+		t.Fatalf("All missed %d objects", len(want))
+	}
+}
+
+func TestAllocGivesZeroesAfterReuse(t *testing.T) {
+	s := newSlab[rec](t, 1)
+	for range 100 {
+		h := must[slab.Handle[rec]](t)(s.Insert(rec{^uint64(0), -1}))
+		if err := s.Free(h); err != nil {
+			t.Fatal(err)
+		}
+		h = must[slab.Handle[rec]](t)(s.Alloc())
+		if x := must[rec](t)(s.Load(h)); x != (rec{}) {
+			t.Fatalf("a new object is %v", x)
+		}
+		if err := s.Free(h); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// refused checks that every operation on h is ErrStale, and that nothing changes by it.
+func refused(t testing.TB, s *slab.Slab[rec], h slab.Handle[rec]) {
+	t.Helper()
+	n := s.Len()
+	_, err := s.Load(h)
+	is(t, err, slab.ErrStale)
+	is(t, s.Store(h, rec{1, 1}), slab.ErrStale)
+	is(t, s.Free(h), slab.ErrStale)
+	_, err = s.Ptr(h)
+	is(t, err, slab.ErrStale)
+	if s.Has(h) {
+		t.Fatalf("Has of %x", h.Uint64())
+	}
+	c := s.Cache()
+	is(t, c.Free(h), slab.ErrStale)
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if s.Len() != n {
+		t.Fatalf("Len was %d and is %d", n, s.Len())
+	}
+}
+
+func TestHandlesThatAreNotValid(t *testing.T) {
+	s, other := newSlab[rec](t, 300), newSlab[rec](t, 300)
+	var live []slab.Handle[rec]
+	for i := range 200 {
+		live = append(live, must[slab.Handle[rec]](t)(s.Insert(rec{uint64(i), 0})))
+	}
+	refused(t, s, slab.Handle[rec]{})
+	for _, h := range live[:20] {
+		for bit := range 64 {
+			refused(t, s, slab.HandleFrom[rec](h.Uint64()^1<<bit))
+		}
+		refused(t, s, slab.HandleFrom[rec](h.Uint64()+1))
+		refused(t, s, slab.HandleFrom[rec](h.Uint64()-1))
+	}
+	for _, h := range live {
+		refused(t, other, h)
+		h2 := must[slab.Handle[rec]](t)(other.Insert(rec{}))
+		refused(t, s, h2)
+		refused(t, other, h)
+	}
+	r := rand.New(rand.NewPCG(3, 4))
+	for range 1000 {
+		refused(t, s, slab.HandleFrom[rec](r.Uint64()))
+		refused(t, s, slab.HandleFrom[rec](r.Uint64N(1<<9)|r.Uint64N(8)<<32))
+	}
+	for _, h := range live[:100] {
+		if err := s.Free(h); err != nil {
+			t.Fatal(err)
+		}
+		refused(t, s, h)
+	}
+	for range 100 {
+		must[slab.Handle[rec]](t)(s.Alloc())
+	}
+	for i, h := range live {
+		if i < 100 {
+			refused(t, s, h)
+		} else if x := must[rec](t)(s.Load(h)); x.A != uint64(i) {
+			t.Fatalf("object %d is %v", i, x)
+		}
+	}
+}
+
+func TestOfManyFreesOneWins(t *testing.T) {
+	s := newSlab[rec](t, 64)
+	for range 200 {
+		h := must[slab.Handle[rec]](t)(s.Alloc())
+		var won atomic.Int32
+		var wg sync.WaitGroup
+		for i := range 4 {
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				free := s.Free
+				if i%2 == 0 {
+					c := s.Cache()
+					defer c.Close()
+					free = c.Free
+				}
+				if free(h) == nil {
+					won.Add(1)
+				}
+			}()
+		}
+		wg.Wait()
+		if won.Load() != 1 {
+			t.Fatalf("%d of 4 frees succeeded", won.Load())
+		}
+	}
+	if s.Len() != 0 {
+		t.Fatalf("Len %d", s.Len())
+	}
+}
+
+func TestTypesThatCannotLiveThere(t *testing.T) {
+	_, err := slab.New[*int](1)
+	is(t, err, typedmem.ErrType)
+	_, err = slab.New[struct{}](1)
+	is(t, err, typedmem.ErrType)
+	_, err = slab.New[string](1)
+	is(t, err, typedmem.ErrType)
+	_, err = slab.Create[bool](t.TempDir()+"/s", 1)
+	is(t, err, typedmem.ErrType)
+	if s, err := slab.New[struct{ next slab.Handle[rec] }](1); err != nil || s.Close() != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestSizesThatAreNone(t *testing.T) {
+	for _, n := range []int{0, -1, -1 << 31} {
+		_, err := slab.New[rec](n)
+		is(t, err, typedmem.ErrSize)
+	}
+	_, err := slab.New[[1 << 20]rec](1<<31 - 1)
+	if err == nil {
+		t.Skip("this system sets 32 EiB aside")
+	}
+}
+
+func TestAtomicFieldsAreForPtrOnly(t *testing.T) {
+	type counter struct{ n atomic.Int64 }
+	s := newSlab[counter](t, 4)
+	h := must[slab.Handle[counter]](t)(s.Alloc())
+	_, err := s.Load(h)
+	is(t, err, typedmem.ErrOperation)
+	is(t, storeZero(s, h), typedmem.ErrOperation)
+	if n := must[*counter](t)(s.Ptr(h)).n.Add(3); n != 3 || !s.Has(h) {
+		t.Fatalf("the counter is %d", n)
+	}
+}
+
+func storeZero[T any](s *slab.Slab[T], h slab.Handle[T]) error {
+	var zero T
+	return s.Store(h, zero)
+}
+
+func TestASlabNoticesItsMapping(t *testing.T) {
+	s := newSlab[rec](t, 1000)
+	h := must[slab.Handle[rec]](t)(s.Insert(rec{7, 7}))
+	c := s.Cache()
+	h2 := must[slab.Handle[rec]](t)(c.Insert(rec{8, 8}))
+	m := s.Mapping()
+	if err := m.MakeReadOnly(); err != nil {
+		t.Fatal(err)
+	}
+	is(t, s.Store(h, rec{}), typedmem.ErrProtection)
+	is(t, s.Free(h), typedmem.ErrProtection)
+	is(t, c.Free(h2), typedmem.ErrProtection)
+	_, err := s.Alloc()
+	is(t, err, typedmem.ErrProtection)
+	_, err = c.Alloc()
+	is(t, err, typedmem.ErrProtection)
+	if x := must[rec](t)(s.Load(h)); x.A != 7 {
+		t.Fatal(x)
+	}
+	if err := m.MakeNone(); err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.Load(h)
+	is(t, err, typedmem.ErrProtection)
+	_, err = s.Ptr(h)
+	is(t, err, typedmem.ErrProtection)
+	if s.Has(h) {
+		t.Fatal("Has of an object that cannot be read")
+	}
+	for range s.All() {
+		t.Fatal("All yields what cannot be read")
+	}
+	if err := m.MakeMut(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Store(h, rec{9, 9}); err != nil {
+		t.Fatal(err)
+	}
+	unpin := must[func()](t)(m.Pin())
+	is(t, s.Close(), typedmem.ErrBusy)
+	if x := must[rec](t)(s.Load(h)); x.A != 9 {
+		t.Fatal(x)
+	}
+	must[slab.Handle[rec]](t)(s.Alloc())
+	unpin()
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	closed(t, s, c, h)
+	is(t, s.Close(), typedmem.ErrClosed)
+	closed(t, s, c, h)
+}
+
+func closed(t *testing.T, s *slab.Slab[rec], c *slab.Cache[rec], h slab.Handle[rec]) {
+	t.Helper()
+	_, err := s.Load(h)
+	is(t, err, typedmem.ErrClosed)
+	is(t, s.Store(h, rec{}), typedmem.ErrClosed)
+	is(t, s.Free(h), typedmem.ErrClosed)
+	_, err = s.Ptr(h)
+	is(t, err, typedmem.ErrClosed)
+	_, err = s.Alloc()
+	is(t, err, typedmem.ErrClosed)
+	_, err = s.Insert(rec{})
+	is(t, err, typedmem.ErrClosed)
+	_, err = c.Alloc()
+	is(t, err, typedmem.ErrClosed)
+	is(t, c.Free(h), typedmem.ErrClosed)
+	_, err = s.Load(slab.Handle[rec]{})
+	is(t, err, typedmem.ErrClosed)
+	_, err = s.Load(slab.HandleFrom[rec](^uint64(0)))
+	is(t, err, typedmem.ErrClosed)
+	is(t, s.Free(slab.Handle[rec]{}), typedmem.ErrClosed)
+	is(t, s.Flush(), typedmem.ErrClosed)
+	is(t, s.Sync(), typedmem.ErrClosed)
+	_, err = s.Trim()
+	is(t, err, typedmem.ErrClosed)
+	if s.Has(h) || s.Len() != 0 || s.Cap() != 1000 {
+		t.Fatalf("closed: Has %v, Len %d, Cap %d", s.Has(h), s.Len(), s.Cap())
+	}
+	for range s.All() {
+		t.Fatal("All of a closed slab")
+	}
+}
+
+func TestCloseEndsEverything(t *testing.T) {
+	s := newSlab[rec](t, 1000)
+	c := s.Cache()
+	h := must[slab.Handle[rec]](t)(c.Alloc())
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	closed(t, s, c, h)
+	is(t, s.Close(), typedmem.ErrClosed)
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	is(t, c.Close(), typedmem.ErrClosed)
+}
+
+func TestAShrunkMappingPutsSlotsOutOfReach(t *testing.T) {
+	s := newSlab[[4096]byte](t, 64)
+	var all []slab.Handle[[4096]byte]
+	for range 64 {
+		all = append(all, must[slab.Handle[[4096]byte]](t)(s.Alloc()))
+	}
+	if err := s.Mapping().Resize(64 << 10); err != nil {
+		t.Fatal(err)
+	}
+	reachable := 0
+	for _, h := range all {
+		if _, err := s.Load(h); err == nil {
+			reachable++
+		} else {
+			is(t, err, typedmem.ErrBounds)
+			is(t, s.Store(h, [4096]byte{}), typedmem.ErrBounds)
+			is(t, s.Free(h), typedmem.ErrBounds)
+		}
+	}
+	if reachable != 16 {
+		t.Fatalf("%d of 64 objects within 16 pages", reachable)
+	}
+}
+
+func TestCachesPassSlotsOn(t *testing.T) {
+	const n = 500
+	s := newSlab[rec](t, n)
+	a, b := s.Cache(), s.Cache()
+	var all []slab.Handle[rec]
+	for i := range n {
+		h, err := a.Insert(rec{uint64(i), 0})
+		if err != nil {
+			t.Fatalf("object %d: %v", i, err)
+		}
+		all = append(all, h)
+	}
+	if s.Len() != n {
+		t.Fatalf("Len %d", s.Len())
+	}
+	for i, h := range all {
+		if x := must[rec](t)(s.Load(h)); x.A != uint64(i) {
+			t.Fatalf("object %d is %v", i, x)
+		}
+		if err := b.Free(h); err != nil { // another one's object
+			t.Fatal(err)
+		}
+	}
+	if st := s.Stats(); st.Live != 0 || st.Live+st.Free+st.Cached+st.Waiting+st.Retired != n || st.Allocs != n || st.Frees != n || st.Cached == 0 {
+		t.Fatalf("%+v", st)
+	}
+	if a.Close() != nil || b.Close() != nil {
+		t.Fatal("Close of a cache")
+	}
+	if st := s.Stats(); st.Cached != 0 || st.Free != n || st.Allocs != n {
+		t.Fatalf("%+v", st)
+	}
+	for range n {
+		must[slab.Handle[rec]](t)(s.Alloc())
+	}
+	_, err := s.Alloc()
+	is(t, err, slab.ErrFull)
+}
+
+func TestACacheThatIsForgottenGivesItsSlotsBack(t *testing.T) {
+	s := newSlab[rec](t, 100)
+	func() {
+		c := s.Cache()
+		must[slab.Handle[rec]](t)(c.Alloc())
+	}()
+	for i := 0; s.Stats().Cached != 0; i++ {
+		if i > 1000 {
+			t.Fatalf("%+v", s.Stats())
+		}
+		runtime.GC()
+		runtime.Gosched()
+	}
+	if s.Len() != 1 {
+		t.Fatalf("Len %d", s.Len())
+	}
+}
+
+// A full slab is full only when it is: slots that went through other goroutines' magazines are found.
+func TestEverySlotIsFound(t *testing.T) {
+	const n = 300
+	s := newSlab[rec](t, n)
+	for range 20 {
+		handles := make(chan slab.Handle[rec], n)
+		var wg sync.WaitGroup
+		for range 10 {
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				for range n / 10 {
+					h, err := s.Alloc()
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					handles <- h
+				}
+			}()
+		}
+		wg.Wait()
+		_, err := s.Alloc()
+		is(t, err, slab.ErrFull)
+		close(handles)
+		for h := range handles {
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				if err := s.Free(h); err != nil {
+					t.Error(err)
+				}
+			}()
+		}
+		wg.Wait()
+	}
+}
+
+func TestNothingAllocates(t *testing.T) {
+	if testing.CoverMode() != "" {
+		t.Skip("coverage allocates")
+	}
+	s := newSlab[rec](t, 1000)
+	c := s.Cache()
+	h := must[slab.Handle[rec]](t)(s.Alloc())
+	stale := must[slab.Handle[rec]](t)(s.Alloc())
+	if err := s.Free(stale); err != nil {
+		t.Fatal(err)
+	}
+	for name, f := range map[string]func(){
+		"alloc and free": func() { h, _ := s.Alloc(); s.Free(h) },
+		"cache":          func() { h, _ := c.Insert(rec{1, 2}); c.Free(h) },
+		"load":           func() { s.Load(h) },
+		"store":          func() { s.Store(h, rec{3, 4}) },
+		"ptr":            func() { s.Ptr(h) },
+		"has":            func() { s.Has(h) },
+		"stale load":     func() { s.Load(stale) },
+		"stale free":     func() { s.Free(stale); c.Free(stale) },
+	} {
+		if n := testing.AllocsPerRun(1000, f); n != 0 {
+			t.Errorf("%s: %v allocations", name, n)
+		}
+	}
+}
+
+func TestTrimGivesFreePagesBack(t *testing.T) {
+	const n = 1 << 14
+	s := newSlab[[256]byte](t, n)
+	var all []slab.Handle[[256]byte]
+	for i := range n {
+		all = append(all, must[slab.Handle[[256]byte]](t)(s.Insert([256]byte{0: byte(i), 255: 1})))
+	}
+	keep := map[int]bool{}
+	for i, h := range all {
+		if i%5000 == 17 {
+			keep[i] = true
+		} else if err := s.Free(h); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bytes := must[int](t)(s.Trim())
+	if page := s.Mapping().PageSize(); bytes < n*256-len(keep)*page-2*page {
+		t.Fatalf("%d bytes of %d given back", bytes, n*256)
+	}
+	for i := range keep {
+		if x := must[[256]byte](t)(s.Load(all[i])); x[0] != byte(i) || x[255] != 1 {
+			t.Fatalf("object %d has changed", i)
+		}
+	}
+	for i := range n - len(keep) {
+		h, err := s.Alloc()
+		if err != nil {
+			t.Fatalf("object %d: %v", i, err)
+		}
+		if x := must[[256]byte](t)(s.Load(h)); x != ([256]byte{}) {
+			t.Fatal("a new object is not zero")
+		}
+	}
+}
+
+func TestMapTakesOptions(t *testing.T) {
+	for name, o := range map[string]options.Options{
+		"none":      options.New(0),
+		"size":      options.For[rec](100),
+		"large":     options.New(1 << 20),
+		"flags":     options.New(0).WithFlags(flags.NoReserve | flags.Populate),
+		"capacity":  options.New(0).WithCapacity(1 << 22),
+		"transient": options.New(4096).WithFlags(flags.TransparentHugePages | flags.Sequential),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := must[*slab.Slab[rec]](t)(slab.Map[rec](100, o))
+			for range 100 {
+				must[slab.Handle[rec]](t)(s.Insert(rec{1, 2}))
+			}
+			_, err := s.Alloc()
+			is(t, err, slab.ErrFull)
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	_, err := slab.Map[rec](100, options.New(-1))
+	is(t, err, typedmem.ErrSize)
+}
+
+// A plain map says what a slab must hold after any sequence of operations.
+func TestAnySequenceOfOperations(t *testing.T) {
+	for seed := range uint64(20) {
+		r := rand.New(rand.NewPCG(seed, 0))
+		capacity := 1 + r.IntN(300)
+		s := newSlab[rec](t, capacity)
+		cache := s.Cache()
+		live, stale := map[slab.Handle[rec]]rec{}, []slab.Handle[rec]{}
+		var handles []slab.Handle[rec]
+		for range 5000 {
+			switch op := r.IntN(10); {
+			case op < 4:
+				insert := s.Insert
+				if op%2 == 0 {
+					insert = cache.Insert
+				}
+				x := rec{r.Uint64(), 1}
+				h, err := insert(x)
+				if err != nil {
+					is(t, err, slab.ErrFull)
+					if st := s.Stats(); len(live)+st.Cached != capacity {
+						t.Fatalf("full with %d objects of %d: %+v", len(live), capacity, st)
+					}
+					continue
+				}
+				if _, twice := live[h]; twice {
+					t.Fatalf("handle %x twice", h.Uint64())
+				}
+				live[h] = x
+				handles = append(handles, h)
+			case op < 7 && len(handles) > 0:
+				i := r.IntN(len(handles))
+				h := handles[i]
+				handles[i] = handles[len(handles)-1]
+				handles = handles[:len(handles)-1]
+				free := s.Free
+				if op%2 == 0 {
+					free = cache.Free
+				}
+				if err := free(h); err != nil {
+					t.Fatal(err)
+				}
+				delete(live, h)
+				stale = append(stale, h)
+			case op == 7 && len(handles) > 0:
+				h := handles[r.IntN(len(handles))]
+				live[h] = rec{r.Uint64(), 2}
+				if err := s.Store(h, live[h]); err != nil {
+					t.Fatal(err)
+				}
+			case op == 8 && len(stale) > 0:
+				h := stale[r.IntN(len(stale))]
+				_, err := s.Load(h)
+				is(t, err, slab.ErrStale)
+				is(t, cache.Free(h), slab.ErrStale)
+			case op == 9 && r.IntN(50) == 0:
+				if err := cache.Close(); err != nil {
+					t.Fatal(err)
+				}
+				cache = s.Cache()
+				must[int](t)(s.Trim())
+			}
+			if s.Len() != len(live) {
+				t.Fatalf("Len %d, the model has %d", s.Len(), len(live))
+			}
+		}
+		seen := 0
+		for h, p := range s.All() {
+			if x, ok := live[h]; !ok || x != *p {
+				t.Fatalf("All yields %x with %v, want %v", h.Uint64(), *p, x)
+			}
+			seen++
+		}
+		if seen != len(live) {
+			t.Fatalf("All yields %d of %d objects", seen, len(live))
+		}
+	}
+}
