@@ -8,6 +8,7 @@ func All() []harness.Row {
 	var all []harness.Row
 	for _, some := range [][]harness.Row{
 		accessRows(), stridedRows(), appendRows(), openRows(), saveRows(), areaRows(), guardRows(), closeRows(),
+		slabRows(),
 	} {
 		all = append(all, some...)
 	}

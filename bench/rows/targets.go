@@ -118,3 +118,28 @@ func judge(t Target, row harness.Result, c harness.CaseResult, byName map[string
 	v.Met = v.Value <= t.Most
 	return v
 }
+
+func slabTargets() []Target {
+	var all []Target
+	for _, size := range []string{"16 B", "64 B", "256 B"} {
+		for _, order := range []string{"LIFO", "random order"} {
+			row := fmt.Sprintf("slab alloc and free, %s, %s, 1 goroutine", size, order)
+			all = append(all,
+				Target{Row: row, Case: "Cache", Against: "new(T)", Most: 0.5, Of: harness.CPU},
+				Target{Row: row, Case: "Cache", Against: freelist, Most: 1.3},
+				Target{Row: row, Case: "Slab", Against: "memorymanager", Most: 1},
+				Target{Row: row, Case: "Slab", Against: "modernc memory with a mutex", Most: 1},
+				Target{Row: row, Case: "Slab", Against: "xDarkicex FreeList", Most: 1},
+				Target{Row: row, Case: "Slab", Against: "xDarkicex ShardedFreeList", Most: 1})
+		}
+	}
+	for _, order := range []string{"sequential", "random"} {
+		row := fmt.Sprintf("handle lookup, %s, 10 M objects", order)
+		for _, c := range []string{"Slab.Load", "Slab.Ptr"} {
+			all = append(all, Target{Row: row, Case: c, Against: sliceIndex, Most: 1.5}, Target{Row: row, Case: c, Against: "map[uint64]*T", Most: 1.0 / 3})
+		}
+	}
+	const gc = "full collection with 50 M live linked objects"
+	return append(all, Target{Row: gc, Case: "Slab, linked by handles", Against: emptyHeap, Most: 1.1},
+		Target{Row: gc, Case: "Slab, linked by handles", Against: emptyHeap, Most: 1.1, Of: harness.CPU})
+}
