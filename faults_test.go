@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"testing"
 
@@ -61,6 +62,12 @@ func trials() []trial {
 				return term.make(o(f).WithUnsafeFlags(flags.JIT))
 			}})
 		}
+	}
+	if sizes, err := options.PageSizes(); err == nil && sizes.Has(flags.Page2M) && runtime.GOOS == "linux" {
+		// A range that is aligned for huge pages is cut out of a larger one.
+		list = append(list, trial{name: "ReserveMut/aligned", run: func(_ *typedmem.Mapping, f *os.File) (*typedmem.Mapping, error) {
+			return options.New(unit).WithPageSize(flags.Page2M).ReserveMut()
+		}})
 	}
 	prepared := map[string]func(f *os.File) (*typedmem.Mapping, error){
 		"anonymous": func(*os.File) (*typedmem.Mapping, error) {
