@@ -30,7 +30,6 @@ type operation struct {
 }
 
 var (
-	anyState    = [6]error{}
 	committed   = [6]error{0: typedmem.ErrOperation}
 	readable    = [6]error{typedmem.ErrOperation, typedmem.ErrProtection}
 	writable    = [6]error{typedmem.ErrOperation, typedmem.ErrProtection, typedmem.ErrProtection, nil, typedmem.ErrProtection, nil}
