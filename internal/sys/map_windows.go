@@ -110,7 +110,7 @@ func mapMemory(r Request) (uintptr, error) {
 
 func checkRequest(r Request) error {
 	if r.Unsafe.Has(flags.Fixed) {
-		return fmt.Errorf("Windows never maps over what is there (flags.Fixed): %w", errors.ErrUnsupported)
+		return fmt.Errorf("flags.Fixed: mapping over what is there is nothing that Windows does: %w", errors.ErrUnsupported)
 	}
 	if err := fits(r.Len); err != nil {
 		return err
