@@ -89,13 +89,9 @@ func (c *core) writable(i uintptr) bool {
 	return c.end(i) <= c.limits.Readable()&c.limits.Writable()
 }
 
-// refusal says why slot i cannot be reached: ErrClosed, ErrProtection, ErrBounds of a mapping that was cut; or nil when it never was within the slab.
+// refusal says why slot i, to which memory was given, cannot be reached: ErrClosed, ErrProtection, or ErrBounds of a mapping that was cut.
 func (c *core) refusal(i uintptr, write bool) error {
-	seen := c.limits.Readable()
-	if seen != 0 && i >= uintptr(c.pool.used.Load()) {
-		return nil
-	}
-	return c.limits.Refusal(seen, c.end(min(i, c.n-1)), write)
+	return c.limits.Refusal(c.limits.Readable(), c.end(min(i, c.n-1)), write)
 }
 
 // access finds the word of a live object and reports why there is none; stale is the answer for a handle that is not valid. A word that
@@ -109,20 +105,20 @@ func (c *core) access(op string, h uint64, write bool, stale error) (w *uint64, 
 		if i >= c.n {
 			return nil, 0, c.closedOr(op, stale)
 		}
+		// The limits rise before used does, so a slot that used counts and the limits do not was taken away.
+		used := uintptr(c.pool.used.Load())
 		if seen := c.limits.Readable(); c.end(i) > seen {
-			if err := c.refusal(i, write); err != nil {
-				return nil, 0, fail(op, err)
+			if seen != 0 && i >= used {
+				return nil, 0, stale
 			}
-			return nil, 0, stale
+			return nil, 0, fail(op, c.refusal(i, write))
 		}
 		w = wordAt(c.words, i)
 		switch word = loadWord(w); {
 		case generation(word) != generation(h) || !isLive(word):
 			return nil, 0, stale
 		case write && c.limits.Writable() == 0:
-			if err := c.refusal(i, true); err != nil {
-				return nil, 0, fail(op, err)
-			}
+			return nil, 0, fail(op, c.refusal(i, true))
 		case word&busy == 0:
 			return w, word, nil
 		}
@@ -133,9 +129,7 @@ func (c *core) access(op string, h uint64, write bool, stale error) (w *uint64, 
 // closedOr answers why nothing of the slab can be reached, if so, else err.
 func (c *core) closedOr(op string, err error) error {
 	if seen := c.limits.Readable(); seen == 0 {
-		if e := c.refusal(0, false); e != nil {
-			return fail(op, e)
-		}
+		return fail(op, c.refusal(0, false))
 	}
 	return err
 }

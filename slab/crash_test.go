@@ -139,7 +139,7 @@ func TestKilledWritersLoseNothing(t *testing.T) {
 	stale := map[uint64]bool{}
 	for round := range rounds {
 		cmd := exec.Command(program, "-test.run=^TestCrashChild$", "-test.timeout=1m")
-		cmd.Env = append(os.Environ(), "TYPEDMEM_CRASH_FILE="+path, fmt.Sprintf("TYPEDMEM_CRASH_FROM=%d", (round+1)<<32))
+		cmd.Env = append(os.Environ(), "TYPEDMEM_CRASH_FILE="+path, fmt.Sprintf("TYPEDMEM_CRASH_FROM=%d", uint64(round+1)<<32))
 		cmd.Stderr = os.Stderr
 		out := must[io.ReadCloser](t)(cmd.StdoutPipe())
 		if err := cmd.Start(); err != nil {
