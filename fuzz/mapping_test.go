@@ -393,7 +393,7 @@ func (w *world) split(i, a, b int) {
 	}
 	right := *x
 	right.addr, right.offset, right.length = x.addr+uintptr(at), x.offset+at, x.length-at
-	right.lead, right.reserved = 0, x.reserved-x.lead-at
+	right.lead, right.reserved, right.pins = 0, x.reserved-x.lead-at, nil
 	right.capacity = right.reserved
 	x.length, x.reserved = at, x.lead+at
 	x.capacity = at
