@@ -1,0 +1,170 @@
+// Command orderbook keeps a limit order book in slab files: orders are linked by handles into price levels.
+//
+//	go run ./orderbook -dir book messages.csv    a LOBSTER message file (lobsterdata.com)
+//	go run ./orderbook                           a generated one, in memory
+//	go run ./orderbook -kill 5                   killed five times on the way and opened again: the book is the same
+//	go run ./orderbook -heap                     the same with pointers, and the collector's pauses of both
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"iter"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"time"
+)
+
+type config struct {
+	dir      string
+	n, book  int
+	seed     uint64
+	capacity int
+	kills    int
+	heap     bool
+	file     string
+}
+
+func main() {
+	var c config
+	flag.StringVar(&c.dir, "dir", "", "folder of the book's files; empty: in memory")
+	flag.IntVar(&c.n, "n", 1_000_000, "messages to generate")
+	flag.IntVar(&c.book, "book", 100_000, "orders in the generated book, about")
+	flag.Uint64Var(&c.seed, "seed", 1, "of the generated messages")
+	flag.IntVar(&c.capacity, "capacity", 1<<22, "orders that a new book has room for")
+	flag.IntVar(&c.kills, "kill", 0, "kill the process so many times on the way")
+	flag.BoolVar(&c.heap, "heap", false, "do the same with pointers on the heap and compare")
+	flag.Parse()
+	c.file = flag.Arg(0)
+	if err := run(os.Stdout, c); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func (c config) messages() iter.Seq2[Message, error] {
+	if c.file != "" {
+		return fromFile(c.file)
+	}
+	return generated(c.seed, c.n, c.book)
+}
+
+func run(w io.Writer, c config) error {
+	if c.kills > 0 {
+		return killed(w, c)
+	}
+	b, err := openBook(c.dir, c.capacity)
+	if err != nil {
+		return err
+	}
+	if from := b.Applied(); from > 0 {
+		fmt.Fprintf(w, "the book has seen %d messages\n", from)
+	}
+	digest, err := feed(w, "slab", c, b, b.Applied())
+	if err = errors.Join(err, b.Close()); err != nil || !c.heap {
+		return err
+	}
+	same, err := feed(w, "heap", c, newHeapBook(), 0)
+	if err != nil {
+		return err
+	}
+	if same != digest {
+		return fmt.Errorf("the books differ: %s in the slab, %s on the heap", digest, same)
+	}
+	return nil
+}
+
+type book interface {
+	Apply(n uint64, m Message) error
+	Digest() (string, error)
+}
+
+// feed applies all messages after the first from, and prints what the book is then and what the collector did meanwhile.
+func feed(w io.Writer, name string, c config, b book, from uint64) (string, error) {
+	runtime.GC()
+	before, start := readPauses(), time.Now()
+	n := uint64(0)
+	for m, err := range c.messages() {
+		if err != nil {
+			return "", err
+		}
+		if n++; n <= from {
+			continue
+		}
+		if err := b.Apply(n, m); err != nil {
+			return "", fmt.Errorf("message %d: %w", n, err)
+		}
+	}
+	runtime.GC()
+	took, pauses := time.Since(start), readPauses().since(before)
+	digest, err := b.Digest()
+	if err != nil {
+		return "", err
+	}
+	fmt.Fprintf(w, "%s: %s\n", name, digest)
+	fmt.Fprintf(w, "      %d messages in %v; %v\n", n-from, took.Round(time.Millisecond), pauses)
+	return digest, nil
+}
+
+// killed has a child process apply the messages, kills it and starts it again, so many times, and compares the book with that of an uninterrupted run.
+func killed(w io.Writer, c config) error {
+	dir, err := os.MkdirTemp("", "orderbook")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir) // it may stay in the folder for temporary files
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	args := []string{"-dir", dir, "-n", strconv.Itoa(c.n), "-book", strconv.Itoa(c.book), "-seed", strconv.FormatUint(c.seed, 10),
+		"-capacity", strconv.Itoa(c.capacity)}
+	if c.file != "" {
+		args = append(args, c.file)
+	}
+	for i := 0; i <= c.kills; i++ {
+		child := exec.Command(program, args...)
+		child.Stdout, child.Stderr = w, os.Stderr
+		if err := child.Start(); err != nil {
+			return err
+		}
+		if i < c.kills {
+			time.Sleep(time.Duration(20+rand.IntN(200)) * time.Millisecond)
+			if child.Process.Kill() == nil {
+				fmt.Fprintln(w, "killed")
+			}
+			_ = child.Wait() // it was killed
+			continue
+		}
+		if err := child.Wait(); err != nil {
+			return err
+		}
+	}
+	b, err := openBook(dir, c.capacity)
+	if err != nil {
+		return err
+	}
+	got, err := b.Digest()
+	if err = errors.Join(err, b.Close()); err != nil {
+		return err
+	}
+	c.dir = ""
+	whole, err := openBook("", c.capacity)
+	if err != nil {
+		return err
+	}
+	want, err := feed(w, "uninterrupted", c, whole, 0)
+	if err = errors.Join(err, whole.Close()); err != nil {
+		return err
+	}
+	if got != want {
+		return fmt.Errorf("the books differ: %s after the kills, %s without", got, want)
+	}
+	fmt.Fprintf(w, "the same book after %d kills: %s\n", c.kills, got)
+	return nil
+}

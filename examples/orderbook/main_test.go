@@ -1,0 +1,112 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestMain lets the test binary be orderbook itself, which -kill starts as a child.
+func TestMain(m *testing.M) {
+	if os.Getenv("ORDERBOOK_AS_PROGRAM") != "" {
+		main()
+		os.Exit(0)
+	}
+	os.Setenv("ORDERBOOK_AS_PROGRAM", "1")
+	os.Exit(m.Run())
+}
+
+func small() config { return config{n: 30_000, book: 2_000, seed: 3, capacity: 1 << 14} }
+
+func TestSlabAndHeapGiveTheSameBook(t *testing.T) {
+	c := small()
+	c.heap = true
+	var out bytes.Buffer
+	if err := run(&out, c); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Count(out.String(), "pauses") != 2 {
+		t.Fatal(out.String())
+	}
+}
+
+func TestKilledOnTheWay(t *testing.T) {
+	c := small()
+	c.n, c.kills = 100_000, 3
+	var out bytes.Buffer
+	if err := run(&out, c); err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	if !strings.Contains(out.String(), "the same book") {
+		t.Fatal(out.String())
+	}
+}
+
+// A message that is applied twice, as the one is during which a process was killed, counts once.
+func TestMessagesCountOnce(t *testing.T) {
+	c := small()
+	once, err := openBook("", c.capacity)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer once.Close()
+	dir := t.TempDir()
+	twice, err := openBook(dir, c.capacity)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := uint64(0)
+	for m := range c.messages() {
+		n++
+		for i := range 2 {
+			if err := twice.Apply(n, m); err != nil {
+				t.Fatal(err)
+			}
+			if n%10_000 == 0 && i == 0 {
+				if err := twice.Close(); err != nil {
+					t.Fatal(err)
+				}
+				if twice, err = openBook(dir, c.capacity); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if err := once.Apply(n, m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a, err := once.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := twice.Digest()
+	if err != nil || a != b {
+		t.Fatalf("%s, %s (%v)", a, b, err)
+	}
+	if err := twice.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestMessageFiles(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "messages.csv")
+	text := "34200.1,1,10,100,5853300,1\n34200.2,1,11,50,5853400,-1\n34200.3,4,10,40,5853300,1\n34200.4,5,0,7,5853350,1\n34200.5,3,11,50,5853400,-1\n"
+	if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := run(&out, config{file: path, capacity: 10, heap: true}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), "slab: 1 orders in 1 levels") {
+		t.Fatal(out.String())
+	}
+	if err := os.WriteFile(path, []byte("34200.1,1,x\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := run(&out, config{file: path, capacity: 10}); err == nil || !strings.Contains(err.Error(), "line 1") {
+		t.Fatal(err)
+	}
+}
