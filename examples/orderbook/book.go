@@ -226,7 +226,7 @@ func (b *Book) remove(h slab.Handle[Order], o *Order, l *Level) error {
 	} else {
 		l.Last = o.Prev
 	}
-	if l.First == slab.Handle[Order]{} {
+	if l.First.Uint64() == 0 {
 		delete(b.byPrice, side{l.Price, l.Buy.Get()})
 		if err := b.levels.Free(o.Level); err != nil {
 			return err
@@ -255,7 +255,7 @@ func (b *Book) Digest() (string, error) {
 			return "", err
 		}
 		fmt.Fprintln(hash, s.price, s.buy, l.Size)
-		for h := l.First; h != (slab.Handle[Order]{}); {
+		for h := l.First; h.Uint64() != 0; {
 			o, err := b.orders.Load(h)
 			if err != nil {
 				return "", err
