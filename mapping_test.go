@@ -11,6 +11,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/sys"
 	"github.com/typedmem/typedmem/options"
 )
 
@@ -430,6 +431,36 @@ func TestRangesAreChecked(t *testing.T) {
 		}
 		for _, r := range [][2]int{{0, 0}, {n, n}, {0, n}, {5, 6}, {page - 1, page + 1}, {n - 1, n}} {
 			check(t, fmt.Sprint(name, r), op(r[0], r[1]))
+		}
+	}
+}
+
+// Flush asks the system for shared file mappings, and only for them.
+func TestFlushAsksTheSystem(t *testing.T) {
+	f := fileOf(t, pattern(2*unit))
+	for name, c := range map[string]struct {
+		o    options.Options
+		want int
+	}{
+		"anonymous":    {options.New(2 * unit), 0},
+		"shared":       {options.New(2 * unit).WithFlags(flags.Shared), 0},
+		"private file": {options.New(2*unit).WithFile(f, 0), 0},
+		"shared file":  {options.New(2*unit).WithFile(f, 0).WithFlags(flags.Shared), 2},
+	} {
+		m := mapMut(t, c.o)
+		asked := 0
+		restore := sys.Interpose(func(call sys.Call) error {
+			if call.Op == sys.OpFlush {
+				asked++
+			}
+			return nil
+		})
+		check(t, "flush", m.Flush(1, unit+1))
+		check(t, "flush", m.FlushAsync(1, unit+1))
+		check(t, "flush of no byte", m.Flush(5, 5))
+		restore()
+		if asked != c.want {
+			t.Errorf("%s: the system was asked %d times, want %d", name, asked, c.want)
 		}
 	}
 }

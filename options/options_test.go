@@ -58,6 +58,9 @@ func TestForChecksItsProduct(t *testing.T) {
 		if _, err := options.For[kilo](n).MapMut(); !errors.Is(err, typedmem.ErrSize) {
 			t.Errorf("%d values: %v", n, err)
 		}
+		if _, err := options.For[kilo](n).WithCapacity(1 << 20).MapMut(); !errors.Is(err, typedmem.ErrSize) {
+			t.Errorf("%d values with a capacity: %v", n, err)
+		}
 	}
 	if options.For[struct{}](math.MaxInt).Size() != 0 {
 		t.Error("values without a size")
