@@ -79,11 +79,22 @@ func (m *Mapping) MakeRoom(n int) error {
 }
 
 // How far ahead of the length memory is mapped: a quarter of what is there, so that the number of system calls grows with the logarithm of the
-// size, within these bounds in bytes.
+// size, within these bounds in bytes. Writable anonymous memory that has grown past soonAhead bytes is mapped in smaller steps, a thirty-second of what is there
+// and at most soonAhead, and brought in at once: one call in place of a fault for every page, with pages that are still in the cache when they are written.
 const (
 	leastAhead = 64 << 10
 	mostAhead  = 64 << 20
+	soonAhead  = 1 << 20
 )
+
+// ahead returns how many bytes after the length to map, and whether to bring them in.
+func (m *Mapping) ahead() (n int, bringIn bool) {
+	mapped := m.span.mapped
+	if m.plan.HasFile || mapped < soonAhead || !m.plan.Protection.Has(flags.Read|flags.Write) || m.plan.PageSize != 0 {
+		return min(max(mapped/4, leastAhead), mostAhead), false
+	}
+	return min(max(mapped/32, leastAhead), soonAhead), true
+}
 
 // makeRoom provides memory, and where a file is shown the file, for a length of n bytes.
 func (m *Mapping) makeRoom(n int) error {
@@ -92,7 +103,8 @@ func (m *Mapping) makeRoom(n int) error {
 		return nil
 	}
 	need := m.wholePages(n)
-	ahead := min(max(s.mapped/4, leastAhead), mostAhead)
+	ahead, soon := m.ahead()
+	from := s.mapped
 	wish, ok := num.Up(addOrMax(need, ahead), max(m.plan.unit, sys.Granularity()))
 	if !ok || wish > s.reserved {
 		wish = s.reserved
@@ -103,6 +115,9 @@ func (m *Mapping) makeRoom(n int) error {
 	}
 	if err != nil {
 		return err
+	}
+	if n := s.mapped - from; soon && n > 0 && n <= 2*soonAhead {
+		_ = sys.Prefault(s.base+uintptr(from), n, true) // pages that do not come now come when they are touched
 	}
 	m.limits.Load().room.Store(s.base + uintptr(s.ready))
 	return nil

@@ -183,7 +183,11 @@ func (r *Region[T]) put(end, stop uintptr, first int, xs []T) error {
 	if race.Enabled && len(xs) > 0 {
 		r.limits.Race().Write(unsafe.Pointer(&r.all[first]), uintptr(len(xs))*unsafe.Sizeof(xs[0]))
 	}
-	copy(r.all[first:], xs)
+	if len(xs) == 1 { // the usual case is not worth a call of memmove
+		r.all[first] = xs[0]
+	} else {
+		copy(r.all[first:], xs)
+	}
 	if len(xs) == 0 { // the end may lie behind the last whole element, and stays
 		return nil
 	}
