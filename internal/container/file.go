@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"unsafe"
 
 	"github.com/typedmem/typedmem"
@@ -103,8 +104,10 @@ func (c *File) open() error {
 	if err != nil {
 		return err
 	}
-	block, err := readBlock(c.f)
-	if err != nil {
+	buffer := blocks.Get().(*headerBlock)
+	defer blocks.Put(buffer)
+	block := buffer[:]
+	if err := readBlock(c.f, block); err != nil {
 		return err
 	}
 	if err := c.choose(block, info.Size()); err != nil {
@@ -162,13 +165,20 @@ func (c *File) lockedBy(err error) error {
 	return fmt.Errorf("%s has it open, and a file has one writer at a time; open it read-only, or wait: %w", who, typedmem.ErrBusy)
 }
 
+// headerBlock is what an open reads: both copies of the header and the live record.
+type headerBlock [liveOffset + liveSize]byte
+
+// blocks keeps the buffers of opens: one is so large that a new one each time would be most of the work.
+var blocks = sync.Pool{New: func() any { return new(headerBlock) }}
+
 // readBlock reads what the header block says; a file that ends early gives a short answer padded with zeros.
-func readBlock(f *os.File) ([]byte, error) {
-	block := make([]byte, liveOffset+liveSize)
-	if _, err := f.ReadAt(block, 0); err != nil && err != io.EOF {
-		return nil, err
+func readBlock(f *os.File, block []byte) error {
+	n, err := f.ReadAt(block, 0)
+	if err != nil && err != io.EOF {
+		return err
 	}
-	return block, nil
+	clear(block[n:])
+	return nil
 }
 
 // choose takes over the valid copy that was written last.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math/bits"
+	"sync"
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/layout"
@@ -154,17 +155,23 @@ type Spec struct {
 	Repairs  bool   // a writer that opens the file calls Begin itself, once it has repaired the data
 }
 
+// headers keeps the header of each *layout.Layout, without what is the file's own: rendering and hashing the fields takes longer than the rest of an open.
+var headers sync.Map
+
 func (s Spec) header() *header {
-	return &header{
-		kind:        s.Kind,
-		order:       nativeOrder,
-		elemSize:    uint64(s.Layout.Size),
-		elemAlign:   uint64(s.Layout.Natural),
-		fingerprint: s.Layout.Fingerprint(nativeOrder, Version),
-		capacity:    uint64(s.Capacity),
-		salt:        s.Salt,
-		fields:      s.Layout.Fields(),
+	known, ok := headers.Load(s.Layout)
+	if !ok {
+		known, _ = headers.LoadOrStore(s.Layout, header{
+			order:       nativeOrder,
+			elemSize:    uint64(s.Layout.Size),
+			elemAlign:   uint64(s.Layout.Natural),
+			fingerprint: s.Layout.Fingerprint(nativeOrder, Version),
+			fields:      s.Layout.Fields(),
+		})
 	}
+	h := known.(header)
+	h.kind, h.capacity, h.salt = s.Kind, uint64(s.Capacity), s.Salt
+	return &h
 }
 
 // matches compares a file's header with what is asked; the error wraps ErrLayout and shows the difference field by field.
