@@ -330,6 +330,13 @@ func TestDescriptors(t *testing.T) {
 	if open() != before {
 		t.Error("a mapping that will never need its file keeps a descriptor of it")
 	}
+	for name, terminal := range map[string]func(options.Options) (*typedmem.Mapping, error){"reserved": options.Options.ReserveMut, "mapped": options.Options.MapMut} {
+		m := must[*typedmem.Mapping](t)(terminal(options.New(page).WithFile(f, 0).WithCapacity(4 * page)))
+		check(t, "close", m.Close())
+		if now := open(); now != before {
+			t.Errorf("%s: %d descriptors after Close, %d before", name, now, before)
+		}
+	}
 	growing := must[*typedmem.Mapping](t)(options.New(page).WithFile(f, 0).WithCapacity(4 * page).Map())
 	right := must[*typedmem.Mapping](t)(must[*typedmem.Mapping](t)(options.New(3*page).WithFile(f, 0).ReserveMut()).SplitOff(page))
 	for _, m := range []*typedmem.Mapping{plain, growing, right} {

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
@@ -95,8 +96,31 @@ func TestAbandonedMappingWithRawMemoryStays(t *testing.T) {
 	copy(b, pattern(4*unit))
 	for range 10 {
 		runtime.GC()
+		time.Sleep(time.Millisecond) // cleanups run in a goroutine of their own
 	}
 	same(t, "raw memory", b, pattern(4*unit))
+}
+
+// Parts of lent memory are lent too, and so is what they are merged into.
+func TestRawMemoryStaysThroughSplitAndMerge(t *testing.T) {
+	m := must[*typedmem.Mapping](t)(options.New(3 * unit).MapMut())
+	b := m.Bytes()
+	copy(b, pattern(3*unit))
+	right := must[*typedmem.Mapping](t)(m.SplitOff(unit))
+	runtime.KeepAlive(right)
+	m, right = nil, nil
+	left := must[*typedmem.Mapping](t)(options.New(2 * unit).MapMut())
+	right = must[*typedmem.Mapping](t)(left.SplitOff(unit))
+	c := right.Bytes()
+	copy(c, pattern(unit))
+	check(t, "merge", left.Merge(right))
+	left, right = nil, nil
+	for range 10 {
+		runtime.GC()
+		time.Sleep(time.Millisecond) // cleanups run in a goroutine of their own
+	}
+	same(t, "raw memory of a mapping that was split", b, pattern(3*unit))
+	same(t, "raw memory of a mapping that was merged", c, pattern(unit))
 }
 
 // A Close that the system refuses leaves the mapping working.

@@ -96,10 +96,11 @@ func TestRoomOfAFileLiesInTheFile(t *testing.T) {
 	if len(contents(t, f)) < int(l.Room()-m.Addr()) {
 		t.Errorf("room for %d bytes, the file has %d", l.Room()-m.Addr(), len(contents(t, f)))
 	}
+	ro := l.ReadOnly()
 	if !l.Extend(end, end+4900) || m.Len() != 5000 || l.Extend(end, end+10) {
 		t.Errorf("extended to %d bytes", m.Len())
 	}
-	if l.ReadOnly().Readable() != m.Addr()+5000 {
+	if ro.Readable() != m.Addr()+5000 || l.ReadOnly() != ro {
 		t.Error("read-only limits did not follow")
 	}
 }
