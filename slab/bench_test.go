@@ -134,34 +134,34 @@ func BenchmarkChurn(b *testing.B) {
 }
 
 //go:noinline
-func sumSlice(s []object64, order []uint32, n int) (sum uint64) {
+func sumSlice(s []object16, order []uint32, n int) (sum uint64) {
 	for i := range n {
-		x := s[order[i%len(order)]]
-		sum += x.A[0]
+		x := s[order[i&(len(order)-1)]]
+		sum += x.A
 	}
 	return sum
 }
 
 //go:noinline
-func sumLoad(s *slab.Slab[object64], order []slab.Handle[object64], n int) (sum uint64) {
+func sumLoad(s *slab.Slab[object16], order []slab.Handle[object16], n int) (sum uint64) {
 	for i := range n {
-		x, err := s.Load(order[i%len(order)])
+		x, err := s.Load(order[i&(len(order)-1)])
 		if err != nil {
 			panic(err)
 		}
-		sum += x.A[0]
+		sum += x.A
 	}
 	return sum
 }
 
 //go:noinline
-func sumPtr(s *slab.Slab[object64], order []slab.Handle[object64], n int) (sum uint64) {
+func sumPtr(s *slab.Slab[object16], order []slab.Handle[object16], n int) (sum uint64) {
 	for i := range n {
-		x, err := s.Ptr(order[i%len(order)])
+		x, err := s.Ptr(order[i&(len(order)-1)])
 		if err != nil {
 			panic(err)
 		}
-		sum += x.A[0]
+		sum += x.A
 	}
 	return sum
 }
@@ -178,17 +178,17 @@ func BenchmarkLookup(b *testing.B) {
 			if shuffled {
 				rand.New(rand.NewPCG(1, 2)).Shuffle(n, func(i, j int) { order[i], order[j] = order[j], order[i] })
 			}
-			objects := make([]object64, n)
-			s, err := slab.New[object64](n)
+			objects := make([]object16, n)
+			s, err := slab.New[object16](n)
 			if err != nil {
 				b.Fatal(err)
 			}
-			all := make([]slab.Handle[object64], n)
+			all := make([]slab.Handle[object16], n)
 			for i := range all {
-				all[i], _ = s.Insert(object64{[8]uint64{1}})
-				objects[i].A[0] = 1
+				all[i], _ = s.Insert(object16{A: 1})
+				objects[i].A = 1
 			}
-			handles := make([]slab.Handle[object64], n)
+			handles := make([]slab.Handle[object16], n)
 			for i := range handles {
 				handles[i] = all[order[i]]
 			}

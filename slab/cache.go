@@ -32,7 +32,24 @@ func (s *Slab[T]) Cache() *Cache[T] {
 // Alloc is Slab.Alloc.
 func (c *Cache[T]) Alloc() (Handle[T], error) {
 	var zero T
-	return c.Insert(zero)
+	if k := c.k; k != nil && k.n-1 < magazineSize {
+		s := c.s
+		h := k.handles[k.n-1]
+		// SAFETY: as in Insert.
+		p := unsafe.Add(s.slots, uintptr(uint32(h))*unsafe.Sizeof(zero))
+		if uintptr(p)+(unsafe.Sizeof(zero)-1) < s.limits.Readable()&s.limits.Writable() && !s.special {
+			if !ordered {
+				fence()
+			}
+			// SAFETY: as in Insert.
+			*(*T)(p) = zero
+			publish(wordAt(s.words, uintptr(uint32(h))), h&^(oneGeneration-1))
+			setCount(&k.n, k.n-1)
+			setCount(&k.allocs, k.allocs+1)
+			return Handle[T]{h}, nil
+		}
+	}
+	return c.insert(&zero)
 }
 
 // Insert is Slab.Insert.

@@ -40,7 +40,20 @@ func show[T any](op string, c *core, err error) (*Slab[T], error) {
 // Where memory for more slots cannot be had the system's error is returned; ErrProtection and ErrClosed tell of the mapping.
 func (s *Slab[T]) Alloc() (Handle[T], error) {
 	var zero T
-	return s.Insert(zero)
+	u, err := s.core.pop()
+	if err != nil {
+		return Handle[T]{}, err
+	}
+	if s.special {
+		return s.put(u, &zero)
+	}
+	if !ordered {
+		fence()
+	}
+	// SAFETY: as in Insert.
+	*(*T)(unsafe.Add(s.slots, uintptr(uint32(u))*unsafe.Sizeof(zero))) = zero
+	publish(wordAt(s.words, uintptr(uint32(u))), u&^(oneGeneration-1))
+	return Handle[T]{u}, nil
 }
 
 // Insert is Alloc of an object with the value x.
