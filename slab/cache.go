@@ -96,7 +96,7 @@ func (c *Cache[T]) Free(h Handle[T]) error {
 	if p := unsafe.Add(s.slots, i*unsafe.Sizeof(*new(T))); i < s.n && uintptr(p)+(unsafe.Sizeof(*new(T))-1) < s.limits.Readable()&s.limits.Writable() && !s.special {
 		w := wordAt(s.words, i)
 		word := atomic.LoadUint64(w)
-		if word>>32 == h.u>>32 && word&liveBits == oneGeneration && h.u>>32 < lastLive && k.n < magazineSize &&
+		if generation(word) == generation(h.u) && word&liveBits == oneGeneration && generation(h.u) < lastLive && k.n < magazineSize &&
 			atomic.CompareAndSwapUint64(w, word, (h.u>>32+1)<<32) {
 			k.handles[k.n] = h.u + 2*oneGeneration
 			setCount(&k.n, k.n+1)

@@ -128,6 +128,7 @@ func TestHandlesThatAreNotValid(t *testing.T) {
 			refused(t, s, slab.HandleFrom[rec](h.Uint64()^1<<bit))
 		}
 		refused(t, s, slab.HandleFrom[rec](h.Uint64()+1))
+		refused(t, s, slab.HandleFrom[rec](h.Uint64()+uint64(s.Cap()))) // the same slot, once around
 		refused(t, s, slab.HandleFrom[rec](h.Uint64()-1))
 	}
 	for _, h := range live {
