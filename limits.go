@@ -58,12 +58,12 @@ func (l *Limits) ReadOnly() *Limits {
 	if l.origin != nil { // read-only or sealed already
 		return l
 	}
-	if ro := l.readOnly.Load(); ro != nil {
-		return ro
-	}
-	l.readOnly.CompareAndSwap(nil, &Limits{origin: l, span: l.span})
 	ro := l.readOnly.Load()
-	ro.follow(l)
+	if ro == nil {
+		l.readOnly.CompareAndSwap(nil, &Limits{origin: l, span: l.span})
+		ro = l.readOnly.Load()
+	}
+	ro.follow(l) // Extend may be about to: who has seen the length must find it here too
 	return ro
 }
 
@@ -80,12 +80,11 @@ func (l *Limits) Sealed() *Limits {
 }
 
 // follow copies the readable limit of l. It repeats that until nothing has changed meanwhile, so that of several followers at once the
-// last one leaves the newest limit: a limit that went to 0 cannot come back.
+// last one leaves the newest limit, and none puts an older one in place of a newer one.
 func (ro *Limits) follow(l *Limits) {
 	for {
-		r := l.readable.Load()
-		ro.readable.Store(r)
-		if l.readable.Load() == r {
+		old, now := ro.readable.Load(), l.readable.Load()
+		if old == now || ro.readable.CompareAndSwap(old, now) && l.readable.Load() == now {
 			return
 		}
 	}

@@ -19,6 +19,7 @@ type core struct {
 	size   int              // of an element
 	layout *layout.Layout
 	file   *container.File // of a self-describing file, else nil
+	last   int             // length in bytes that was published last
 	top    int             // greatest length in bytes that readers of the file may know
 }
 
@@ -143,7 +144,7 @@ func attach(f *container.File, bytes int, l *layout.Layout, ask typedmem.Request
 	if err != nil {
 		return nil, err
 	}
-	c.file, c.top = f, bytes
+	c.file, c.last, c.top = f, bytes, bytes
 	return c, nil
 }
 
@@ -213,7 +214,7 @@ func (c *core) resize(bytes int) error {
 
 // publish tells readers in other processes the length.
 func (c *core) publish(bytes int) {
-	c.top = max(c.top, bytes)
+	c.last, c.top = bytes, max(c.top, bytes)
 	c.file.Publish(bytes / c.size)
 }
 
@@ -264,7 +265,12 @@ func (c *core) close() error {
 	if f == nil || err != nil && !errors.Is(err, typedmem.ErrClosed) {
 		return err
 	}
-	c.file = nil // closed behind a mapping that somebody else closed, too
+	if err != nil && f.Dirty(c.last/c.size) { // somebody closed the mapping: the data can be flushed through the file only
+		if e := f.Sync(c.last/c.size, f.Handle().Sync); e != nil {
+			return errors.Join(err, e)
+		}
+	}
+	c.file = nil
 	size := int64(-1)
 	if f.Writer() {
 		size = container.DataOffset + int64(c.top)

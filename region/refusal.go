@@ -62,6 +62,14 @@ func refuse(limits *typedmem.Limits, seen, base, stride, size uintptr, index, le
 	return limits.Refusal(seen, base+uintptr(index)*stride+size, write)
 }
 
+// chunkRefusal is the error for chunks of so many elements.
+type chunkRefusal int
+
+func (n chunkRefusal) Error() string {
+	return fmt.Sprintf("chunks of %d elements, the least is 1: %v", int(n), typedmem.ErrBounds)
+}
+func (n chunkRefusal) Unwrap() error { return typedmem.ErrBounds }
+
 // fail builds the error of any other operation of this package.
 func fail(op string, err error) error { return &typedmem.Error{Op: op, Err: err} }
 

@@ -142,16 +142,18 @@ func (v View[T]) SplitAt(i int) (View[T], View[T], error) {
 // Chunks yields v in views of n elements, the last of which may be shorter. An n below 1 panics with ErrBounds.
 func (v View[T]) Chunks(n int) iter.Seq[View[T]] {
 	if n < 1 {
-		panic(fail("chunks", fmt.Errorf("chunks of %d elements: %w", n, typedmem.ErrBounds)))
+		panic(&typedmem.Error{Op: "chunks", Err: chunkRefusal(n)})
 	}
-	return func(yield func(View[T]) bool) {
-		for rest := v.elements(); len(rest) > 0; {
-			k := min(n, len(rest))
-			if !yield(viewOf(rest[:k], v.limits)) {
-				return
-			}
-			rest = rest[k:]
+	return func(yield func(View[T]) bool) { v.chunks(n, yield) }
+}
+
+func (v View[T]) chunks(n int, yield func(View[T]) bool) {
+	for rest := v.elements(); len(rest) > 0; {
+		k := min(n, len(rest))
+		if !yield(viewOf(rest[:k], v.limits)) {
+			return
 		}
+		rest = rest[k:]
 	}
 }
 

@@ -135,8 +135,8 @@ func (l *Layout) walk(t reflect.Type, path string, off uintptr) (natural uintptr
 }
 
 func article(k reflect.Kind) string {
-	if strings.ContainsRune("aeiou", rune(k.String()[0])) {
-		return "an " + k.String()
+	if name := k.String(); strings.ContainsRune("aeiou", rune(name[0])) && !strings.HasPrefix(name, "ui") {
+		return "an " + name
 	}
 	return "a " + k.String()
 }

@@ -1,0 +1,93 @@
+package region_test
+
+import (
+	"testing"
+	"unsafe"
+
+	"github.com/typedmem/typedmem/internal/race"
+	"github.com/typedmem/typedmem/region"
+)
+
+// TestNothingAllocates: reading, writing, making views from views, and appending where there is room.
+func TestNothingAllocates(t *testing.T) {
+	if race.Enabled {
+		t.Skip("under the race detector each touched page has a block on the heap")
+	}
+	r := numbered(t, 1000, func(i int) wide { return wide{A: uint64(i)} })
+	v := r.View()
+	s, err := v.Every(0, 1000, 3)
+	wants(t, "Every", err, nil)
+	var sum uint64
+	buf := make([]wide, 50)
+	for name, f := range map[string]func(){
+		"Region.At":    func() { sum += r.At(5).A },
+		"Region.Set":   func() { r.Set(5, wide{}) },
+		"Region.Load":  func() { x, _ := r.Load(5); sum += x.A },
+		"Region.Store": func() { _ = r.Store(5, wide{}) },
+		"Region.View":  func() { sum += uint64(r.View().Len()) },
+		"Region.Sub":   func() { x, _ := r.Sub(2, 20); sum += x.At(1).A },
+		"Region.Len":   func() { sum += uint64(r.Len() + r.Cap()) },
+		"Region.All": func() {
+			for _, x := range r.All() {
+				sum += x.A
+			}
+		},
+		"View.At":      func() { sum += v.At(5).A },
+		"View.Set":     func() { v.Set(5, wide{}) },
+		"View.Load":    func() { x, _ := v.Load(5); sum += x.A },
+		"View.Store":   func() { _ = v.Store(5, wide{}) },
+		"View.Sub":     func() { x, _ := v.Sub(2, 20); sum += x.At(1).A },
+		"View.SplitAt": func() { x, _, _ := v.SplitAt(20); sum += x.At(1).A },
+		"View.Every":   func() { x, _ := v.Every(2, 20, 2); sum += x.At(1).A },
+		"View.Bytes":   func() { sum += uint64(v.Bytes().At(1)) },
+		"ReadOnly":     func() { sum += v.ReadOnly().At(1).A },
+		"Cast":         func() { x, _ := region.Cast[uint32](v); sum += uint64(x.At(1)) },
+		"Field":        func() { x, _ := region.Field[uint64](v, unsafe.Offsetof(wide{}.B)); sum += x.At(1) },
+		"Slice":        func() { sum += v.Slice()[3].A },
+		"Ptr":          func() { sum += v.Ptr(3).A },
+		"CopyTo":       func() { v.CopyTo(buf) },
+		"CopyFrom":     func() { v.CopyFrom(buf) },
+		"Fill":         func() { v.Fill(wide{}) },
+		"View.All": func() {
+			for _, x := range v.All() {
+				sum += x.A
+			}
+		},
+		"View.Values": func() {
+			for x := range v.Values() {
+				sum += x.A
+			}
+		},
+		"View.Chunks": func() {
+			for c := range v.Chunks(7) {
+				sum += c.At(0).A
+			}
+		},
+		"Strided.At":    func() { sum += s.At(5).A },
+		"Strided.Set":   func() { s.Set(5, wide{}) },
+		"Strided.Load":  func() { x, _ := s.Load(5); sum += x.A },
+		"Strided.Store": func() { _ = s.Store(5, wide{}) },
+		"Strided.Sub":   func() { x, _ := s.Sub(2, 20); sum += x.At(1).A },
+		"Strided.Every": func() { x, _ := s.Every(2, 20, 4); sum += x.At(1).A },
+		"Strided.All": func() {
+			for _, x := range s.All() {
+				sum += x.A
+			}
+		},
+		"Append in room": func() { _ = r.Append(buf[:3]...) },
+	} {
+		if n := testing.AllocsPerRun(50, f); n != 0 {
+			t.Errorf("%s allocates %v times", name, n)
+		}
+	}
+	if sum == 0 {
+		t.Error("nothing was read")
+	}
+}
+
+// TestViewsFitRegisters: a fifth word would keep the compiler from holding a view in registers.
+func TestViewsFitRegisters(t *testing.T) {
+	if word := unsafe.Sizeof(uintptr(0)); unsafe.Sizeof(region.View[wide]{}) != 4*word || unsafe.Sizeof(region.Strided[wide]{}) != 4*word {
+		t.Errorf("a View of %d bytes, a Strided of %d", unsafe.Sizeof(region.View[wide]{}), unsafe.Sizeof(region.Strided[wide]{}))
+	}
+}

@@ -1,0 +1,32 @@
+package region_test
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// TestAccessorsAreInlined asks the compiler. What is inlined costs a compare and a load; what is not costs several times that.
+func TestAccessorsAreInlined(t *testing.T) {
+	out, err := exec.Command(goTool(t), "build", "-gcflags=-m=2", "./testdata/inline").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for _, shape := range []string{"View[go.shape.%]", "(*Region[go.shape.%])", "Strided[go.shape.%]"} {
+		for _, elem := range []string{"uint64", "struct { A uint64; B uint64; C uint64; D uint64 }"} {
+			for _, method := range []string{"At", "Set", "Load", "Store"} {
+				call := "inlining call to region." + strings.ReplaceAll(shape, "%", elem) + "." + method
+				if !strings.Contains(string(out), call+"\n") {
+					t.Errorf("no %q", call)
+				}
+			}
+		}
+	}
+	if t.Failed() {
+		for line := range strings.Lines(string(out)) {
+			if strings.Contains(line, "cannot inline region.") {
+				t.Log(strings.TrimSpace(line))
+			}
+		}
+	}
+}
