@@ -35,7 +35,7 @@ func TestRows(t *testing.T) {
 			continue
 		}
 		t.Run(name(row.Name), func(t *testing.T) {
-			res, err := harness.Measure(row, harness.Config{Quick: true, Rounds: 1, Length: time.Microsecond, Disk: t.TempDir(), Step: func(string, string) {}})
+			res, err := harness.Measure(t.Context(), row, harness.Config{Quick: true, Rounds: 1, Length: time.Microsecond, Disk: t.TempDir(), Step: func(string, string) {}})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -4,7 +4,7 @@ import "testing"
 
 // Benchmark runs one case as a standard Go benchmark, with the sizes of -quick.
 func Benchmark(b *testing.B, c Case) {
-	env, cleanup, err := newEnv(true, b.TempDir())
+	env, cleanup, err := newEnv(true, b.TempDir(), memoryDir(b.TempDir()))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -18,6 +18,7 @@ const (
 	envCase   = "TYPEDMEM_BENCH_CASE"
 	envLength = "TYPEDMEM_BENCH_LENGTH"
 	envDisk   = "TYPEDMEM_BENCH_DISK"
+	envFast   = "TYPEDMEM_BENCH_FAST"
 	envQuick  = "TYPEDMEM_BENCH_QUICK"
 )
 
@@ -33,13 +34,13 @@ type answer struct {
 	Err    string
 }
 
-func startChild(row, name string, cfg Config) (runner, error) {
+func startChild(row, name string, cfg Config, env *Env) (runner, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	c := &child{cmd: exec.Command(self)}
-	c.cmd.Env = append(os.Environ(), envRow+"="+row, envCase+"="+name, envLength+"="+cfg.Length.String(), envDisk+"="+cfg.Disk,
+	c.cmd.Env = append(os.Environ(), envRow+"="+row, envCase+"="+name, envLength+"="+cfg.Length.String(), envDisk+"="+env.Disk, envFast+"="+env.Fast,
 		envQuick+"="+strconv.FormatBool(cfg.Quick))
 	c.cmd.Stderr = os.Stderr
 	if c.in, err = c.cmd.StdinPipe(); err != nil {
@@ -106,7 +107,7 @@ func serve(c Case) (err error) {
 	if err != nil {
 		return err
 	}
-	env, cleanup, err := newEnv(os.Getenv(envQuick) == "true", os.Getenv(envDisk))
+	env, cleanup, err := newEnv(os.Getenv(envQuick) == "true", os.Getenv(envDisk), os.Getenv(envFast))
 	if err != nil {
 		return err
 	}

@@ -100,12 +100,16 @@ func (e *Env) Shared(name string, make func(f *os.File) error) (path string, err
 	return path, nil
 }
 
-// newEnv makes the directories of one row.
-func newEnv(quick bool, disk string) (*Env, func() error, error) {
-	fast := disk
+// memoryDir is a directory in memory, or disk where the system has none.
+func memoryDir(disk string) string {
 	if info, err := os.Stat("/dev/shm"); err == nil && info.IsDir() {
-		fast = "/dev/shm"
+		return "/dev/shm"
 	}
+	return disk
+}
+
+// newEnv makes the directories of one row in the two given ones.
+func newEnv(quick bool, disk, fast string) (*Env, func() error, error) {
 	e := &Env{Quick: quick}
 	var err error
 	if e.Disk, err = os.MkdirTemp(disk, "typedmem-bench"); err != nil {

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime"
@@ -61,9 +62,9 @@ func startLocal(c Case, env *Env, length time.Duration) (runner, error) {
 	return l, nil
 }
 
-// Measure runs all cases of a row in turn, round after round.
-func Measure(row Row, cfg Config) (res Result, err error) {
-	env, cleanup, err := newEnv(cfg.Quick, cfg.Disk)
+// Measure runs all cases of a row in turn, round after round. It ends early, and leaves no file, when ctx does.
+func Measure(ctx context.Context, row Row, cfg Config) (res Result, err error) {
+	env, cleanup, err := newEnv(cfg.Quick, cfg.Disk, memoryDir(cfg.Disk))
 	if err != nil {
 		return res, err
 	}
@@ -73,7 +74,7 @@ func Measure(row Row, cfg Config) (res Result, err error) {
 	start := func(i int) {
 		var err error
 		if row.Own {
-			runners[i], err = startChild(row.Name, row.Cases[i].Name, cfg)
+			runners[i], err = startChild(row.Name, row.Cases[i].Name, cfg, env)
 		} else {
 			runners[i], err = startLocal(row.Cases[i], env, cfg.Length)
 		}
@@ -92,7 +93,7 @@ func Measure(row Row, cfg Config) (res Result, err error) {
 	}
 	for i, c := range row.Cases {
 		res.Cases[i].Case = c
-		if !row.Fresh {
+		if !row.Fresh && ctx.Err() == nil {
 			cfg.Step(row.Name, "set up "+c.Name)
 			start(i)
 		}
@@ -100,7 +101,7 @@ func Measure(row Row, cfg Config) (res Result, err error) {
 	for r := range cfg.Rounds {
 		runtime.GC()
 		for i, c := range row.Cases {
-			if res.Cases[i].Err != "" {
+			if res.Cases[i].Err != "" || ctx.Err() != nil {
 				continue
 			}
 			cfg.Step(row.Name, fmt.Sprintf("round %d of %d: %s", r+1, cfg.Rounds, c.Name))
@@ -124,5 +125,5 @@ func Measure(row Row, cfg Config) (res Result, err error) {
 	for i := range runners {
 		stop(i)
 	}
-	return res, nil
+	return res, ctx.Err()
 }

@@ -2,13 +2,16 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"log"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"regexp"
+	"syscall"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -63,12 +66,14 @@ func run() error {
 		}
 		return nil
 	}
-	results, err := measure(chosen, cfg)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	results, err := measure(ctx, chosen, cfg)
 	return errors.Join(err, save(*out, results))
 }
 
 // measure measures the rows and prints each as it is done.
-func measure(chosen []harness.Row, cfg harness.Config) ([]harness.Result, error) {
+func measure(ctx context.Context, chosen []harness.Row, cfg harness.Config) ([]harness.Result, error) {
 	bar := progressbar.DefaultSilent(int64(len(chosen)))
 	if term.IsTerminal(int(os.Stderr.Fd())) {
 		bar = progressbar.Default(int64(len(chosen)))
@@ -76,7 +81,7 @@ func measure(chosen []harness.Row, cfg harness.Config) ([]harness.Result, error)
 	cfg.Step = func(row, doing string) { bar.Describe(row + ": " + doing) }
 	var results []harness.Result
 	for _, r := range chosen {
-		res, err := harness.Measure(r, cfg)
+		res, err := harness.Measure(ctx, r, cfg)
 		if err != nil {
 			return results, fmt.Errorf("%s: %w", r.Name, err)
 		}
