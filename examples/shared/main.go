@@ -1,0 +1,107 @@
+// Shared shows two processes on one region file: one appends measurements, the other follows them as they come. Either can be killed and started again
+// at any time.
+//
+//	go run ./shared -write -n 100000 measurements.tm
+//	go run ./shared -follow measurements.tm
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/region"
+)
+
+// Measurement is what the file holds: whoever opens it with another type gets an error that shows the difference.
+type Measurement struct {
+	Number uint64
+	Nanos  int64 // since 1970
+	Value  float64
+}
+
+func main() {
+	write := flag.Bool("write", false, "append measurements")
+	follow := flag.Bool("follow", false, "print how far the writer is, as it goes")
+	n := flag.Int("n", 1_000_000, "the number of measurements at which both stop")
+	pause := flag.Duration("pause", 100*time.Microsecond, "the time between two measurements, and between two looks at ten times that")
+	flag.Parse()
+	if *write == *follow || flag.NArg() != 1 {
+		fmt.Fprintln(os.Stderr, "usage: shared -write|-follow [-n N] [-pause D] FILE")
+		os.Exit(2)
+	}
+	run := appendTo
+	if *follow {
+		run = followFile
+	}
+	if err := run(flag.Arg(0), *n, *pause); err != nil {
+		fmt.Fprintln(os.Stderr, "shared:", err)
+		os.Exit(1)
+	}
+}
+
+// appendTo goes on where the last writer stopped, however that ended.
+func appendTo(path string, n int, pause time.Duration) (err error) {
+	r, err := region.OpenMut[Measurement](path)
+	if errors.Is(err, fs.ErrNotExist) {
+		r, err = region.Create[Measurement](path, 0)
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	fmt.Printf("writing from %d on\n", r.Len())
+	for i := r.Len(); i < n; i++ {
+		if err := r.Append(Measurement{uint64(i), time.Now().UnixNano(), float64(i) / 2}); err != nil {
+			return err
+		}
+		time.Sleep(pause)
+	}
+	fmt.Printf("wrote %d\n", r.Len())
+	return nil
+}
+
+// followFile checks each measurement as it comes, until there are n.
+func followFile(path string, n int, pause time.Duration) (err error) {
+	r, err := region.Open[Measurement](path)
+	for tries := 0; errors.Is(err, fs.ErrNotExist) || unfinished(err) && tries < 100; { // the writer has not begun, or is about to
+		if time.Sleep(10 * time.Millisecond); unfinished(err) {
+			tries++
+		}
+		r, err = region.Open[Measurement](path)
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	for seen := 0; seen < n; {
+		length, err := r.Refresh()
+		if err != nil {
+			return err
+		}
+		fresh, err := r.Sub(min(seen, length), length)
+		if err != nil {
+			return err
+		}
+		for i, m := range fresh.All() {
+			if m.Number != uint64(seen+i) || m.Value != float64(m.Number)/2 {
+				return fmt.Errorf("measurement %d is %+v", seen+i, m)
+			}
+		}
+		if length > seen {
+			fmt.Printf("read %d\n", length)
+		}
+		seen = length
+		time.Sleep(10 * pause)
+	}
+	return nil
+}
+
+// unfinished reports whether a file may be one whose header is being written for the first time.
+func unfinished(err error) bool {
+	return errors.Is(err, typedmem.ErrTruncated) || errors.Is(err, typedmem.ErrCorrupt)
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/typedmem/typedmem/region"
+)
+
+// TestMain runs the program itself where a test asks for it.
+func TestMain(m *testing.M) {
+	if os.Getenv("TYPEDMEM_SHARED") != "" {
+		main()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+func command(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self, args...)
+	cmd.Env = append(os.Environ(), "TYPEDMEM_SHARED=1")
+	return cmd
+}
+
+// TestWriterAndFollowerAreKilled: a writer and a follower are killed several times, and what follows them finds everything in order.
+func TestWriterAndFollowerAreKilled(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "m.tm")
+	r, err := region.Create[Measurement](path, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	seen, err := region.Open[Measurement](path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer seen.Close()
+	for round := 1; round <= 5; round++ {
+		writer := command(t, "-write", "-pause", "0", "-n", "100000000", path)
+		follower := command(t, "-follow", "-pause", "0", "-n", "100000000", path)
+		for _, c := range []*exec.Cmd{writer, follower} {
+			if err := c.Start(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for before, n := seen.Len(), 0; n < before+1000; {
+			if n, err = seen.Refresh(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, c := range []*exec.Cmd{writer, follower} {
+			if err := c.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.Wait(); err == nil || c.ProcessState.ExitCode() == 1 {
+				t.Fatalf("it ended by itself: %v", err)
+			}
+		}
+	}
+	n, err := seen.Refresh()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, m := range seen.All() {
+		if m.Number != uint64(i) {
+			t.Fatalf("measurement %d of %d is %+v", i, n, m)
+		}
+	}
+}
+
+func TestFollowToTheEnd(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "m.tm")
+	follower := command(t, "-follow", "-pause", "1us", "-n", "5000", path)
+	var out strings.Builder
+	follower.Stdout = &out
+	if err := follower.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := command(t, "-write", "-pause", "0", "-n", "5000", path).CombinedOutput(); err != nil || !strings.HasSuffix(string(b), "wrote 5000\n") {
+		t.Fatalf("%v: %s", err, b)
+	}
+	if err := follower.Wait(); err != nil || !strings.HasSuffix(out.String(), "read 5000\n") {
+		t.Fatalf("%v: %s", err, out.String())
+	}
+	if b, err := command(t, path).CombinedOutput(); err == nil || !strings.HasPrefix(string(b), "usage") {
+		t.Fatalf("%v: %s", err, b)
+	}
+}

@@ -1,0 +1,80 @@
+package region_test
+
+import (
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+	"unsafe"
+
+	"github.com/typedmem/typedmem/region"
+)
+
+type tick struct {
+	ID    uint64
+	Price float64
+}
+
+func Example() {
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	r, err := region.Create[tick](filepath.Join(dir, "ticks.tm"), 0)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer r.Close()
+	if err := r.Append(tick{1, 10.5}, tick{2, 11}, tick{3, 9.75}); err != nil {
+		log.Fatal(err)
+	}
+	if err := r.Sync(); err != nil {
+		log.Fatal(err)
+	}
+	for i, t := range r.All() {
+		fmt.Println(i, t.ID, t.Price)
+	}
+	// Output:
+	// 0 1 10.5
+	// 1 2 11
+	// 2 3 9.75
+}
+
+func ExampleField() {
+	r, err := region.New[tick](4)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer r.Close()
+	prices, err := region.Field[float64](r.View(), unsafe.Offsetof(tick{}.Price))
+	if err != nil {
+		log.Fatal(err)
+	}
+	prices.Fill(2.5)
+	fmt.Println(r.At(3))
+	// Output: {0 2.5}
+}
+
+func ExampleView_Every() {
+	r, err := region.New[int32](10)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer r.Close()
+	r.View().CopyFrom([]int32{0, 1, 2, 3, 4, 5, 6, 7, 8, 9})
+	third, err := r.View().Every(1, 10, 3)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for x := range third.Values() {
+		fmt.Println(x)
+	}
+	_, err = third.Load(3)
+	fmt.Println(err)
+	// Output:
+	// 1
+	// 4
+	// 7
+	// typedmem: load: index 3 out of range with length 3: out of bounds
+}
