@@ -61,15 +61,15 @@ func mapRequest(r typedmem.Request, l *layout.Layout) (*core, error) {
 
 // elastic asks for address space to grow into: much, since it costs nothing, and relative to the size where that is large.
 func elastic(r typedmem.Request) typedmem.Request {
-	least, factor, most := 64<<20, 4, 1<<30
+	factor, most := 4, 1<<30
 	if bits.UintSize == 64 {
-		least, factor, most = least<<10, 16, most<<16
+		factor, most = 16, most<<16
 	}
 	wish, ok := num.Mul(r.Size, factor)
 	if !ok || wish > most {
 		wish = most
 	}
-	r.Capacity = max(r.Size, wish, least)
+	r.Capacity = max(r.Size, wish, container.Spare)
 	r.Elastic = true
 	return r
 }

@@ -1,0 +1,3 @@
+package fuzz
+
+import _ "github.com/typedmem/typedmem/internal/testenv"

@@ -1,0 +1,3 @@
+package region_test
+
+import _ "github.com/typedmem/typedmem/internal/testenv"

@@ -1,0 +1,3 @@
+package slab
+
+import _ "github.com/typedmem/typedmem/internal/testenv"

@@ -1,0 +1,3 @@
+package typedmem_test
+
+import _ "github.com/typedmem/typedmem/internal/testenv"
