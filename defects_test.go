@@ -131,7 +131,7 @@ func TestDefect05StepsAfterMmapUndoIt(t *testing.T) {
 	if err == nil {
 		t.Fatal("pages past the end of a file were locked")
 	}
-	if !inaccessible(t, space.Addr()) {
+	if a, ok := areaAt(t, space.Addr()); ok && a.Path == f.Name() { // the addresses may be someone else's already
 		t.Error("the mapping is still there")
 	}
 }
