@@ -27,6 +27,7 @@ type Case struct {
 	Name string
 	Lib  string // whose code it is; Ours for this library
 	Note string // what is unfair about comparing with it, "" for nothing
+	Most int    // rounds at most, for what takes many seconds; 0 for all
 	// Setup makes the contender ready. What it opens, Bench.Close gives back.
 	Setup func(*Env) (Bench, error)
 }

@@ -101,7 +101,7 @@ func Measure(ctx context.Context, row Row, cfg Config) (res Result, err error) {
 	for r := range cfg.Rounds {
 		runtime.GC()
 		for i, c := range row.Cases {
-			if res.Cases[i].Err != "" || ctx.Err() != nil {
+			if res.Cases[i].Err != "" || ctx.Err() != nil || c.Most > 0 && r >= c.Most {
 				continue
 			}
 			cfg.Step(row.Name, fmt.Sprintf("round %d of %d: %s", r+1, cfg.Rounds, c.Name))

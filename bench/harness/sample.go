@@ -81,6 +81,11 @@ func repetitions(b Bench, length time.Duration) (int, error) {
 	if b.Once {
 		return 1, nil
 	}
+	if b.Reset == nil { // what is done for the first time takes longer
+		if err := b.Run(1); err != nil {
+			return 0, err
+		}
+	}
 	for n := 1; ; {
 		if b.Reset != nil {
 			if err := b.Reset(); err != nil {
