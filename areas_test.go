@@ -18,6 +18,14 @@ import (
 	"github.com/typedmem/typedmem/options"
 )
 
+// linesLeftOut skips a test whose area is missing where the emulator leaves lines out of the maps file that it makes up.
+func linesLeftOut(t *testing.T) {
+	t.Helper()
+	if emulator() == "qemu-user" && page != 4096 {
+		t.Skip("qemu-user: with pages larger than the host's, its /proc/self/maps lacks lines")
+	}
+}
+
 func TestAreasAreInOrderAndShowOurs(t *testing.T) {
 	for name, c := range map[string]struct {
 		o       options.Options
@@ -35,6 +43,9 @@ func TestAreasAreInOrderAndShowOurs(t *testing.T) {
 			m := mapMut(t, c.o)
 			m.Bytes()[0] = 1
 			a, ok := areaAt(t, m.Addr()+uintptr(unit))
+			if !ok {
+				linesLeftOut(t)
+			}
 			if !ok || a.Start > m.Addr() || a.End < m.Addr()+uintptr(3*unit) && a.Start != m.Addr() {
 				t.Fatalf("%+v, %v; the mapping is at %#x", a, ok, m.Addr())
 			}
@@ -235,6 +246,7 @@ func TestLabelsAreNoPaths(t *testing.T) {
 		}
 	}
 	if labels == 0 {
+		linesLeftOut(t)
 		t.Error("not even a stack")
 	}
 }

@@ -319,6 +319,7 @@ func TestDefect13TheListIsComplete(t *testing.T) {
 			found = found || a.Start <= m.Addr() && m.Addr() < a.End && a.Protection == m.Protection()
 		}
 		if !found {
+			linesLeftOut(t)
 			t.Fatalf("%#x is not in a list of %d areas", m.Addr(), len(list))
 		}
 	}
