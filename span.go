@@ -151,8 +151,14 @@ func newLimits(s *span, owner *Mapping) *Limits {
 	return l
 }
 
-// abandoned runs when nothing refers to the Limits of the span any more.
+// abandoned runs when nothing refers to the Limits of the span any more. A goroutine may stand between its check and its access with
+// the Limits forgotten already: it has until the collection after this one.
 func (s *span) abandoned() {
+	runtime.AddCleanup(&struct{ later *span }{s}, (*span).letGo, s)
+}
+
+// letGo gives back what an abandoned span still has.
+func (s *span) letGo() {
 	if s.state == spanOpen {
 		if s.lent.Load() { // somebody may still hold raw memory: it stays mapped for good
 			s.forget()
