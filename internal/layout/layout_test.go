@@ -30,7 +30,7 @@ type nested struct {
 
 type handle[U any] struct {
 	_ [0]*U
-	u uint64
+	U uint64
 }
 
 type recursive[U any] struct{ Next *recursive[U] }

@@ -283,7 +283,7 @@ func (t *table) hold(addr uintptr, n int) error {
 	list, err := t.within(addr, n)
 	if err != nil {
 		// On Unix the range would be taken from whoever has it.
-		return fmt.Errorf("Windows takes no addresses that Reserve or Map did not give: %w: %w", errors.ErrUnsupported, err)
+		return fmt.Errorf("the addresses were given by neither Reserve nor Map: %w: %w", errors.ErrUnsupported, err)
 	}
 	for _, s := range list {
 		if !s.mapped {
