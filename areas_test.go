@@ -97,7 +97,11 @@ func TestAreasOfEachProtection(t *testing.T) {
 			continue
 		}
 		check(t, c.name, c.do(m))
-		if a, ok := areaAt(t, m.Addr()); !ok || a.Protection != c.to {
+		a, ok := areaAt(t, m.Addr())
+		if emulator() == "qemu-user" && ok && a.Start < m.Addr() {
+			continue // qemu joins what the host does not tell apart, and shows the protection of the first page for all
+		}
+		if !ok || a.Protection != c.to {
 			t.Errorf("after %s: %v, %v", c.name, a.Protection, ok)
 		}
 	}
