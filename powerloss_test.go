@@ -115,6 +115,7 @@ func (d *disk) losses(limit int, r *rand.Rand) (images [][]byte) {
 // that a disk allows. The file must then open with the length of the last acknowledged Sync or of the one under way, and its elements must be values that
 // they had then or were given since.
 func TestSyncSurvivesPowerLoss(t *testing.T) {
+	deviant(t, partialLargePage)
 	path := filepath.Join(t.TempDir(), "region.tm")
 	d := newDisk(t, path)
 	random := rand.New(rand.NewPCG(1, 2))

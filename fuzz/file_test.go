@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/testenv"
 	"github.com/typedmem/typedmem/region"
 )
 
@@ -29,6 +30,7 @@ const (
 // FuzzRegionFile takes any bytes for a region file: opened for reading it is an error or a region whose every element can be read, and the file stays as it was;
 // opened for writing an error leaves it as it was too, and a success can be appended to.
 func FuzzRegionFile(f *testing.F) {
+	testenv.PartialPages(f)
 	f.Add([]byte{0})
 	f.Add([]byte("\x01\x00\x00\x00\x00\x00\x40\x07"))
 	f.Add([]byte("\x03\x01\x00\x44\x03\x02\x20\x09\x04\x00\x00\xff"))

@@ -16,6 +16,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/testenv"
 	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/region"
 )
@@ -35,6 +36,7 @@ func open[T any](t *testing.T, path string) *region.Region[T] {
 }
 
 func TestFileKeepsWhatWasWritten(t *testing.T) {
+	testenv.PartialPages(t)
 	path := filepath.Join(t.TempDir(), "r")
 	r, err := region.Create[pair](path, 3)
 	wants(t, "Create", err, nil)
@@ -80,6 +82,7 @@ func TestFileKeepsWhatWasWritten(t *testing.T) {
 }
 
 func TestCreateWithOptions(t *testing.T) {
+	testenv.PartialPages(t)
 	path := filepath.Join(t.TempDir(), "r")
 	page, _ := options.PageSize()
 	r, err := region.CreateWith[uint64](path, 1, options.New(0).WithCapacity(4*page))

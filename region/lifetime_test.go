@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/testenv"
 	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/region"
 )
@@ -369,6 +370,7 @@ func TestZeroValuesAreEmpty(t *testing.T) {
 
 // TestMappingOfARegionClosed: whoever closes the mapping under a region file has closed the region, and its Close lets go of the file.
 func TestMappingOfARegionClosed(t *testing.T) {
+	testenv.PartialPages(t)
 	path := t.TempDir() + "/r"
 	r, err := region.Create[uint64](path, 3)
 	wants(t, "Create", err, nil)

@@ -6,6 +6,7 @@ package testenv
 
 import (
 	"os"
+	"testing"
 
 	"github.com/typedmem/typedmem/internal/container"
 )
@@ -13,5 +14,13 @@ import (
 func init() {
 	if os.Getenv("TYPEDMEM_SMALL_SPACE") != "" {
 		container.Spare = 64 << 20
+	}
+}
+
+// PartialPages skips a test that maps a shared file which ends within a page, where that cannot be placed over reserved addresses.
+func PartialPages(t testing.TB) {
+	t.Helper()
+	if os.Getenv("TYPEDMEM_SMALL_SPACE") != "" && os.Getpagesize() > 4096 {
+		t.Skip("qemu-user with large pages: a shared mapping of a file that ends within a page cannot be placed")
 	}
 }
