@@ -111,6 +111,50 @@ func TestTypedArrayInAFile(t *testing.T) {
 	}
 }
 
+// TestTakingOverKeepsWhatAKilledWriterPublished opens a file whose writer was killed before it synced. From then on the length must not hang on the live
+// record: it is written anew, and the new writer may be killed while that goes on.
+func TestTakingOverKeepsWhatAKilledWriterPublished(t *testing.T) {
+	deviant(t, partialLargePage)
+	dir := t.TempDir()
+	writer, err := region.CreateWith[Tick](filepath.Join(dir, "writer.tm"), 0, smallCapacity)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer writer.Close()
+	if err := writer.Append(ticks(100)...); err != nil {
+		t.Fatal(err)
+	}
+	copied := func(from, to string, change func([]byte)) string {
+		file, err := os.ReadFile(filepath.Join(dir, from))
+		if err != nil {
+			t.Fatal(err)
+		}
+		change(file)
+		if err := os.WriteFile(filepath.Join(dir, to), file, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		return filepath.Join(dir, to)
+	}
+	killed := copied("writer.tm", "killed.tm", func([]byte) {})
+	next, err := region.OpenMutWith[Tick](killed, smallCapacity)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer next.Close()
+	if next.Len() != 100 {
+		t.Skipf("this system does not name its runs: %d elements after a writer was killed", next.Len())
+	}
+	torn := copied("killed.tm", "torn.tm", func(file []byte) { clear(file[liveRecord : liveRecord+32]) })
+	r, err := region.Open[Tick](torn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if r.Len() != 100 {
+		t.Errorf("%d elements without the live record, want 100", r.Len())
+	}
+}
+
 // TestEveryTruncation cuts a region file at every length near a border and at some in between: a clear error or the whole content, and never a change.
 func TestEveryTruncation(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ticks.tm")

@@ -117,15 +117,29 @@ func open(path string, write bool, l *layout.Layout, ask typedmem.Request) (*cor
 	bytes := f.Length() * int(l.Size) // checked by Open
 	c, err := attach(f, bytes, l, ask, write)
 	if err == nil && write {
-		err = c.clearRest(bytes)
-		if err != nil {
+		if err = c.takeOver(bytes); err != nil {
 			err = errors.Join(err, c.m.Close())
 		}
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close(-1))
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Abandon())
 	}
 	return c, nil
+}
+
+// takeOver makes a file that was opened for writing this writer's. A length that a killed writer published and never synced is synced first: it must
+// not hang on a live record that is being written anew, neither for readers nor for the next open.
+func (c *core) takeOver(bytes int) error {
+	if err := c.clearRest(bytes); err != nil {
+		return err
+	}
+	if c.file.Dirty(bytes / c.size) {
+		if err := c.sync(); err != nil {
+			return err
+		}
+	}
+	c.file.Begin()
+	return nil
 }
 
 // attach maps the data of an open file; ask holds the caller's flags and capacity.

@@ -35,7 +35,7 @@ func wordsEnd(capacity uint64) int64 {
 }
 
 func spec(l *layout.Layout, capacity int, salt uint64) container.Spec {
-	return container.Spec{Kind: container.KindSlab, Layout: l, Capacity: capacity, Salt: salt, Repairs: true}
+	return container.Spec{Kind: container.KindSlab, Layout: l, Capacity: capacity, Salt: salt}
 }
 
 // create makes a slab file and opens it for writing. On error no file is left.

@@ -231,6 +231,7 @@ func TestSecondWriterIsRefusedAndTheLockGoesWithTheFirst(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	first.Begin()
 	_, err = Open(path, specOf[record](KindRegion), true)
 	if !errors.Is(err, typedmem.ErrBusy) || !strings.Contains(err.Error(), "process") {
 		t.Errorf("second writer: %v, want ErrBusy that names the process", err)

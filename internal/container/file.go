@@ -136,13 +136,7 @@ func (c *File) open() error {
 	if !c.writer {
 		return nil
 	}
-	if err := c.mapBlock(); err != nil {
-		return err
-	}
-	if !c.spec.Repairs {
-		c.Begin()
-	}
-	return nil
+	return c.mapBlock()
 }
 
 func addOrMax(a, b int) int {
@@ -152,7 +146,8 @@ func addOrMax(a, b int) int {
 	return math.MaxInt
 }
 
-// Begin announces the writer, and the length that Open found, in the live record.
+// Begin announces a writer that has opened the file, and the length that Open found, in the live record. It comes once the data is repaired and the
+// length is in the header copies (see Dirty): a writer that is killed while it begins leaves no live record.
 func (c *File) Begin() { c.live.begin(c.header.length) }
 
 // lockedBy names the process that has the lock.

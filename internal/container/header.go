@@ -152,7 +152,6 @@ type Spec struct {
 	Layout   *layout.Layout
 	Capacity int    // slots of a slab
 	Salt     uint64 // of a slab's generations, for Create
-	Repairs  bool   // a writer that opens the file calls Begin itself, once it has repaired the data
 }
 
 // headers keeps the header of each *layout.Layout, without what is the file's own: rendering and hashing the fields takes longer than the rest of an open.
