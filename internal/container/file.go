@@ -123,7 +123,14 @@ func (c *File) open() error {
 	}
 	c.synced = c.header.length
 	c.left = leftBy(block[liveOffset:])
-	if n, writing := liveLength(block[liveOffset:]); writing {
+	n, writing, torn := liveLength(block[liveOffset:])
+	for i := 0; torn && !c.writer && i < again; i++ {
+		if err := readBlock(c.f, block); err != nil {
+			return err
+		}
+		n, writing, torn = liveLength(block[liveOffset:])
+	}
+	if writing {
 		c.header.length = n
 	}
 	bytes, err := c.header.dataBytes()
@@ -270,7 +277,14 @@ func (c *File) Refresh() (int, error) {
 		}
 	}
 	block := c.bytes()
-	n, writing := liveLength(block[liveOffset : liveOffset+liveSize])
+	n, writing, torn := liveLength(block[liveOffset : liveOffset+liveSize])
+	for i := 0; torn && i < again; i++ {
+		runtime.Gosched()
+		n, writing, torn = liveLength(block[liveOffset : liveOffset+liveSize])
+	}
+	if torn {
+		return 0, fmt.Errorf("%s: the length word of the live record: %w", c.path, typedmem.ErrCorrupt)
+	}
 	if !writing {
 		h, err := newest(block, DataOffset)
 		if err != nil {

@@ -83,15 +83,20 @@ func (l liveRecord) begin(n uint64) {
 // end says that no writer is at work.
 func (l liveRecord) end() { clear(l.b[:liveWordAt]) }
 
-// liveLength returns the length that a live record of this run of the system holds. writing says that a writer left it, alive or killed.
-func liveLength(b []byte) (n uint64, writing bool) {
+// liveLength returns the length that a live record of this run of the system holds. writing says that a writer left it, alive or killed; torn that
+// the record is one but for its length word, which the writer may just be storing: reading it again helps, unless it is damaged.
+func liveLength(b []byte) (n uint64, writing, torn bool) {
 	boot, ok := bootID()
 	if !ok || [16]byte(b[:16]) != boot || binary.LittleEndian.Uint32(b[24:]) != crc32.ChecksumIEEE(b[:24]) {
-		return 0, false
+		return 0, false, false
 	}
-	n, ok = unpackLength(binary.LittleEndian.Uint64(b[liveWordAt:]))
-	return n, ok
+	// SAFETY: as with word; a record that was read from the file lies in a headerBlock, which is so large that the allocator gives it whole pages.
+	n, ok = unpackLength(littleEndian(atomic.LoadUint64((*uint64)(unsafe.Pointer(&b[liveWordAt])))))
+	return n, ok, !ok
 }
+
+// again is how often a torn length word is read again. A store takes a few nanoseconds.
+const again = 1000
 
 // livePID returns the process id of the writer, 0 where there is none.
 func livePID(b []byte) uint64 {
@@ -114,7 +119,7 @@ func leftBy(b []byte) Left {
 	if _, known := bootID(); !known {
 		return LeftLost
 	}
-	if _, writing := liveLength(b); writing {
+	if _, writing, _ := liveLength(b); writing {
 		return LeftKilled
 	}
 	for _, x := range b[:liveWordAt] {
