@@ -31,24 +31,29 @@ func (s *Slab[T]) Cache() *Cache[T] {
 
 // Alloc is Slab.Alloc.
 func (c *Cache[T]) Alloc() (Handle[T], error) {
-	var zero T
 	if k := c.k; k != nil && k.n-1 < magazineSize {
 		s := c.s
 		h := k.handles[k.n-1]
 		// SAFETY: as in Insert.
-		p := unsafe.Add(s.slots, uintptr(uint32(h))*unsafe.Sizeof(zero))
-		if uintptr(p)+(unsafe.Sizeof(zero)-1) < s.limits.Readable()&s.limits.Writable() && !s.special {
+		p := unsafe.Add(s.slots, uintptr(uint32(h))*unsafe.Sizeof(*new(T)))
+		if uintptr(p)+(unsafe.Sizeof(*new(T))-1) < s.limits.Readable()&s.limits.Writable() && !s.special {
 			if !ordered {
 				fence()
 			}
 			// SAFETY: as in Insert.
-			*(*T)(p) = zero
+			*(*T)(p) = *new(T)
 			publish(wordAt(s.words, uintptr(uint32(h))), h&^(oneGeneration-1))
 			setCount(&k.n, k.n-1)
 			setCount(&k.allocs, k.allocs+1)
 			return Handle[T]{h}, nil
 		}
 	}
+	return c.allocSlow()
+}
+
+// allocSlow is apart from Alloc so that Alloc has no zero T in memory, which it would copy.
+func (c *Cache[T]) allocSlow() (Handle[T], error) {
+	var zero T
 	return c.insert(&zero)
 }
 

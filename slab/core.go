@@ -50,7 +50,11 @@ func newCore(capacity int, l *layout.Layout, salt uint64) (*core, error) {
 		return nil, fmt.Errorf("%d objects of %d bytes: %w", capacity, l.Size, typedmem.ErrSize)
 	}
 	c := &core{n: uintptr(capacity), size: l.Size, layout: l, salt: salt, shadows: newShadows(capacity)}
+	c.pool.spread.Store(uint32(mix(1)) | 1)
 	c.pool.shards = make([]shard, shardCount())
+	for i := range c.pool.shards {
+		c.pool.shards[i].place = uint32(i)
+	}
 	return c, nil
 }
 

@@ -16,7 +16,7 @@
 //
 // # Concurrency
 //
-// All methods of Slab are safe for concurrent use. Alloc and Free take one of several magazines of slots, one for each processor, for a few instructions; a Cache
+// All methods of Slab are safe for concurrent use. Alloc and Free take one of several magazines of slots, some for each processor, for a few instructions; a Cache
 // makes one goroutine free of the others. Load and Store of one object are atomic to each other and to Free. In builds with the race detector
 // a Load and a Store, or two Stores, that nothing orders are reported all the same, as for any variable; what goes through Ptr is not seen. Memory that Close, or a change of
 // Mapping, takes away while another goroutine is inside an access faults there: pin the mapping, or stop the others first.

@@ -161,7 +161,7 @@ func (c *core) attachFile(f *container.File, used int) error {
 
 // memoryForWords makes the words that the process itself works with.
 func (c *core) memoryForWords() error {
-	m, err := typedmem.Map(typedmem.Request{Size: int(c.n) * 8, Flags: flags.NoReserve, Protection: flags.Read | flags.Write})
+	m, err := typedmem.Map(typedmem.Request{Size: int(c.n) * 8, Flags: flags.NoReserve | huge(int(c.n)*8), Protection: flags.Read | flags.Write})
 	if err != nil {
 		return fmt.Errorf("the words of %d slots: %w", c.n, err)
 	}

@@ -6,7 +6,11 @@ import (
 	"unsafe"
 )
 
-const magazineSize = 128
+const (
+	magazineSize = 128
+	stockSize    = 64 * magazineSize
+	clashLimit   = 1 << 10
+)
 
 // magazine is a stack of free slots that one owner at a time uses: a Cache, or whoever holds the lock of a shard.
 type magazine struct {
@@ -19,6 +23,9 @@ type magazine struct {
 
 	handles [magazineSize]uint64 // of the next object of each slot
 	waiting [magazineSize]uint64 // likewise
+
+	// What was spilled from handles and is first in line to refill it. It belongs to the pool and moves under its mu: whoever finds no other slot takes it.
+	stock []uint64
 }
 
 func (k *magazine) full() bool { return k.n == magazineSize || k.waits == magazineSize }
@@ -41,13 +48,16 @@ func (k *magazine) parked() int { return int(atomic.LoadUint64(&k.n) + atomic.Lo
 // shard is a magazine that all goroutines use, under a lock that is held for a few instructions.
 type shard struct {
 	magazine
-	lock uint32
-	_    [64]byte // the next shard's lock and counts are on another cache line
+	lock  uint32
+	place uint32   // its own index
+	_     [64]byte // the next shard's lock and counts are on another cache line
 }
 
 func (s *shard) tryLock() bool {
 	return atomic.LoadUint32(&s.lock) == 0 && atomic.CompareAndSwapUint32(&s.lock, 0, 1)
 }
+
+func (s *shard) lockNow() bool { return atomic.CompareAndSwapUint32(&s.lock, 0, 1) }
 
 func (s *shard) unlock() { setFlag(&s.lock, 0) }
 
@@ -57,28 +67,36 @@ func (s *shard) lockWait() {
 	}
 }
 
-// shardCount is a power of two, at least the number of processors in use but for very many.
+// shardCount is a power of two, at least four times the number of processors in use but for very many: few goroutines that run at one time meet.
 func shardCount() int {
 	n := 1
-	for n < runtime.GOMAXPROCS(0) && n < 64 {
+	for n < 4*runtime.GOMAXPROCS(0) && n < 64 {
 		n *= 2
 	}
 	return n
 }
 
-// pick locks a shard: that of this goroutine's stack, or the next one that nobody holds.
-func (p *pool) pick() *shard {
+// near is the shard of this goroutine's stack.
+func (p *pool) near() *shard {
 	var here byte
-	mask := uint32(len(p.shards) - 1)
 	// SAFETY: the address is used as a number that differs between goroutines, never as a pointer.
-	i := uint32(uintptr(unsafe.Pointer(&here))>>11) * 0x9e3779b1 >> 16
+	i := uint32(uintptr(unsafe.Pointer(&here))>>11) * p.spread.Load() >> 16
+	return &p.shards[i&uint32(len(p.shards)-1)]
+}
+
+// pick locks the shard that is near, or where somebody holds it the next one that nobody does. Goroutines that run side by side and meet in one shard
+// again and again are spread anew.
+func (p *pool) pick() *shard {
+	if n := p.clashes.Add(1); n%clashLimit == 0 {
+		p.spread.Store(uint32(mix(n)) | 1)
+	}
+	first := p.near().place
 	for spin := 0; ; spin++ {
-		if s := &p.shards[i&mask]; s.tryLock() {
-			return s
+		for i := range uint32(len(p.shards)) {
+			if s := &p.shards[(first+i)&uint32(len(p.shards)-1)]; s.tryLock() {
+				return s
+			}
 		}
-		i++
-		if spin > int(mask) {
-			pause(spin)
-		}
+		pause(spin)
 	}
 }

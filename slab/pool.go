@@ -23,7 +23,12 @@ type pool struct {
 
 	used    atomic.Uint64 // slots with memory behind them
 	retired atomic.Uint64
-	shards  []shard
+	clashes atomic.Uint64 // calls of pick, which found the first shard held
+
+	_      [64]byte // what follows is only read, mostly: it keeps off the cache lines of what is not
+	shards []shard
+	spread atomic.Uint32 // what a stack's address is multiplied with to find a shard: odd
+	_      [64]byte
 }
 
 // list is a chain of free slots through the lower half of their words.
@@ -76,6 +81,15 @@ func (c *core) empty(k *magazine) {
 	}
 	setCount(&k.n, 0)
 	setCount(&k.waits, 0)
+	c.unstock(k)
+}
+
+// unstock moves the slots that a magazine has in stock to the free list; the caller holds mu.
+func (c *core) unstock(k *magazine) {
+	for _, h := range k.stock {
+		c.push(&c.pool.free, h)
+	}
+	k.stock = k.stock[:0]
 }
 
 // lockShards locks all shards; the caller holds mu, and calls unlock.
@@ -90,13 +104,16 @@ func (p *pool) lockShards() (unlock func()) {
 	}
 }
 
-// gather moves the slots of all shards to the pool, and reports whether there were any.
+// gather moves the slots of all shards and what the caches have in stock to the lists, and reports whether there were any.
 func (c *core) gather() bool {
 	p := &c.pool
 	before := p.free.count + p.waits.count
 	defer p.lockShards()()
 	for i := range p.shards {
 		c.empty(&p.shards[i].magazine)
+	}
+	for k := range p.caches {
+		c.unstock(k)
 	}
 	return p.free.count+p.waits.count > before
 }
@@ -116,8 +133,12 @@ func (c *core) spill(k *magazine, s *shard) {
 	}
 	if k.n == magazineSize { // the older half goes: what was freed last is in the processor's cache
 		const half = magazineSize / 2
-		for _, h := range k.handles[:half] {
-			c.push(&p.free, h)
+		if len(k.stock) < stockSize {
+			k.stock = append(k.stock, k.handles[:half]...)
+		} else {
+			for _, h := range k.handles[:half] {
+				c.push(&p.free, h)
+			}
 		}
 		copy(k.handles[:half], k.handles[half:])
 		setCount(&k.n, half)
@@ -138,12 +159,21 @@ func (c *core) refill(k *magazine, s *shard) error {
 	if seen := c.limits.Readable(); p.closed || seen == 0 || c.limits.Writable() == 0 {
 		return fail("alloc", c.limits.Refusal(seen, seen, true))
 	}
-	if err := c.provide(); err != nil {
-		return err
+	stocked := len(k.stock) > 0
+	if !stocked {
+		if err := c.provide(); err != nil {
+			return err
+		}
 	}
 	if s != nil {
 		s.lockWait()
 		defer s.unlock()
+	}
+	if stocked {
+		rest := len(k.stock) - min(len(k.stock), magazineSize/2, int(magazineSize-k.n))
+		setCount(&k.n, k.n+uint64(copy(k.handles[k.n:], k.stock[rest:])))
+		k.stock = k.stock[:rest]
+		return nil
 	}
 	most := p.free.count + int(c.n) - p.bump
 	batch := min(magazineSize/2, max(1, most/16))
@@ -228,7 +258,10 @@ func (c *core) extend(used int) error {
 // pop takes a free slot for a new object and returns its handle, which is not valid yet.
 func (c *core) pop() (uint64, error) {
 	for {
-		s := c.pool.pick()
+		s := c.pool.near()
+		if !s.lockNow() {
+			s = c.pool.pick()
+		}
 		if s.n > 0 {
 			h := s.handles[(s.n-1)&(magazineSize-1)]
 			if c.writable(uintptr(index(h))) {
@@ -271,15 +304,21 @@ func (c *core) refused(h uint64) error {
 // give frees the object of a handle.
 func (c *core) give(h uint64) error {
 	if i := uintptr(index(h)); i < c.n && !c.special && c.writable(i) {
-		s, w := c.pool.pick(), wordAt(c.words, i)
+		w := wordAt(c.words, i)
+		// The word is read before the shard is locked: a processor does not look ahead over the lock.
 		word := loadWord(w)
-		if generation(word) == generation(h) && word&liveBits == oneGeneration && generation(h) < lastLive && s.n < magazineSize &&
-			atomic.CompareAndSwapUint64(w, word, uint64(generation(h)+1)<<32) {
-			s.push(h + 2*oneGeneration)
+		if generation(word) == generation(h) && word&liveBits == oneGeneration && generation(h) < lastLive {
+			s := c.pool.near()
+			if !s.lockNow() {
+				s = c.pool.pick()
+			}
+			if s.n < magazineSize && atomic.CompareAndSwapUint64(w, word, uint64(generation(h)+1)<<32) {
+				s.push(h + 2*oneGeneration)
+				s.unlock()
+				return nil
+			}
 			s.unlock()
-			return nil
 		}
-		s.unlock()
 	}
 	return c.giveSlow(h, nil)
 }

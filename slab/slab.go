@@ -39,19 +39,18 @@ func show[T any](op string, c *core, err error) (*Slab[T], error) {
 // Alloc makes an object of zero bytes and returns its handle. ErrFull: there is no free slot; see Cache for slots that are parked.
 // Where memory for more slots cannot be had the system's error is returned; ErrProtection and ErrClosed tell of the mapping.
 func (s *Slab[T]) Alloc() (Handle[T], error) {
-	var zero T
 	u, err := s.core.pop()
 	if err != nil {
 		return Handle[T]{}, err
 	}
 	if s.special {
-		return s.put(u, &zero)
+		return s.putZero(u)
 	}
 	if !ordered {
 		fence()
 	}
 	// SAFETY: as in Insert.
-	*(*T)(unsafe.Add(s.slots, uintptr(uint32(u))*unsafe.Sizeof(zero))) = zero
+	*(*T)(unsafe.Add(s.slots, uintptr(uint32(u))*unsafe.Sizeof(*new(T)))) = *new(T)
 	publish(wordAt(s.words, uintptr(uint32(u))), u&^(oneGeneration-1))
 	return Handle[T]{u}, nil
 }
@@ -72,6 +71,12 @@ func (s *Slab[T]) Insert(x T) (Handle[T], error) {
 	*(*T)(unsafe.Add(s.slots, uintptr(uint32(u))*unsafe.Sizeof(x))) = x
 	publish(wordAt(s.words, uintptr(uint32(u))), u&^(oneGeneration-1))
 	return Handle[T]{u}, nil
+}
+
+// putZero is apart from Alloc so that Alloc has no zero T in memory, which it would copy.
+func (s *Slab[T]) putZero(u uint64) (Handle[T], error) {
+	var zero T
+	return s.put(u, &zero)
 }
 
 // put makes the object of a slot that was popped.

@@ -41,12 +41,13 @@ func (c *core) stats() Stats {
 	}
 	for i := range p.shards {
 		k := &p.shards[i].magazine
-		s.Free += int(k.n)
+		s.Free += int(k.n) + len(k.stock)
 		s.Waiting += int(k.waits)
 		s.Allocs += k.allocs
 	}
 	for k := range p.caches {
 		s.Cached += k.parked()
+		s.Free += len(k.stock)
 		s.Allocs += atomic.LoadUint64(&k.allocs)
 	}
 	s.Live = int(c.n) - s.Free - s.Waiting - s.Retired - s.Cached
