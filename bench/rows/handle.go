@@ -1,6 +1,7 @@
 package rows
 
 import (
+	"fmt"
 	"math/rand/v2"
 
 	"github.com/fmstephe/memorymanager/offheap"
@@ -10,11 +11,25 @@ import (
 )
 
 //go:noinline
-func lookIndex(objects []Rec, at []uint32) (sum uint64) {
+func lookIndex(objects []Rec, at []int) (sum uint64) {
 	for _, i := range at {
 		sum += objects[i].A
 	}
 	return sum
+}
+
+// lookChecked is the least that notices a stale handle when what is checked lies apart from the objects.
+//
+//go:noinline
+func lookChecked(objects []Rec, gens []uint32, at []uint64) (sum uint64, err error) {
+	for _, h := range at {
+		i := uint32(h)
+		if gens[i] != uint32(h>>32) {
+			return 0, fmt.Errorf("object %d is gone", i)
+		}
+		sum += objects[i].A
+	}
+	return sum, nil
 }
 
 //go:noinline
@@ -58,10 +73,10 @@ func lookStore(at []offheap.RefObject[Rec]) (sum uint64) {
 }
 
 // shuffled returns n numbers, each once: in order, or not.
-func shuffled(n int, random bool) []uint32 {
-	at := make([]uint32, n)
+func shuffled(n int, random bool) []int {
+	at := make([]int, n)
 	for i := range at {
-		at[i] = uint32(i)
+		at[i] = i
 	}
 	if random {
 		rand.New(rand.NewPCG(3, 4)).Shuffle(n, func(i, j int) { at[i], at[j] = at[j], at[i] })
@@ -69,7 +84,10 @@ func shuffled(n int, random bool) []uint32 {
 	return at
 }
 
-const sliceIndex = "slice index"
+const (
+	sliceIndex   = "slice index"
+	sliceChecked = "slice index, generation compared in a second slice"
+)
 
 func handleRow(name string, random bool) harness.Row {
 	one := func(name, lib string, start func(n int) (func() (uint64, error), func() error, error)) harness.Case {
@@ -106,6 +124,14 @@ func handleRow(name string, random bool) harness.Row {
 		one(sliceIndex, "", func(n int) (func() (uint64, error), func() error, error) {
 			s, at := memory[Rec]{n, recOf}.heap(), shuffled(n, random)
 			return func() (uint64, error) { return lookIndex(s, at), nil }, nil, nil
+		}),
+		one(sliceChecked, "", func(n int) (func() (uint64, error), func() error, error) {
+			s, gens, at := memory[Rec]{n, recOf}.heap(), make([]uint32, n), make([]uint64, n)
+			for i, k := range shuffled(n, random) {
+				gens[k] = uint32(k)*2 + 1
+				at[i] = uint64(gens[k])<<32 | uint64(k)
+			}
+			return func() (uint64, error) { return lookChecked(s, gens, at) }, nil, nil
 		}),
 		one("Slab.Load", harness.Ours, onSlab(lookLoad)),
 		one("Slab.Ptr", harness.Ours, onSlab(lookPtr)),

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/fmstephe/memorymanager/offheap"
@@ -172,7 +173,12 @@ type noLock struct{}
 func (noLock) Lock()   {}
 func (noLock) Unlock() {}
 
-const freelist = "index freelist in a slice"
+const (
+	freelist = "index freelist in a slice"
+	// checked is the least that makes a handle stale when any goroutine may free it: what Cache cannot be faster than.
+	checked = "index freelist, generations changed by compare-and-swap"
+	unseen  = "no generations: a double free goes unseen"
+)
 
 // slabCases are the contenders for objects of type T, on g goroutines at once.
 func slabCases[T any](g int, random bool) []harness.Case {
@@ -225,6 +231,18 @@ func slabCases[T any](g int, random bool) []harness.Case {
 				return func(order []int) error { free = workIndexes(free, objects, order, mine); return nil }, nil
 			}, nil, nil
 		}),
+		one(checked, "", "", func() (func() (worker, error), func() error, error) {
+			return func() (worker, error) {
+				objects, gens, free, mine := make([]T, batch), make([]atomic.Uint64, batch), make([]uint32, batch), make([]uint64, batch)
+				for i := range free {
+					free[i] = uint32(i)
+				}
+				return func(order []int) (err error) {
+					free, err = workChecked(free, objects, gens, order, mine)
+					return err
+				}, nil
+			}, nil, nil
+		}),
 		one("Cache", harness.Ours, "", func() (func() (worker, error), func() error, error) {
 			s, err := slab.New[T](4 * batch * g)
 			if err != nil {
@@ -259,7 +277,7 @@ func slabCases[T any](g int, random bool) []harness.Case {
 				return func(order []int) error { workStore(s, order, mine); return nil }, nil
 			}, s.Destroy, nil
 		}),
-		one("xDarkicex FreeList", "xDarkicex", "no generations: a double free goes unseen", func() (func() (worker, error), func() error, error) {
+		one("xDarkicex FreeList", "xDarkicex", unseen, func() (func() (worker, error), func() error, error) {
 			s, err := xmemory.NewFreeList(freeListConfig[T](g), 64)
 			if err != nil {
 				return nil, nil, err
@@ -269,7 +287,7 @@ func slabCases[T any](g int, random bool) []harness.Case {
 				return func(order []int) error { return workFreeList(s, order, mine) }, nil
 			}, s.Free, nil
 		}),
-		one("xDarkicex ShardedFreeList", "xDarkicex", "no generations: a double free goes unseen", func() (func() (worker, error), func() error, error) {
+		one("xDarkicex ShardedFreeList", "xDarkicex", unseen, func() (func() (worker, error), func() error, error) {
 			s, err := xmemory.NewShardedFreeList(freeListConfig[T](g), 64, 0)
 			if err != nil {
 				return nil, nil, err
@@ -279,7 +297,7 @@ func slabCases[T any](g int, random bool) []harness.Case {
 				return func(order []int) error { return workShardedFreeList(s, order, mine) }, nil
 			}, s.Free, nil
 		}),
-		one("modernc memory with a mutex", "modernc", "", func() (func() (worker, error), func() error, error) {
+		one("modernc memory with a mutex", "modernc", unseen, func() (func() (worker, error), func() error, error) {
 			a, lock := new(cmemory.Allocator), new(sync.Mutex)
 			return func() (worker, error) {
 				mine := make([]unsafe.Pointer, batch)
@@ -288,7 +306,7 @@ func slabCases[T any](g int, random bool) []harness.Case {
 		}),
 	}
 	if g == 1 {
-		cases = append(cases, one("modernc memory", "modernc", "not safe for goroutines", func() (func() (worker, error), func() error, error) {
+		cases = append(cases, one("modernc memory", "modernc", "not safe for goroutines; "+unseen, func() (func() (worker, error), func() error, error) {
 			a := new(cmemory.Allocator)
 			return func() (worker, error) {
 				mine := make([]unsafe.Pointer, batch)
@@ -313,6 +331,28 @@ func workIndexes[T any](free []uint32, objects []T, order []int, mine []uint32) 
 		free = append(free, mine[i])
 	}
 	return free
+}
+
+// workChecked is workIndexes with handles that go stale: index and generation, odd while the object lives.
+//
+//go:noinline
+func workChecked[T any](free []uint32, objects []T, gens []atomic.Uint64, order []int, mine []uint64) ([]uint32, error) {
+	for i := range mine {
+		k := free[len(free)-1]
+		free = free[:len(free)-1]
+		objects[k] = *new(T)
+		g := gens[k].Load() + 1
+		gens[k].Store(g)
+		mine[i] = g<<32 | uint64(k)
+	}
+	for _, i := range order {
+		k, g := uint32(mine[i]), mine[i]>>32
+		if !gens[k].CompareAndSwap(g, g+1) {
+			return free, fmt.Errorf("object %d is gone", k)
+		}
+		free = append(free, k)
+	}
+	return free, nil
 }
 
 func freeListConfig[T any](g int) xmemory.FreeListConfig {
