@@ -23,7 +23,7 @@ func (m *Mapping) Commit() error {
 	}
 	n := m.wholePages(m.hidden)
 	call := m.plan.call(m.span.base, 0, n)
-	call.Replace, call.Reserved = true, m.span.reserved
+	call.Replace = true
 	if _, err := sys.Map(call); err != nil {
 		return m.fail("commit", err)
 	}

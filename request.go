@@ -313,7 +313,7 @@ func (p *plan) ask(s *span) error {
 		return nil
 	}
 	call := p.call(s.base, 0, p.mapped)
-	call.Replace, call.Reserved = true, p.reserved
+	call.Replace = true
 	if _, err := sys.Map(call); err != nil {
 		if p.Unsafe.Has(flags.Fixed) {
 			err = fmt.Errorf("%w; %w", err, sys.ErrReplaced)

@@ -176,7 +176,7 @@ func (m *Mapping) mapMore(total int) error {
 		return err
 	}
 	call := m.plan.call(s.base+uintptr(from), from, total-from)
-	call.Replace, call.Reserved = true, s.reserved-from
+	call.Replace = true
 	if _, err := sys.Map(call); err != nil {
 		return err
 	}

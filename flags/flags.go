@@ -32,6 +32,7 @@ const (
 	// huge page size. Its length is rounded up to whole huge pages.
 	//   - Linux, Android: MAP_HUGETLB.
 	//   - FreeBSD: MAP_ALIGNED_SUPER, which aligns for superpages and leaves promotion to the kernel.
+	//   - macOS on Intel processors: superpages of 2 MiB (VM_FLAGS_SUPERPAGE_SIZE_2MB).
 	//   - Windows: MEM_LARGE_PAGES; needs SeLockMemoryPrivilege.
 	//   - Others: errors.ErrUnsupported.
 	HugePages

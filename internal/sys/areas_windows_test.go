@@ -73,7 +73,7 @@ func TestAreasOfReservedAndGuardedPages(t *testing.T) {
 	addr, err := Reserve(0, 2*unit, unit, false)
 	must(t, err)
 	defer func() { must(t, Release(addr, 2*unit)) }()
-	_, err = Map(Request{Addr: addr, Len: unit, Prot: rw, Replace: true, Reserved: 2 * unit})
+	_, err = Map(Request{Addr: addr, Len: unit, Prot: rw, Replace: true})
 	must(t, err)
 	var old uint32
 	must(t, windows.VirtualProtect(addr, uintptr(PageSize()), windows.PAGE_READWRITE|windows.PAGE_GUARD, &old))

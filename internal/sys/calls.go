@@ -30,7 +30,6 @@ type Request struct {
 	File     *os.File       // nil: anonymous memory
 	Offset   int64          // of the first byte in File
 	Replace  bool           // the range at Addr is reserved and becomes mapped; otherwise it is free
-	Reserved int            // with Replace: bytes from Addr on that one Reserve call left reserved; at least Len
 }
 
 // Reserve turns a free range into a reserved one: n bytes at a multiple of align, at hint where that is possible. file says that

@@ -27,7 +27,7 @@ func randomSteps(t *testing.T, kind string, seed int64, steps int) {
 	const pages = 24
 	const free, reserved, mapped = 0, 1, 2
 	page := PageSize()
-	base := Request{Prot: rw, Replace: true, Reserved: pages * page}
+	base := Request{Prot: rw, Replace: true}
 	if kind != "memory" {
 		base.File = newFile(t, pages*page-1)
 		defer base.File.Close()

@@ -80,7 +80,7 @@ func TestStatesOfARange(t *testing.T) {
 				t.Errorf("reserved at %#x, which is no multiple of %#x", base, 16*page)
 			}
 			r := c.r
-			r.Addr, r.Len, r.Prot, r.Replace, r.Reserved = base+uintptr(page), pages*page, rw, true, 3*page
+			r.Addr, r.Len, r.Prot, r.Replace = base+uintptr(page), pages*page, rw, true
 			addr, err := Map(r)
 			must(t, err)
 			if addr != r.Addr {
@@ -127,7 +127,7 @@ func TestMapUndoesWhatItDid(t *testing.T) {
 				base, err := Reserve(0, 3*page, page, c.r.File != nil)
 				must(t, err)
 				r := c.r
-				r.Addr, r.Len, r.Prot, r.Replace, r.Reserved = base+uintptr(page), page, rw, true, 2*page
+				r.Addr, r.Len, r.Prot, r.Replace = base+uintptr(page), page, rw, true
 				r.Flags |= flags.Locked | flags.Sequential
 				restore := Interpose(func(c Call) error {
 					if c.Op == op {
@@ -143,7 +143,7 @@ func TestMapUndoesWhatItDid(t *testing.T) {
 					t.Errorf("a reserved range is listed as %+v, %v", a, ok)
 				}
 				must(t, Release(base, 3*page))
-				r.Replace, r.Reserved = false, 0
+				r.Replace = false
 				if _, err := Map(r); !errors.Is(err, refused) {
 					t.Fatalf("%v, not what the interposed function answers", err)
 				}
@@ -176,7 +176,7 @@ func TestAreasShowMappings(t *testing.T) {
 			must(t, err)
 			defer func() { must(t, Release(base, 4*page)) }()
 			r := c.r
-			r.Addr, r.Len, r.Replace, r.Reserved = base+uintptr(page), 2*page, true, 3*page
+			r.Addr, r.Len, r.Replace = base+uintptr(page), 2*page, true
 			addr, err := Map(r)
 			must(t, err)
 			a, ok := areaAt(t, addr+1)

@@ -122,7 +122,7 @@ func TestReservedMemoryIsCommittedHeldAndReleased(t *testing.T) {
 	must(t, err)
 	wantState(t, addr, 4*unit, windows.MEM_RESERVE)
 
-	r := Request{Addr: addr + unit, Len: 2 * unit, Prot: flags.Read | flags.Write, Replace: true, Reserved: 3 * unit}
+	r := Request{Addr: addr + unit, Len: 2 * unit, Prot: flags.Read | flags.Write, Replace: true}
 	got, err := Map(r)
 	must(t, err)
 	if got != addr+unit {
@@ -226,7 +226,7 @@ func TestViewsMadeApartAreReleasedAsOne(t *testing.T) {
 	must(t, err)
 	for i := range uintptr(4) {
 		_, err := Map(Request{Addr: addr + i*unit, Len: unit, Prot: flags.Read | flags.Write, Flags: flags.Shared, File: f, Offset: int64(i * unit),
-			Replace: true, Reserved: unit})
+			Replace: true})
 		must(t, err)
 	}
 	must(t, Protect(addr, 4*unit, flags.Read))
@@ -252,7 +252,7 @@ func TestHeldTailIsMappedAgain(t *testing.T) {
 			f := newFile(t, 4*unit-page/2)
 			addr, err := Reserve(quiet, 4*unit, unit, true)
 			must(t, err)
-			first := Request{Addr: addr, Len: 2 * unit, Prot: flags.Read | flags.Write, Flags: c.flags, File: f, Replace: true, Reserved: 4 * unit}
+			first := Request{Addr: addr, Len: 2 * unit, Prot: flags.Read | flags.Write, Flags: c.flags, File: f, Replace: true}
 			_, err = Map(first)
 			must(t, err)
 			at(addr, 1)[0] = 99
@@ -291,7 +291,7 @@ func TestFailedMapIsTakenBack(t *testing.T) {
 	f := newFile(t, 4*unit)
 	addr, err := Reserve(quiet, 4*unit, unit, true)
 	must(t, err)
-	req := Request{Addr: addr + unit, Len: 2 * unit, Prot: flags.Read, Flags: flags.Shared, File: f, Offset: unit, Replace: true, Reserved: 3 * unit}
+	req := Request{Addr: addr + unit, Len: 2 * unit, Prot: flags.Read, Flags: flags.Shared, File: f, Offset: unit, Replace: true}
 	_, err = Map(req)
 	must(t, err)
 	must(t, Hold(addr+unit, unit)) // part of a view now, which another file cannot take; before it is a range that it can
@@ -320,7 +320,7 @@ func TestHeldEndOfPrivateViewIsZeroAgain(t *testing.T) {
 	page := PageSize()
 	addr, err := Reserve(quiet, unit, unit, true)
 	must(t, err)
-	req := Request{Addr: addr, Len: 2 * page, Prot: flags.Read | flags.Write, File: newFile(t, 2*page-10), Replace: true, Reserved: unit}
+	req := Request{Addr: addr, Len: 2 * page, Prot: flags.Read | flags.Write, File: newFile(t, 2*page-10), Replace: true}
 	_, err = Map(req)
 	must(t, err)
 	at(addr, 2*page)[2*page-1] = 5

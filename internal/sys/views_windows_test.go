@@ -321,7 +321,7 @@ func TestFileGrowsUnderView(t *testing.T) {
 	addr, err := Reserve(quiet, 4*unit, unit, true)
 	must(t, err)
 	page := PageSize()
-	req := Request{Addr: addr, Len: page, Prot: rw, Flags: flags.Shared, File: f, Replace: true, Reserved: 4 * unit}
+	req := Request{Addr: addr, Len: page, Prot: rw, Flags: flags.Shared, File: f, Replace: true}
 	_, err = Map(req)
 	must(t, err)
 	must(t, Allocate(f, 0, 4*unit))
