@@ -3,6 +3,7 @@ package slab_test
 import (
 	"errors"
 	"math/rand/v2"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -160,34 +161,63 @@ func TestHandlesThatAreNotValid(t *testing.T) {
 	}
 }
 
+// Goroutines that start at one instant free the same objects in the same order.
 func TestOfManyFreesOneWins(t *testing.T) {
-	s := newSlab[rec](t, 64)
-	for range 200 {
-		h := must[slab.Handle[rec]](t)(s.Alloc())
-		var won atomic.Int32
-		var wg sync.WaitGroup
-		for i := range 4 {
-			wg.Add(1)
-			go func() {
-				defer wg.Done()
-				free := s.Free
-				if i%2 == 0 {
-					c := s.Cache()
-					defer c.Close()
-					free = c.Free
+	const n, goroutines = 6000, 2
+	inMemory := func() (*slab.Slab[rec], error) { return slab.New[rec](n) }
+	for name, c := range map[string]struct {
+		rounds int
+		caches int // so many of the goroutines use one
+		make   func() (*slab.Slab[rec], error)
+	}{
+		"slab":   {300, 0, inMemory},
+		"caches": {300, goroutines, inMemory},
+		"both":   {300, goroutines / 2, inMemory},
+		"file": {40, goroutines / 2, func() (*slab.Slab[rec], error) {
+			return slab.Create[rec](filepath.Join(fastDir(t), "s"), n)
+		}},
+		"debug": {10, goroutines / 2, func() (*slab.Slab[rec], error) { return slab.With[rec](n, slab.Config{Debug: true}) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := must[*slab.Slab[rec]](t)(c.make())
+			defer s.Close()
+			all := make([]slab.Handle[rec], n)
+			for round := range max(1, rounds(c.rounds)) {
+				for i := range all {
+					all[i] = must[slab.Handle[rec]](t)(s.Alloc())
 				}
-				if free(h) == nil {
-					won.Add(1)
+				var won, waiting atomic.Int32
+				var wg sync.WaitGroup
+				for g := range goroutines {
+					wg.Add(1)
+					go func() {
+						defer wg.Done()
+						free := s.Free
+						if g < c.caches {
+							cache := s.Cache()
+							defer cache.Close()
+							free = cache.Free
+						}
+						for waiting.Add(1); waiting.Load() < goroutines; {
+							runtime.Gosched()
+						}
+						mine := int32(0)
+						defer func() { won.Add(mine) }()
+						for _, h := range all {
+							if err := free(h); err == nil {
+								mine++
+							} else if !errors.Is(err, slab.ErrStale) {
+								t.Error(err)
+							}
+						}
+					}()
 				}
-			}()
-		}
-		wg.Wait()
-		if won.Load() != 1 {
-			t.Fatalf("%d of 4 frees succeeded", won.Load())
-		}
-	}
-	if s.Len() != 0 {
-		t.Fatalf("Len %d", s.Len())
+				wg.Wait()
+				if won.Load() != n || s.Len() != 0 {
+					t.Fatalf("round %d: of %d frees of %d objects %d succeeded, Len %d", round, n*goroutines, n, won.Load(), s.Len())
+				}
+			}
+		})
 	}
 }
 
