@@ -170,9 +170,9 @@ func TestOfManyFreesOneWins(t *testing.T) {
 		caches int // so many of the goroutines use one
 		make   func() (*slab.Slab[rec], error)
 	}{
-		"slab":   {300, 0, inMemory},
-		"caches": {300, goroutines, inMemory},
-		"both":   {300, goroutines / 2, inMemory},
+		"slab":   {150, 0, inMemory},
+		"caches": {150, goroutines, inMemory},
+		"both":   {150, goroutines / 2, inMemory},
 		"file": {40, goroutines / 2, func() (*slab.Slab[rec], error) {
 			return slab.Create[rec](filepath.Join(fastDir(t), "s"), n)
 		}},

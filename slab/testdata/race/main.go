@@ -1,0 +1,210 @@
+//go:build race
+
+// The race program uses objects of a slab from two goroutines in the way that its argument names. The tests of package slab build it with -race.
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/typedmem/typedmem/slab"
+)
+
+type object struct{ A, B uint64 }
+
+type handle = slab.Handle[object]
+
+// together runs both at once, and returns when both are through.
+func together(a, b func()) {
+	var wg sync.WaitGroup
+	wg.Add(2)
+	go func() { defer wg.Done(); a() }()
+	go func() { defer wg.Done(); b() }()
+	wg.Wait()
+}
+
+func must[T any](x T, err error) T {
+	check(err)
+	return x
+}
+
+func check(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+// Each case gets a slab and one of its objects.
+var racy = map[string]func(*slab.Slab[object], handle){
+	"Load and Store": func(s *slab.Slab[object], h handle) {
+		together(func() { must(s.Load(h)) }, func() { check(s.Store(h, object{1, 2})) })
+	},
+	"two Stores": func(s *slab.Slab[object], h handle) {
+		together(func() { check(s.Store(h, object{1, 2})) }, func() { check(s.Store(h, object{3, 4})) })
+	},
+	"a slot that was used before": func(s *slab.Slab[object], h handle) {
+		for range 100 {
+			check(s.Free(h))
+			h = must(s.Alloc())
+		}
+		together(func() { must(s.Load(h)) }, func() { check(s.Store(h, object{1, 2})) })
+	},
+	"an object of a Cache": func(s *slab.Slab[object], _ handle) {
+		c := s.Cache()
+		h := must(c.Insert(object{}))
+		together(func() { must(s.Load(h)) }, func() { check(s.Store(h, object{1, 2})) })
+	},
+	// That both use the slab orders nothing between them.
+	"Alloc and Free beside": func(s *slab.Slab[object], h handle) {
+		together(func() { must(s.Load(h)) }, func() {
+			check(s.Store(h, object{1, 2}))
+			check(s.Free(must(s.Alloc())))
+		})
+	},
+}
+
+var clean = map[string]func(*slab.Slab[object], handle){
+	"two Loads": func(s *slab.Slab[object], h handle) {
+		together(func() { must(s.Load(h)) }, func() { must(s.Load(h)) })
+	},
+	"neighbours": func(s *slab.Slab[object], h handle) {
+		other := must(s.Alloc())
+		together(func() { check(s.Store(h, object{1, 2})) }, func() { check(s.Store(other, object{3, 4})) })
+	},
+	"a channel": func(s *slab.Slab[object], h handle) {
+		done := make(chan bool)
+		together(func() { check(s.Store(h, object{1, 2})); done <- true }, func() {
+			<-done
+			if must(s.Load(h)) != (object{1, 2}) {
+				panic("the Store was not seen")
+			}
+		})
+	},
+	"a mutex": func(s *slab.Slab[object], h handle) {
+		var mu sync.Mutex
+		add := func() {
+			for range 1000 {
+				mu.Lock()
+				x := must(s.Load(h))
+				x.A++
+				check(s.Store(h, x))
+				mu.Unlock()
+			}
+		}
+		together(add, add)
+		if must(s.Load(h)).A != 2000 {
+			panic("additions were lost")
+		}
+	},
+	// One makes objects, the other frees them: their slots come back to the first.
+	"objects handed over": func(s *slab.Slab[object], _ handle) {
+		handles := make(chan handle, 16)
+		together(func() {
+			for i := range uint64(20000) {
+				h := must(s.Insert(object{i, i}))
+				check(s.Store(h, object{i, i + 1}))
+				handles <- h
+			}
+			close(handles)
+		}, func() {
+			c := s.Cache()
+			free := s.Free
+			for h := range handles {
+				if x := must(s.Load(h)); x.A+1 != x.B {
+					panic(x)
+				}
+				check(s.Store(h, object{}))
+				check(free(h))
+				if x := must(s.Insert(object{1, 1})); h.Uint64()%2 == 0 {
+					check(s.Free(x))
+					free = s.Free
+				} else {
+					check(c.Free(x))
+					free = c.Free
+				}
+			}
+			check(c.Close())
+		})
+	},
+	// Slots pass between goroutines that know nothing of each other, each of which writes its own objects.
+	"slots that change hands": func(s *slab.Slab[object], _ handle) {
+		work := func() {
+			for i := range uint64(20000) {
+				h := must(s.Alloc())
+				check(s.Store(h, object{i, i}))
+				if must(s.Load(h)).A != i {
+					panic("another one's object")
+				}
+				check(s.Free(h))
+			}
+		}
+		together(work, func() { together(work, work) })
+	},
+	// Nothing tells the detector that the Load of an object is over when its slot gets the next owner.
+	"the next owner": func(s *slab.Slab[object], h handle) {
+		var over atomic.Bool
+		go func() {
+			must(s.Load(h))
+			runtime.RaceDisable()
+			over.Store(true)
+			runtime.RaceEnable()
+		}()
+		for through := false; !through; runtime.Gosched() {
+			runtime.RaceDisable()
+			through = over.Load()
+			runtime.RaceEnable()
+		}
+		check(s.Free(h))
+		next := must(s.Alloc())
+		if uint32(next.Uint64()) != uint32(h.Uint64()) {
+			panic("another slot")
+		}
+		check(s.Store(next, object{1, 2}))
+	},
+	// A Load that loses against the Free is answered with ErrStale and is no race with the next owner.
+	"a stale handle": func(s *slab.Slab[object], _ handle) {
+		var current atomic.Uint64
+		var done atomic.Bool
+		together(func() {
+			for i := range uint64(20000) {
+				h := must(s.Insert(object{i, i}))
+				current.Store(h.Uint64())
+				check(s.Free(h))
+				h = must(s.Alloc())
+				check(s.Store(h, object{i, 0}))
+				check(s.Free(h))
+			}
+			done.Store(true)
+		}, func() {
+			for !done.Load() {
+				if x, err := s.Load(slab.HandleFrom[object](current.Load())); err == nil && x.A != x.B {
+					panic(x)
+				}
+			}
+		})
+	},
+}
+
+func main() {
+	s := must(slab.New[object](1000))
+	h := must(s.Alloc())
+	if f := racy[os.Args[1]]; f != nil {
+		f(s, h)
+	} else if f := clean[os.Args[1]]; f != nil {
+		f(s, h)
+	} else if os.Args[1] == "list" {
+		for name := range racy {
+			fmt.Println("racy", name)
+		}
+		for name := range clean {
+			fmt.Println("clean", name)
+		}
+		return
+	} else {
+		panic("no case named " + os.Args[1])
+	}
+	check(s.Close())
+}
