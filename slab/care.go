@@ -1,6 +1,7 @@
 package slab
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ type careful struct {
 	debug  bool
 	every  uint64
 	made   atomic.Uint64 // allocations so far, for every
+	spoilt atomic.Uint64 // slots that were popped and turned out to be written to
 	guards guards
 	fences []*typedmem.Mapping // reserved pages before and behind the slots
 
@@ -30,7 +32,20 @@ type careful struct {
 // life is what debug mode knows of an object.
 type life struct {
 	handle      uint64
-	alloc, free stack
+	alloc, free stack  // alloc is empty for an object that was there when its file was opened
+	left        []byte // of a slab file: what the object left in its slot
+}
+
+// String tells where the object was made and freed.
+func (l *life) String() string {
+	text := fmt.Sprintf("allocated:\n%v", l.alloc)
+	if l.alloc[0] == 0 {
+		text = "there when the file was opened\n"
+	}
+	if l.free[0] != 0 {
+		text += fmt.Sprintf("freed:\n%v", l.free)
+	}
+	return text
 }
 
 // stack is where a call came from.
@@ -60,7 +75,8 @@ func (s stack) String() string {
 // inside begins the names of the methods whose calls a stack leaves out.
 const inside = "github.com/typedmem/typedmem/slab.(*"
 
-const freed = 0xdb // what every byte of a freed slot holds in debug mode
+// freed is what every byte of a freed slot holds in debug mode. In a file a freed slot keeps its bytes: after a power failure its object may be back.
+const freed = 0xdb
 
 // MisuseError says that memory of an object was written after it was freed.
 type MisuseError struct {
@@ -145,9 +161,9 @@ func (d *careful) prepare(c *core, h uint64, p unsafe.Pointer) (uint64, unsafe.P
 	defer d.mu.Unlock()
 	if old, used := d.lives[index(h)]; used {
 		// SAFETY: the slot was popped by this goroutine, and found writable.
-		at := slices.IndexFunc(unsafe.Slice((*byte)(p), c.size), func(b byte) bool { return b != freed })
-		if at >= 0 {
+		if at := old.written(unsafe.Slice((*byte)(p), c.size)); at >= 0 {
 			delete(d.lives, index(h))
+			d.spoilt.Add(1)
 			publish(wordAt(c.words, uintptr(index(h))), retired<<32)
 			c.pool.retired.Add(1)
 			return 0, nil, fail("alloc", &MisuseError{old.handle, at, old.alloc.String(), old.free.String()})
@@ -157,24 +173,35 @@ func (d *careful) prepare(c *core, h uint64, p unsafe.Pointer) (uint64, unsafe.P
 	return h, p, nil
 }
 
-// kill is core.kill with the books of debug mode.
-func (d *careful) kill(c *core, w *uint64, word, h uint64) bool {
-	if !atomic.CompareAndSwapUint64(w, word, uint64(generation(h)+1)<<32) {
-		return false
-	}
+// buried is called for a slot whose object just ended, and which is not in any list yet.
+func (d *careful) buried(c *core, h uint64) {
 	if !d.debug {
-		return true
+		return
 	}
-	// SAFETY: the object just ended, and the slot is not in any list yet.
-	for i, s := 0, unsafe.Slice((*byte)(c.slot(uintptr(index(h)))), c.size); i < len(s); i++ {
-		s[i] = freed
-	}
+	// SAFETY: nobody else uses the slot, and it was found writable.
+	slot := unsafe.Slice((*byte)(c.slot(uintptr(index(h)))), c.size)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	l := d.lives[index(h)]
-	l.free = here()
+	l.handle, l.free = h, here()
+	if c.file != nil {
+		l.left = bytes.Clone(slot)
+	} else {
+		for i := range slot {
+			slot[i] = freed
+		}
+	}
 	d.lives[index(h)] = l
-	return true
+}
+
+// written returns the first byte of a free slot that is not as buried left it, or -1.
+func (l *life) written(slot []byte) int {
+	for i, b := range slot {
+		if l.left == nil && b != freed || l.left != nil && b != l.left[i] {
+			return i
+		}
+	}
+	return -1
 }
 
 // Leak is the objects that one place in the program has allocated and that are still there.
@@ -218,23 +245,47 @@ func (s *Slab[T]) Leaks() []Leak[T] {
 }
 
 // Explain says what debug mode and the guard slots know of the memory at an address, for instance that of a fault which typedmem.Guard caught: which object is
-// there, or was there last, and the stacks of its allocation and Free. It is "" where nothing is known.
+// there, or was there last, and the stacks of its allocation and Free. An address in the pages around objects that nobody can touch is told by the object that is
+// nearest. It is "" where nothing is known, and after Close.
 func (s *Slab[T]) Explain(addr uintptr) string {
 	c := s.core
-	if c.care == nil {
+	if c.care == nil || c.closed() {
 		return ""
 	}
-	l, ok := c.care.guards.at(addr)
-	if base := uintptr(c.slots); !ok && addr >= base && addr-base < c.n*c.size {
-		c.care.mu.Lock()
-		l, ok = c.care.lives[uint32((addr-base)/c.size)]
-		c.care.mu.Unlock()
+	l, p, ok := c.care.guards.at(addr, c.size)
+	if !ok {
+		l, p, ok = c.care.at(c, addr)
 	}
 	switch {
 	case !ok:
 		return ""
-	case l.free[0] == 0:
-		return fmt.Sprintf("object %#x, allocated:\n%v", l.handle, l.alloc)
+	case addr < p:
+		return fmt.Sprintf("%d bytes before object %#x, %v", p-addr, l.handle, &l)
+	case addr-p >= c.size:
+		return fmt.Sprintf("byte %d, behind object %#x of %d bytes, %v", addr-p, l.handle, c.size, &l)
 	}
-	return fmt.Sprintf("object %#x, allocated:\n%vfreed:\n%v", l.handle, l.alloc, l.free)
+	return fmt.Sprintf("byte %d of object %#x, %v", addr-p, l.handle, &l)
+}
+
+// at finds the last object of the slot at an address, and where it is; for the pages around the slots that is the first one or the last.
+func (d *careful) at(c *core, addr uintptr) (l life, p uintptr, ok bool) {
+	base := uintptr(c.slots)
+	lo, hi := base, base+c.n*c.size
+	for _, m := range d.fences {
+		lo, hi = min(lo, m.Addr()), max(hi, m.Addr()+uintptr(m.Len()))
+	}
+	if addr < lo || addr >= hi {
+		return life{}, 0, false
+	}
+	i := min((max(addr, base)-base)/c.size, c.n-1)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	l, ok = d.lives[uint32(i)]
+	return l, base + i*c.size, ok
+}
+
+func (c *core) closed() bool {
+	c.pool.mu.Lock()
+	defer c.pool.mu.Unlock()
+	return c.pool.closed
 }

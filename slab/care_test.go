@@ -2,10 +2,13 @@ package slab_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/slab"
 )
 
@@ -55,7 +58,7 @@ func TestDebugFindsAWriteAfterFree(t *testing.T) {
 			t.Fatalf("%v", found)
 		}
 		is(t, found, typedmem.ErrCorrupt)
-		if st := s.Stats(); st.Retired != 1 || st.Live != 3 {
+		if st := s.Stats(); st.Retired != 1 || st.Live != 3 || st.Allocs != 4 || st.Frees != 1 {
 			t.Fatalf("%+v", st)
 		}
 	}
@@ -149,6 +152,121 @@ func TestGuardSlotsFaultOnMisuse(t *testing.T) {
 	}
 	if s.Len() != 0 {
 		t.Fatalf("Len %d", s.Len())
+	}
+}
+
+// told checks that Explain names the object, begins so, and tells of its Free exactly if it was freed.
+func told(t *testing.T, s *slab.Slab[rec], addr uintptr, h slab.Handle[rec], begins string, freed bool) {
+	t.Helper()
+	text := s.Explain(addr)
+	if !strings.HasPrefix(text, begins) || !strings.Contains(text, fmt.Sprintf("object %#x", h.Uint64())) || !strings.Contains(text, "allocateHere") ||
+		strings.Contains(text, "freeHere") != freed || strings.Contains(text, "freed:") != freed {
+		t.Errorf("%#x: %q; it is object %#x, freed: %v", addr, text, h.Uint64(), freed)
+	}
+}
+
+func nothing(t *testing.T, s *slab.Slab[rec], addr uintptr) {
+	t.Helper()
+	if text := s.Explain(addr); text != "" {
+		t.Errorf("%#x: %q, nothing is known of it", addr, text)
+	}
+}
+
+func TestExplainKnowsTheSlotsOfADebugSlab(t *testing.T) {
+	const n = 5
+	s := carefulSlab(t, n, slab.Config{Debug: true})
+	base := s.Mapping().Addr()
+	end := base + uintptr(s.Mapping().Len()) // behind it is the fence
+	page := uintptr(s.Mapping().PageSize())
+	for _, addr := range []uintptr{0, 1, base - 1, base, base + 16*n, end, ^uintptr(0)} {
+		nothing(t, s, addr) // no slot was used yet
+	}
+	handles := map[uintptr]slab.Handle[rec]{}
+	for range n {
+		h := must[slab.Handle[rec]](t)(allocateHere(s))
+		handles[uintptr(unsafe.Pointer(must[*rec](t)(s.Ptr(h))))] = h
+	}
+	for _, freed := range []bool{false, true} {
+		for i := range uintptr(n) {
+			p := base + 16*i
+			if freed {
+				if err := freeHere(s, handles[p]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			told(t, s, p, handles[p], "byte 0 of object", freed)
+			told(t, s, p+15, handles[p], "byte 15 of object", freed)
+		}
+		told(t, s, base-1, handles[base], "1 bytes before object", freed)
+		told(t, s, base-page, handles[base], fmt.Sprintf("%d bytes before object", page), freed)
+		last := base + 16*(n-1)
+		told(t, s, last+16, handles[last], "byte 16, behind object", freed)
+		told(t, s, end, handles[last], fmt.Sprintf("byte %d, behind object", end-last), freed)
+		told(t, s, end+page-1, handles[last], fmt.Sprintf("byte %d, behind object", end+page-1-last), freed)
+		for _, addr := range []uintptr{0, base - 1<<20, end + 1<<20, ^uintptr(0)} {
+			nothing(t, s, addr)
+		}
+	}
+	if err := s.Mapping().MakeNone(); err != nil {
+		t.Fatal(err)
+	}
+	told(t, s, base, handles[base], "byte 0 of object", true)
+	if err := s.Mapping().MakeMut(); err != nil {
+		t.Fatal(err)
+	}
+	h := must[slab.Handle[rec]](t)(allocateHere(s))
+	told(t, s, uintptr(unsafe.Pointer(must[*rec](t)(s.Ptr(h)))), h, "byte 0 of object", false) // not the object before
+	plain := newSlab[rec](t, n)
+	must[slab.Handle[rec]](t)(allocateHere(plain))
+	nothing(t, plain, plain.Mapping().Addr())
+	again := must[*slab.Slab[rec]](t)(slab.With[rec](n, slab.Config{Debug: true}))
+	must[slab.Handle[rec]](t)(allocateHere(again))
+	if err := again.Close(); err != nil {
+		t.Fatal(err)
+	}
+	nothing(t, again, again.Mapping().Addr())
+}
+
+func TestExplainKnowsTheGuardSlots(t *testing.T) {
+	page := uintptr(options.AllocationGranularity())
+	for _, debug := range []bool{false, true} {
+		s := carefulSlab(t, 100, slab.Config{GuardEvery: 1, Debug: debug})
+		var handles []slab.Handle[rec]
+		var at []uintptr
+		for i := range 16 { // all guard slots, in the order of their addresses
+			h := must[slab.Handle[rec]](t)(allocateHere(s))
+			p := uintptr(unsafe.Pointer(must[*rec](t)(s.Ptr(h))))
+			if (p+16)%page != 0 || i > 0 && p != at[i-1]+2*page {
+				t.Fatalf("object %d is at %#x, those before at %#x", i, p, at)
+			}
+			if i == 0 { // the only one so far
+				told(t, s, p+16+page-1, h, "byte", false)
+				told(t, s, p-2*page+16, h, "", false)
+			}
+			handles, at = append(handles, h), append(at, p)
+		}
+		for _, freed := range []bool{false, true} {
+			for i, h := range handles {
+				p := at[i]
+				if freed {
+					if err := freeHere(s, h); err != nil {
+						t.Fatal(err)
+					}
+				}
+				told(t, s, p, h, "byte 0 of object", freed)
+				told(t, s, p+15, h, "byte 15 of object", freed)
+				told(t, s, p-1, h, "1 bytes before object", freed)
+				told(t, s, p+16-page, h, fmt.Sprintf("%d bytes before object", page-16), freed)
+				told(t, s, p+16, h, "byte 16, behind object", freed)
+				told(t, s, p+16+page/2, h, fmt.Sprintf("byte %d, behind object", 16+page/2), freed)
+			}
+			first, last := at[0]+16-2*page, at[15]+16+page // the fences around all
+			told(t, s, first, handles[0], fmt.Sprintf("%d bytes before object", 2*page-16), freed)
+			told(t, s, first+page-1, handles[0], fmt.Sprintf("%d bytes before object", page-15), freed)
+			told(t, s, last-1, handles[15], fmt.Sprintf("byte %d, behind object", page+15), freed)
+			nothing(t, s, first-1)
+			nothing(t, s, last)
+		}
 	}
 }
 

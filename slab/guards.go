@@ -158,14 +158,26 @@ func (g *guards) each(f func(life)) {
 	}
 }
 
-// at finds the guard slot at an address, or the one whose fence that is, and its last object.
-func (g *guards) at(addr uintptr) (life, bool) {
+// at finds the object whose guard slot is at an address, and where it is; in the pages between guard slots, the object that is nearest.
+func (g *guards) at(addr, size uintptr) (l life, p uintptr, ok bool) {
+	page := uintptr(options.AllocationGranularity())
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for _, s := range g.slots {
-		if page := options.AllocationGranularity(); addr >= s.m.Addr() && addr < s.m.Addr()+uintptr(s.m.Len()+page) {
-			return s.life, s.handle != 0
+	near := ^uintptr(0)
+	for i := range g.slots {
+		s := &g.slots[i]
+		if s.handle == 0 || addr < s.m.Addr()-page || addr >= s.m.Addr()+uintptr(s.m.Len())+page {
+			continue
+		}
+		away, at := uintptr(0), uintptr(s.p)
+		if addr < at {
+			away = at - addr
+		} else if addr-at >= size {
+			away = addr - at - size + 1
+		}
+		if away < near {
+			near, l, p, ok = away, s.life, at, true
 		}
 	}
-	return life{}, false
+	return l, p, ok
 }

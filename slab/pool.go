@@ -372,14 +372,14 @@ func (c *core) bury(k *magazine, w *uint64, word, h uint64) bool {
 
 // kill ends an object, unless its word changed since it was word: the step at which its handle becomes stale.
 func (c *core) kill(w *uint64, word, h uint64) bool {
-	if c.care != nil {
-		return c.care.kill(c, w, word, h)
-	}
 	if !atomic.CompareAndSwapUint64(w, word, uint64(generation(h)+1)<<32) {
 		return false
 	}
 	if c.file != nil {
 		c.file.note(c, index(h), generation(h)+1)
+	}
+	if c.care != nil {
+		c.care.buried(c, h)
 	}
 	return true
 }

@@ -50,6 +50,9 @@ func (c *core) stats() Stats {
 		s.Free += len(k.stock)
 		s.Allocs += atomic.LoadUint64(&k.allocs)
 	}
+	if c.care != nil {
+		s.Allocs -= c.care.spoilt.Load()
+	}
 	s.Live = int(c.n) - s.Free - s.Waiting - s.Retired - s.Cached
 	s.Frees = c.live + s.Allocs - uint64(s.Live)
 	s.Committed = p.used.Load() * (uint64(c.size) + 8)
