@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math"
 	"math/bits"
 	"os"
 	"path/filepath"
@@ -15,7 +14,6 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
-	"github.com/typedmem/typedmem/internal/num"
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
@@ -133,24 +131,13 @@ func (c *File) open() error {
 	if writing {
 		c.header.length = n
 	}
-	bytes, err := c.header.dataBytes()
-	if err != nil {
+	if _, err := c.header.dataBytes(); err != nil {
 		return err
-	}
-	if end := addOrMax(DataOffset, bytes); c.spec.Kind == KindRegion && int64(end) > info.Size() { // found before a writer's mark is left in the file
-		return fmt.Errorf("%d elements of %d bytes end at byte %d of a file of %d: %w", c.header.length, c.header.elemSize, end, info.Size(), typedmem.ErrTruncated)
 	}
 	if !c.writer {
 		return nil
 	}
 	return c.mapBlock()
-}
-
-func addOrMax(a, b int) int {
-	if sum, ok := num.Add(a, b); ok {
-		return sum
-	}
-	return math.MaxInt
 }
 
 // Begin announces a writer that has opened the file, and the length that Open found, in the live record. It comes once the data is repaired and the
