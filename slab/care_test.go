@@ -3,11 +3,15 @@ package slab_test
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"unsafe"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/slab"
 )
@@ -61,6 +65,97 @@ func TestDebugFindsAWriteAfterFree(t *testing.T) {
 		if st := s.Stats(); st.Retired != 1 || st.Live != 3 || st.Allocs != 4 || st.Frees != 1 {
 			t.Fatalf("%+v", st)
 		}
+	}
+}
+
+// A write through a Ptr that was kept is found in a slab file too, be the object made in this process or there before.
+func TestDebugFindsAWriteAfterFreeInAFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	debug := slab.Config{Debug: true}
+	s := must[*slab.Slab[rec]](t)(slab.CreateWith[rec](path, 4, debug))
+	old := must[slab.Handle[rec]](t)(allocateHere(s))
+	for _, reopened := range []bool{false, true} {
+		if reopened {
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			s = must[*slab.Slab[rec]](t)(slab.OpenMutWith[rec](path, debug))
+			if leaks := s.Leaks(); len(leaks) != 0 || s.Len() != 1 {
+				t.Fatalf("%+v of a process that made nothing", leaks)
+			}
+			nothing(t, s, s.Mapping().Addr())
+		}
+		h := old
+		if !reopened {
+			h = must[slab.Handle[rec]](t)(allocateHere(s))
+			if leaks := s.Leaks(); len(leaks) != 2 || len(leaks[0].Handles)+len(leaks[1].Handles) != 2 || !strings.Contains(leaks[0].Stack, "allocateHere") {
+				t.Fatalf("%+v", leaks)
+			}
+		}
+		p := must[*rec](t)(s.Ptr(h))
+		p.A, p.B = 0xdbdbdbdbdbdbdbdb, 2
+		if err := freeHere(s, h); err != nil {
+			t.Fatal(err)
+		}
+		if p.A != 0xdbdbdbdbdbdbdbdb || p.B != 2 {
+			t.Fatalf("the object is %v after its Free: a power failure must be able to bring it back", *p)
+		}
+		if text := s.Explain(uintptr(unsafe.Pointer(p))); !strings.Contains(text, "freeHere") || strings.Contains(text, "allocateHere") == reopened ||
+			strings.Contains(text, "there when the file was opened") != reopened {
+			t.Fatal(text)
+		}
+		p.A = 3
+		var found *slab.MisuseError
+		var live []slab.Handle[rec]
+		for range 4 {
+			if x, err := s.Alloc(); err == nil {
+				live = append(live, x)
+			} else if !errors.As(err, &found) && !errors.Is(err, slab.ErrFull) {
+				t.Fatal(err)
+			}
+		}
+		if found == nil || found.Handle != h.Uint64() || found.Offset > 7 || strings.Contains(found.Alloc, "allocateHere") == reopened ||
+			!strings.Contains(found.Free, "freeHere") {
+			t.Fatalf("%v", found)
+		}
+		if st := s.Stats(); st.Retired != 1 || st.Live != 3 || st.Free != 0 {
+			t.Fatalf("%+v", st)
+		}
+		for _, x := range live { // and no write is reported that was none
+			if err := s.Free(x); err != nil {
+				t.Fatal(err)
+			}
+			if again, err := s.Alloc(); err != nil || s.Free(again) != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = must[*slab.Slab[rec]](t)(slab.OpenMut[rec](path))
+	if st := s.Stats(); st.Retired != 0 || st.Free != 4 {
+		t.Fatalf("after a reopen %+v", st)
+	}
+	refused(t, s, old)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestSlabFilesTakeDebugOnly(t *testing.T) {
+	dir := t.TempDir()
+	good, fresh := filepath.Join(dir, "good"), filepath.Join(dir, "fresh")
+	fileOf(t, good, 3)
+	for _, c := range []slab.Config{{GuardEvery: 1}, {GuardEvery: -1}, {Debug: true, GuardEvery: 5}, {Options: options.New(100)},
+		{Options: options.New(0).WithFlags(flags.Populate)}, {Debug: true, Options: options.New(0).WithCapacity(100)}} {
+		_, err := slab.CreateWith[rec](fresh, 3, c)
+		is(t, err, typedmem.ErrOperation)
+		_, err = slab.OpenMutWith[rec](good, c)
+		is(t, err, typedmem.ErrOperation)
+	}
+	if _, err := os.Stat(fresh); !errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("the file is left: %v", err)
 	}
 }
 

@@ -39,7 +39,7 @@ func TestCrashChild(t *testing.T) {
 		t.Skip("runs as the child of TestKilledWritersLoseNothing")
 	}
 	from := must[uint64](t)(strconv.ParseUint(os.Getenv("TYPEDMEM_CRASH_FROM"), 10, 64))
-	s := must[*slab.Slab[claim]](t)(slab.OpenMut[claim](path))
+	s := must[*slab.Slab[claim]](t)(slab.OpenMutWith[claim](path, slab.Config{Debug: from>>32%2 == 0}))
 	var mu sync.Mutex
 	var mine [2][]slab.Handle[claim]
 	i := 0

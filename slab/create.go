@@ -11,16 +11,17 @@ import (
 	"github.com/typedmem/typedmem/options"
 )
 
-// Config is what With takes. Its zero value makes the slab that New makes.
+// Config is what With, CreateWith and OpenMutWith take. Its zero value makes the slab that New makes.
 type Config struct {
 	// Options says how the memory of the objects is mapped: its flags, address, page size and file count, its size is how many bytes are committed at once, its
 	// capacity may be more than the slab needs. With a file, which need not be a slab file, only the objects' bytes are there: handles end with the process.
+	// A slab file takes none: ErrOperation.
 	Options options.Options
 
 	// Debug finds mistakes: see the package comment for what it does and costs.
 	Debug bool
 
-	// GuardEvery puts one of so many objects into a page of its own, 0 none. See the package comment.
+	// GuardEvery puts one of so many objects into a page of its own, 0 none. See the package comment. A slab file has no such pages: ErrOperation.
 	GuardEvery int
 }
 
@@ -47,24 +48,44 @@ func With[T any](capacity int, c Config) (*Slab[T], error) {
 // Create makes a new slab file for up to capacity objects and opens it for writing. A file that exists is an error that wraps fs.ErrExist; on error no
 // file is left. The file grows as objects are made.
 func Create[T any](path string, capacity int) (*Slab[T], error) {
-	c, err := create(path, capacity, layoutOf[T]())
-	return show[T]("create", c, err)
+	return CreateWith[T](path, capacity, Config{})
+}
+
+// CreateWith is Create with a Config, of which slab files take Debug only; anything else is refused with ErrOperation.
+func CreateWith[T any](path string, capacity int, c Config) (*Slab[T], error) {
+	made, err := create(path, capacity, layoutOf[T](), c)
+	return show[T]("create", made, err)
 }
 
 // Open opens a slab file for reading, beside any number of other readers and one writer, whose changes it sees. The file is never changed, also
 // when its writer was killed. A file made for another T is an error that wraps ErrLayout and shows the difference field by field; a damaged one ErrCorrupt, one
 // that was cut off ErrTruncated.
 func Open[T any](path string) (*Slab[T], error) {
-	c, err := open(path, false, layoutOf[T]())
+	c, err := open(path, false, layoutOf[T](), Config{})
 	return show[T]("open", c, err)
 }
 
 // OpenMut opens a slab file for reading and writing, with the errors of Open. A file has one writer at a time: a second one is refused with ErrBusy. After a crash of
 // a writer every object is there that it had made and not freed, and slots that its caches held are free; after a crash of the system see Sync. It takes time in
 // proportion to the slots in use, 8 bytes each.
-func OpenMut[T any](path string) (*Slab[T], error) {
-	c, err := open(path, true, layoutOf[T]())
-	return show[T]("open", c, err)
+func OpenMut[T any](path string) (*Slab[T], error) { return OpenMutWith[T](path, Config{}) }
+
+// OpenMutWith is OpenMut with a Config, of which slab files take Debug only; anything else is refused with ErrOperation. Of the objects that are there already
+// nothing is known but their Free.
+func OpenMutWith[T any](path string, c Config) (*Slab[T], error) {
+	opened, err := open(path, true, layoutOf[T](), c)
+	return show[T]("open", opened, err)
+}
+
+// checkFile refuses what a slab file cannot have.
+func (cfg Config) checkFile() error {
+	if cfg.Options != (options.Options{}) {
+		return fmt.Errorf("a slab file decides by itself how it is mapped, Options must be zero: %w", typedmem.ErrOperation)
+	}
+	if cfg.GuardEvery != 0 {
+		return fmt.Errorf("objects of a slab file lie in the file, GuardEvery cannot move one of %d to a page of its own: %w", cfg.GuardEvery, typedmem.ErrOperation)
+	}
+	return nil
 }
 
 func layoutOf[T any]() *layout.Layout { return layout.Of(reflect.TypeFor[T]()) }

@@ -31,7 +31,9 @@
 //
 // Config.Debug fills slots that are freed with a pattern and checks it when they are used again, which finds a write through a Ptr that was kept too long: Alloc
 // answers a *MisuseError that names the object and the stacks of its allocation and Free, and retires the slot. Leaks lists the objects by the place that allocated them. The slots
-// lie between pages that nobody can touch. It costs about two microseconds and 500 bytes of heap an object, and commits the whole capacity.
+// lie between pages that nobody can touch. It costs about two microseconds and 500 bytes of heap an object, and commits the whole capacity. In a slab file
+// (CreateWith, OpenMutWith) freed slots keep their bytes, since a power failure may bring the object back, and a copy on the heap takes the place of the
+// pattern; there are no pages around the slots, and a slot that was written to is retired until the file is closed.
 //
 // Config.GuardEvery puts one of so many objects, sixteen at a time, into a page of its own, at whose end the page cannot be touched and
 // which cannot be touched after Free: any access through a stale Ptr, or past the end, faults where it stands, and Explain says whose memory it was. With

@@ -39,8 +39,8 @@ func spec(l *layout.Layout, capacity int, salt uint64) container.Spec {
 }
 
 // create makes a slab file and opens it for writing. On error no file is left.
-func create(path string, capacity int, l *layout.Layout) (*core, error) {
-	if err := checkType(l, layout.SharedFile); err != nil {
+func create(path string, capacity int, l *layout.Layout, cfg Config) (*core, error) {
+	if err := errors.Join(checkType(l, layout.SharedFile), cfg.checkFile()); err != nil {
 		return nil, err
 	}
 	c, err := newCore(capacity, l, newSalt())
@@ -57,6 +57,9 @@ func create(path string, capacity int, l *layout.Layout) (*core, error) {
 	if err == nil {
 		err = c.memoryForWords()
 	}
+	if err == nil && cfg.Debug {
+		c.care, err = newCare(c, cfg)
+	}
 	if err != nil {
 		return nil, errors.Join(err, c.closeMappings(), f.Discard())
 	}
@@ -64,8 +67,8 @@ func create(path string, capacity int, l *layout.Layout) (*core, error) {
 }
 
 // open opens a slab file.
-func open(path string, write bool, l *layout.Layout) (*core, error) {
-	if err := checkType(l, layout.SharedFile); err != nil {
+func open(path string, write bool, l *layout.Layout, cfg Config) (*core, error) {
+	if err := errors.Join(checkType(l, layout.SharedFile), cfg.checkFile()); err != nil {
 		return nil, err
 	}
 	f, err := container.Open(path, spec(l, 0, 0), write)
@@ -73,6 +76,9 @@ func open(path string, write bool, l *layout.Layout) (*core, error) {
 		return nil, err
 	}
 	c, err := openCore(f, l)
+	if err == nil && cfg.Debug {
+		c.care, err = newCare(c, cfg)
+	}
 	if err != nil {
 		if c != nil {
 			err = errors.Join(err, c.closeMappings())
@@ -156,7 +162,10 @@ func (c *core) attachFile(f *container.File, used int) error {
 	if m, err = typedmem.Map(r); err != nil {
 		return err
 	}
-	return c.attach(m)
+	if err = c.attach(m); err != nil {
+		return errors.Join(err, m.Close())
+	}
+	return nil
 }
 
 // memoryForWords makes the words that the process itself works with.

@@ -97,6 +97,9 @@ var constructors = []struct {
 		return slab.With[rec](1000, slab.Config{Debug: true, GuardEvery: 2})
 	}},
 	{"Create", true, func(path string) (*slab.Slab[rec], error) { return slab.Create[rec](path, 1000) }},
+	{"CreateWith", true, func(path string) (*slab.Slab[rec], error) {
+		return slab.CreateWith[rec](path, 1000, slab.Config{Debug: true})
+	}},
 	{"Open", false, slab.Open[rec]},
 	{"OpenMut", false, slab.OpenMut[rec]},
 }
@@ -183,8 +186,12 @@ func TestConstructorsThatFailLeaveNothing(t *testing.T) {
 		"GuardEvery, a bad address": {func() error {
 			return ends(slab.With[rec](100, slab.Config{Debug: true, GuardEvery: 1, Options: options.New(0).WithAddress(12345)}))
 		}, typedmem.ErrOffset},
-		"Create, too large":   {func() error { return ends(slab.Create[huge](filepath.Join(dir, "s"), many)) }, nil},
-		"Create, a file":      {func() error { return ends(slab.Create[rec](good, 100)) }, os.ErrExist},
+		"Create, too large": {func() error { return ends(slab.Create[huge](filepath.Join(dir, "s"), many)) }, nil},
+		"Create, a file":    {func() error { return ends(slab.Create[rec](good, 100)) }, os.ErrExist},
+		"CreateWith, guards": {func() error {
+			return ends(slab.CreateWith[rec](filepath.Join(dir, "s"), 100, slab.Config{GuardEvery: 1}))
+		}, typedmem.ErrOperation},
+		"OpenMutWith, guards": {func() error { return ends(slab.OpenMutWith[rec](good, slab.Config{GuardEvery: 1})) }, typedmem.ErrOperation},
 		"Open, another type":  {func() error { return ends(slab.Open[[3]rec](good)) }, typedmem.ErrLayout},
 		"Open, damaged":       {func() error { return ends(slab.Open[rec](bad)) }, typedmem.ErrCorrupt},
 		"Open, cut off":       {func() error { return ends(slab.Open[rec](short)) }, typedmem.ErrTruncated},

@@ -120,25 +120,25 @@ type wide struct {
 // What may be on the device after a power failure is opened, at every step of a random program: what Sync acknowledged is there, and no handle
 // that was ever given out becomes that of another object.
 func TestPowerFailureKeepsWhatWasSynced(t *testing.T) {
-	seeds := uint64(3)
+	seeds := uint64(4)
 	if testing.Short() {
-		seeds = 1
+		seeds = 2
 	}
 	if n, err := strconv.ParseUint(os.Getenv("TYPEDMEM_POWER_SEEDS"), 10, 64); err == nil {
 		seeds = n
 	}
 	opened := 0
 	for seed := range seeds {
-		opened += powerFailures(t, seed)
+		opened += powerFailures(t, seed, slab.Config{Debug: seed%2 == 1}) // debug mode promises the same
 	}
 	t.Logf("%d images opened", opened)
 }
 
-func powerFailures(t *testing.T, seed uint64) (opened int) {
+func powerFailures(t *testing.T, seed uint64, cfg slab.Config) (opened int) {
 	r := rand.New(rand.NewPCG(seed, 9))
 	capacity := 5 + r.IntN(100)
 	d := &disk{t: t, path: filepath.Join(fastDir(t), "s"), versions: map[int][][]byte{}}
-	s := must[*slab.Slab[wide]](t)(slab.Create[wide](d.path, capacity))
+	s := must[*slab.Slab[wide]](t)(slab.CreateWith[wide](d.path, capacity, cfg))
 	if err := s.Sync(); err != nil {
 		t.Fatal(err)
 	}
