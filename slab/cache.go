@@ -25,6 +25,7 @@ type Cache[T any] struct {
 func (s *Slab[T]) Cache() *Cache[T] {
 	c := &Cache[T]{s, s.core.newCache()}
 	core := s.core
+	// Each method keeps c alive until it is done with the magazine.
 	runtime.AddCleanup(c, func(k *magazine) { core.endCache(k) }, c.k)
 	return c
 }
@@ -43,8 +44,9 @@ func (c *Cache[T]) Alloc() (Handle[T], error) {
 			// SAFETY: as in Insert.
 			*(*T)(p) = *new(T)
 			publish(wordAt(s.words, uintptr(uint32(h))), h&^(oneGeneration-1))
-			setCount(&k.n, k.n-1)
 			setCount(&k.allocs, k.allocs+1)
+			setCount(&k.n, k.n-1)
+			runtime.KeepAlive(c)
 			return Handle[T]{h}, nil
 		}
 	}
@@ -71,8 +73,9 @@ func (c *Cache[T]) Insert(x T) (Handle[T], error) {
 			// SAFETY: p is the address of a free slot, aligned for T, that this cache alone uses.
 			*(*T)(p) = x
 			publish(wordAt(s.words, uintptr(uint32(h))), h&^(oneGeneration-1))
-			setCount(&k.n, k.n-1)
 			setCount(&k.allocs, k.allocs+1)
+			setCount(&k.n, k.n-1)
+			runtime.KeepAlive(c)
 			return Handle[T]{h}, nil
 		}
 	}
@@ -84,6 +87,7 @@ func (c *Cache[T]) insert(x *T) (Handle[T], error) {
 		return Handle[T]{}, fail("alloc", typedmem.ErrClosed)
 	}
 	u, err := c.s.core.popFrom(c.k)
+	runtime.KeepAlive(c)
 	if err != nil {
 		return Handle[T]{}, err
 	}
@@ -105,10 +109,13 @@ func (c *Cache[T]) Free(h Handle[T]) error {
 			atomic.CompareAndSwapUint64(w, word, (h.u>>32+1)<<32) {
 			k.handles[k.n] = h.u + 2*oneGeneration
 			setCount(&k.n, k.n+1)
+			runtime.KeepAlive(c)
 			return nil
 		}
 	}
-	return s.core.giveSlow(h.u, k)
+	err := s.core.giveSlow(h.u, k)
+	runtime.KeepAlive(c)
+	return err
 }
 
 // Close gives every slot of the cache back to the slab. After it all methods answer ErrClosed.

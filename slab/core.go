@@ -51,7 +51,7 @@ func newCore(capacity int, l *layout.Layout, salt uint64) (*core, error) {
 	}
 	c := &core{n: uintptr(capacity), size: l.Size, layout: l, salt: salt, shadows: newShadows(capacity)}
 	c.pool.spread.Store(uint32(mix(1)) | 1)
-	c.pool.shards = make([]shard, shardCount())
+	c.pool.shards = make([]shard, shardCount(capacity))
 	for i := range c.pool.shards {
 		c.pool.shards[i].place = uint32(i)
 	}

@@ -23,7 +23,9 @@ type file struct {
 	m      *typedmem.Mapping // the words in the file
 	words  unsafe.Pointer    // the same
 	writer bool
+
 	mu     sync.Mutex // of a reader: it follows the writer
+	closed bool
 }
 
 // leastWaiting is how many freed slots a file's words are flushed for at once, unless the slab is full before.
@@ -246,6 +248,9 @@ func (f *file) follow(c *core, i uintptr) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.closed {
+		return
+	}
 	used, err := f.c.Refresh()
 	if err != nil || used <= int(c.pool.used.Load()) || uintptr(used) > c.n {
 		return
@@ -310,12 +315,18 @@ func (c *core) close() error {
 	if c.file == nil {
 		return errors.Join(err, c.meta.Close())
 	}
-	size := int64(-1)
-	if c.file.writer {
-		size = wordsEnd(uint64(c.n)) + int64(p.used.Load())*int64(c.size)
-		err = errors.Join(err, c.file.m.Flush(0, c.file.m.Len()), c.meta.Close())
+	if !c.file.writer {
+		c.file.mu.Lock()
+		defer c.file.mu.Unlock()
+		c.file.closed = true
+		return errors.Join(err, c.file.m.Close(), c.file.c.Close(-1))
 	}
-	return errors.Join(err, c.file.m.Close(), c.file.c.Close(size))
+	flushed := c.file.m.Flush(0, c.file.m.Len())
+	err = errors.Join(err, flushed, c.meta.Close(), c.file.m.Close())
+	if flushed != nil { // the file must not say that it was closed
+		return errors.Join(err, c.file.c.Abandon())
+	}
+	return errors.Join(err, c.file.c.Close(wordsEnd(uint64(c.n))+int64(p.used.Load())*int64(c.size)))
 }
 
 // closeMappings undoes what a constructor did before it failed.

@@ -22,7 +22,7 @@ type magazine struct {
 	allocs uint64 // objects made from this magazine
 
 	handles [magazineSize]uint64 // of the next object of each slot
-	waiting [magazineSize]uint64 // likewise
+	waiting []uint64             // likewise; of a file only
 
 	// What was spilled from handles and is first in line to refill it. It belongs to the pool and moves under its mu: whoever finds no other slot takes it.
 	stock []uint64
@@ -38,7 +38,10 @@ func (k *magazine) push(h uint64) {
 
 // pushWaiting is push for a slot that must not be used before the words were flushed.
 func (k *magazine) pushWaiting(h uint64) {
-	k.waiting[k.waits&(magazineSize-1)] = h
+	if k.waiting == nil {
+		k.waiting = make([]uint64, magazineSize)
+	}
+	k.waiting[k.waits] = h
 	setCount(&k.waits, k.waits+1)
 }
 
@@ -57,6 +60,7 @@ func (s *shard) tryLock() bool {
 	return atomic.LoadUint32(&s.lock) == 0 && atomic.CompareAndSwapUint32(&s.lock, 0, 1)
 }
 
+// lockNow is tryLock for a lock that is likely free.
 func (s *shard) lockNow() bool { return atomic.CompareAndSwapUint32(&s.lock, 0, 1) }
 
 func (s *shard) unlock() { setFlag(&s.lock, 0) }
@@ -67,10 +71,11 @@ func (s *shard) lockWait() {
 	}
 }
 
-// shardCount is a power of two, at least four times the number of processors in use but for very many: few goroutines that run at one time meet.
-func shardCount() int {
+// shardCount is a power of two, at least four times the number of processors in use, so that few goroutines that run at one time meet, but for very many
+// processors and few slots.
+func shardCount(capacity int) int {
 	n := 1
-	for n < 4*runtime.GOMAXPROCS(0) && n < 64 {
+	for n < min(4*runtime.GOMAXPROCS(0), 64, capacity/magazineSize) {
 		n *= 2
 	}
 	return n

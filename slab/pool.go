@@ -17,6 +17,7 @@ type pool struct {
 	closed bool
 	free   list
 	waits  list // slots of a file that must not be used before its words were flushed
+	stocks int  // slots in the stocks of all magazines
 	bump   int  // the first slot that was never handed out; those up to used follow
 	caches map[*magazine]struct{}
 	gone   uint64 // objects made from caches that are closed
@@ -76,11 +77,8 @@ func (c *core) empty(k *magazine) {
 	for _, h := range k.handles[:k.n] {
 		c.push(&c.pool.free, h)
 	}
-	for _, h := range k.waiting[:k.waits] {
-		c.push(&c.pool.waits, h)
-	}
 	setCount(&k.n, 0)
-	setCount(&k.waits, 0)
+	c.await(k)
 	c.unstock(k)
 }
 
@@ -89,7 +87,23 @@ func (c *core) unstock(k *magazine) {
 	for _, h := range k.stock {
 		c.push(&c.pool.free, h)
 	}
-	k.stock = k.stock[:0]
+	c.pool.stocks -= len(k.stock)
+	k.stock = nil
+}
+
+// unstockAll does it for all magazines, and reports whether there were any slots.
+func (c *core) unstockAll() bool {
+	p := &c.pool
+	if p.stocks == 0 {
+		return false
+	}
+	for i := range p.shards {
+		c.unstock(&p.shards[i].magazine)
+	}
+	for k := range p.caches {
+		c.unstock(k)
+	}
+	return true
 }
 
 // lockShards locks all shards; the caller holds mu, and calls unlock.
@@ -108,24 +122,22 @@ func (p *pool) lockShards() (unlock func()) {
 func (c *core) gather() bool {
 	p := &c.pool
 	before := p.free.count + p.waits.count
+	c.unstockAll()
 	defer p.lockShards()()
 	for i := range p.shards {
 		c.empty(&p.shards[i].magazine)
-	}
-	for k := range p.caches {
-		c.unstock(k)
 	}
 	return p.free.count+p.waits.count > before
 }
 
 // spill makes room in a magazine that is full: half of what can be used, all that waits. s is nil for a cache, whose owner calls; a
-// shard must not be locked.
-func (c *core) spill(k *magazine, s *shard) {
+// shard must not be locked. It answers false, and does nothing, where the slab is closed.
+func (c *core) spill(k *magazine, s *shard) (open bool) {
 	p := &c.pool
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
-		return
+		return false
 	}
 	if s != nil {
 		s.lockWait()
@@ -135,6 +147,7 @@ func (c *core) spill(k *magazine, s *shard) {
 		const half = magazineSize / 2
 		if len(k.stock) < stockSize {
 			k.stock = append(k.stock, k.handles[:half]...)
+			p.stocks += half
 		} else {
 			for _, h := range k.handles[:half] {
 				c.push(&p.free, h)
@@ -144,11 +157,17 @@ func (c *core) spill(k *magazine, s *shard) {
 		setCount(&k.n, half)
 	}
 	if k.waits == magazineSize {
-		for _, h := range k.waiting {
-			c.push(&p.waits, h)
-		}
-		setCount(&k.waits, 0)
+		c.await(k)
 	}
+	return true
+}
+
+// await moves the slots that wait for a flush from a magazine to the pool; the caller holds mu and owns k.
+func (c *core) await(k *magazine) {
+	for _, h := range k.waiting[:k.waits] {
+		c.push(&c.pool.waits, h)
+	}
+	setCount(&k.waits, 0)
 }
 
 // refill puts slots into an empty magazine; see spill for s. It answers ErrFull when there is none, and why where memory cannot be had.
@@ -172,6 +191,7 @@ func (c *core) refill(k *magazine, s *shard) error {
 	if stocked {
 		rest := len(k.stock) - min(len(k.stock), magazineSize/2, int(magazineSize-k.n))
 		setCount(&k.n, k.n+uint64(copy(k.handles[k.n:], k.stock[rest:])))
+		p.stocks -= len(k.stock) - rest
 		k.stock = k.stock[:rest]
 		return nil
 	}
@@ -211,8 +231,9 @@ func (c *core) provide() error {
 			if err := c.settle(); err != nil {
 				return fail("alloc", err)
 			}
+		case p.stocks >= c.mostStocked(used) && c.unstockAll():
 		case used < int(c.n):
-			if err := c.grow(used); err != nil {
+			if err := c.grow(used); err != nil && !c.gather() {
 				return fail("alloc", err)
 			}
 		case !c.gather():
@@ -225,10 +246,19 @@ func (c *core) provide() error {
 const (
 	leastGrowth = 64 << 10
 	mostGrowth  = 64 << 20
+
+	leastStocked = 2 << 20
 )
+
+// mostStocked is how many slots may lie in stocks before they are taken out, rather than that memory is put behind more: a quarter of those in use, or so many as
+// take leastStocked bytes.
+func (c *core) mostStocked(used int) int { return max(used/4, leastStocked/int(c.size)) }
 
 // grow puts memory behind more slots.
 func (c *core) grow(used int) error {
+	if c.m.Len() < used*int(c.size) { // objects out there would come back as zeros
+		return fmt.Errorf("the mapping was made shorter than its %d slots in use: %w", used, typedmem.ErrBounds)
+	}
 	more := max(used/4, leastGrowth/int(c.size), 1)
 	more = max(min(more, mostGrowth/int(c.size)), 1)
 	used = min(used+more, int(c.n))
@@ -265,8 +295,8 @@ func (c *core) pop() (uint64, error) {
 		if s.n > 0 {
 			h := s.handles[(s.n-1)&(magazineSize-1)]
 			if c.writable(uintptr(index(h))) {
-				setCount(&s.n, s.n-1)
 				setCount(&s.allocs, s.allocs+1)
+				setCount(&s.n, s.n-1)
 				s.unlock()
 				return h, nil
 			}
@@ -283,7 +313,14 @@ func (c *core) pop() (uint64, error) {
 // popFrom is pop from a cache.
 func (c *core) popFrom(k *magazine) (uint64, error) {
 	for k.n == 0 {
-		if err := c.refill(k, nil); err != nil {
+		err := c.refill(k, nil)
+		if err == full && k.waits > 0 { // the cache's own freed slots, which a flush makes free
+			c.pool.mu.Lock()
+			c.await(k)
+			c.pool.mu.Unlock()
+			err = c.refill(k, nil)
+		}
+		if err != nil {
 			return 0, err
 		}
 	}
@@ -291,8 +328,8 @@ func (c *core) popFrom(k *magazine) (uint64, error) {
 	if !c.writable(uintptr(index(h))) {
 		return 0, fail("alloc", c.refused(h))
 	}
-	setCount(&k.n, k.n-1)
 	setCount(&k.allocs, k.allocs+1)
+	setCount(&k.n, k.n-1)
 	return h, nil
 }
 
@@ -333,45 +370,56 @@ func (c *core) giveSlow(h uint64, own *magazine) error {
 		if err != nil {
 			return err
 		}
-		if own != nil {
-			if own.full() {
-				c.spill(own, nil)
-			} else if c.bury(own, w, word, h) {
-				return nil
-			}
-			continue
-		}
-		s := c.pool.pick()
-		if s.full() {
-			s.unlock()
-			c.spill(&s.magazine, s)
-			continue
-		}
-		buried := c.bury(&s.magazine, w, word, h)
-		s.unlock()
-		if buried {
+		if c.kill(w, word, h) {
+			c.shelve(own, h)
 			return nil
 		}
 	}
 }
 
-// bury ends an object, unless its word changed since it was word, and puts the slot where it belongs; k has room.
-func (c *core) bury(k *magazine, w *uint64, word, h uint64) bool {
-	switch {
-	case !c.kill(w, word, h):
-		return false
-	case generation(h) == lastLive:
+// shelve puts the slot of an object that has ended where it belongs. No shard is locked while the object ends: that may fault, where a file was cut off.
+func (c *core) shelve(own *magazine, h uint64) {
+	if generation(h) == lastLive {
 		c.pool.retired.Add(1)
-	case c.file != nil:
-		k.pushWaiting(h + 2*oneGeneration)
-	default:
-		k.push(h + 2*oneGeneration)
+		return
 	}
-	return true
+	if own != nil {
+		if !own.full() || c.spill(own, nil) {
+			c.lay(own, h)
+		}
+		return
+	}
+	for {
+		s := c.pool.near()
+		if !s.lockNow() {
+			s = c.pool.pick()
+		}
+		if !s.full() {
+			c.lay(&s.magazine, h)
+			s.unlock()
+			return
+		}
+		s.unlock()
+		if !c.spill(&s.magazine, s) {
+			return
+		}
+	}
+}
+
+// lay puts a slot whose object has ended into a magazine that has room.
+func (c *core) lay(k *magazine, h uint64) {
+	if c.file != nil {
+		k.pushWaiting(h + 2*oneGeneration)
+		return
+	}
+	k.push(h + 2*oneGeneration)
 }
 
 // kill ends an object, unless its word changed since it was word: the step at which its handle becomes stale.
 func (c *core) kill(w *uint64, word, h uint64) bool {
+	if c.file != nil {
+		loadWord(wordAt(c.file.words, uintptr(index(h)))) // a file that was cut off faults here, before anything has changed
+	}
 	if !atomic.CompareAndSwapUint64(w, word, uint64(generation(h)+1)<<32) {
 		return false
 	}

@@ -48,25 +48,29 @@ func (c *core) stats() Stats {
 	for k := range p.caches {
 		s.Cached += k.parked()
 		s.Free += len(k.stock)
-		s.Allocs += atomic.LoadUint64(&k.allocs)
+		s.Allocs += atomic.LoadUint64(&k.allocs) // after parked: a slot leaves only when it was counted
 	}
 	if c.care != nil {
 		s.Allocs -= c.care.spoilt.Load()
 	}
-	s.Live = int(c.n) - s.Free - s.Waiting - s.Retired - s.Cached
-	s.Frees = c.live + s.Allocs - uint64(s.Live)
-	s.Committed = p.used.Load() * (uint64(c.size) + 8)
+	s.Live = max(0, int(c.n)-s.Free-s.Waiting-s.Retired-s.Cached)
+	s.Frees = max(c.live+s.Allocs, uint64(s.Live)) - uint64(s.Live)
+	words := uint64(8)
+	if c.file != nil { // in the file as well
+		words = 16
+	}
+	s.Committed = p.used.Load() * (uint64(c.size) + words)
 	return s
 }
 
 // readerStats counts what the writer's words say.
 func (c *core) readerStats() Stats {
-	c.file.follow(c, uintptr(c.pool.used.Load()))
 	s := Stats{Free: int(c.n)}
-	used := c.pool.used.Load()
-	s.Committed = used * (uint64(c.size) + 8)
 	// A file that is cut off meanwhile ends the count.
 	_ = typedmem.Guard(func() error {
+		c.file.follow(c, uintptr(c.pool.used.Load()))
+		used := c.pool.used.Load()
+		s.Committed = used * (uint64(c.size) + 8) // it works on the file's words
 		for i := range uintptr(used) {
 			switch word := loadWord(wordAt(c.words, i)); {
 			case isLive(word):

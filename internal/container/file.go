@@ -256,13 +256,21 @@ func (c *File) Left() Left { return c.left }
 // Publish makes the length n known to readers in other processes and to the next open after a crash of this one. The elements must be written before.
 func (c *File) Publish(n int) { c.live.publish(uint64(n)) }
 
-// Refresh reads the length that the writer published last.
-func (c *File) Refresh() (int, error) {
+// Refresh reads the length that the writer published last. A file that was cut off meanwhile is an error.
+func (c *File) Refresh() (n int, err error) {
 	if c.block == nil {
 		if err := c.mapBlock(); err != nil {
 			return 0, err
 		}
 	}
+	err = typedmem.Guard(func() error {
+		n, err = c.refresh()
+		return err
+	})
+	return n, err
+}
+
+func (c *File) refresh() (int, error) {
 	block := c.bytes()
 	n, writing, torn := liveLength(block[liveOffset : liveOffset+liveSize])
 	for i := 0; torn && i < again; i++ {
@@ -298,11 +306,15 @@ func (c *File) writeCopy(i int, n uint64) {
 
 // Sync makes the length n durable behind the data: flushData returns when the first n elements are on the device, then one header copy follows and is
 // flushed while the other still states the length before, then the other. A crash between any two writes leaves a valid copy whose
-// elements are all there.
+// elements are all there. A header that was cut off is an error.
 func (c *File) Sync(n int, flushData func() error) error {
 	if err := flushData(); err != nil {
 		return err
 	}
+	return typedmem.Guard(func() error { return c.sync(n) })
+}
+
+func (c *File) sync(n int) error {
 	if c.entry {
 		if err := syncDirectory(filepath.Dir(c.path)); err != nil {
 			return err
@@ -344,16 +356,16 @@ func syncDirectory(dir string) error {
 }
 
 // Close ends the writer's session, or the reader's. A writer cuts the file to size bytes where size is not negative: what it had set aside ahead. The
-// length must have been synced before if Dirty says so.
+// length must have been synced before if Dirty says so. Of a file that others cut off everything is given back all the same, with an error.
 func (c *File) Close(size int64) error {
 	var err error
 	if c.writer {
-		c.live.end()
+		err = typedmem.Guard(func() error { c.live.end(); return nil })
 	}
 	if c.block != nil {
-		err = c.block.Close()
+		err = errors.Join(err, c.block.Close())
 	}
-	if c.writer && size >= 0 {
+	if info, e := c.f.Stat(); c.writer && e == nil && size >= 0 && info.Size() > size {
 		// A reader's mapping may hold the length on some systems; the space ahead then stays until the next writer closes.
 		_ = c.f.Truncate(size)
 	}
