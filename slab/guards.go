@@ -88,7 +88,8 @@ func (g *guards) has(h uint64, c *core) bool {
 	return i >= c.n && i-c.n < uintptr(len(g.slots))
 }
 
-// take makes a guard slot ready for an object for which the slot of the handle h was popped.
+// take makes a guard slot ready for an object for which the slot of the handle h was popped. The handle is not valid before publish: until the object is written
+// nobody may read the memory, which holds its last owner's bytes, or free it.
 func (g *guards) take(c *core, h uint64) (handle uint64, p unsafe.Pointer, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -101,10 +102,16 @@ func (g *guards) take(c *core, h uint64) (handle uint64, p unsafe.Pointer, ok bo
 		return 0, nil, false
 	}
 	g.queue = g.queue[1:]
-	s.word++
-	handle = uint64(s.word)<<32 | uint64(uint32(c.n)+uint32(i))
+	handle = uint64(s.word+1)<<32 | uint64(uint32(c.n)+uint32(i))
 	s.slot, s.life = h, life{handle: handle, alloc: here()}
 	return handle, s.p, true
+}
+
+// publish makes the handle that take gave valid.
+func (g *guards) publish(c *core, handle uint64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.slots[uintptr(index(handle))-c.n].word = generation(handle)
 }
 
 // hold finds the object of a handle and keeps it until unlock is called.

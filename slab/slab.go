@@ -96,6 +96,8 @@ func (s *Slab[T]) put(u uint64, x *T) (Handle[T], error) {
 	*(*T)(p) = *x
 	if uintptr(index(u)) < c.n {
 		c.born(u)
+	} else {
+		c.care.guards.publish(c, u)
 	}
 	return Handle[T]{u}, nil
 }

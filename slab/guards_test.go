@@ -1,0 +1,119 @@
+package slab
+
+import (
+	"errors"
+	"sync/atomic"
+	"testing"
+	"unsafe"
+
+	"github.com/typedmem/typedmem"
+)
+
+type guarded struct{ A [8]uint64 }
+
+func guardedSlab(t *testing.T, capacity int) *Slab[guarded] {
+	t.Helper()
+	s, err := With[guarded](capacity, Config{GuardEvery: 1})
+	if errors.Is(err, errors.ErrUnsupported) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// What All yields and a handle reaches has its bytes: between the steps of an Insert a guard slot holds those of its last owner.
+func TestAnObjectInAGuardSlotIsThereWhenItsBytesAre(t *testing.T) {
+	s := guardedSlab(t, 100)
+	defer s.Close()
+	for range 2 * guardSlots { // each guard slot twice, as memory of a last owner
+		u, err := s.core.pop()
+		if err != nil {
+			t.Fatal(err)
+		}
+		u, p, err := s.core.care.prepare(s.core, u, s.core.slot(uintptr(index(u))))
+		if err != nil || !s.core.care.guards.has(u, s.core) {
+			t.Fatalf("%#x: %v", u, err)
+		}
+		h := Handle[guarded]{u}
+		none := func() {
+			t.Helper()
+			for range s.All() {
+				t.Fatal("All yields an object that is not made yet")
+			}
+			if _, err := s.Load(h); !errors.Is(err, ErrStale) || s.Has(h) {
+				t.Fatalf("Load of an object that is not made yet: %v", err)
+			}
+			if err := s.Free(h); !errors.Is(err, ErrStale) {
+				t.Fatalf("Free of an object that is not made yet: %v", err)
+			}
+			if leaks := s.Leaks(); len(leaks) != 0 {
+				t.Fatalf("%+v", leaks)
+			}
+		}
+		none()
+		(*guarded)(p).A[7] = u
+		none()
+		s.core.care.guards.publish(s.core, u)
+		if x, err := s.Load(h); err != nil || x.A[7] != u {
+			t.Fatalf("%v, %v", x, err)
+		}
+		n := 0
+		for other, q := range s.All() {
+			if n++; other != h || unsafe.Pointer(q) != p {
+				t.Fatalf("All yields %#x at %p", other.u, q)
+			}
+		}
+		if n != 1 {
+			t.Fatalf("All yields %d objects", n)
+		}
+		if err := s.Free(h); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Whoever takes every object from All and frees it takes nothing from under an Insert.
+func TestInsertIntoGuardSlotsBesideAll(t *testing.T) {
+	type large [1 << 13]uint64
+	s, err := With[large](64, Config{GuardEvery: 1})
+	if errors.Is(err, errors.ErrUnsupported) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	x := new(large)
+	for i := range x {
+		x[i] = 7
+	}
+	var stop atomic.Bool
+	done := make(chan bool)
+	go func() {
+		defer close(done)
+		for !stop.Load() {
+			for h := range s.All() {
+				if y, err := s.Load(h); err != nil || y != *x {
+					t.Errorf("a part of an object, or %v", err)
+				}
+				if err := s.Free(h); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	}()
+	for range 2000 {
+		err := typedmem.Guard(func() error {
+			_, err := s.Insert(*x)
+			return err
+		})
+		if err != nil && !errors.Is(err, ErrFull) {
+			t.Error(err)
+			break
+		}
+	}
+	stop.Store(true)
+	<-done
+}
