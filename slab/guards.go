@@ -129,6 +129,18 @@ func (g *guards) hold(op string, h uint64, c *core, stale error) (p unsafe.Point
 	return s.p, g.mu.Unlock, nil
 }
 
+// lend finds the object of a handle for raw access.
+func (g *guards) lend(op string, h uint64, c *core) (unsafe.Pointer, error) {
+	p, unlock, err := g.hold(op, h, c, stalePtr)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	// The slot is a mapping of its own, which the collector would close with the slab.
+	g.slots[uintptr(index(h))-c.n].m.Limits().Lend()
+	return p, nil
+}
+
 // free ends the object of a handle.
 func (g *guards) free(c *core, h uint64) error {
 	_, unlock, err := g.hold("free", h, c, staleFree)

@@ -2,6 +2,7 @@ package slab
 
 import (
 	"errors"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"unsafe"
@@ -116,4 +117,53 @@ func TestInsertIntoGuardSlotsBesideAll(t *testing.T) {
 	}
 	stop.Store(true)
 	<-done
+}
+
+// The collector does not take the memory of a guard slot while somebody has an address in it.
+func TestAnAddressInAGuardSlotStaysGood(t *testing.T) {
+	for name, address := range map[string]func(*Slab[guarded], Handle[guarded]) *guarded{
+		"Ptr": func(s *Slab[guarded], h Handle[guarded]) *guarded {
+			p, err := s.Ptr(h)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p
+		},
+		"All": func(s *Slab[guarded], _ Handle[guarded]) (p *guarded) {
+			for _, p = range s.All() {
+			}
+			return p
+		},
+	} {
+		gone := make(chan bool)
+		p := func() *guarded {
+			s := guardedSlab(t, 100)
+			h, err := s.Insert(guarded{A: [8]uint64{5}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			runtime.AddCleanup(s.core.care.guards.slots[1].m, func(gone chan bool) { close(gone) }, gone)
+			return address(s, h)
+		}()
+		for collected := false; !collected; {
+			runtime.GC()
+			select {
+			case <-gone:
+				collected = true
+			default:
+			}
+		}
+		for range 6 { // what a cleanup lets go is found by the next collection
+			runtime.GC()
+			runtime.Gosched()
+		}
+		if err := typedmem.Guard(func() error {
+			if p.A[0] != 5 {
+				t.Errorf("%s: the object is %v", name, *p)
+			}
+			return nil
+		}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }

@@ -1,9 +1,6 @@
 package slab
 
-import (
-	"iter"
-	"unsafe"
-)
+import "iter"
 
 // All yields handle and address of every object, in the order of the slots. Objects may be made and freed meanwhile, by the loop's own body too: one that lives
 // through the whole iteration is yielded once, one that is made or freed during it once or not at all. The address is raw memory, as of Ptr. The
@@ -36,12 +33,7 @@ func (s *Slab[T]) All() iter.Seq2[Handle[T], *T] {
 		var handles []uint64
 		c.care.guards.each(func(l life) { handles = append(handles, l.handle) })
 		for _, h := range handles {
-			p, unlock, err := c.care.guards.hold("all", h, c, stalePtr)
-			if err != nil {
-				continue
-			}
-			unlock()
-			if !yield(Handle[T]{h}, (*T)(unsafe.Pointer(p))) {
+			if p, err := c.care.guards.lend("all", h, c); err == nil && !yield(Handle[T]{h}, (*T)(p)) {
 				return
 			}
 		}

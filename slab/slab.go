@@ -229,12 +229,8 @@ func (s *Slab[T]) Ptr(h Handle[T]) (*T, error) {
 func (s *Slab[T]) ptr(h Handle[T]) (*T, error) {
 	c := s.core
 	if c.care != nil && c.care.guards.has(h.u, c) {
-		p, unlock, err := c.care.guards.hold("ptr", h.u, c, stalePtr)
-		if err != nil {
-			return nil, err
-		}
-		unlock()
-		return (*T)(p), nil
+		p, err := c.care.guards.lend("ptr", h.u, c)
+		return (*T)(p), err
 	}
 	if _, _, err := c.access("ptr", h.u, false, stalePtr); err != nil {
 		return nil, err
