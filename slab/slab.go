@@ -271,8 +271,11 @@ func (s *Slab[T]) Cap() int { return int(s.n) }
 func (s *Slab[T]) Stats() Stats { return s.core.stats() }
 
 // Trim gives the memory of whole pages in which no object lives back to the system, and returns how many bytes that was. It comes again when slots there are used.
-// In debug mode nothing is given back. ErrClosed and ErrProtection tell of the mapping.
+// ErrClosed and ErrProtection tell of the mapping.
 //   - Of a file the pages leave memory and stay on disk.
+//   - In debug mode, and of anonymous memory with flags.Shared, nothing is given back: 0 bytes.
+//   - Linux: locked memory (flags.Locked, Mapping.Lock) is not given back and not counted, nor are huge pages before Linux 5.18.
+//   - macOS, BSD: the system takes the pages when it needs them. Windows: it keeps them; bytes is what other systems would take.
 func (s *Slab[T]) Trim() (bytes int, err error) {
 	if bytes, err = s.core.trim(); err != nil {
 		err = fail("trim", err)

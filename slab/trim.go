@@ -1,6 +1,9 @@
 package slab
 
 import (
+	"errors"
+	"syscall"
+
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/num"
 )
@@ -13,7 +16,7 @@ func (c *core) trim() (bytes int, err error) {
 	if seen := c.limits.Readable(); p.closed || seen == 0 || c.limits.Writable() == 0 {
 		return 0, c.limits.Refusal(seen, seen, true)
 	}
-	if c.care != nil && c.care.debug {
+	if c.care != nil && c.care.debug || c.m.Shared() && !c.m.FileBacked() { // shared memory stays what it is while it is mapped
 		return 0, nil
 	}
 	c.gather()
@@ -43,16 +46,20 @@ func (c *core) trim() (bytes int, err error) {
 	return bytes, nil
 }
 
-// drop gives back the whole pages inside the bytes [lo, hi) of the slots.
+// drop gives back the whole pages inside the bytes [lo, hi) of the slots, the first of which need not begin at a page.
 func (c *core) drop(lo, hi int) (int, error) {
-	page := c.m.PageSize()
-	first, ok := num.Up(lo, page)
-	last := num.Down(hi, page)
-	if !ok || first >= last {
+	m := c.limits.Mapping() // the one that begins at the slots, were it cut or not
+	base, page := uintptr(c.slots), uintptr(m.PageSize())
+	first := num.Down(base+uintptr(lo)+page-1, page)
+	last := num.Down(base+uintptr(hi), page)
+	if first >= last {
 		return 0, nil
 	}
-	if err := c.m.Advise(first, last, flags.DontNeed); err != nil {
+	switch err := m.Advise(int(first-base), int(last-base), flags.DontNeed); {
+	case errors.Is(err, syscall.EINVAL): // they are locked, or huge ones of an old kernel
+		return 0, nil
+	case err != nil:
 		return 0, err
 	}
-	return last - first, nil
+	return int(last - first), nil
 }

@@ -1,0 +1,113 @@
+package slab_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/options"
+	"github.com/typedmem/typedmem/slab"
+)
+
+// trimmed fills slots that are no part of a page, frees those in the middle, and returns how many bytes Trim says it gave back and the slots' pages hold.
+func trimmed(t *testing.T, o options.Options) (bytes, inside int) {
+	t.Helper()
+	const n, lo, hi = 40, 11, 29 // the slots [lo, hi) are freed
+	type object [4000]byte
+	s, err := slab.Map[object](n, o)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer s.Close()
+	all := map[uintptr]slab.Handle[object]{}
+	for range n {
+		h := must[slab.Handle[object]](t)(s.Insert(object{0: 1, 3999: 1}))
+		all[uintptr(h.Uint64()&0xffffffff)] = h
+	}
+	for i := uintptr(lo); i < hi; i++ {
+		if err := s.Free(all[i]); err != nil {
+			t.Fatal(err)
+		}
+		delete(all, i)
+	}
+	if bytes, err = s.Trim(); err != nil {
+		t.Fatal(err)
+	}
+	for i, h := range all {
+		if x := must[object](t)(s.Load(h)); x != (object{0: 1, 3999: 1}) {
+			t.Fatalf("object %d has changed", i)
+		}
+	}
+	base, page := s.Mapping().Addr(), uintptr(s.Mapping().PageSize())
+	for p := base / page * page; p < base+n*4000; p += page {
+		if p >= base+lo*4000 && p+page <= base+hi*4000 {
+			inside += int(page)
+		}
+	}
+	return bytes, inside
+}
+
+func TestTrimCountsWholePages(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	if err := os.WriteFile(path, make([]byte, 1<<20), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	f := must[*os.File](t)(os.OpenFile(path, os.O_RDWR, 0))
+	defer f.Close()
+	options := map[string]options.Options{"memory": options.New(0)}
+	for _, offset := range []int64{0, 8, 64, 2000, 4095, 4096, 65536 + 512} {
+		options[fmt.Sprint("a file from byte ", offset)] = options["memory"].WithFile(f, offset).WithFlags(flags.Shared)
+	}
+	for name, o := range options {
+		if bytes, inside := trimmed(t, o); bytes != inside || bytes == 0 {
+			t.Errorf("%s: %d bytes, the pages of free slots have %d", name, bytes, inside)
+		}
+	}
+}
+
+// What the system does not give back is not counted.
+func TestTrimOfMemoryThatStays(t *testing.T) {
+	for name, o := range map[string]options.Options{
+		"shared": options.New(0).WithFlags(flags.Shared),
+		"locked": options.New(0).WithFlags(flags.Locked),
+	} {
+		t.Run(name, func(t *testing.T) {
+			bytes, inside := trimmed(t, o)
+			if bytes == inside && name == "locked" {
+				t.Skip("this system gives locked pages back")
+			}
+			if bytes != 0 {
+				t.Errorf("%d bytes of %d", bytes, inside)
+			}
+		})
+	}
+}
+
+// A slab whose mapping was cut in two drops nothing of the part that it has no more.
+func TestTrimAfterACutLeavesTheOtherPartAlone(t *testing.T) {
+	type object [4096]byte
+	s := newSlab[object](t, 64)
+	var all []slab.Handle[object]
+	for range 64 {
+		all = append(all, must[slab.Handle[object]](t)(s.Insert(object{7})))
+	}
+	const at = 32 * 4096
+	left, err := s.Mapping().SplitTo(at)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer left.Close()
+	for _, h := range all {
+		_ = s.Free(h) // those of the right part are out of reach
+	}
+	if bytes, err := s.Trim(); err != nil || bytes > at {
+		t.Errorf("%d bytes of %d, %v", bytes, at, err)
+	}
+	for i, right := 0, s.Mapping().Bytes(); i < len(right); i += 4096 {
+		if right[i] != 7 {
+			t.Fatalf("byte %d of the right part is %d", i, right[i])
+		}
+	}
+}
