@@ -144,15 +144,13 @@ func (c *core) memoryForSlots(r typedmem.Request, debug bool) (*typedmem.Mapping
 		return c.care.between(r, int(c.n*c.size))
 	}
 	r.Capacity = max(r.Capacity, r.Size, int(c.n*c.size))
-	if !r.HasFile && r.PageSize == 0 {
-		r.Flags |= huge(r.Capacity)
-	}
 	r.WithinFile = true
 	return typedmem.Map(r)
 }
 
-// huge is the hint for so many bytes that are read in no order: in huge pages a lookup misses the processor's table of addresses less often. Memory comes in the
-// order of the slots, and in a huge page only where all of it is committed, so that little is wasted.
+// huge is the hint for so many bytes of words, which are read in no order: in huge pages a lookup misses the processor's table of addresses less often. Words
+// are never trimmed. Slots are, and the kernel would fill what Trim gave back again, to make one huge page of what is around it: whoever does not trim asks for
+// huge pages there.
 func huge(bytes int) flags.Map {
 	if bytes < 8<<20 {
 		return 0

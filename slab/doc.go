@@ -14,6 +14,9 @@
 // memory comes as slots are used and goes with Trim. A slot takes Sizeof(T) and its word, 8 bytes (16 in a file that is open for writing). Which T may live where is
 // checked once: see the package's type rules in ARCHITECTURE.md.
 //
+// Lookups in a large slab whose memory is not trimmed profit from huge pages: Map with flags.TransparentHugePages in its Options. New does not ask for
+// them, since the kernel would fill again what Trim gave back.
+//
 // # Concurrency
 //
 // All methods of Slab are safe for concurrent use. Alloc and Free take one of several magazines of slots, some for each processor, for a few instructions; a Cache

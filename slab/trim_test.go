@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/typedmem/typedmem/flags"
@@ -108,6 +109,26 @@ func TestTrimAfterACutLeavesTheOtherPartAlone(t *testing.T) {
 	for i, right := 0, s.Mapping().Bytes(); i < len(right); i += 4096 {
 		if right[i] != 7 {
 			t.Fatalf("byte %d of the right part is %d", i, right[i])
+		}
+	}
+}
+
+// The kernel fills what Trim gave back where huge pages were asked for: nobody asks for them but the caller.
+func TestSlotsAskForNoHugePages(t *testing.T) {
+	s := newSlab[[4096]byte](t, 16<<20>>12)
+	must[slab.Handle[[4096]byte]](t)(s.Alloc())
+	text, err := os.ReadFile("/proc/self/smaps")
+	if err != nil {
+		t.Skip(err)
+	}
+	in := false
+	for line := range strings.Lines(string(text)) {
+		var lo, hi uintptr
+		if n, _ := fmt.Sscanf(line, "%x-%x ", &lo, &hi); n == 2 {
+			in = lo <= s.Mapping().Addr() && s.Mapping().Addr() < hi
+		}
+		if in && strings.HasPrefix(line, "VmFlags:") && strings.Contains(line, " hg") {
+			t.Error(line)
 		}
 	}
 }
