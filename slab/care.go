@@ -103,8 +103,12 @@ func newCare(c *core, cfg Config) (*careful, error) {
 	return d, d.guards.make(c)
 }
 
-// between maps bytes with a reserved page before and behind them. All of it is committed at once.
+// between maps bytes, or the size in r where that is more, with a reserved page before and behind them. All of it is committed at once.
 func (d *careful) between(r typedmem.Request, bytes int) (_ *typedmem.Mapping, err error) {
+	if r.Size < 0 {
+		return nil, fmt.Errorf("%d bytes to commit at once: %w", r.Size, typedmem.ErrSize)
+	}
+	bytes = max(bytes, r.Size)
 	r.Reserve, r.Capacity, r.Size = true, 0, 1 // to learn the size of a page
 	probe, err := typedmem.Map(r)
 	if err != nil {

@@ -2,6 +2,7 @@ package slab_test
 
 import (
 	"errors"
+	"math"
 	"math/rand/v2"
 	"path/filepath"
 	"runtime"
@@ -565,8 +566,19 @@ func TestMapTakesOptions(t *testing.T) {
 			}
 		})
 	}
-	_, err := slab.Map[rec](100, options.New(-1))
-	is(t, err, typedmem.ErrSize)
+	for _, debug := range []bool{false, true} {
+		for _, size := range []int{-1, -5, math.MinInt, math.MaxInt, math.MaxInt - 1<<17} {
+			_, err := slab.With[rec](100, slab.Config{Debug: debug, Options: options.New(size)})
+			is(t, err, typedmem.ErrSize)
+		}
+		s, err := slab.With[rec](100, slab.Config{Debug: debug, Options: options.New(1 << 20)})
+		if errors.Is(err, errors.ErrUnsupported) {
+			continue
+		}
+		if err != nil || s.Mapping().Len() < 1<<20 || s.Close() != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // A plain map says what a slab must hold after any sequence of operations.
