@@ -218,7 +218,7 @@ type Leak[T any] struct {
 // Leaks returns in debug mode all objects by the place where they were allocated, most bytes first; otherwise nil. Of the objects in guard
 // slots it knows without debug mode too.
 func (s *Slab[T]) Leaks() []Leak[T] {
-	d := s.core.care
+	d := s.inner().care
 	if d == nil {
 		return nil
 	}
@@ -252,7 +252,7 @@ func (s *Slab[T]) Leaks() []Leak[T] {
 // there, or was there last, and the stacks of its allocation and Free. An address in the pages around objects that nobody can touch is told by the object that is
 // nearest. It is "" where nothing is known, and after Close.
 func (s *Slab[T]) Explain(addr uintptr) string {
-	c := s.core
+	c := s.inner()
 	if c.care == nil || c.closed() {
 		return ""
 	}

@@ -60,3 +60,25 @@ func TestCloseClosesEveryMapping(t *testing.T) {
 		}
 	}
 }
+
+func TestTheZeroSlabIsClosed(t *testing.T) {
+	var s Slab[stocked]
+	for _, h := range []Handle[stocked]{{}, {1}, {^uint64(0)}} {
+		_, errAlloc := s.Alloc()
+		_, errInsert := s.Insert(stocked{})
+		_, errLoad := s.Load(h)
+		_, errPtr := s.Ptr(h)
+		_, errTrim := s.Trim()
+		for i, err := range []error{errAlloc, errInsert, errLoad, errPtr, errTrim, s.Store(h, stocked{}), s.Free(h), s.Flush(), s.Sync(), s.Close()} {
+			if !errors.Is(err, typedmem.ErrClosed) {
+				t.Errorf("operation %d: %v", i, err)
+			}
+		}
+		if s.Has(h) || s.Len() != 0 || s.Cap() != 0 || s.Stats() != (Stats{}) || s.Mapping() != nil || s.Leaks() != nil || s.Explain(1) != "" {
+			t.Error("the zero Slab has something")
+		}
+		for range s.All() {
+			t.Error("All of the zero Slab")
+		}
+	}
+}

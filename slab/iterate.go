@@ -8,6 +8,9 @@ import "iter"
 func (s *Slab[T]) All() iter.Seq2[Handle[T], *T] {
 	return func(yield func(Handle[T], *T) bool) {
 		c := s.core
+		if c == nil {
+			return
+		}
 		c.limits.Lend()
 		for i := uintptr(0); i < c.n; i++ {
 			if i >= uintptr(c.pool.used.Load()) {

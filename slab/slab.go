@@ -12,6 +12,8 @@ import (
 // named by handles.
 //
 // All methods are safe for concurrent use; see the package comment for what that means for the objects themselves, and for Close.
+//
+// A Slab is made by a constructor. The zero Slab is one that is closed, has no Mapping, and takes no Cache.
 type Slab[T any] struct {
 	// What the accessors need, copied from core so that they reach it in one step.
 	words   unsafe.Pointer
@@ -36,10 +38,20 @@ func show[T any](op string, c *core, err error) (*Slab[T], error) {
 	return s, nil
 }
 
+// none is the core of the zero Slab: closed, without a slot.
+var none = &core{limits: new(typedmem.Limits), layout: new(layout.Layout), pool: pool{closed: true, shards: make([]shard, 1)}}
+
+func (s *Slab[T]) inner() *core {
+	if s.core == nil {
+		return none
+	}
+	return s.core
+}
+
 // Alloc makes an object of zero bytes and returns its handle. ErrFull: there is no free slot; see Cache for slots that are parked.
 // Where memory for more slots cannot be had the system's error is returned; ErrProtection and ErrClosed tell of the mapping.
 func (s *Slab[T]) Alloc() (Handle[T], error) {
-	u, err := s.core.pop()
+	u, err := s.inner().pop()
 	if err != nil {
 		return Handle[T]{}, err
 	}
@@ -57,7 +69,7 @@ func (s *Slab[T]) Alloc() (Handle[T], error) {
 
 // Insert is Alloc of an object with the value x.
 func (s *Slab[T]) Insert(x T) (Handle[T], error) {
-	u, err := s.core.pop()
+	u, err := s.inner().pop()
 	if err != nil {
 		return Handle[T]{}, err
 	}
@@ -104,7 +116,7 @@ func (s *Slab[T]) put(u uint64, x *T) (Handle[T], error) {
 
 // Free ends the object; its handle is never valid again. The slot may be reused at once. A handle that is not valid is ErrStale, a second Free of
 // the same one too.
-func (s *Slab[T]) Free(h Handle[T]) error { return s.core.give(h.u) }
+func (s *Slab[T]) Free(h Handle[T]) error { return s.inner().give(h.u) }
 
 // Load returns the object's value. A handle that is not valid is ErrStale; a Load that races with a Free gives the object's own value or ErrStale, and one
 // that races with a Store the value before or after it. ErrOperation: T has sync/atomic fields, use Ptr.
@@ -134,7 +146,7 @@ func (s *Slab[T]) Load(h Handle[T]) (x T, err error) {
 
 // load is Load for the cases that are rare.
 func (s *Slab[T]) load(h Handle[T]) (x T, err error) {
-	c := s.core
+	c := s.inner()
 	if c.layout.Atomic {
 		return x, fail("load", s.plain.Refusal(0, 0, false))
 	}
@@ -169,7 +181,7 @@ func (s *Slab[T]) load(h Handle[T]) (x T, err error) {
 // Store sets the object to x, with the errors of Load, and ErrProtection where the memory is not writable. A Store that races with a Free ends before it or gives
 // ErrStale; it never writes into the next owner.
 func (s *Slab[T]) Store(h Handle[T], x T) error {
-	c := s.core
+	c := s.inner()
 	if c.layout.Atomic {
 		return fail("store", s.plain.Refusal(0, 0, true))
 	}
@@ -227,7 +239,7 @@ func (s *Slab[T]) Ptr(h Handle[T]) (*T, error) {
 }
 
 func (s *Slab[T]) ptr(h Handle[T]) (*T, error) {
-	c := s.core
+	c := s.inner()
 	if c.care != nil && c.care.guards.has(h.u, c) {
 		p, err := c.care.guards.lend("ptr", h.u, c)
 		return (*T)(p), err
@@ -242,7 +254,7 @@ func (s *Slab[T]) ptr(h Handle[T]) (*T, error) {
 
 // Has reports whether the handle is valid. It is false for every handle where the memory is closed or not readable.
 func (s *Slab[T]) Has(h Handle[T]) bool {
-	c := s.core
+	c := s.inner()
 	if c.care != nil && c.care.guards.has(h.u, c) {
 		_, unlock, err := c.care.guards.hold("has", h.u, c, stalePtr)
 		if err == nil {
@@ -262,13 +274,13 @@ func (s *Slab[T]) Has(h Handle[T]) bool {
 }
 
 // Len returns the number of objects; slots that are parked in caches do not count. It is 0 after Close.
-func (s *Slab[T]) Len() int { return int(s.core.stats().Live) }
+func (s *Slab[T]) Len() int { return int(s.inner().stats().Live) }
 
 // Cap returns the number of objects that the slab was made for.
 func (s *Slab[T]) Cap() int { return int(s.n) }
 
 // Stats returns how the slab is used now.
-func (s *Slab[T]) Stats() Stats { return s.core.stats() }
+func (s *Slab[T]) Stats() Stats { return s.inner().stats() }
 
 // Trim gives the memory of whole pages in which no object lives back to the system, and returns how many bytes that was. It comes again when slots there are used.
 // ErrClosed and ErrProtection tell of the mapping.
@@ -277,7 +289,7 @@ func (s *Slab[T]) Stats() Stats { return s.core.stats() }
 //   - Linux: locked memory (flags.Locked, Mapping.Lock) is not given back and not counted, nor are huge pages before Linux 5.18.
 //   - macOS, BSD: the system takes the pages when it needs them. Windows: it keeps them; bytes is what other systems would take.
 func (s *Slab[T]) Trim() (bytes int, err error) {
-	if bytes, err = s.core.trim(); err != nil {
+	if bytes, err = s.inner().trim(); err != nil {
 		err = fail("trim", err)
 	}
 	return bytes, err
@@ -285,7 +297,11 @@ func (s *Slab[T]) Trim() (bytes int, err error) {
 
 // Flush writes the objects of a slab file to the device; see Sync. Of a slab in memory there is nothing to write.
 func (s *Slab[T]) Flush() error {
-	if err := s.core.flush(); err != nil {
+	err := typedmem.ErrClosed
+	if s.core != nil {
+		err = s.core.flush()
+	}
+	if err != nil {
 		return fail("flush", err)
 	}
 	return nil
@@ -295,7 +311,11 @@ func (s *Slab[T]) Flush() error {
 // since, with its value, and a handle that was stale then is stale. What is not synced may be there or not: an object that was inserted or stored to since
 // may have any mixture of old and new bytes, one that was freed since may be back as it was.
 func (s *Slab[T]) Sync() error {
-	if err := s.core.sync(); err != nil {
+	err := typedmem.ErrClosed
+	if s.core != nil {
+		err = s.core.sync()
+	}
+	if err != nil {
 		return fail("sync", err)
 	}
 	return nil
@@ -303,12 +323,12 @@ func (s *Slab[T]) Sync() error {
 
 // Mapping returns the mapping that holds the objects. Protecting, pinning and closing it have their effect on the slab; making it shorter or splitting it
 // puts slots out of reach (ErrBounds). What is written through it is not checked. The slab's own books are elsewhere.
-func (s *Slab[T]) Mapping() *typedmem.Mapping { return s.core.m }
+func (s *Slab[T]) Mapping() *typedmem.Mapping { return s.inner().m }
 
 // Close gives everything back; that of a file syncs first. A second Close answers ErrClosed; that of a slab whose mapping is pinned ErrBusy, and
 // nothing has changed then or when the sync fails. If Mapping was closed before, Close gives the rest back and answers ErrClosed.
 func (s *Slab[T]) Close() error {
-	if err := s.core.close(); err != nil {
+	if err := s.inner().close(); err != nil {
 		return fail("close", err)
 	}
 	return nil
