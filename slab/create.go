@@ -18,7 +18,7 @@ type Config struct {
 	// A slab file takes none: ErrOperation.
 	Options options.Options
 
-	// Debug finds mistakes: see the package comment for what it does and costs.
+	// Debug finds mistakes: see the package comment for what it does and costs. It commits the whole capacity, but for a file or an address in Options.
 	Debug bool
 
 	// GuardEvery puts one of so many objects into a page of its own, 0 none. See the package comment. A slab file has no such pages: ErrOperation.
@@ -57,9 +57,9 @@ func CreateWith[T any](path string, capacity int, c Config) (*Slab[T], error) {
 	return show[T]("create", made, err)
 }
 
-// Open opens a slab file for reading, beside any number of other readers and one writer, whose changes it sees. The file is never changed, also
-// when its writer was killed. A file made for another T is an error that wraps ErrLayout and shows the difference field by field; a damaged one ErrCorrupt, one
-// that was cut off ErrTruncated.
+// Open opens a slab file for reading, beside any number of other readers and one writer, whose changes it sees. A Load of an object that the writer stores to
+// at that moment may mix old and new bytes; see the package comment. The file is never changed, also when its writer was killed. A file made for another T is
+// an error that wraps ErrLayout and shows the difference field by field; a damaged one ErrCorrupt, one that was cut off ErrTruncated.
 func Open[T any](path string) (*Slab[T], error) {
 	c, err := open(path, false, layoutOf[T](), Config{})
 	return show[T]("open", c, err)

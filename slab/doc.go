@@ -30,15 +30,23 @@
 // synced when the system goes down is another matter: see Sync. A slot that was freed is not used again before its word was flushed, which happens in
 // batches; when few slots are free this makes Alloc wait for the device.
 //
+// A reader (Open) sees what the writer does at once, and does not see that the writer is inside a Store, which only the writer's process knows: a Load through a
+// reader may mix the bytes before and after a Store that goes on meanwhile, unless T is one number no larger than a machine word. The same goes for what is
+// written through Ptr, and for good where a Store was cut short by the end of its process. Objects that are inserted and freed, and never changed in between, are whole or
+// ErrStale for readers, also where their slot is used again: the file says that an object lives after its bytes were written, and that it is gone before its slot
+// is given to another.
+//
 // # Finding mistakes
 //
 // Config.Debug fills slots that are freed with a pattern and checks it when they are used again, which finds a write through a Ptr that was kept too long: Alloc
-// answers a *MisuseError that names the object and the stacks of its allocation and Free, and retires the slot. Leaks lists the objects by the place that allocated them. The slots
-// lie between pages that nobody can touch. It costs about two microseconds and 500 bytes of heap an object, and commits the whole capacity. In a slab file
+// answers a *MisuseError that names the object and the stacks of its allocation and Free, and retires the slot. Leaks lists the objects by the place that allocated them. It costs
+// about two microseconds and 500 bytes of heap an object. In anonymous memory at an address that the system chooses, the slots lie between pages that nobody can
+// touch, and the whole capacity is committed; with a file or an address in Options neither is so. In a slab file
 // (CreateWith, OpenMutWith) freed slots keep their bytes, since a power failure may bring the object back, and a copy on the heap takes the place of the
 // pattern; there are no pages around the slots, and a slot that was written to is retired until the file is closed.
 //
 // Config.GuardEvery puts one of so many objects, sixteen at a time, into a page of its own, at whose end the page cannot be touched and
-// which cannot be touched after Free: any access through a stale Ptr, or past the end, faults where it stands, and Explain says whose memory it was. With
-// one of some thousands it is cheap enough for production: the others cost one atomic addition more. Objects in such pages can be lent no protection by Mapping.
+// which cannot be touched after Free: any access through a stale Ptr, or past the end, faults where it stands, and Explain says whose memory it was. All other
+// objects cost more as well, since Alloc and Free leave their short way: together roughly 35 ns in place of 20, through a Cache 30 in place of 9; Load and Ptr
+// cost the same. Goroutines count their Allocs in one place, which many processors feel. Objects in such pages can be lent no protection by Mapping.
 package slab

@@ -2,6 +2,7 @@ package slab
 
 import (
 	"errors"
+	"fmt"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -164,6 +165,46 @@ func TestAnAddressInAGuardSlotStaysGood(t *testing.T) {
 			return nil
 		}); err != nil {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// What guard slots cost the objects that are not in one: no GuardEvery, and one that is never reached.
+func BenchmarkGuardEvery(b *testing.B) {
+	for _, every := range []int{0, 1 << 30} {
+		s, err := With[guarded](1000, Config{GuardEvery: every})
+		if err != nil {
+			b.Skip(err)
+		}
+		c := s.Cache()
+		b.Run(fmt.Sprintf("slab/%d", every), func(b *testing.B) {
+			for range b.N {
+				h, _ := s.Alloc()
+				_ = s.Free(h)
+			}
+		})
+		b.Run(fmt.Sprintf("cache/%d", every), func(b *testing.B) {
+			for range b.N {
+				h, _ := c.Alloc()
+				_ = c.Free(h)
+			}
+		})
+		h, _ := s.Alloc()
+		b.Run(fmt.Sprintf("load/%d", every), func(b *testing.B) {
+			for range b.N {
+				_, _ = s.Load(h)
+			}
+		})
+		b.Run(fmt.Sprintf("slab, parallel/%d", every), func(b *testing.B) {
+			b.RunParallel(func(p *testing.PB) {
+				for p.Next() {
+					h, _ := s.Alloc()
+					_ = s.Free(h)
+				}
+			})
+		})
+		if err := s.Close(); err != nil {
+			b.Error(err)
 		}
 	}
 }

@@ -120,6 +120,7 @@ func (s *Slab[T]) Free(h Handle[T]) error { return s.inner().give(h.u) }
 
 // Load returns the object's value. A handle that is not valid is ErrStale; a Load that races with a Free gives the object's own value or ErrStale, and one
 // that races with a Store the value before or after it. ErrOperation: T has sync/atomic fields, use Ptr.
+//   - In a slab that Open made, a Load that races with a Store of the writer may mix both values, unless T is one number no larger than a machine word.
 func (s *Slab[T]) Load(h Handle[T]) (x T, err error) {
 	if i := uintptr(uint32(h.u)); i < s.n {
 		// SAFETY: i is below n; the address is compared with the limits before it is used.
