@@ -7,6 +7,8 @@ import (
 	"github.com/fmstephe/memorymanager/offheap"
 
 	"github.com/typedmem/typedmem/bench/harness"
+	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/slab"
 )
 
@@ -101,9 +103,9 @@ func handleRow(name string, random bool) harness.Row {
 			})}, err
 		}}
 	}
-	onSlab := func(look func(*slab.Slab[Rec], []slab.Handle[Rec]) (uint64, error)) func(n int) (func() (uint64, error), func() error, error) {
+	onSlab := func(look func(*slab.Slab[Rec], []slab.Handle[Rec]) (uint64, error), f flags.Map) func(n int) (func() (uint64, error), func() error, error) {
 		return func(n int) (func() (uint64, error), func() error, error) {
-			s, err := slab.New[Rec](n)
+			s, err := slab.Map[Rec](n, options.New(0).WithFlags(f))
 			if err != nil {
 				return nil, nil, err
 			}
@@ -133,8 +135,10 @@ func handleRow(name string, random bool) harness.Row {
 			}
 			return func() (uint64, error) { return lookChecked(s, gens, at) }, nil, nil
 		}),
-		one("Slab.Load", harness.Ours, onSlab(lookLoad)),
-		one("Slab.Ptr", harness.Ours, onSlab(lookPtr)),
+		one("Slab.Load", harness.Ours, onSlab(lookLoad, 0)),
+		one("Slab.Load, TransparentHugePages", harness.Ours, onSlab(lookLoad, flags.TransparentHugePages)),
+		one("Slab.Ptr", harness.Ours, onSlab(lookPtr, 0)),
+		one("Slab.Ptr, TransparentHugePages", harness.Ours, onSlab(lookPtr, flags.TransparentHugePages)),
 		one("map[uint64]*T", "Go", func(n int) (func() (uint64, error), func() error, error) {
 			s, m, at := memory[Rec]{n, recOf}.heap(), make(map[uint64]*Rec, n), make([]uint64, n)
 			for i := range s {

@@ -135,7 +135,7 @@ func slabTargets() []Target {
 	}
 	for _, order := range []string{"sequential", "random"} {
 		row := fmt.Sprintf("handle lookup, %s, 10 M objects", order)
-		for _, c := range []string{"Slab.Load", "Slab.Ptr"} {
+		for _, c := range []string{"Slab.Load", "Slab.Ptr", "Slab.Load, TransparentHugePages", "Slab.Ptr, TransparentHugePages"} {
 			all = append(all, Target{Row: row, Case: c, Against: sliceIndex, Most: 1.5}, Target{Row: row, Case: c, Against: "map[uint64]*T", Most: 1.0 / 3})
 		}
 	}
