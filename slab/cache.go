@@ -23,8 +23,8 @@ type Cache[T any] struct {
 
 // Cache returns a new Cache on s.
 func (s *Slab[T]) Cache() *Cache[T] {
-	c := &Cache[T]{s, s.core.newCache()}
-	core := s.core
+	core := s.inner()
+	c := &Cache[T]{s, core.newCache()}
 	// Each method keeps c alive until it is done with the magazine.
 	runtime.AddCleanup(c, func(k *magazine) { core.endCache(k) }, c.k)
 	return c
@@ -86,7 +86,7 @@ func (c *Cache[T]) insert(x *T) (Handle[T], error) {
 	if c.k == nil {
 		return Handle[T]{}, fail("alloc", typedmem.ErrClosed)
 	}
-	u, err := c.s.core.popFrom(c.k)
+	u, err := c.s.inner().popFrom(c.k)
 	runtime.KeepAlive(c)
 	if err != nil {
 		return Handle[T]{}, err
@@ -113,7 +113,7 @@ func (c *Cache[T]) Free(h Handle[T]) error {
 			return nil
 		}
 	}
-	err := s.core.giveSlow(h.u, k)
+	err := s.inner().giveSlow(h.u, k)
 	runtime.KeepAlive(c)
 	return err
 }
@@ -123,7 +123,7 @@ func (c *Cache[T]) Close() error {
 	if c.k == nil {
 		return fail("close", typedmem.ErrClosed)
 	}
-	c.s.core.endCache(c.k)
+	c.s.inner().endCache(c.k)
 	c.k = nil
 	return nil
 }

@@ -21,7 +21,6 @@ type careful struct {
 	debug  bool
 	every  uint64
 	made   atomic.Uint64 // allocations so far, for every
-	spoilt atomic.Uint64 // slots that were popped and turned out to be written to
 	guards guards
 	fences []*typedmem.Mapping // reserved pages before and behind the slots
 
@@ -167,7 +166,7 @@ func (d *careful) prepare(c *core, h uint64, p unsafe.Pointer) (uint64, unsafe.P
 		// SAFETY: the slot was popped by this goroutine, and found writable.
 		if at := old.written(unsafe.Slice((*byte)(p), c.size)); at >= 0 {
 			delete(d.lives, index(h))
-			d.spoilt.Add(1)
+			c.pool.spoilt.Add(1)
 			publish(wordAt(c.words, uintptr(index(h))), retired<<32)
 			c.pool.retired.Add(1)
 			return 0, nil, fail("alloc", &MisuseError{old.handle, at, old.alloc.String(), old.free.String()})
@@ -175,6 +174,13 @@ func (d *careful) prepare(c *core, h uint64, p unsafe.Pointer) (uint64, unsafe.P
 	}
 	d.lives[index(h)] = life{handle: h, alloc: here()}
 	return h, p, nil
+}
+
+// forget is called for a slot that came to hold no object.
+func (d *careful) forget(h uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.lives, index(h))
 }
 
 // buried is called for a slot whose object just ended, and which is not in any list yet.

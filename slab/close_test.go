@@ -69,7 +69,9 @@ func TestTheZeroSlabIsClosed(t *testing.T) {
 		_, errLoad := s.Load(h)
 		_, errPtr := s.Ptr(h)
 		_, errTrim := s.Trim()
-		for i, err := range []error{errAlloc, errInsert, errLoad, errPtr, errTrim, s.Store(h, stocked{}), s.Free(h), s.Flush(), s.Sync(), s.Close()} {
+		c := s.Cache()
+		_, errCache := c.Alloc()
+		for i, err := range []error{errAlloc, errInsert, errLoad, errPtr, errTrim, errCache, c.Free(h), s.Store(h, stocked{}), s.Free(h), s.Flush(), s.Sync(), s.Close()} {
 			if !errors.Is(err, typedmem.ErrClosed) {
 				t.Errorf("operation %d: %v", i, err)
 			}

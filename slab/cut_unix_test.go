@@ -16,6 +16,7 @@ func TestACutOffFileLeavesNoLockHeld(t *testing.T) {
 	for name, do := range map[string]func(*Slab[uint64], Handle[uint64]) error{
 		"free":  func(s *Slab[uint64], h Handle[uint64]) error { return s.Free(h) },
 		"cache": func(s *Slab[uint64], h Handle[uint64]) error { return s.Cache().Free(h) },
+		"alloc": func(s *Slab[uint64], _ Handle[uint64]) error { _, err := s.Alloc(); return err },
 		"store": func(s *Slab[uint64], h Handle[uint64]) error { return s.Store(h, 1) },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -24,6 +24,7 @@ type pool struct {
 
 	used    atomic.Uint64 // slots with memory behind them
 	retired atomic.Uint64
+	spoilt  atomic.Uint64 // slots that were popped and came to hold no object
 	clashes atomic.Uint64 // calls of pick, which found the first shard held
 
 	_      [64]byte // what follows is only read, mostly: it keeps off the cache lines of what is not
@@ -438,6 +439,20 @@ func (c *core) born(h uint64) {
 		c.file.note(c, index(h), generation(h))
 	}
 	publish(wordAt(c.words, uintptr(index(h))), h&^(oneGeneration-1))
+}
+
+// unborn takes back a slot that was popped and holds no object after all.
+func (c *core) unborn(h uint64) {
+	if c.care != nil {
+		c.care.forget(h)
+	}
+	p := &c.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.spoilt.Add(1)
+	if uintptr(index(h)) < c.n && !p.closed {
+		c.push(&p.free, h)
+	}
 }
 
 // newCache makes a magazine that counts as a cache.

@@ -13,7 +13,7 @@ import (
 //
 // All methods are safe for concurrent use; see the package comment for what that means for the objects themselves, and for Close.
 //
-// A Slab is made by a constructor. The zero Slab is one that is closed, has no Mapping, and takes no Cache.
+// A Slab is made by a constructor. The zero Slab is one that is closed, and has no Mapping.
 type Slab[T any] struct {
 	// What the accessors need, copied from core so that they reach it in one step.
 	words   unsafe.Pointer
@@ -101,6 +101,12 @@ func (s *Slab[T]) put(u uint64, x *T) (Handle[T], error) {
 			return Handle[T]{}, err
 		}
 	}
+	born := false
+	defer func() {
+		if !born { // a file that was cut off made the copy or the note fault
+			c.unborn(u)
+		}
+	}()
 	if !ordered {
 		fence()
 	}
@@ -111,6 +117,7 @@ func (s *Slab[T]) put(u uint64, x *T) (Handle[T], error) {
 	} else {
 		c.care.guards.publish(c, u)
 	}
+	born = true
 	return Handle[T]{u}, nil
 }
 

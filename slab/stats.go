@@ -50,9 +50,7 @@ func (c *core) stats() Stats {
 		s.Free += len(k.stock)
 		s.Allocs += atomic.LoadUint64(&k.allocs) // after parked: a slot leaves only when it was counted
 	}
-	if c.care != nil {
-		s.Allocs -= c.care.spoilt.Load()
-	}
+	s.Allocs -= p.spoilt.Load()
 	s.Live = max(0, int(c.n)-s.Free-s.Waiting-s.Retired-s.Cached)
 	s.Frees = max(c.live+s.Allocs, uint64(s.Live)) - uint64(s.Live)
 	words := uint64(8)
