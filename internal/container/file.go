@@ -40,6 +40,7 @@ type File struct {
 	entry   bool   // the directory entry is new and not known to be on the device
 	settled bool   // the copies as the file was opened with are known to be on the device
 	heal    bool   // one copy was damaged when the file was opened
+	unsure  bool   // a copy could not be flushed: the device may hold a length that nobody was told of
 	left    Left   // how the last writer left the file
 }
 
@@ -306,7 +307,7 @@ func (c *File) writeCopy(i int, n uint64) {
 
 // Sync makes the length n durable behind the data: flushData returns when the first n elements are on the device, then one header copy follows and is
 // flushed while the other still states the length before, then the other. A crash between any two writes leaves a valid copy whose
-// elements are all there. A header that was cut off is an error.
+// elements are all there. A header that was cut off is an error. On error the length before stays the durable one.
 func (c *File) Sync(n int, flushData func() error) error {
 	if err := flushData(); err != nil {
 		return err
@@ -320,7 +321,7 @@ func (c *File) sync(n int) error {
 			return err
 		}
 	}
-	if uint64(n) == c.synced && c.durable >= 0 && !c.heal {
+	if uint64(n) == c.synced && c.durable >= 0 && !c.heal && !c.unsure {
 		return nil
 	}
 	if !c.settled { // what a writer before this one left may not be on the device yet
@@ -332,16 +333,21 @@ func (c *File) sync(n int) error {
 	// The copy that is known to be on the device stays as it is until the other one is there as well.
 	first := max(1-c.durable, 0) & 1
 	c.writeCopy(first, uint64(n))
-	if err := c.block.Flush(first*copySpace, (first+1)*copySpace); err != nil {
+	if err := c.flushCopy(first); err != nil {
+		// The copy is newer than the other one and would count: it states what was acknowledged again.
+		c.writeCopy(first, c.synced)
+		c.unsure = c.flushCopy(first) != nil
 		return err
 	}
-	c.durable, c.synced, c.entry, c.heal = first, uint64(n), false, false
+	c.durable, c.synced, c.entry, c.heal, c.unsure = first, uint64(n), false, false, false
 	c.writeCopy(1-first, uint64(n))
 	return nil
 }
 
-// Dirty reports whether the length n is other than the one that was made durable.
-func (c *File) Dirty(n int) bool { return c.writer && uint64(n) != c.synced }
+func (c *File) flushCopy(i int) error { return c.block.Flush(i*copySpace, (i+1)*copySpace) }
+
+// Dirty reports whether the length n is other than the one that is known to be durable.
+func (c *File) Dirty(n int) bool { return c.writer && (uint64(n) != c.synced || c.unsure) }
 
 // syncDirectory makes a new directory entry durable.
 func syncDirectory(dir string) error {
