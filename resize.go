@@ -41,6 +41,23 @@ func (m *Mapping) Resize(n int) error {
 	return nil
 }
 
+// CanResize returns the error with which Resize would refuse a length of n bytes now, nil where it would go ahead. It changes nothing, and asks the system
+// nothing: that may still fail the Resize itself.
+func (m *Mapping) CanResize(n int) error {
+	if err := m.look("resize", needCommitted); err != nil {
+		return err
+	}
+	defer m.mu.RUnlock()
+	err := m.checkLength(n)
+	if err == nil && n < m.length() {
+		err = m.checkShrink(n)
+	}
+	if err != nil {
+		return m.fail("resize", err)
+	}
+	return nil
+}
+
 // lengthen publishes a length of n bytes in place of one of from bytes; it answers false when that is no longer the length.
 func (m *Mapping) lengthen(from, n int) bool {
 	l, first := m.limits.Load(), m.addr.Load()
@@ -187,22 +204,34 @@ func (m *Mapping) mapMore(total int) error {
 	return nil
 }
 
-func (m *Mapping) shrink(n int) error {
+// checkShrink says why the mapping cannot be cut to n bytes in the state that it is in.
+func (m *Mapping) checkShrink(n int) error {
 	if err := m.refuse(needUnpinned); err != nil {
 		return err
 	}
-	s := m.span
-	keep := min(m.wholePages(n), s.mapped)
-	first := m.addr.Load() + uintptr(n)
-	clear := int(s.base + uintptr(keep) - first)
-	if m.plan.HasFile {
-		clear = 0
-	}
-	if clear > 0 {
+	if _, clear := m.keep(n); clear > 0 {
 		if err := m.refuse(needWritable); err != nil {
 			return fmt.Errorf("the rest of the last page is to be cleared: %w", err)
 		}
 	}
+	return nil
+}
+
+// keep returns how many bytes from the first page on stay mapped for a length of n bytes, and how many of them, behind the length, are to be cleared.
+func (m *Mapping) keep(n int) (keep, clear int) {
+	keep = min(m.wholePages(n), m.span.mapped)
+	if m.plan.HasFile {
+		return keep, 0
+	}
+	return keep, keep - m.lead() - n
+}
+
+func (m *Mapping) shrink(n int) error {
+	if err := m.checkShrink(n); err != nil {
+		return err
+	}
+	s := m.span
+	keep, clear := m.keep(n)
 	length := m.lower(n)
 	if give := s.mapped - keep; give > 0 {
 		if err := s.hold(keep, give); err != nil {
@@ -211,7 +240,7 @@ func (m *Mapping) shrink(n int) error {
 		}
 		s.mapped, s.ready = keep, min(s.ready, keep)
 	}
-	tail := bytesAt(first, clear)
+	tail := bytesAt(m.addr.Load()+uintptr(n), clear)
 	for i := range tail {
 		tail[i] = 0
 	}
