@@ -21,6 +21,7 @@ type core struct {
 	file   *container.File // of a self-describing file, else nil
 	last   int             // length in bytes that was published last
 	top    int             // greatest length in bytes that readers of the file may know
+	stale  int             // up to where in bytes the file may hold elements that were cut off and could not be cleared
 }
 
 // newCore takes over m. On error m is as it was.
@@ -201,27 +202,51 @@ func (c *core) makeRoom(more int) error {
 	return c.m.MakeRoom(max(total, c.length()))
 }
 
-// resize sets the length; what is new is zero.
+// resize sets the length; what is new is zero. On error nothing has changed, on the device neither.
 func (c *core) resize(bytes int) error {
 	if err := c.writable(); err != nil {
 		return err
 	}
 	old := c.length()
-	if bytes < old && c.file != nil && c.file.Dirty(bytes/c.size) {
-		// The shorter length is on the device before what it cuts off is cleared.
+	switch {
+	case c.file == nil:
+		return c.m.Resize(bytes)
+	case bytes < old:
+		return c.shrinkFile(bytes, old)
+	case bytes > old && c.stale > old:
+		if err := c.zeroFile(old, c.stale); err != nil {
+			return err
+		}
+		c.stale = 0
+	}
+	if err := c.m.Resize(bytes); err != nil {
+		return err
+	}
+	c.publish(bytes)
+	return nil
+}
+
+// shrinkFile cuts a file region of old bytes. The shorter length is on the device before what it cuts off is cleared; a Resize that will be refused does
+// not get that far, and one that fails later takes the length back.
+func (c *core) shrinkFile(bytes, old int) error {
+	if err := c.m.CanResize(bytes); err != nil {
+		return err
+	}
+	dirty := c.file.Dirty(bytes / c.size)
+	if dirty {
 		if err := c.file.Sync(bytes/c.size, func() error { return c.m.Flush(0, bytes) }); err != nil {
 			return err
 		}
 	}
 	if err := c.m.Resize(bytes); err != nil {
+		if dirty {
+			err = errors.Join(err, c.sync())
+		}
 		return err
 	}
-	if c.file == nil {
-		return nil
-	}
 	c.publish(bytes)
-	if bytes < old {
-		return c.zeroFile(bytes, old)
+	if c.zeroFile(bytes, old) != nil { // the elements are gone all the same: cleared before anything is shown there again
+		c.stale = max(c.stale, old)
 	}
 	return nil
 }
