@@ -9,10 +9,12 @@ import (
 	"time"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/testenv"
 )
 
 // A file that somebody cuts off under a slab makes its operations fail, under Guard, and leaves no lock held: Len and Close still answer.
 func TestACutOffFileLeavesNoLockHeld(t *testing.T) {
+	testenv.FaultAddresses(t)
 	for name, do := range map[string]func(*Slab[uint64], Handle[uint64]) error{
 		"free":  func(s *Slab[uint64], h Handle[uint64]) error { return s.Free(h) },
 		"cache": func(s *Slab[uint64], h Handle[uint64]) error { return s.Cache().Free(h) },
@@ -60,6 +62,7 @@ func TestACutOffFileLeavesNoLockHeld(t *testing.T) {
 
 // A reader of a file that is cut off still counts, and finds nothing.
 func TestAReaderOfACutOffFileCountsNothing(t *testing.T) {
+	testenv.FaultAddresses(t)
 	path := t.TempDir() + "/s"
 	w, err := Create[uint64](path, 100)
 	if err != nil {

@@ -24,3 +24,11 @@ func PartialPages(t testing.TB) {
 		t.Skip("qemu-user with large pages: a shared mapping of a file that ends within a page cannot be placed")
 	}
 }
+
+// FaultAddresses skips a test that needs to know where memory faulted, under qemu's user mode, which does not tell on every processor.
+func FaultAddresses(t testing.TB) {
+	t.Helper()
+	if os.Getenv("TYPEDMEM_SMALL_SPACE") != "" {
+		t.Skip("qemu-user: addresses of faults are not reliable")
+	}
+}
