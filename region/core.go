@@ -260,6 +260,9 @@ func (c *core) publish(bytes int) {
 // flush writes the bytes [lo, hi) to the file, if there is one.
 func (c *core) flush(lo, hi int) error { return c.m.Flush(lo, hi) }
 
+// prefault brings the bytes [lo, hi) into memory.
+func (c *core) prefault(lo, hi int) error { return c.m.Prefault(lo, hi) }
+
 // sync makes data and length durable, in this order.
 func (c *core) sync() error {
 	bytes := c.length()
@@ -294,6 +297,9 @@ func (c *core) refresh() (int, error) {
 // close gives everything back. A length that is not on the device yet is made durable first, the data before it; should that or the unmapping
 // fail, the region stays open.
 func (c *core) close() error {
+	if c == nil {
+		return errZero
+	}
 	if c.file != nil && !c.closed() && c.file.Dirty(c.length()/c.size) {
 		if err := c.sync(); err != nil {
 			return err
@@ -317,7 +323,8 @@ func (c *core) close() error {
 	return errors.Join(err, f.Close(size))
 }
 
-func (c *core) closed() bool { return c.m.Limits() != c.limits }
+// closed tells that the memory is gone, or that there never was any: c is nil in the zero Region.
+func (c *core) closed() bool { return c == nil || c.m.Limits() != c.limits }
 
 // zeroFile clears the bytes [lo, hi) of the data in the file and gives their space back.
 func (c *core) zeroFile(lo, hi int) error {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"github.com/typedmem/typedmem"
@@ -122,28 +123,50 @@ func TestViewsOfAClosedRegion(t *testing.T) {
 	wants(t, "Sub", err, nil)
 	wants(t, "Close", r.Close(), nil)
 	check(t, old, typedmem.ErrClosed, typedmem.ErrClosed)
-	_, err = r.Sub(0, 0)
+	everythingIsClosed(t, r)
+	wants(t, "Bytes", caught(t, func() { r.Mapping().Bytes() }), typedmem.ErrClosed)
+	for range empty.All() {
+		t.Fatal("an empty view yields")
+	}
+}
+
+// everythingIsClosed calls every method of a region that has no memory.
+func everythingIsClosed(t *testing.T, r *region.Region[uint64]) {
+	t.Helper()
+	_, err := r.Sub(0, 0)
 	_, errOff := r.SplitOff(-1)
-	_, errTo := r.SplitTo(page)
+	_, errTo := r.SplitTo(1)
 	_, errPin := r.Pin()
 	_, errRefresh := r.Refresh()
+	_, errLoad := r.Load(0)
+	other := numbered(t, 1, func(int) uint64 { return 1 })
 	for name, err := range map[string]error{
 		"Close": r.Close(), "Append": r.Append(1), "Append nothing": r.Append(), "Resize": r.Resize(-1), "Flush": r.Flush(), "FlushRange": r.FlushRange(1, 0),
 		"Sync": r.Sync(), "Prefault": r.Prefault(0, 0), "Sub": err, "SplitOff": errOff, "SplitTo": errTo, "Merge": r.Merge(nil), "Merge itself": r.Merge(r),
-		"Pin": errPin, "Refresh": errRefresh, "Load": r.Store(0, 1),
+		"Pin": errPin, "Refresh": errRefresh, "Load": errLoad, "Store": r.Store(0, 1), "Merge with it": other.Merge(r),
 		"Slice": caught(t, func() { r.Slice() }), "Ptr": caught(t, func() { r.Ptr(-1) }),
 		"All":    caught(t, func() { r.All()(nil) }),
 		"Values": caught(t, func() { r.Values()(nil) }),
-		"Bytes":  caught(t, func() { r.Mapping().Bytes() }),
+		"At":     caught(t, func() { r.At(0) }),
+		"Set":    caught(t, func() { r.Set(0, 1) }),
 	} {
 		wants(t, name, err, typedmem.ErrClosed)
 	}
 	if r.Len() != 0 || r.Cap() != 0 || r.View().Len() != 0 {
 		t.Fatalf("a closed region of %d elements, capacity %d", r.Len(), r.Cap())
 	}
-	for range empty.All() {
-		t.Fatal("an empty view yields")
+}
+
+func TestZeroRegionIsClosed(t *testing.T) {
+	r := new(region.Region[uint64])
+	everythingIsClosed(t, r)
+	if r.Mapping() != nil {
+		t.Fatal("a mapping of nothing")
 	}
+	wants(t, "At", caught(t, func() { r.At(0) }), typedmem.ErrClosed, "at: the region was made by no constructor")
+	atomics := new(region.Region[atomic.Uint64])
+	wants(t, "Append", atomics.Append(), typedmem.ErrClosed)
+	wants(t, "Resize", atomics.Resize(0), typedmem.ErrClosed)
 }
 
 func TestViewsOfAShrunkRegion(t *testing.T) {
@@ -362,6 +385,27 @@ func TestZeroValuesAreEmpty(t *testing.T) {
 	wants(t, "Every", err, nil)
 	cast, err := region.Cast[byte](v.ReadOnly())
 	wants(t, "Cast", err, nil)
+	wants(t, "Set", caught(t, func() { v.Set(0, 1) }), typedmem.ErrBounds, "length 0")
+	wants(t, "column At", caught(t, func() { s.At(0) }), typedmem.ErrBounds, "length 0")
+	wants(t, "column Set", caught(t, func() { s.Set(0, 1) }), typedmem.ErrBounds, "length 0")
+	wants(t, "Ptr", caught(t, func() { v.Ptr(0) }), typedmem.ErrBounds, "length 0")
+	_, _, err = v.SplitAt(1)
+	wants(t, "SplitAt", err, typedmem.ErrBounds)
+	_, _, err = v.SplitAt(0)
+	wants(t, "SplitAt", err, nil)
+	_, err = s.Sub(0, 0)
+	wants(t, "column Sub", err, nil)
+	_, err = s.Every(0, 0, 2)
+	wants(t, "column Every", err, nil)
+	_, err = region.Cast[atomic.Uint64](v)
+	wants(t, "Cast", err, nil)
+	_, err = region.Field[uint64](region.View[pair]{}, 8)
+	wants(t, "Field", err, nil)
+	for range v.Chunks(1) {
+		t.Fatal("a chunk")
+	}
+	region.RaceRelease(v, 0)
+	region.RaceAcquire(v, 0)
 	if v.CopyTo(make([]uint64, 3))+v.CopyFrom(make([]uint64, 3))+s.CopyTo(make([]uint64, 3))+s.CopyFrom(make([]uint64, 3)) != 0 ||
 		col.Len()+cast.Len()+v.Bytes().Len()+len(v.Slice()) != 0 {
 		t.Fatal("something in nothing")

@@ -43,6 +43,9 @@ type regionRefusal[T any] struct {
 }
 
 func (r *regionRefusal[T]) reason() error {
+	if r.r.limits == nil {
+		return errZero
+	}
 	base, size := uintptr(unsafe.Pointer(unsafe.SliceData(r.r.all))), unsafe.Sizeof(*new(T))
 	seen := r.r.limits.Readable()
 	return refuse(r.r.limits, seen, base, size, size, r.index, int((seen-base)/size), r.write)
@@ -61,6 +64,9 @@ func refuse(limits *typedmem.Limits, seen, base, stride, size uintptr, index, le
 	}
 	return limits.Refusal(seen, base+uintptr(index)*stride+size, write)
 }
+
+// errZero is why the zero Region can do nothing.
+var errZero = fmt.Errorf("the region was made by no constructor: %w", typedmem.ErrClosed)
 
 // chunkRefusal is the error for chunks of so many elements.
 type chunkRefusal int

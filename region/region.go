@@ -13,7 +13,7 @@ import (
 // Region owns mapped memory as an array of T that can grow in place: no address ever moves. Make one with New, Map, MapMut, From, Create, Open or
 // OpenMut; give it back with Close. Indexes, lengths and capacities are in elements.
 //
-// A Region must not be copied. See the package comment for what may run at the same time.
+// A Region must not be copied. The zero Region is closed: every method answers ErrClosed, or as after Close. See the package comment for what may run at the same time.
 type Region[T any] struct {
 	// SAFETY: all covers the whole reserved range of limits; an element is touched only after its address has been compared with limits, which a
 	// mapping lowers before it takes memory away.
@@ -51,14 +51,22 @@ func (r *Region[T]) count(end uintptr) int {
 
 // Len returns the number of elements, 0 after Close.
 func (r *Region[T]) Len() int {
-	if end := r.core.limits.Readable(); end != 0 {
-		return min(r.count(end), len(r.all))
+	if c := r.core; c != nil {
+		if end := c.limits.Readable(); end != 0 {
+			return min(r.count(end), len(r.all))
+		}
+		return min(c.m.Len()/int(unsafe.Sizeof(*new(T))), len(r.all))
 	}
-	return min(r.core.m.Len()/int(unsafe.Sizeof(*new(T))), len(r.all))
+	return 0
 }
 
 // Cap returns how many elements Append and Resize have addresses for, 0 after Close.
-func (r *Region[T]) Cap() int { return r.core.m.Cap() / int(unsafe.Sizeof(*new(T))) }
+func (r *Region[T]) Cap() int {
+	if r.core == nil {
+		return 0
+	}
+	return r.core.m.Cap() / int(unsafe.Sizeof(*new(T)))
+}
 
 // At returns element i. Where Load would return an error it panics with it.
 func (r *Region[T]) At(i int) (x T) {
@@ -167,12 +175,13 @@ func (r *Region[T]) Values() iter.Seq[T] {
 // Past Cap it is ErrCapacity. On a file region a full disk is an error here, since space is set aside before the elements are written; nothing has
 // been appended then. A region that is not writable is ErrProtection, a closed one ErrClosed, a type with atomic fields ErrOperation.
 func (r *Region[T]) Append(xs ...T) error {
-	end := r.limits.Readable()
-	if end != 0 && r.limits.Writable() != 0 {
-		first := r.count(end)
-		stop := uintptr(unsafe.Pointer(unsafe.SliceData(r.all))) + uintptr(first+len(xs))*unsafe.Sizeof(*new(T))
-		if stop <= r.limits.Room() && len(xs) <= len(r.all)-first {
-			return r.put(end, stop, first, xs)
+	if l := r.limits; l != nil {
+		if end := l.Readable() & l.Writable(); end != 0 {
+			first := r.count(end)
+			stop := uintptr(unsafe.Pointer(unsafe.SliceData(r.all))) + uintptr(first+len(xs))*unsafe.Sizeof(*new(T))
+			if stop <= l.Room() && len(xs) <= len(r.all)-first {
+				return r.put(end, stop, first, xs)
+			}
 		}
 	}
 	return r.appendSlow(xs)
@@ -201,6 +210,9 @@ func (r *Region[T]) put(end, stop uintptr, first int, xs []T) error {
 }
 
 func (r *Region[T]) appendSlow(xs []T) error {
+	if r.core == nil {
+		return fail("append", errZero)
+	}
 	if r.core.layout.Atomic && !r.core.closed() {
 		return fail("append", fmt.Errorf("%v has sync/atomic fields, use Resize and Ptr: %w", r.core.layout.Type, typedmem.ErrOperation))
 	}
@@ -220,10 +232,10 @@ func (r *Region[T]) appendSlow(xs []T) error {
 //
 // Errors are those of Append, and ErrSize for a negative n, ErrBusy for shrinking a pinned region.
 func (r *Region[T]) Resize(n int) error {
-	bytes, err := r.bytes(n)
 	if r.core.closed() {
-		err = typedmem.ErrClosed
+		return fail("resize", typedmem.ErrClosed)
 	}
+	bytes, err := r.bytes(n)
 	if err == nil {
 		err = r.core.resize(bytes)
 	}
@@ -241,9 +253,7 @@ func (r *Region[T]) Flush() error { return r.FlushRange(0, r.Len()) }
 func (r *Region[T]) FlushRange(lo, hi int) error { return r.onRange("flush", lo, hi, r.core.flush) }
 
 // Prefault brings the elements [lo, hi) into memory; elements that cannot be read from the file are an error instead of a fault later. See Mapping.Prefault.
-func (r *Region[T]) Prefault(lo, hi int) error {
-	return r.onRange("prefault", lo, hi, r.core.m.Prefault)
-}
+func (r *Region[T]) Prefault(lo, hi int) error { return r.onRange("prefault", lo, hi, r.core.prefault) }
 
 func (r *Region[T]) onRange(op string, lo, hi int, f func(lo, hi int) error) error {
 	if r.core.closed() {
@@ -281,11 +291,21 @@ func (r *Region[T]) Refresh() (int, error) {
 }
 
 // Mapping returns the mapping that the region owns, for protection, locking, advice and flushing. Of a region file it is the data without the header. To
-// split, merge, resize or close it use the region's own methods, which keep count of its elements.
-func (r *Region[T]) Mapping() *typedmem.Mapping { return r.core.m }
+// split, merge, resize or close it use the region's own methods, which keep count of its elements. The zero Region has none: nil.
+func (r *Region[T]) Mapping() *typedmem.Mapping {
+	if r.core == nil {
+		return nil
+	}
+	return r.core.m
+}
 
 // Pin holds the region open until unpin is called; see Mapping.Pin.
-func (r *Region[T]) Pin() (unpin func(), err error) { return r.core.m.Pin() }
+func (r *Region[T]) Pin() (unpin func(), err error) {
+	if r.core == nil {
+		return nil, fail("pin", errZero)
+	}
+	return r.core.m.Pin()
+}
 
 // Close gives the memory back and ends every view of it. A region file's length is made durable first if it has changed since the last Sync, with the data
 // before it; should that fail, the region stays open. A second Close is ErrClosed, that of a pinned region ErrBusy.
