@@ -230,7 +230,8 @@ func (r *Region[T]) appendSlow(xs []T) error {
 // Resize sets the length to n elements in place. New elements are zero. What is cut off goes back to the system at once, and views of it are refused from
 // then on. Over a raw file (Map, MapMut) the file's own bytes come into view instead of zeros, and shrinking leaves them.
 //
-// Errors are those of Append, and ErrSize for a negative n, ErrBusy for shrinking a pinned region.
+// Errors are those of Append, and ErrSize for a negative n, ErrBusy for shrinking a pinned region; elements with atomic fields are fine. On error nothing
+// has changed.
 func (r *Region[T]) Resize(n int) error {
 	if r.core.closed() {
 		return fail("resize", typedmem.ErrClosed)
