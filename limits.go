@@ -47,6 +47,10 @@ func (l *Limits) Extend(from, end uintptr) bool {
 	if end < from || end > l.room.Load() || !l.readable.CompareAndSwap(from, end) {
 		return false
 	}
+	if end > l.room.Load() { // a mapping that was made shorter meanwhile, and again as long as it was, has less room
+		l.lower(end, from)
+		return false
+	}
 	if ro := l.readOnly.Load(); ro != nil {
 		ro.follow(l)
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/typedmem/typedmem/internal/num"
 )
 
-// Mapping owns one range of mapped addresses. Make one with a terminal method of options.Options; give it back with Close.
+// Mapping owns one range of mapped addresses. Make one with a terminal method of options.Options; give it back with Close. Only a Mapping made so can be used, not the zero value.
 //
 // Offsets and lengths are in bytes, offsets count from the first byte of the mapping. After Close every method answers ErrClosed. All methods
 // are safe for concurrent use; see the package comment for accesses in flight.

@@ -24,7 +24,7 @@ func (m *Mapping) Commit() error {
 	n := m.wholePages(m.hidden)
 	call := m.plan.call(m.span.base, 0, n)
 	call.Replace = true
-	if _, err := sys.Map(call); err != nil {
+	if err := m.span.untaken(0, n, func() error { _, err := sys.Map(call); return err }); err != nil {
 		return m.fail("commit", err)
 	}
 	m.span.mapped, m.span.reached = n, n
@@ -96,12 +96,14 @@ func (m *Mapping) setProtection(p flags.Protection, flushCode bool) error {
 	if s.mapped == 0 {
 		return nil
 	}
-	err := sys.Protect(s.base, s.mapped, p)
-	if err == nil && flushCode {
-		err = sys.FlushInstructionCache(s.base, s.mapped)
-	}
-	if err != nil {
-		return errors.Join(err, sys.Protect(s.base, s.mapped, m.plan.Protection))
-	}
-	return nil
+	return s.untaken(0, s.mapped, func() error {
+		err := sys.Protect(s.base, s.mapped, p)
+		if err == nil && flushCode {
+			err = sys.FlushInstructionCache(s.base, s.mapped)
+		}
+		if err != nil {
+			return errors.Join(err, sys.Protect(s.base, s.mapped, m.plan.Protection))
+		}
+		return nil
+	})
 }

@@ -14,7 +14,7 @@ import (
 //
 // Growing takes address space that WithCapacity set aside; past Cap it answers ErrCapacity. New anonymous memory is zero. A writable shared
 // mapping of a file makes the file longer where it has to and sets disk space aside, so that a full disk is an error here and not a fault later; any
-// other file mapping must lie within the file (ErrTruncated).
+// other file mapping must lie within the file (ErrTruncated), whose bytes come into view; of a page of a private mapping that was written before, what was written.
 //
 // Shrinking gives whole pages back at once. Views of what goes away notice at their next checked access. The file keeps its length and contents. Anonymous
 // memory must be writable (ErrProtection), since the rest of its last page is cleared.
@@ -194,7 +194,7 @@ func (m *Mapping) mapMore(total int) error {
 	}
 	call := m.plan.call(s.base+uintptr(from), from, total-from)
 	call.Replace = true
-	if _, err := sys.Map(call); err != nil {
+	if err := s.untaken(from, total-from, func() error { _, err := sys.Map(call); return err }); err != nil {
 		return err
 	}
 	s.mapped, s.reached = total, max(s.reached, total)
@@ -232,6 +232,7 @@ func (m *Mapping) shrink(n int) error {
 	}
 	s := m.span
 	keep, clear := m.keep(n)
+	m.limits.Load().room.Store(s.base + uintptr(min(s.ready, keep))) // Extend must not reach what goes away
 	length := m.lower(n)
 	if give := s.mapped - keep; give > 0 {
 		if err := s.hold(keep, give); err != nil {

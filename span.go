@@ -1,6 +1,7 @@
 package typedmem
 
 import (
+	"fmt"
 	"iter"
 	"runtime"
 	"slices"
@@ -81,6 +82,20 @@ func (s *span) each(from, n int, do func(addr uintptr, n int) error) error {
 		}
 	}
 	return nil
+}
+
+// untaken calls do, which changes the bytes [from, from+n), and refuses where they include what a mapping with flags.Fixed took over: it would be changed too.
+func (s *span) untaken(from, n int, do func() error) error {
+	placing.RLock()
+	defer placing.RUnlock()
+	rest := n
+	for _, n := range s.own(from, n) {
+		rest -= n
+	}
+	if rest > 0 {
+		return fmt.Errorf("%d of these bytes were taken over by a mapping with flags.Fixed: %w", rest, ErrOperation)
+	}
+	return do()
 }
 
 // takeOver notes for every other span that the addresses [from, to) belong to it no more; the caller holds placing for writing.

@@ -55,9 +55,10 @@ func (m *Mapping) checkCut(at int) error {
 
 // cut takes the bytes from at on out of m and returns them as a mapping of their own. It makes no system call and cannot fail.
 func (m *Mapping) cut(at int) *Mapping {
-	length := m.lower(at)
 	left := m.span
-	from := m.lead() + at // bytes from the first page
+	from := m.lead() + at                                                  // bytes from the first page
+	m.limits.Load().room.Store(left.base + uintptr(min(left.ready, from))) // Extend must not reach over the cut
+	length := m.lower(at)
 	placing.RLock()
 	taken := slices.Clone(left.taken)
 	placing.RUnlock()

@@ -90,7 +90,7 @@ func (m *Mapping) Advise(lo, hi int, f flags.Map) error {
 	}
 	if err == nil && f.Has(flags.DontNeed) {
 		if addr, n := m.pagesInside(lo, hi); n > 0 {
-			err = sys.Advise(addr, n, flags.DontNeed)
+			err = m.span.untaken(int(addr-m.span.base), n, func() error { return sys.Advise(addr, n, flags.DontNeed) })
 		}
 	}
 	if err != nil {

@@ -94,7 +94,8 @@ type Unsafe uint32
 const (
 	// Fixed places the mapping exactly at the address given with WithAddress and silently replaces whatever was mapped there.
 	// Without an address it is refused with ErrOperation. A mapping of this module that had the addresses, open or closed, lets them
-	// go: closing it does not touch them any more, its views show the new mapping. Where mapping fails after the old one was replaced, the error
+	// go: closing it does not touch them any more, its views show the new mapping, and what would change the whole of it, as Commit and MakeNone do, is
+	// refused with ErrOperation. Where mapping fails after the old one was replaced, the error
 	// says so.
 	//   - Unix: MAP_FIXED. Windows: errors.ErrUnsupported.
 	Fixed Unsafe = 1 << iota

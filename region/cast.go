@@ -18,6 +18,9 @@ func Cast[U, T any](v View[T]) (View[U], error) {
 	if err := checkCast(to, from, v.limits); err != nil {
 		return View[U]{}, fail("cast", err)
 	}
+	if to.Size == 0 {
+		return View[U]{}, fail("cast", fmt.Errorf("%v takes no bytes: %w", to.Type, typedmem.ErrType))
+	}
 	bytes := v.n * int(from.Size)
 	first := v.first
 	if bytes%int(to.Size) != 0 {

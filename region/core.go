@@ -3,6 +3,7 @@ package region
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/bits"
 
 	"github.com/typedmem/typedmem"
@@ -169,7 +170,14 @@ func (c *core) clearRest(bytes int) error {
 	if err != nil {
 		return err
 	}
-	return c.zeroFile(bytes, int(info.Size()-container.DataOffset))
+	rest := info.Size() - container.DataOffset - int64(bytes)
+	if rest <= 0 {
+		return nil
+	}
+	if c.file.Left() == container.LeftClosed { // the writer left it so long for readers who know more elements than it kept
+		c.top = int(min(int64(bytes)+rest, math.MaxInt))
+	}
+	return c.file.Zero(container.DataOffset+int64(bytes), rest)
 }
 
 // length returns the length in bytes, 0 after Close.
@@ -301,8 +309,10 @@ func (c *core) close() error {
 		return errZero
 	}
 	if c.file != nil && !c.closed() && c.file.Dirty(c.length()/c.size) {
-		if err := c.sync(); err != nil {
+		if err := c.sync(); err != nil && !errors.Is(err, typedmem.ErrTruncated) {
 			return err
+		} else if err != nil { // others have cut the file off, and no second Close could mend that
+			return errors.Join(err, c.giveBack())
 		}
 	}
 	err := c.m.Close()
@@ -311,7 +321,10 @@ func (c *core) close() error {
 		return err
 	}
 	if err != nil && f.Dirty(c.last/c.size) { // somebody closed the mapping: the data can be flushed through the file only
-		if e := f.Sync(c.last/c.size, f.Handle().Sync); e != nil {
+		if e := f.Sync(c.last/c.size, f.Handle().Sync); errors.Is(e, typedmem.ErrTruncated) {
+			c.file = nil
+			return errors.Join(err, e, f.Abandon())
+		} else if e != nil {
 			return errors.Join(err, e)
 		}
 	}
@@ -321,6 +334,16 @@ func (c *core) close() error {
 		size = container.DataOffset + int64(c.top)
 	}
 	return errors.Join(err, f.Close(size))
+}
+
+// giveBack closes a file region whose length cannot be synced, as if its writer were killed.
+func (c *core) giveBack() error {
+	if err := c.m.Close(); err != nil {
+		return err
+	}
+	f := c.file
+	c.file = nil
+	return f.Abandon()
 }
 
 // closed tells that the memory is gone, or that there never was any: c is nil in the zero Region.

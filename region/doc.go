@@ -34,7 +34,8 @@
 // # Concurrency
 //
 // Any number of goroutines may read. Append publishes the length after the elements, so readers go on while one goroutine appends. Append, Resize, Sync,
-// SplitOff, SplitTo, Merge and Close of one region are for one goroutine at a time. Elements themselves are plain memory: two goroutines that access the
+// SplitOff, SplitTo, Merge and Close of one region are for one goroutine at a time, and while it is split or merged others read through views of it, not
+// through the Region. Elements themselves are plain memory: two goroutines that access the
 // same one, one of them writing, need their own synchronisation, and under the race detector the checked accessors report when they have none. Memory that
 // Close, a shrinking Resize or MakeNone takes away while another goroutine is inside an access faults there: Pin, or stop the others first.
 package region

@@ -35,13 +35,13 @@ type File struct {
 	live  liveRecord
 	word  *uint64 // the live record's length word
 
-	synced  uint64 // length that both copies state
-	durable int    // which of the two copies is known to be on the device, -1 for none
-	entry   bool   // the directory entry is new and not known to be on the device
-	settled bool   // the copies as the file was opened with are known to be on the device
-	heal    bool   // one copy was damaged when the file was opened
-	unsure  bool   // a copy could not be flushed: the device may hold a length that nobody was told of
-	left    Left   // how the last writer left the file
+	synced  uint64   // length that both copies state
+	durable int      // which of the two copies is known to be on the device, -1 for none
+	dir     *os.File // the directory, until the file's entry there is known to be on the device
+	settled bool     // the copies as the file was opened with are known to be on the device
+	heal    bool     // one copy was damaged when the file was opened
+	unsure  bool     // a copy could not be flushed: the device may hold a length that nobody was told of
+	left    Left     // how the last writer left the file
 }
 
 // Create makes a new file for spec with length 0; a file that exists already is an error that wraps fs.ErrExist. On error nothing is left.
@@ -57,14 +57,18 @@ func Create(path string, spec Spec) (_ *File, err error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &File{path: path, f: f, spec: spec, header: spec.header(), writer: true, durable: -1, entry: true}
-	if err = sys.LockFile(f); err == nil {
-		if err = sys.Allocate(f, 0, DataOffset); err == nil {
-			err = c.mapBlock()
+	c := &File{path: path, f: f, spec: spec, header: spec.header(), writer: true, durable: -1}
+	if err = c.openDirectory(); err == nil {
+		if err = sys.LockFile(f); err == nil {
+			if err = sys.Allocate(f, 0, DataOffset); err == nil {
+				err = c.mapBlock()
+			}
+		} else {
+			err = c.lockedBy(err)
 		}
 	}
 	if err != nil {
-		return nil, errors.Join(err, f.Close(), os.Remove(path))
+		return nil, errors.Join(err, c.closeDirectory(), f.Close(), os.Remove(path))
 	}
 	for i := range 2 {
 		c.writeCopy(i, 0)
@@ -93,7 +97,7 @@ func Open(path string, spec Spec, write bool) (_ *File, err error) {
 	}
 	c := &File{path: path, f: f, spec: spec, writer: write, durable: -1}
 	if err := c.open(); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), c.closeDirectory(), f.Close())
 	}
 	return c, nil
 }
@@ -138,6 +142,8 @@ func (c *File) open() error {
 	if !c.writer {
 		return nil
 	}
+	// Whoever made the file may not have synced its entry. A directory that cannot be opened is left to them.
+	_ = c.openDirectory()
 	return c.mapBlock()
 }
 
@@ -316,19 +322,22 @@ func (c *File) Sync(n int, flushData func() error) error {
 }
 
 func (c *File) sync(n int) error {
-	if c.entry {
-		if err := syncDirectory(filepath.Dir(c.path)); err != nil {
+	if c.dir != nil {
+		if err := sys.SyncFile(c.dir); err != nil {
 			return err
 		}
-	}
-	if uint64(n) == c.synced && c.durable >= 0 && !c.heal && !c.unsure {
-		return nil
+		if err := c.closeDirectory(); err != nil {
+			return err
+		}
 	}
 	if !c.settled { // what a writer before this one left may not be on the device yet
 		if err := c.block.Flush(0, liveOffset); err != nil {
 			return err
 		}
 		c.settled = true
+	}
+	if uint64(n) == c.synced && c.durable >= 0 && !c.heal && !c.unsure {
+		return nil
 	}
 	// The copy that is known to be on the device stays as it is until the other one is there as well.
 	first := max(1-c.durable, 0) & 1
@@ -339,7 +348,7 @@ func (c *File) sync(n int) error {
 		c.unsure = c.flushCopy(first) != nil
 		return err
 	}
-	c.durable, c.synced, c.entry, c.heal, c.unsure = first, uint64(n), false, false, false
+	c.durable, c.synced, c.heal, c.unsure = first, uint64(n), false, false
 	c.writeCopy(1-first, uint64(n))
 	return nil
 }
@@ -349,16 +358,21 @@ func (c *File) flushCopy(i int) error { return c.block.Flush(i*copySpace, (i+1)*
 // Dirty reports whether the length n is other than the one that is known to be durable.
 func (c *File) Dirty(n int) bool { return c.writer && (uint64(n) != c.synced || c.unsure) }
 
-// syncDirectory makes a new directory entry durable.
-func syncDirectory(dir string) error {
-	if runtime.GOOS == "windows" { // the file system logs entries itself, and a directory cannot be flushed
+// openDirectory keeps the directory for the first Sync: its name may be another one by then.
+func (c *File) openDirectory() (err error) {
+	if runtime.GOOS != "windows" { // there the file system logs entries itself, and a directory cannot be flushed
+		c.dir, err = os.Open(filepath.Dir(c.path))
+	}
+	return err
+}
+
+func (c *File) closeDirectory() error {
+	if c.dir == nil {
 		return nil
 	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(sys.SyncFile(d), d.Close())
+	d := c.dir
+	c.dir = nil
+	return d.Close()
 }
 
 // Close ends the writer's session, or the reader's. A writer cuts the file to size bytes where size is not negative: what it had set aside ahead. The
@@ -375,7 +389,7 @@ func (c *File) Close(size int64) error {
 		// A reader's mapping may hold the length on some systems; the space ahead then stays until the next writer closes.
 		_ = c.f.Truncate(size)
 	}
-	return errors.Join(err, c.f.Close())
+	return errors.Join(err, c.closeDirectory(), c.f.Close())
 }
 
 // Abandon closes a file that Open opened and changes nothing: what the last writer left stays as it is.
@@ -384,10 +398,10 @@ func (c *File) Abandon() error {
 	if c.block != nil {
 		err = c.block.Close()
 	}
-	return errors.Join(err, c.f.Close())
+	return errors.Join(err, c.closeDirectory(), c.f.Close())
 }
 
 // Discard closes a file that Create made and removes it: a constructor failed after it.
 func (c *File) Discard() error {
-	return errors.Join(c.block.Close(), c.f.Close(), os.Remove(c.path))
+	return errors.Join(c.block.Close(), c.closeDirectory(), c.f.Close(), os.Remove(c.path))
 }

@@ -1,0 +1,142 @@
+package region_test
+
+import (
+	"errors"
+	"os"
+	"runtime"
+	"testing"
+
+	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/sys"
+	"github.com/typedmem/typedmem/region"
+)
+
+// calls returns the system calls of do that f chooses.
+func calls(f func(sys.Call) bool, do func()) (n int) {
+	defer sys.Interpose(func(c sys.Call) error {
+		if f(c) {
+			n++
+		}
+		return nil
+	})()
+	do()
+	return n
+}
+
+// A header that a killed writer had written and not flushed is flushed by the next Sync, though its length is the one to be synced.
+func TestSyncFlushesTheHeaderThatAKilledWriterLeft(t *testing.T) {
+	path, copied := t.TempDir()+"/r", t.TempDir()+"/copy"
+	r, err := region.Create[int64](path, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(r.Sync(), r.Append(1, 2, 3)); err != nil {
+		t.Fatal(err)
+	}
+	killed := errors.New("killed")
+	restore := sys.Interpose(func(c sys.Call) error {
+		if c.Op == sys.OpFlush && c.Len == 16<<10 { // a header copy is written, and about to be flushed
+			if _, err := os.Stat(copied); err == nil {
+				return killed
+			}
+			b, err := os.ReadFile(path)
+			if err == nil {
+				err = os.WriteFile(copied, b, 0o666)
+			}
+			return errors.Join(err, killed)
+		}
+		return nil
+	})
+	err = r.Sync()
+	restore()
+	if !errors.Is(err, killed) {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	s, err := region.OpenMut[int64](copied)
+	if err != nil || s.Len() != 8 {
+		t.Fatal(err, s.Len())
+	}
+	header := func(c sys.Call) bool { return c.Op == sys.OpFlush && c.Len >= 16<<10 }
+	for want := 1; want >= 0; want-- { // the second Sync has nothing to do
+		if n := calls(header, func() { err = s.Sync() }); n != want || err != nil {
+			t.Fatalf("%d flushes of the header, %d wanted, %v", n, want, err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The entry of a file in its directory is on the device when a Sync acknowledges what the file holds, whoever made the file.
+func TestTheFirstSyncOfAWriterSyncsTheDirectory(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("windows: the file system logs entries itself")
+	}
+	path := t.TempDir() + "/r"
+	r, err := region.Create[int64](path, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if r, err = region.OpenMut[int64](path); err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if err := r.Append(1); err != nil {
+		t.Fatal(err)
+	}
+	directory := func(c sys.Call) bool { return c.Op == sys.OpSyncFile }
+	for want := 1; want >= 0; want-- {
+		if n := calls(directory, func() { err = r.Sync() }); n != want || err != nil {
+			t.Fatalf("the directory was synced %d times, %d wanted, %v", n, want, err)
+		}
+	}
+}
+
+// A reader that knows a length of two sessions ago still reads: what the file lost is zero, not gone.
+func TestAReaderOutlivesTwoWriters(t *testing.T) {
+	path := t.TempDir() + "/r"
+	w, err := region.Create[int64](path, 100_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Set(99_999, 7)
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r, err := region.Open[int64](path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for _, n := range []int{10, 10, 5} {
+		w, err := region.OpenMut[int64](path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(w.Resize(n), w.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := typedmem.Guard(func() error {
+		if x := r.At(99_999); x != 0 {
+			t.Errorf("the last element is %d", x)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A type that takes no bytes is none to cast to.
+func TestCastToNothingIsRefused(t *testing.T) {
+	if _, err := region.Cast[struct{}](region.View[struct{}]{}); !errors.Is(err, typedmem.ErrType) {
+		t.Fatal(err)
+	}
+	if _, err := region.Cast[struct{}](region.View[int64]{}); !errors.Is(err, typedmem.ErrType) {
+		t.Fatal(err)
+	}
+}
