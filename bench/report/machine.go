@@ -2,6 +2,7 @@ package report
 
 import (
 	"bufio"
+	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -23,7 +24,12 @@ type Machine struct {
 // ThisMachine asks the system.
 func ThisMachine() Machine {
 	m := Machine{CPU: fmt.Sprintf("%s × %d", field("/proc/cpuinfo", "model name"), runtime.NumCPU()), Go: runtime.Version(), Date: time.Now(),
-		Memory: field("/proc/meminfo", "MemTotal"), Command: "go run ./run " + strings.Join(os.Args[1:], " ")}
+		Memory: field("/proc/meminfo", "MemTotal"), Command: "go run ./run"}
+	flag.Visit(func(f *flag.Flag) {
+		if f.Name != "out" && f.Name != "disk" { // they say where, not what
+			m.Command += fmt.Sprintf(" -%s=%s", f.Name, f.Value)
+		}
+	})
 	var u unix.Utsname
 	if unix.Uname(&u) == nil {
 		m.Kernel = unix.ByteSliceToString(u.Sysname[:]) + " " + unix.ByteSliceToString(u.Release[:])
