@@ -101,8 +101,7 @@ func (c *Cache[T]) Free(h Handle[T]) error {
 		return fail("free", typedmem.ErrClosed)
 	}
 	i := uintptr(uint32(h.u))
-	// SAFETY: the address is compared with the limits, and not used.
-	if p := unsafe.Add(s.slots, i*unsafe.Sizeof(*new(T))); i < s.n && uintptr(p)+(unsafe.Sizeof(*new(T))-1) < s.limits.Readable()&s.limits.Writable() && !s.special {
+	if last := uintptr(s.slots) + i*unsafe.Sizeof(*new(T)) + (unsafe.Sizeof(*new(T)) - 1); i < s.n && last < s.limits.Readable()&s.limits.Writable() && !s.special {
 		w := wordAt(s.words, i)
 		word := atomic.LoadUint64(w)
 		if generation(word) == generation(h.u) && word&liveBits == oneGeneration && generation(h.u) < lastLive && k.n < magazineSize &&
