@@ -132,13 +132,13 @@ func (c *core) gather() bool {
 }
 
 // spill makes room in a magazine that is full: half of what can be used, all that waits. s is nil for a cache, whose owner calls; a
-// shard must not be locked. It answers false, and does nothing, where the slab is closed.
-func (c *core) spill(k *magazine, s *shard) (open bool) {
+// shard must not be locked.
+func (c *core) spill(k *magazine, s *shard) {
 	p := &c.pool
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
-		return false
+		return
 	}
 	if s != nil {
 		s.lockWait()
@@ -160,7 +160,6 @@ func (c *core) spill(k *magazine, s *shard) (open bool) {
 	if k.waits == magazineSize {
 		c.await(k)
 	}
-	return true
 }
 
 // await moves the slots that wait for a flush from a magazine to the pool; the caller holds mu and owns k.
@@ -371,49 +370,47 @@ func (c *core) giveSlow(h uint64, own *magazine) error {
 		if err != nil {
 			return err
 		}
-		if c.kill(w, word, h) {
-			c.shelve(own, h)
+		if own != nil {
+			if own.full() {
+				c.spill(own, nil)
+			} else if c.bury(own, w, word, h) {
+				return nil
+			}
+			continue
+		}
+		s := c.pool.near()
+		if !s.lockNow() {
+			s = c.pool.pick()
+		}
+		if s.full() {
+			s.unlock()
+			c.spill(&s.magazine, s)
+		} else if c.buryIn(s, w, word, h) {
 			return nil
 		}
 	}
 }
 
-// shelve puts the slot of an object that has ended where it belongs. No shard is locked while the object ends: that may fault, where a file was cut off.
-func (c *core) shelve(own *magazine, h uint64) {
-	if generation(h) == lastLive {
-		c.pool.retired.Add(1)
-		return
-	}
-	if own != nil {
-		if !own.full() || c.spill(own, nil) {
-			c.lay(own, h)
-		}
-		return
-	}
-	for {
-		s := c.pool.near()
-		if !s.lockNow() {
-			s = c.pool.pick()
-		}
-		if !s.full() {
-			c.lay(&s.magazine, h)
-			s.unlock()
-			return
-		}
-		s.unlock()
-		if !c.spill(&s.magazine, s) {
-			return
-		}
-	}
+// buryIn is bury into a shard, which it unlocks. The object ends while the shard is locked: ErrFull, which is given with all of them locked, is never given while
+// a slot is on its way. That may fault, where a file was cut off.
+func (c *core) buryIn(s *shard, w *uint64, word, h uint64) bool {
+	defer s.unlock()
+	return c.bury(&s.magazine, w, word, h)
 }
 
-// lay puts a slot whose object has ended into a magazine that has room.
-func (c *core) lay(k *magazine, h uint64) {
-	if c.file != nil {
+// bury ends an object, unless its word changed since it was word, and puts the slot where it belongs; k has room.
+func (c *core) bury(k *magazine, w *uint64, word, h uint64) bool {
+	switch {
+	case !c.kill(w, word, h):
+		return false
+	case generation(h) == lastLive:
+		c.pool.retired.Add(1)
+	case c.file != nil:
 		k.pushWaiting(h + 2*oneGeneration)
-		return
+	default:
+		k.push(h + 2*oneGeneration)
 	}
-	k.push(h + 2*oneGeneration)
+	return true
 }
 
 // kill ends an object, unless its word changed since it was word: the step at which its handle becomes stale.
