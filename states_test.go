@@ -78,6 +78,8 @@ var operations = []operation{
 		run: func(m *typedmem.Mapping) error { return m.Resize(unit) }},
 	{name: "Resize, shorter, within a page", does: "gives pages back and clears the rest of the last one", live: writable, pinned: busyMapped,
 		run: func(m *typedmem.Mapping) error { return m.Resize(unit + 1) }},
+	{name: "CanResize, shorter, within a page", does: "says what Resize would answer", live: writable, pinned: busyMapped,
+		run: func(m *typedmem.Mapping) error { return m.CanResize(unit + 1) }},
 	{name: "SplitOff, SplitTo", does: "cut in two", pinned: busy,
 		run: func(m *typedmem.Mapping) error {
 			right, err := m.SplitOff(2 * unit)
