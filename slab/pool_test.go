@@ -234,19 +234,22 @@ func TestAShorterMappingIsNotGrownOverItsObjects(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	var h Handle[uint64]
-	for i := 0; i == 0 || i < int(s.core.pool.used.Load()); i++ { // until the next object needs more memory
-		if h, err = s.Insert(7); err != nil {
-			t.Fatal(err)
-		}
+	h, err := s.Insert(7)
+	if err != nil {
+		t.Fatal(err)
 	}
 	if err := s.Mapping().Resize(0); err != nil {
 		t.Fatal(err)
 	}
-	for range 2 * magazineSize {
-		if _, err := s.Alloc(); !errors.Is(err, typedmem.ErrBounds) {
-			t.Fatalf("alloc: %v", err)
-		}
+	if _, err := s.Alloc(); !errors.Is(err, typedmem.ErrBounds) {
+		t.Fatalf("alloc: %v", err)
+	}
+	c := s.core
+	c.pool.mu.Lock()
+	err = c.grow(int(c.pool.used.Load()))
+	c.pool.mu.Unlock()
+	if !errors.Is(err, typedmem.ErrBounds) {
+		t.Fatalf("grow: %v", err)
 	}
 	if x, err := s.Load(h); !errors.Is(err, typedmem.ErrBounds) {
 		t.Fatalf("load: %d, %v", x, err)
