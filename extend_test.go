@@ -32,16 +32,19 @@ func TestExtendBesideAShrinkStaysWithinRoom(t *testing.T) {
 		}
 		stable := false
 		for range 1000 { // Extend takes back at once what it found too long
-			if stable = l.Readable() <= l.Room(); stable {
+			if stable = l.Readable() <= l.Room() && l.Writable() <= l.Room(); stable {
 				break
 			}
 		}
 		if !stable {
-			t.Fatalf("round %d: readable are %d bytes, there is room for %d", i, l.Readable()-base, l.Room()-base)
+			t.Fatalf("round %d: readable are %d bytes, writable %d, there is room for %d", i, l.Readable()-base, l.Writable()-base, l.Room()-base)
 		}
 	}
 	stop.Store(true)
 	<-done
+	if r, w := l.Readable(), l.Writable(); r != w {
+		t.Fatalf("in the end readable are %d bytes, writable %d", r-base, w-base)
+	}
 }
 
 // What would change the whole of a mapping is refused when another mapping has taken a part of its addresses over.

@@ -10,16 +10,17 @@ import (
 // Limits is what a checked access compares its address with: up to where the mapping may be read, and whether it may be written. It is how
 // packages other than this one build checked views: a view keeps the Limits, and before each access
 //
-//	address of the last byte < Readable()     to read
-//	    and that address < Writable() as well to write
+//	address of the last byte < Readable() to read
+//	address of the last byte < Writable() to write
 //
 // Each is one atomic load. A mapping publishes every change of its length, protection and lifetime here before it takes memory away. As long as
 // a Limits is reachable the addresses of its mapping are given to nobody else, also after Close.
 //
 // All methods are safe for concurrent use.
 type Limits struct {
-	readable atomic.Uintptr // address after the last readable byte; 0: nothing is readable
-	writable atomic.Uintptr // ^0: whatever is readable is writable; 0: nothing is
+	// Accessed by functions of sync/atomic: the methods of atomic.Uintptr would leave a no-op in every access that is inlined.
+	readable uintptr        // address after the last readable byte; 0: nothing is readable
+	writable uintptr        // readable again where that may be written, else 0; see settle
 	room     atomic.Uintptr // address after the last byte that Extend may reach
 
 	shadow race.Shadow // of a mapping's own Limits
@@ -32,28 +33,26 @@ type Limits struct {
 }
 
 // Readable returns the address after the last byte that may be read, 0 when none may.
-func (l *Limits) Readable() uintptr { return l.readable.Load() }
+func (l *Limits) Readable() uintptr { return atomic.LoadUintptr(&l.readable) }
 
-// Writable returns ^0 when what is readable is writable too, otherwise 0.
-func (l *Limits) Writable() uintptr { return l.writable.Load() }
+// Writable returns the address after the last byte that may be written: Readable, or 0 when none may.
+func (l *Limits) Writable() uintptr { return atomic.LoadUintptr(&l.writable) }
 
 // Room returns the address after the last byte that memory, and where the mapping shows a file the file, is provided for ahead of the length: up
 // to there Extend needs no system call.
 func (l *Limits) Room() uintptr { return l.room.Load() }
 
 // Extend publishes a greater length: bytes up to the address end were written and may now be read. It does so only if Readable still is from
-// and end lies within Room; otherwise it answers false and changes nothing.
+// and not 0, and end lies within Room; otherwise it answers false and changes nothing.
 func (l *Limits) Extend(from, end uintptr) bool {
-	if end < from || end > l.room.Load() || !l.readable.CompareAndSwap(from, end) {
+	if from == 0 || end < from || end > l.room.Load() || !atomic.CompareAndSwapUintptr(&l.readable, from, end) {
 		return false
 	}
 	if end > l.room.Load() { // a mapping that was made shorter meanwhile, and again as long as it was, has less room
 		l.lower(end, from)
 		return false
 	}
-	if ro := l.readOnly.Load(); ro != nil {
-		ro.follow(l)
-	}
+	l.settle()
 	return true
 }
 
@@ -87,8 +86,8 @@ func (l *Limits) Sealed() *Limits {
 // last one leaves the newest limit, and none puts an older one in place of a newer one.
 func (ro *Limits) follow(l *Limits) {
 	for {
-		old, now := ro.readable.Load(), l.readable.Load()
-		if old == now || ro.readable.CompareAndSwap(old, now) && l.readable.Load() == now {
+		old, now := ro.Readable(), l.Readable()
+		if old == now || atomic.CompareAndSwapUintptr(&ro.readable, old, now) && l.Readable() == now {
 			return
 		}
 	}
@@ -106,7 +105,7 @@ func (l *Limits) own() *Limits {
 func (l *Limits) Mapping() *Mapping { return l.own().owner.Load() }
 
 // Raw returns the address after the last byte that raw access may reach now: that of Readable, for sealed Limits as well.
-func (l *Limits) Raw() uintptr { return l.own().readable.Load() }
+func (l *Limits) Raw() uintptr { return l.own().Readable() }
 
 // Race returns what tells the race detector about accesses to the mapping's memory; in ordinary builds it does nothing.
 func (l *Limits) Race() *race.Shadow { return &l.own().shadow }
@@ -146,9 +145,36 @@ func (l *Limits) Refusal(seen, end uintptr, write bool) error {
 }
 
 // publish sets the limits to what the mapping allows now; the caller holds the mapping's lock.
-func (l *Limits) publish(readable, writable uintptr) {
-	l.writable.Store(writable)
-	l.readable.Store(readable)
+func (l *Limits) publish(readable uintptr, write bool) {
+	if !write {
+		l.permit(false)
+	}
+	atomic.StoreUintptr(&l.readable, readable)
+	if write {
+		l.permit(true)
+	}
+	l.settle()
+}
+
+// permit allows to write what is readable, or forbids it; the caller holds the mapping's lock.
+func (l *Limits) permit(write bool) {
+	if !write {
+		atomic.StoreUintptr(&l.writable, 0)
+		return
+	}
+	atomic.CompareAndSwapUintptr(&l.writable, 0, l.Readable())
+	l.settle()
+}
+
+// settle makes the limits that depend on readable follow it. It repeats that until nothing has changed meanwhile, so that of several at once the last one
+// leaves the newest limit. One that is 0 forbids writing and stays.
+func (l *Limits) settle() {
+	for {
+		old, now := l.Writable(), l.Readable()
+		if old == 0 || old == now || atomic.CompareAndSwapUintptr(&l.writable, old, now) && l.Readable() == now {
+			break
+		}
+	}
 	if ro := l.readOnly.Load(); ro != nil {
 		ro.follow(l)
 	}
@@ -156,21 +182,17 @@ func (l *Limits) publish(readable, writable uintptr) {
 
 // lower publishes a smaller length in place of from; it answers false when that is no longer the length.
 func (l *Limits) lower(from, end uintptr) bool {
-	if !l.readable.CompareAndSwap(from, end) {
+	if !atomic.CompareAndSwapUintptr(&l.readable, from, end) {
 		return false
 	}
-	if ro := l.readOnly.Load(); ro != nil {
-		ro.follow(l)
-	}
+	l.settle()
 	return true
 }
 
 // withdraw takes every permission and returns the readable limit as it was. Nothing can extend it afterwards.
 func (l *Limits) withdraw() (readable uintptr) {
-	l.writable.Store(0)
-	readable = l.readable.Swap(0)
-	if ro := l.readOnly.Load(); ro != nil {
-		ro.follow(l)
-	}
+	l.permit(false)
+	readable = atomic.SwapUintptr(&l.readable, 0)
+	l.settle()
 	return readable
 }

@@ -44,22 +44,18 @@ func (m *Mapping) publish(length int) {
 	m.hidden = length
 	l.room.Store(m.span.base + uintptr(m.span.ready))
 	if !m.committed || !m.plan.Protection.Has(flags.Read) {
-		l.publish(0, 0)
+		l.publish(0, false)
 		return
 	}
-	writable := uintptr(0)
-	if m.plan.Protection.Has(flags.Write) {
-		writable = math.MaxUint
-	}
-	l.publish(first+uintptr(length), writable)
+	l.publish(first+uintptr(length), m.plan.Protection.Has(flags.Write))
 }
 
 // allow publishes what the protection permits now, after it changed. A length that is readable already is left to whoever extends it.
 func (m *Mapping) allow() {
-	if l := m.limits.Load(); l.readable.Load() == 0 {
+	if l := m.limits.Load(); l.Readable() == 0 {
 		m.publish(m.hidden)
 	} else if m.plan.Protection.Has(flags.Write) {
-		l.writable.Store(math.MaxUint)
+		l.permit(true)
 	}
 }
 
@@ -75,7 +71,7 @@ func (m *Mapping) withdraw() (length int) {
 func (m *Mapping) lower(n int) (length int) {
 	l, first := m.limits.Load(), m.addr.Load()
 	for {
-		end := l.readable.Load()
+		end := l.Readable()
 		if end == 0 {
 			return m.hidden
 		}
@@ -87,7 +83,7 @@ func (m *Mapping) lower(n int) (length int) {
 
 // length returns the length in bytes; the caller holds m.mu, for reading at least.
 func (m *Mapping) length() int {
-	if end := m.limits.Load().readable.Load(); end != 0 {
+	if end := m.limits.Load().Readable(); end != 0 {
 		return int(end - m.addr.Load())
 	}
 	return m.hidden

@@ -84,7 +84,7 @@ func (r *Region[T]) At(i int) (x T) {
 // Set sets element i to x. Where Store would return an error it panics with it.
 func (r *Region[T]) Set(i int, x T) {
 	if s := r.all; uint(i) < uint(len(s)) {
-		if p := &s[i]; uintptr(unsafe.Pointer(p))+(unsafe.Sizeof(x)-1) < r.limits.Readable()&r.limits.Writable() {
+		if p := &s[i]; uintptr(unsafe.Pointer(p))+(unsafe.Sizeof(x)-1) < r.limits.Writable() {
 			if race.Enabled {
 				r.limits.Race().Write(unsafe.Pointer(p), unsafe.Sizeof(x))
 			}
@@ -112,7 +112,7 @@ func (r *Region[T]) Load(i int) (x T, err error) {
 // Store sets element i to x. Errors are those of Load; memory that is not writable is ErrProtection.
 func (r *Region[T]) Store(i int, x T) error {
 	if s := r.all; uint(i) < uint(len(s)) {
-		if p := &s[i]; uintptr(unsafe.Pointer(p))+(unsafe.Sizeof(x)-1) < r.limits.Readable()&r.limits.Writable() {
+		if p := &s[i]; uintptr(unsafe.Pointer(p))+(unsafe.Sizeof(x)-1) < r.limits.Writable() {
 			if race.Enabled {
 				r.limits.Race().Write(unsafe.Pointer(p), unsafe.Sizeof(x))
 			}
@@ -176,7 +176,7 @@ func (r *Region[T]) Values() iter.Seq[T] {
 // been appended then. A region that is not writable is ErrProtection, a closed one ErrClosed, a type with atomic fields ErrOperation.
 func (r *Region[T]) Append(xs ...T) error {
 	if l := r.limits; l != nil {
-		if end := l.Readable() & l.Writable(); end != 0 {
+		if end := l.Writable(); end != 0 {
 			first := r.count(end)
 			stop := uintptr(unsafe.Pointer(unsafe.SliceData(r.all))) + uintptr(first+len(xs))*unsafe.Sizeof(*new(T))
 			if stop <= l.Room() && len(xs) <= len(r.all)-first {

@@ -41,7 +41,7 @@ func (s Strided[T]) At(i int) (x T) {
 // Set sets element i to x. Where Store would return an error it panics with it.
 func (s Strided[T]) Set(i int, x T) {
 	if uint(i) < uint(s.n) {
-		if p := unsafe.Add(s.first, uintptr(i)*s.stride); uintptr(p)+(unsafe.Sizeof(x)-1) < s.limits.Readable()&s.limits.Writable() {
+		if p := unsafe.Add(s.first, uintptr(i)*s.stride); uintptr(p)+(unsafe.Sizeof(x)-1) < s.limits.Writable() {
 			if race.Enabled {
 				s.limits.Race().Write(p, unsafe.Sizeof(x))
 			}
@@ -68,7 +68,7 @@ func (s Strided[T]) Load(i int) (x T, err error) {
 // Store sets element i to x, with the errors of View.Store.
 func (s Strided[T]) Store(i int, x T) error {
 	if uint(i) < uint(s.n) {
-		if p := unsafe.Add(s.first, uintptr(i)*s.stride); uintptr(p)+(unsafe.Sizeof(x)-1) < s.limits.Readable()&s.limits.Writable() {
+		if p := unsafe.Add(s.first, uintptr(i)*s.stride); uintptr(p)+(unsafe.Sizeof(x)-1) < s.limits.Writable() {
 			if race.Enabled {
 				s.limits.Race().Write(p, unsafe.Sizeof(x))
 			}
@@ -129,8 +129,9 @@ func (s Strided[T]) Every(lo, hi, step int) (Strided[T], error) {
 // All yields index and value of every element, each checked as At does.
 func (s Strided[T]) All() iter.Seq2[int, T] {
 	return func(yield func(int, T) bool) {
-		for i := range s.n {
-			if !yield(i, s.At(i)) {
+		for next := 0; next < s.n; {
+			i := next
+			if next++; !yield(i, s.At(i)) { // see View.All
 				return
 			}
 		}
@@ -140,8 +141,9 @@ func (s Strided[T]) All() iter.Seq2[int, T] {
 // Values yields the value of every element, each checked as At does.
 func (s Strided[T]) Values() iter.Seq[T] {
 	return func(yield func(T) bool) {
-		for i := range s.n {
-			if !yield(s.At(i)) {
+		for next := 0; next < s.n; {
+			i := next
+			if next++; !yield(s.At(i)) { // see View.All
 				return
 			}
 		}
@@ -182,7 +184,7 @@ func (s Strided[T]) check(op string, n int) {
 		return
 	}
 	end := uintptr(s.first) + uintptr(n-1)*s.stride + unsafe.Sizeof(*new(T))
-	if end > s.limits.Readable()&s.limits.Writable() {
+	if end > s.limits.Writable() {
 		panic(fail(op, s.limits.Refusal(s.limits.Readable(), end, true)))
 	}
 }

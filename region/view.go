@@ -55,7 +55,7 @@ func (v View[T]) At(i int) (x T) {
 // Set sets element i to x. Where Store would return an error it panics with it.
 func (v View[T]) Set(i int, x T) {
 	if uint(i) < uint(v.n) {
-		if end := v.limits.Readable() & v.limits.Writable(); v.end <= end || uintptr(v.first)+uintptr(i)*unsafe.Sizeof(x)+(unsafe.Sizeof(x)-1) < end {
+		if end := v.limits.Writable(); v.end <= end || uintptr(v.first)+uintptr(i)*unsafe.Sizeof(x)+(unsafe.Sizeof(x)-1) < end {
 			if race.Enabled {
 				v.limits.Race().Write(unsafe.Add(v.first, uintptr(i)*unsafe.Sizeof(x)), unsafe.Sizeof(x))
 			}
@@ -83,7 +83,7 @@ func (v View[T]) Load(i int) (x T, err error) {
 // Store sets element i to x. Errors are those of Load; memory or a view that is not writable is ErrProtection.
 func (v View[T]) Store(i int, x T) error {
 	if uint(i) < uint(v.n) {
-		if end := v.limits.Readable() & v.limits.Writable(); v.end <= end || uintptr(v.first)+uintptr(i)*unsafe.Sizeof(x)+(unsafe.Sizeof(x)-1) < end {
+		if end := v.limits.Writable(); v.end <= end || uintptr(v.first)+uintptr(i)*unsafe.Sizeof(x)+(unsafe.Sizeof(x)-1) < end {
 			if race.Enabled {
 				v.limits.Race().Write(unsafe.Add(v.first, uintptr(i)*unsafe.Sizeof(x)), unsafe.Sizeof(x))
 			}
@@ -166,8 +166,9 @@ func (v View[T]) Every(lo, hi, step int) (Strided[T], error) {
 // All yields index and value of every element. It checks each as At does: a mapping that is closed meanwhile ends it with At's panic.
 func (v View[T]) All() iter.Seq2[int, T] {
 	return func(yield func(int, T) bool) {
-		for i := range v.n {
-			if !yield(i, v.At(i)) {
+		for next := 0; next < v.n; {
+			i := next
+			if next++; !yield(i, v.At(i)) { // next++ stands on this line because the compiler marks an inlined call by an instruction of its line, else by a no-op
 				return
 			}
 		}
@@ -177,8 +178,9 @@ func (v View[T]) All() iter.Seq2[int, T] {
 // Values yields the value of every element, checked as All is.
 func (v View[T]) Values() iter.Seq[T] {
 	return func(yield func(T) bool) {
-		for i := range v.n {
-			if !yield(v.At(i)) {
+		for next := 0; next < v.n; {
+			i := next
+			if next++; !yield(v.At(i)) { // see All
 				return
 			}
 		}
@@ -224,7 +226,7 @@ func (v View[T]) Fill(x T) {
 func (v View[T]) check(op string, write bool) {
 	allowed := v.limits.Readable()
 	if write {
-		allowed &= v.limits.Writable()
+		allowed = v.limits.Writable()
 	}
 	if v.end > allowed {
 		panic(fail(op, v.limits.Refusal(v.limits.Readable(), v.end, write)))

@@ -37,7 +37,7 @@ func (c *Cache[T]) Alloc() (Handle[T], error) {
 		h := k.handles[k.n-1]
 		// SAFETY: as in Insert.
 		p := unsafe.Add(s.slots, uintptr(uint32(h))*unsafe.Sizeof(*new(T)))
-		if uintptr(p)+(unsafe.Sizeof(*new(T))-1) < s.limits.Readable()&s.limits.Writable() && !s.special {
+		if uintptr(p)+(unsafe.Sizeof(*new(T))-1) < s.limits.Writable() && !s.special {
 			if !ordered {
 				fence()
 			}
@@ -66,7 +66,7 @@ func (c *Cache[T]) Insert(x T) (Handle[T], error) {
 		h := k.handles[k.n-1]
 		// SAFETY: handles of a magazine are of slots below n. The address is compared with the limits before it is used.
 		p := unsafe.Add(s.slots, uintptr(uint32(h))*unsafe.Sizeof(x))
-		if uintptr(p)+(unsafe.Sizeof(x)-1) < s.limits.Readable()&s.limits.Writable() && !s.special {
+		if uintptr(p)+(unsafe.Sizeof(x)-1) < s.limits.Writable() && !s.special {
 			if !ordered {
 				fence()
 			}
@@ -101,7 +101,7 @@ func (c *Cache[T]) Free(h Handle[T]) error {
 		return fail("free", typedmem.ErrClosed)
 	}
 	i := uintptr(uint32(h.u))
-	if last := uintptr(s.slots) + i*unsafe.Sizeof(*new(T)) + (unsafe.Sizeof(*new(T)) - 1); i < s.n && last < s.limits.Readable()&s.limits.Writable() && !s.special {
+	if last := uintptr(s.slots) + i*unsafe.Sizeof(*new(T)) + (unsafe.Sizeof(*new(T)) - 1); i < s.n && last < s.limits.Writable() && !s.special {
 		w := wordAt(s.words, i)
 		word := atomic.LoadUint64(w)
 		if generation(word) == generation(h.u) && word&liveBits == oneGeneration && generation(h.u) < lastLive && k.n < magazineSize &&

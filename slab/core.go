@@ -90,7 +90,7 @@ func (c *core) end(i uintptr) uintptr { return uintptr(c.slot(i)) + c.size }
 // reachable reports whether slot i can be read now, writable also whether it can be written.
 func (c *core) reachable(i uintptr) bool { return c.end(i) <= c.limits.Readable() }
 func (c *core) writable(i uintptr) bool {
-	return c.end(i) <= c.limits.Readable()&c.limits.Writable()
+	return c.end(i) <= c.limits.Writable()
 }
 
 // refusal says why slot i, to which memory was given, cannot be reached: ErrClosed, ErrProtection, or ErrBounds of a mapping that was cut.

@@ -1,0 +1,96 @@
+package typedmem_test
+
+import (
+	"testing"
+
+	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/sys"
+	"github.com/typedmem/typedmem/options"
+)
+
+// Whatever takes something from a mapping has taken it from the limits, and from those that narrow them, before the first system call.
+func TestLimitsComeDownBeforeTheMemory(t *testing.T) {
+	const n = 4
+	size := n * unit
+	for _, c := range []struct {
+		name               string
+		do                 func(m *typedmem.Mapping) error
+		readable, writable int // bytes that may be left when the system is first called
+	}{
+		{"close", (*typedmem.Mapping).Close, 0, 0},
+		{"make none", (*typedmem.Mapping).MakeNone, 0, 0},
+		{"make read-only", (*typedmem.Mapping).MakeReadOnly, size, 0},
+		{"make executable", (*typedmem.Mapping).MakeExec, size, 0},
+		{"shrink", func(m *typedmem.Mapping) error { return m.Resize(unit + 3) }, unit + 3, unit + 3},
+	} {
+		m := must[*typedmem.Mapping](t)(options.New(size).WithCapacity(2 * size).MapMut())
+		l, base := m.Limits(), m.Addr()
+		ro, sealed := l.ReadOnly(), l.Sealed()
+		bytes := func(end uintptr) int { return int(max(end, base) - base) }
+		calls := 0
+		restore := sys.Interpose(func(call sys.Call) error {
+			if call.Op == sys.OpAreas {
+				return nil
+			}
+			calls++
+			if r, w := bytes(l.Readable()), bytes(l.Writable()); r != c.readable || w != c.writable {
+				t.Errorf("%s: at %v readable are %d bytes, writable %d; want %d and %d", c.name, call.Op, r, w, c.readable, c.writable)
+			}
+			if r, w := bytes(ro.Readable()), bytes(ro.Writable()); r != c.readable || w != 0 {
+				t.Errorf("%s: at %v the read-only limits allow to read %d bytes and to write %d; want %d and 0", c.name, call.Op, r, w, c.readable)
+			}
+			return nil
+		})
+		err := c.do(m)
+		restore()
+		check(t, c.name, err)
+		if calls == 0 {
+			t.Errorf("%s: no system call was seen", c.name)
+		}
+		if sealed.Readable() != 0 || sealed.Writable() != 0 {
+			t.Errorf("%s: sealed limits allow something", c.name)
+		}
+		if c.name != "close" {
+			check(t, "close", m.Close())
+		}
+	}
+}
+
+// Limits that narrow others get back what a change of protection or length gives back, without being asked for again.
+func TestNarrowedLimitsFollow(t *testing.T) {
+	m := must[*typedmem.Mapping](t)(options.New(unit).WithCapacity(4 * unit).MapMut())
+	defer m.Close()
+	l, base := m.Limits(), m.Addr()
+	ro := l.ReadOnly()
+	expect := func(step string, err error, readable int, writable bool) {
+		t.Helper()
+		check(t, step, err)
+		want := base + uintptr(readable)
+		if readable == 0 {
+			want = 0
+		}
+		w := want
+		if !writable {
+			w = 0
+		}
+		if l.Readable() != want || l.Writable() != w || ro.Readable() != want || ro.Writable() != 0 {
+			t.Errorf("%s: readable %#x, writable %#x, read-only limits %#x and %#x; want %#x, %#x, %#x and 0", step, l.Readable(), l.Writable(), ro.Readable(), ro.Writable(),
+				want, w, want)
+		}
+	}
+	expect("as mapped", nil, unit, true)
+	expect("make none", m.MakeNone(), 0, false)
+	expect("make read-only", m.MakeReadOnly(), unit, false)
+	expect("grow while read-only", m.Resize(2*unit), 2*unit, false)
+	expect("make mutable", m.MakeMut(), 2*unit, true)
+	expect("shrink", m.Resize(unit+1), unit+1, true)
+	if end := base + uintptr(unit) + 9; !l.Extend(l.Readable(), end) {
+		t.Error("the limits were not extended within their room")
+	}
+	expect("extend", nil, unit+9, true)
+	expect("make none again", m.MakeNone(), 0, false)
+	if l.Extend(0, base+9) || l.Extend(base+uintptr(unit)+9, base+uintptr(unit)+10) {
+		t.Error("limits that allow nothing were extended")
+	}
+	expect("make mutable again", m.MakeMut(), unit+9, true)
+}
