@@ -11,8 +11,9 @@ import (
 // Config says how to measure.
 type Config struct {
 	Quick  bool
-	Rounds int
+	Rounds int           // at least so many
 	Length time.Duration // of a round
+	Share  time.Duration // of each contender: while a row has not used that, there are further rounds, up to five times as many
 	Disk   string        // a directory on a disk
 	Step   func(row, doing string)
 }
@@ -98,13 +99,14 @@ func Measure(ctx context.Context, row Row, cfg Config) (res Result, err error) {
 			start(i)
 		}
 	}
-	for r := range cfg.Rounds {
+	began, share := time.Now(), time.Duration(len(row.Cases))*cfg.Share
+	for r := 0; r < cfg.Rounds || r < 5*cfg.Rounds && time.Since(began) < share && ctx.Err() == nil; r++ {
 		runtime.GC()
 		for i, c := range row.Cases {
 			if res.Cases[i].Err != "" || ctx.Err() != nil || c.Most > 0 && r >= c.Most {
 				continue
 			}
-			cfg.Step(row.Name, fmt.Sprintf("round %d of %d: %s", r+1, cfg.Rounds, c.Name))
+			cfg.Step(row.Name, fmt.Sprintf("round %d: %s", r+1, c.Name))
 			if row.Fresh {
 				start(i)
 				if runners[i] == nil {

@@ -15,16 +15,30 @@ func (c CaseResult) Spread(of func(Sample) float64) float64 {
 	return (c.quantile(0.75, of) - c.quantile(0.25, of)) / c.Median(of)
 }
 
+// Ratio returns the median, over the rounds, of a figure to that of another case in the same round: what slows the machine down for longer than a
+// round slows both.
+func (c CaseResult) Ratio(to CaseResult, of func(Sample) float64) float64 {
+	var ratios []float64
+	for i := range min(len(c.Samples), len(to.Samples)) {
+		ratios = append(ratios, of(c.Samples[i])/of(to.Samples[i]))
+	}
+	return quantile(0.5, ratios)
+}
+
 // Least returns the least of a figure over the rounds: what is left where others disturb the machine least.
 func (c CaseResult) Least(of func(Sample) float64) float64 { return c.quantile(0, of) }
 
 func (c CaseResult) quantile(q float64, of func(Sample) float64) float64 {
-	if len(c.Samples) == 0 {
-		return math.NaN()
-	}
 	var xs []float64
 	for _, s := range c.Samples {
 		xs = append(xs, of(s))
+	}
+	return quantile(q, xs)
+}
+
+func quantile(q float64, xs []float64) float64 {
+	if len(xs) == 0 {
+		return math.NaN()
 	}
 	slices.Sort(xs)
 	if q == 0.5 && len(xs)%2 == 1 {

@@ -37,10 +37,10 @@ func lines(r harness.Result) [][]string {
 		line := []string{c.Case.Name, duration(wall), fmt.Sprintf("±%.0f %%", 50*c.Spread(harness.Wall)), duration(c.Least(harness.Wall)), "", "", number(c.Median(harness.Allocs)),
 			number(c.Median(harness.Faults)), "", remarks(r, c, ours)}
 		if hasFloor {
-			line[4] = ratio(wall / floor.Median(harness.Wall))
+			line[4] = ratio(c.Ratio(floor, harness.Wall))
 		}
 		if best, ok := r.BestOther(c.Case.Lib); ok && c.Case.Lib != "" {
-			line[5] = ratio(wall / best.Median(harness.Wall))
+			line[5] = ratio(c.Ratio(best, harness.Wall))
 		}
 		if data := c.Median(harness.Bytes); data > 0 && c.Median(harness.Peak) > 0 {
 			line[8] = ratio(c.Median(harness.Peak) / data)
@@ -105,7 +105,7 @@ func Markdown(w io.Writer, results []harness.Result, verdicts []rows.Verdict, m 
 }
 
 const legend = `Times are medians of wall time; the spread is half the distance of the quartiles. "/ floor" is the ratio to the row's floor, "/ best other" that to
-the fastest contender of another library that is fair to compare with. † marks a contender that is not, and why. Faults are those of a
+the fastest contender of another library that is fair to compare with; a ratio is the median over the rounds of the ratio within each. † marks a contender that is not, and why. Faults are those of a
 round. "Peak / data" is the greatest resident memory of the contender's own process over the bytes of data. Contenders without a library, floors among
 them, are what can be written by hand or comes with Go.`
 

@@ -114,7 +114,10 @@ func judge(t Target, row harness.Result, c harness.CaseResult, byName map[string
 		v.Met = v.Value <= t.Plus
 		return v
 	}
-	v.What, v.Value = "× "+name, c.Median(of)/other.Median(of)
+	v.What, v.Value = "× "+name, c.Ratio(other, of)
+	if t.Flat != "" { // another row: its rounds were other moments
+		v.Value = c.Median(of) / other.Median(of)
+	}
 	v.Met = v.Value <= t.Most
 	return v
 }

@@ -40,20 +40,21 @@ func run() error {
 	quick := flag.Bool("quick", false, "smaller sizes and fewer rounds: figures are rough")
 	out := flag.String("out", "results", "write the table and the plots into this `directory`")
 	disk := flag.String("disk", os.TempDir(), "a `directory` on a disk, for the rows that are about files")
-	rounds := flag.Int("rounds", 0, "measure each contender so many times (default 11, with -quick 3)")
+	rounds := flag.Int("rounds", 0, "measure each contender at least so many times, up to five times as often where that is quick (default 11, with -quick 3)")
 	list := flag.Bool("list", false, "only list the rows")
 	flag.Parse()
 	match, err := regexp.Compile(*pattern)
 	if err != nil {
 		return err
 	}
-	cfg := harness.Config{Quick: *quick, Rounds: 11, Length: 50 * time.Millisecond, Disk: *disk}
+	cfg := harness.Config{Quick: *quick, Rounds: 11, Length: 10 * time.Millisecond, Disk: *disk}
 	if *quick {
-		cfg.Rounds, cfg.Length = 3, 10*time.Millisecond
+		cfg.Rounds, cfg.Length = 3, 2*time.Millisecond
 	}
 	if *rounds > 0 {
 		cfg.Rounds = *rounds
 	}
+	cfg.Share = time.Duration(5*cfg.Rounds) * cfg.Length
 	var chosen []harness.Row
 	for _, r := range rows.All() {
 		if match.MatchString(r.Name) {
