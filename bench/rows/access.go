@@ -269,7 +269,7 @@ func accessRows() []harness.Row {
 	for _, s := range []struct {
 		name        string
 		full, quick int
-	}{{"32 MiB", 32 << 20, 32 << 20}, {"2 GiB", 2 << 30, 256 << 20}} {
+	}{{"32 MiB", 32 << 20, 32 << 20}, {"512 MiB", 512 << 20, 128 << 20}, {"2 GiB", 2 << 30, 256 << 20}} {
 		add("random read, uint64, "+s.name, readRandom.cases(sized(s.full, s.quick, u64Of)))
 		add("random write, uint64, "+s.name, writeRandom.cases(sized(s.full, s.quick, u64Of)))
 	}

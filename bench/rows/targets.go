@@ -42,7 +42,7 @@ func Targets() []Target {
 				Target{Row: read, Case: "View.At", Most: 1 / 1.3}, Target{Row: write, Case: "View.Set", Most: 1 / 1.3})
 		}
 	}
-	for _, size := range []string{"32 MiB", "2 GiB"} {
+	for _, size := range []string{"32 MiB", "512 MiB", "2 GiB"} {
 		all = append(all, heapRatio("random read, uint64, "+size, "View.At", 1.03), heapRatio("random write, uint64, "+size, "View.Set", 1.03))
 	}
 	const anonymous = "append 100 M values, anonymous"
