@@ -75,7 +75,7 @@ func asFault(r any) error {
 func (m *Mapping) faultReason(addr uintptr, offset int) error {
 	both := flags.Read | flags.Write
 	switch {
-	case m.closed:
+	case !m.open:
 		return ErrClosed
 	case offset < 0 || offset >= m.length():
 		return fmt.Errorf("past the length of %d bytes: %w", m.length(), ErrBounds)

@@ -11,7 +11,7 @@ import (
 	"github.com/typedmem/typedmem/internal/num"
 )
 
-// Mapping owns one range of mapped addresses. Make one with a terminal method of options.Options; give it back with Close. Only a Mapping made so can be used, not the zero value.
+// Mapping owns one range of mapped addresses. Make one with a terminal method of options.Options; give it back with Close. The zero Mapping is one that is closed.
 //
 // Offsets and lengths are in bytes, offsets count from the first byte of the mapping. After Close every method answers ErrClosed. All methods
 // are safe for concurrent use; see the package comment for accesses in flight.
@@ -25,12 +25,12 @@ type Mapping struct {
 
 	hidden    int // the length while nothing is readable, bytes
 	committed bool
-	closed    bool
+	open      bool
 	pins      int
 }
 
 func newMapping(p *plan, s *span) *Mapping {
-	m := &Mapping{span: s, plan: *p, hidden: p.Size, committed: !p.Reserve}
+	m := &Mapping{span: s, plan: *p, hidden: p.Size, committed: !p.Reserve, open: true}
 	m.plan.File = s.backing.handle()
 	m.addr.Store(s.base + uintptr(p.delta))
 	m.limits.Store(newLimits(s, m))
@@ -83,7 +83,7 @@ func (m *Mapping) lower(n int) (length int) {
 
 // length returns the length in bytes; the caller holds m.mu, for reading at least.
 func (m *Mapping) length() int {
-	if end := m.limits.Load().Readable(); end != 0 {
+	if end := m.Limits().Readable(); end != 0 {
 		return int(end - m.addr.Load())
 	}
 	return m.hidden
@@ -129,7 +129,7 @@ func (m *Mapping) look(op string, needs need) error {
 
 func (m *Mapping) refuse(needs need) error {
 	switch {
-	case m.closed:
+	case !m.open:
 		return ErrClosed
 	case needs&needUnpinned != 0 && m.pins > 0:
 		return fmt.Errorf("the mapping is pinned %d times; call each unpin first: %w", m.pins, ErrBusy)
@@ -201,7 +201,7 @@ func (m *Mapping) pagesInside(lo, hi int) (addr uintptr, n int) {
 func (m *Mapping) isClosed() bool {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	return m.closed
+	return !m.open
 }
 
 // Addr returns the address of the first byte. It stays the same after Close, when nothing is there any more.
@@ -211,7 +211,7 @@ func (m *Mapping) Addr() uintptr { return m.addr.Load() }
 func (m *Mapping) Len() int {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	if m.closed {
+	if !m.open {
 		return 0
 	}
 	return m.length()
@@ -221,7 +221,7 @@ func (m *Mapping) Len() int {
 func (m *Mapping) Cap() int {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	if m.closed {
+	if !m.open {
 		return 0
 	}
 	return m.capacity()
@@ -241,7 +241,7 @@ func (m *Mapping) lead() int { return int(m.addr.Load() - m.span.base) }
 func (m *Mapping) Protection() flags.Protection {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	if m.closed {
+	if !m.open {
 		return flags.None
 	}
 	return m.plan.Protection
@@ -251,7 +251,7 @@ func (m *Mapping) Protection() flags.Protection {
 func (m *Mapping) Committed() bool {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	return m.committed && !m.closed
+	return m.committed && m.open
 }
 
 // FileBacked reports whether the mapping shows a file.
@@ -264,7 +264,15 @@ func (m *Mapping) Shared() bool { return m.plan.Flags.Has(flags.Shared) }
 func (m *Mapping) PageSize() int { return m.plan.unit }
 
 // Limits returns what checked accesses to the mapping compare with. SplitTo gives the mapping new ones.
-func (m *Mapping) Limits() *Limits { return m.limits.Load() }
+func (m *Mapping) Limits() *Limits {
+	if l := m.limits.Load(); l != nil {
+		return l
+	}
+	return noLimits() // of the zero Mapping
+}
+
+// noLimits are those of a mapping that is closed.
+func noLimits() *Limits { return &Limits{span: &span{state: spanGone}} }
 
 // Bytes returns the mapping as a slice, with cap equal to Len. It is raw memory: fast, and valid until Close, a shrinking Resize, a split or
 // a change of protection; an access that the protection forbids faults. Writing needs a writable mapping.
@@ -316,6 +324,6 @@ func (m *Mapping) Close() error {
 
 // close marks m as closed and lets go of its Limits, so that a Mapping which is kept does not keep addresses.
 func (m *Mapping) close() {
-	m.closed, m.committed, m.hidden = true, false, 0
-	m.limits.Store(&Limits{span: &span{state: spanGone}})
+	m.open, m.committed, m.hidden = false, false, 0
+	m.limits.Store(noLimits())
 }

@@ -75,7 +75,7 @@ func (m *Mapping) cut(at int) *Mapping {
 	left.ready, left.mapped, left.reached = min(left.ready, from), min(left.mapped, from), min(left.reached, from)
 	left.setReserved(from)
 
-	n := &Mapping{span: right, plan: m.plan, hidden: length - at, committed: m.committed}
+	n := &Mapping{span: right, plan: m.plan, hidden: length - at, committed: m.committed, open: true}
 	n.plan.Offset += int64(at)
 	n.plan.delta = 0
 	n.addr.Store(right.base)

@@ -15,7 +15,7 @@ import (
 // The states of a mapping: what is behind the addresses, by what may be done to it …
 var stateNames = [6]string{"reserved", "none", "r", "rw", "rx", "rwx"}
 
-// … and who holds it: live, pinned, closed, or spent by a merge. In the last two every operation answers ErrClosed.
+// … and who holds it: live, pinned, closed, spent by a merge, or nobody: the zero Mapping. In the last three every operation answers ErrClosed.
 
 // operation is a row of the table of states: what each state answers, nil for success.
 type operation struct {
@@ -143,7 +143,7 @@ var protectionOf = map[string]flags.Protection{"reserved": mut, "none": none, "r
 func TestEveryOperationInEveryState(t *testing.T) {
 	for _, op := range operations {
 		for state, name := range stateNames {
-			for _, holder := range []string{"live", "pinned", "closed", "spent"} {
+			for _, holder := range []string{"live", "pinned", "closed", "spent", "zero"} {
 				t.Run(fmt.Sprintf("%s (%s)/%s/%s", op.name, op.does, name, holder), func(t *testing.T) {
 					if op.without == flags.JIT && name == "rwx" {
 						t.Skip("without flags.JIT that state does not exist")
@@ -170,6 +170,12 @@ func TestEveryOperationInEveryState(t *testing.T) {
 						closeLater(t, left)
 						check(t, "merge", left.Merge(m))
 						want = typedmem.ErrClosed
+					case "zero":
+						next := m
+						m, want = new(typedmem.Mapping), typedmem.ErrClosed
+						followers[m] = next
+						defer delete(followers, m)
+						wants(t, "merge with the zero Mapping", next.Merge(m), typedmem.ErrClosed)
 					}
 					length := m.Len()
 					err := op.run(m)
@@ -183,7 +189,7 @@ func TestEveryOperationInEveryState(t *testing.T) {
 					if want != nil && m.Len() != length {
 						t.Errorf("the refusal changed the length from %d to %d", length, m.Len())
 					}
-					if holder == "closed" || holder == "spent" || op.name == "Close" || op.name == "SplitOff, SplitTo" {
+					if errors.Is(want, typedmem.ErrClosed) || op.name == "Close" || op.name == "SplitOff, SplitTo" {
 						return
 					}
 					protection, isCommitted := protectionOf[name], state != 0 || op.commits
@@ -196,6 +202,22 @@ func TestEveryOperationInEveryState(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// What can be asked of the zero Mapping has the answer of one that is closed.
+func TestZeroMapping(t *testing.T) {
+	var m typedmem.Mapping
+	if m.Len() != 0 || m.Cap() != 0 || m.Addr() != 0 || m.PageSize() != 0 || m.Protection() != none || m.Committed() || m.FileBacked() || m.Shared() {
+		t.Error("the zero Mapping claims to be something")
+	}
+	l := m.Limits()
+	if l.Readable() != 0 || l.Writable() != 0 || l.ReadOnly().Readable() != 0 || l.Extend(0, 1) {
+		t.Error("its limits allow something")
+	}
+	l.Lend()
+	if err := l.Refusal(0, 1, false); !errors.Is(err, typedmem.ErrClosed) {
+		t.Errorf("an access to it is refused with %v", err)
 	}
 }
 
@@ -218,7 +240,7 @@ func statesTable() string {
 		return "ok"
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "| operation | what it does | %s | pinned | closed, spent |\n", strings.Join(stateNames[:], " | "))
+	fmt.Fprintf(&b, "| operation | what it does | %s | pinned | closed, spent, zero |\n", strings.Join(stateNames[:], " | "))
 	fmt.Fprintf(&b, "|---|---|%s---|---|\n", strings.Repeat("---|", len(stateNames)))
 	for _, op := range operations {
 		fmt.Fprintf(&b, "| %s | %s |", op.name, op.does)
