@@ -144,34 +144,30 @@ func (l *Limits) Refusal(seen, end uintptr, write bool) error {
 	return fmt.Errorf("the memory was not accessible at that moment: %w", ErrProtection)
 }
 
-// publish sets the limits to what the mapping allows now; the caller holds the mapping's lock.
+// publish sets the limits to what the mapping allows now; the caller holds the mapping's lock. Writing that was allowed is not forbidden.
 func (l *Limits) publish(readable uintptr, write bool) {
-	if !write {
-		l.permit(false)
-	}
 	atomic.StoreUintptr(&l.readable, readable)
 	if write {
-		l.permit(true)
+		atomic.CompareAndSwapUintptr(&l.writable, 0, readable)
 	}
 	l.settle()
 }
 
-// permit allows to write what is readable, or forbids it; the caller holds the mapping's lock.
-func (l *Limits) permit(write bool) {
-	if !write {
-		atomic.StoreUintptr(&l.writable, 0)
-		return
-	}
+// allowWrites makes writable what is readable, whoever extends that meanwhile; the caller holds the mapping's lock.
+func (l *Limits) allowWrites() {
 	atomic.CompareAndSwapUintptr(&l.writable, 0, l.Readable())
 	l.settle()
 }
 
+// forbidWrites leaves nothing writable; the caller holds the mapping's lock.
+func (l *Limits) forbidWrites() { atomic.StoreUintptr(&l.writable, 0) }
+
 // settle makes the limits that depend on readable follow it. It repeats that until nothing has changed meanwhile, so that of several at once the last one
-// leaves the newest limit. One that is 0 forbids writing and stays.
+// leaves the newest limit. A writable of 0 forbids writing and stays; a readable of 0 is left to withdraw, which may be over before it is noticed here.
 func (l *Limits) settle() {
 	for {
 		old, now := l.Writable(), l.Readable()
-		if old == 0 || old == now || atomic.CompareAndSwapUintptr(&l.writable, old, now) && l.Readable() == now {
+		if old == 0 || now == 0 || old == now || atomic.CompareAndSwapUintptr(&l.writable, old, now) && l.Readable() == now {
 			break
 		}
 	}
@@ -191,7 +187,7 @@ func (l *Limits) lower(from, end uintptr) bool {
 
 // withdraw takes every permission and returns the readable limit as it was. Nothing can extend it afterwards.
 func (l *Limits) withdraw() (readable uintptr) {
-	l.permit(false)
+	l.forbidWrites()
 	readable = atomic.SwapUintptr(&l.readable, 0)
 	l.settle()
 	return readable

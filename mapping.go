@@ -55,7 +55,7 @@ func (m *Mapping) allow() {
 	if l := m.limits.Load(); l.Readable() == 0 {
 		m.publish(m.hidden)
 	} else if m.plan.Protection.Has(flags.Write) {
-		l.permit(true)
+		l.allowWrites()
 	}
 }
 

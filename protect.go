@@ -77,7 +77,7 @@ func (m *Mapping) protect(op string, p flags.Protection, flushCode bool) error {
 	case !kept.Has(flags.Read):
 		m.withdraw()
 	case !kept.Has(flags.Write):
-		m.limits.Load().permit(false)
+		m.limits.Load().forbidWrites()
 	}
 	err := m.setProtection(p, flushCode)
 	if err == nil {
