@@ -7,6 +7,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/sys"
 	"github.com/typedmem/typedmem/options"
 )
 
@@ -89,5 +90,52 @@ func TestWhatWasTakenOverIsLeftAlone(t *testing.T) {
 				t.Error(err)
 			}
 		}
+	}
+}
+
+// Once the memory before a hole is given back the operation ends as promised, whatever the system says of the memory behind it.
+func TestRefusalBehindAHole(t *testing.T) {
+	deviant(t, map[string]string{"windows": "there is no MAP_FIXED"})
+	for name, do := range map[string]func(m *typedmem.Mapping) error{
+		"Close":  (*typedmem.Mapping).Close,
+		"Resize": func(m *typedmem.Mapping) error { return m.Resize(unit) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := must[*typedmem.Mapping](t)(options.New(8 * unit).MapMut())
+			defer m.Close()
+			hole := must[*typedmem.Mapping](t)(options.New(unit).WithAddress(m.Addr() + uintptr(4*unit)).WithUnsafeFlags(flags.Fixed).MapMut())
+			defer hole.Close()
+			holds := 0
+			refuse := func(nth int) (restore func()) {
+				holds = 0
+				return sys.Interpose(func(c sys.Call) error {
+					if c.Op == sys.OpHold {
+						if holds++; holds == nth {
+							return errInjected
+						}
+					}
+					return nil
+				})
+			}
+			m.Bytes()[0], m.Bytes()[3*unit], m.Bytes()[7*unit] = 1, 2, 3
+			restore := refuse(1)
+			err := do(m)
+			restore()
+			if !errors.Is(err, errInjected) || m.Len() != 8*unit || m.Bytes()[3*unit] != 2 || m.Bytes()[7*unit] != 3 {
+				t.Fatalf("the first call refused: %v, %d bytes", err, m.Len())
+			}
+			restore = refuse(2)
+			err = do(m)
+			restore()
+			if holds != 2 {
+				t.Fatalf("%d calls", holds)
+			}
+			if want := map[string]int{"Close": 0, "Resize": unit}[name]; err != nil || m.Len() != want {
+				t.Fatalf("the second call refused: %v, %d bytes are left", err, m.Len())
+			}
+			if hole.Bytes()[0] != 0 {
+				t.Error("the hole changed")
+			}
+		})
 	}
 }

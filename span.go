@@ -21,7 +21,7 @@ type span struct {
 	mapped   int     // bytes from base with memory behind them
 	reached  int     // the most that mapped has been: what a view may have seen
 	reserved int     // bytes from base that are ours; at least reached
-	taken    []piece // what a mapping with flags.Fixed took over; placing guards it
+	taken    []piece // what a mapping with flags.Fixed took over; written under placing and the lock of spans, read under one of them
 	state    spanState
 	backing  *backing
 	lent     atomic.Bool // raw memory was handed out
@@ -52,8 +52,19 @@ func (s *span) own(from, n int) iter.Seq2[uintptr, int] {
 	}
 }
 
-// hold gives back the memory of the bytes [from, from+n) and keeps the addresses.
-func (s *span) hold(from, n int) error { return s.each(from, n, sys.Hold) }
+// hold gives back the memory of the bytes [from, from+n) and keeps the addresses. On error nothing has changed: once a piece is gone there is no way
+// back, so that what the system refuses from then on, beyond a hole, goes with the addresses.
+func (s *span) hold(from, n int) error {
+	begun := false
+	return s.each(from, n, func(addr uintptr, n int) error {
+		err := sys.Hold(addr, n)
+		if begun {
+			return nil
+		}
+		begun = err == nil
+		return err
+	})
+}
 
 // release gives back the addresses of the bytes [from, from+n).
 func (s *span) release(from, n int) error {
@@ -68,9 +79,16 @@ func (s *span) release(from, n int) error {
 	if err != nil && len(gone) > 0 { // another try must not touch what may be someone else's by then
 		placing.Lock()
 		defer placing.Unlock()
-		s.taken = append(s.taken, gone...)
+		s.lose(gone)
 	}
 	return err
+}
+
+// lose notes pieces that belong to the span no more, under the lock of those who look for addresses; the caller holds placing for writing.
+func (s *span) lose(pieces []piece) {
+	spans.Lock()
+	defer spans.Unlock()
+	s.taken = append(s.taken, pieces...)
 }
 
 func (s *span) each(from, n int, do func(addr uintptr, n int) error) error {

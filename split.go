@@ -55,20 +55,19 @@ func (m *Mapping) checkCut(at int) error {
 
 // cut takes the bytes from at on out of m and returns them as a mapping of their own. It makes no system call and cannot fail.
 func (m *Mapping) cut(at int) *Mapping {
+	placing.RLock() // nobody takes addresses over until both parts are in the books
+	defer placing.RUnlock()
 	left := m.span
 	from := m.lead() + at                                                  // bytes from the first page
 	m.limits.Load().room.Store(left.base + uintptr(min(left.ready, from))) // Extend must not reach over the cut
 	length := m.lower(at)
-	placing.RLock()
-	taken := slices.Clone(left.taken)
-	placing.RUnlock()
 	right := &span{
 		base:     left.base + uintptr(from),
 		ready:    max(left.ready-from, 0),
 		mapped:   max(left.mapped-from, 0),
 		reached:  max(left.reached-from, 0),
 		reserved: left.reserved - from,
-		taken:    taken,
+		taken:    slices.Clone(left.taken),
 		backing:  left.backing.share(),
 	}
 	right.lent.Store(left.lent.Load())
@@ -137,7 +136,7 @@ func (m *Mapping) Merge(next *Mapping) error {
 		left.lent.Store(true)
 	}
 	placing.Lock()
-	left.taken = append(left.taken, right.taken...)
+	left.lose(right.taken)
 	left.setReserved(end + right.reserved)
 	right.forget()
 	placing.Unlock()
