@@ -15,6 +15,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/testenv"
 	"github.com/typedmem/typedmem/options"
 )
 
@@ -159,6 +160,7 @@ func TestAreasOfAnotherProcess(t *testing.T) {
 		runtime.KeepAlive(m)
 		return
 	}
+	testenv.Processes(t)
 	areaAt(t, 0)
 	f := fileOf(t, pattern(4*unit))
 	child := osexec.Command(os.Args[0], "-test.run=^TestAreasOfAnotherProcess$", "-test.v")
@@ -168,7 +170,7 @@ func TestAreasOfAnotherProcess(t *testing.T) {
 	stdout, err := child.StdoutPipe()
 	check(t, "pipe", err)
 	if err := child.Start(); err != nil {
-		t.Skipf("this test cannot start itself here: %v", err)
+		t.Fatal(err)
 	}
 	defer func() {
 		stdin.Close()

@@ -8,11 +8,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/typedmem/typedmem/internal/testenv"
 	"github.com/typedmem/typedmem/region"
 )
 
 // TestPythonReadsTheFormat runs the reader that FORMAT.md shows against a real file.
 func TestPythonReadsTheFormat(t *testing.T) {
+	testenv.Processes(t)
 	python := "/usr/bin/python3"
 	if out, err := osexec.Command(python, "-c", "import numpy").CombinedOutput(); err != nil {
 		t.Skipf("needs %s with NumPy: %v %s", python, err, out)

@@ -258,6 +258,7 @@ func TestMain(m *testing.M) {
 // child starts the test program in a role.
 func child(t *testing.T, role, path string) (cmd *exec.Cmd, in io.WriteCloser, out *bufio.Scanner) {
 	t.Helper()
+	testenv.Processes(t)
 	self, err := os.Executable()
 	wants(t, "Executable", err, nil)
 	cmd = exec.Command(self)
@@ -268,7 +269,7 @@ func child(t *testing.T, role, path string) (cmd *exec.Cmd, in io.WriteCloser, o
 	o, err := cmd.StdoutPipe()
 	wants(t, "pipe", err, nil)
 	if err := cmd.Start(); err != nil {
-		t.Skip("no second process here: ", err)
+		t.Fatal(err)
 	}
 	return cmd, in, bufio.NewScanner(o)
 }

@@ -4,32 +4,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
-)
 
-// goTool returns the go command, and skips the test on a machine that has none for this platform.
-func goTool(t *testing.T) string {
-	t.Helper()
-	path, err := exec.LookPath("go")
-	if err != nil {
-		t.Skip("no go command: ", err)
-	}
-	out, err := exec.Command(path, "env", "GOHOSTOS", "GOHOSTARCH").CombinedOutput()
-	if err != nil {
-		t.Skipf("go env: %v: %s", err, out)
-	}
-	if host := strings.Join(strings.Fields(string(out)), "/"); host != runtime.GOOS+"/"+runtime.GOARCH {
-		t.Skipf("the go command is for %s, the test for %s/%s", host, runtime.GOOS, runtime.GOARCH)
-	}
-	return path
-}
+	"github.com/typedmem/typedmem/internal/testenv"
+)
 
 // TestRaceDetectorSeesObjects: races of Load and Store are reported, and nothing else is.
 func TestRaceDetectorSeesObjects(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "race.exe")
-	out, err := exec.Command(goTool(t), "build", "-race", "-o", program, "./testdata/race").CombinedOutput()
+	out, err := exec.Command(testenv.GoTool(t), "build", "-race", "-o", program, "./testdata/race").CombinedOutput()
 	if err != nil {
 		t.Skipf("no build with -race here: %v: %s", err, out)
 	}

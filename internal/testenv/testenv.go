@@ -6,6 +6,9 @@ package testenv
 
 import (
 	"os"
+	"os/exec"
+	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/typedmem/typedmem/internal/container"
@@ -31,4 +34,31 @@ func FaultAddresses(t testing.TB) {
 	if os.Getenv("TYPEDMEM_SMALL_SPACE") != "" {
 		t.Skip("qemu-user: addresses of faults are not reliable")
 	}
+}
+
+// Processes skips a test that starts other processes, under qemu's user mode: it forks while threads of its own hold locks, for which the child may
+// wait forever.
+func Processes(t testing.TB) {
+	t.Helper()
+	if os.Getenv("TYPEDMEM_SMALL_SPACE") != "" {
+		t.Skip("qemu-user: a process with threads cannot be forked reliably")
+	}
+}
+
+// GoTool returns the go command, and skips the test on a machine that has none for this platform.
+func GoTool(t testing.TB) string {
+	t.Helper()
+	Processes(t)
+	path, err := exec.LookPath("go")
+	if err != nil {
+		t.Skip("no go command: ", err)
+	}
+	out, err := exec.Command(path, "env", "GOHOSTOS", "GOHOSTARCH").CombinedOutput()
+	if err != nil {
+		t.Skipf("go env: %v: %s", err, out)
+	}
+	if host := strings.Join(strings.Fields(string(out)), "/"); host != runtime.GOOS+"/"+runtime.GOARCH {
+		t.Skipf("the go command is for %s, the test for %s/%s", host, runtime.GOOS, runtime.GOARCH)
+	}
+	return path
 }
