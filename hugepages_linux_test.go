@@ -344,3 +344,15 @@ func TestDescriptors(t *testing.T) {
 	}
 	eventually(t, fmt.Sprintf("no descriptor is left (%d before)", before), func() bool { return open() <= before })
 }
+
+// A shorter Resize clears the rest of a huge page only where there is one: a page that the system cannot supply was never written.
+func TestShrinkWithinAHugePageThatIsNotThere(t *testing.T) {
+	m, err := options.New(64 << 21).WithFlags(flags.HugePages | flags.NoReserve).MapMut() // more pages than are set aside
+	if err != nil {
+		t.Skip("no huge pages: ", err)
+	}
+	defer m.Close()
+	for n := m.Len() - 1<<20; n > 0; n -= 1 << 21 {
+		check(t, "shrink", m.Resize(n))
+	}
+}

@@ -42,12 +42,12 @@ func newMapping(p *plan, s *span) *Mapping {
 func (m *Mapping) publish(length int) {
 	l, first := m.limits.Load(), m.addr.Load()
 	m.hidden = length
-	l.room.Store(m.span.base + uintptr(m.span.ready))
 	if !m.committed || !m.plan.Protection.Has(flags.Read) {
 		l.publish(0, false)
-		return
+	} else {
+		l.publish(first+uintptr(length), m.plan.Protection.Has(flags.Write))
 	}
-	l.publish(first+uintptr(length), m.plan.Protection.Has(flags.Write))
+	l.room.Store(m.span.base + uintptr(m.span.ready)) // last: what Extend publishes from here on is not overwritten
 }
 
 // allow publishes what the protection permits now, after it changed. A length that is readable already is left to whoever extends it.

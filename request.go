@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"strconv"
+	"weak"
 
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/num"
@@ -287,6 +288,9 @@ func (p *plan) place(s *span) error {
 		err := p.ask(s)
 		if err == nil || errors.Is(err, sys.ErrReplaced) {
 			takeOver(p.Address, p.Address+uintptr(p.reserved))
+		}
+		if err == nil { // the next one must find it, whose Limits are still to be made
+			s.enter(weak.Pointer[Limits]{})
 		}
 		return err
 	}

@@ -209,8 +209,12 @@ func (m *Mapping) checkShrink(n int) error {
 	if err := m.refuse(needUnpinned); err != nil {
 		return err
 	}
-	if _, clear := m.keep(n); clear > 0 {
-		if err := m.refuse(needWritable); err != nil {
+	var err error
+	if keep, tail := m.keep(n); tail > 0 {
+		if err = m.refuse(needWritable); err == nil {
+			err = m.span.untaken(keep-m.plan.unit, m.plan.unit, func() error { return nil })
+		}
+		if err != nil {
 			return fmt.Errorf("the rest of the last page is to be cleared: %w", err)
 		}
 	}
@@ -218,7 +222,7 @@ func (m *Mapping) checkShrink(n int) error {
 }
 
 // keep returns how many bytes from the first page on stay mapped for a length of n bytes, and how many of them, behind the length, are to be cleared.
-func (m *Mapping) keep(n int) (keep, clear int) {
+func (m *Mapping) keep(n int) (keep, tail int) {
 	keep = min(m.wholePages(n), m.span.mapped)
 	if m.plan.HasFile {
 		return keep, 0
@@ -231,8 +235,16 @@ func (m *Mapping) shrink(n int) error {
 		return err
 	}
 	s := m.span
-	keep, clear := m.keep(n)
-	m.limits.Load().room.Store(s.base + uintptr(min(s.ready, keep))) // Extend must not reach what goes away
+	keep, tail := m.keep(n)
+	if tail > 0 && m.plan.PageSize != 0 {
+		switch err := bringIn(s.base+uintptr(keep-m.plan.unit), m.plan.unit, m.plan.unit, true); {
+		case errors.Is(err, sys.ErrNoPage): // nothing was written to it, and the system has no huge page for it now
+			tail = 0
+		case err != nil:
+			return err
+		}
+	}
+	m.limits.Load().room.Store(m.addr.Load() + uintptr(n)) // nothing is appended until all is done
 	length := m.lower(n)
 	if give := s.mapped - keep; give > 0 {
 		if err := s.hold(keep, give); err != nil {
@@ -241,9 +253,11 @@ func (m *Mapping) shrink(n int) error {
 		}
 		s.mapped, s.ready = keep, min(s.ready, keep)
 	}
-	tail := bytesAt(m.addr.Load()+uintptr(n), clear)
-	for i := range tail {
-		tail[i] = 0
+	if tail > 0 { // a mapping that takes the page over at this moment keeps its contents
+		_ = s.untaken(keep-m.plan.unit, m.plan.unit, func() error {
+			clear(bytesAt(m.addr.Load()+uintptr(n), tail))
+			return nil
+		})
 	}
 	m.publish(n)
 	return nil

@@ -1,6 +1,7 @@
 package typedmem
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 	"runtime"
@@ -21,7 +22,7 @@ type span struct {
 	mapped   int     // bytes from base with memory behind them
 	reached  int     // the most that mapped has been: what a view may have seen
 	reserved int     // bytes from base that are ours; at least reached
-	taken    []piece // what a mapping with flags.Fixed took over; written under placing and the lock of spans, read under one of them
+	taken    []piece // of these, what a mapping with flags.Fixed took over, in order; written under placing and the lock of spans, read under one of them
 	state    spanState
 	backing  *backing
 	lent     atomic.Bool // raw memory was handed out
@@ -37,19 +38,25 @@ var placing sync.RWMutex
 func (s *span) own(from, n int) iter.Seq2[uintptr, int] {
 	return func(yield func(uintptr, int) bool) {
 		at, end := s.base+uintptr(from), s.base+uintptr(from)+uintptr(n)
-		for at < end {
-			next := piece{end, end} // the first piece that is not ours from at on
-			for _, t := range s.taken {
-				if t.to > at && t.from < next.from {
-					next = t
-				}
+		for _, t := range s.taken[s.firstTaken(at):] {
+			if t.from >= end {
+				break
 			}
-			if next.from > at && !yield(at, int(next.from-at)) {
+			if t.from > at && !yield(at, int(t.from-at)) {
 				return
 			}
-			at = max(at, next.to)
+			at = t.to
+		}
+		if at < end {
+			yield(at, int(end-at))
 		}
 	}
+}
+
+// firstTaken returns the index of the first piece taken that ends at the address or behind it.
+func (s *span) firstTaken(addr uintptr) int {
+	i, _ := slices.BinarySearchFunc(s.taken, addr, func(t piece, addr uintptr) int { return cmp.Compare(t.to, addr) })
+	return i
 }
 
 // hold gives back the memory of the bytes [from, from+n) and keeps the addresses. On error nothing has changed: once a piece is gone there is no way
@@ -66,10 +73,10 @@ func (s *span) hold(from, n int) error {
 	})
 }
 
-// release gives back the addresses of the bytes [from, from+n).
-func (s *span) release(from, n int) error {
+// release gives back the addresses of the bytes [from, from+n). On error it says whether some of them are gone.
+func (s *span) release(from, n int) (begun bool, err error) {
 	var gone []piece
-	err := s.each(from, n, func(addr uintptr, n int) error {
+	err = s.each(from, n, func(addr uintptr, n int) error {
 		err := sys.Release(addr, n)
 		if err == nil {
 			gone = append(gone, piece{addr, addr + uintptr(n)})
@@ -81,14 +88,30 @@ func (s *span) release(from, n int) error {
 		defer placing.Unlock()
 		s.lose(gone)
 	}
-	return err
+	return len(gone) > 0, err
 }
 
 // lose notes pieces that belong to the span no more, under the lock of those who look for addresses; the caller holds placing for writing.
 func (s *span) lose(pieces []piece) {
 	spans.Lock()
 	defer spans.Unlock()
-	s.taken = append(s.taken, pieces...)
+	for _, p := range pieces {
+		s.lost(p)
+	}
+}
+
+// lost notes what the span has of a piece; the caller holds both locks.
+func (s *span) lost(p piece) {
+	p.from, p.to = max(p.from, s.base), min(p.to, s.base+uintptr(s.reserved))
+	if p.from >= p.to {
+		return
+	}
+	first := s.firstTaken(p.from)
+	next := first
+	for ; next < len(s.taken) && s.taken[next].from <= p.to; next++ { // they touch or overlap
+		p.from, p.to = min(p.from, s.taken[next].from), max(p.to, s.taken[next].to)
+	}
+	s.taken = slices.Replace(s.taken, first, next, p)
 }
 
 func (s *span) each(from, n int, do func(addr uintptr, n int) error) error {
@@ -121,20 +144,23 @@ func takeOver(from, to uintptr) {
 	spans.Lock()
 	defer spans.Unlock()
 	for s := range spans.limits {
-		if from < s.base+uintptr(s.reserved) && s.base < to {
-			s.taken = append(s.taken, piece{from, to})
-		}
+		s.lost(piece{from, to})
 	}
 }
 
 // close gives the memory back, and the addresses that no view ever reached. On error nothing has changed.
 func (s *span) close() error {
 	if s.reached == 0 {
-		if err := s.release(0, s.reserved); err != nil {
+		begun, err := s.release(0, s.reserved)
+		if err != nil && !begun {
 			return err
 		}
 		s.backing.release()
-		s.forget()
+		if err == nil {
+			s.forget()
+		} else { // the rest goes when the collector comes
+			s.keep()
+		}
 		return nil
 	}
 	if s.mapped > 0 {
@@ -145,10 +171,24 @@ func (s *span) close() error {
 	s.backing.release()
 	s.keep()
 	// Should the system refuse, the spare addresses go with the rest, when the collector finds that no view is left.
-	if spare := s.reserved - s.reached; spare > 0 && s.release(s.reached, spare) == nil {
-		s.setReserved(s.reached)
+	if spare := s.reserved - s.reached; spare > 0 {
+		if _, err := s.release(s.reached, spare); err == nil {
+			s.setReserved(s.reached)
+		}
 	}
 	return nil
+}
+
+// cede leaves the bytes from the given one on to right, which is new, and with them what was taken of them; the caller holds placing for writing.
+func (s *span) cede(from int, right *span) {
+	spans.Lock()
+	defer spans.Unlock()
+	taken := s.taken
+	s.reserved, s.taken = from, nil
+	for _, t := range taken {
+		s.lost(t)
+		right.lost(t)
+	}
 }
 
 // setReserved changes what belongs to the span, under the lock of those who look for addresses.
@@ -173,13 +213,18 @@ var spans = struct {
 	held   int // spans in state spanHeld
 }{limits: map[*span]weak.Pointer[Limits]{}}
 
+// enter puts a span into the books.
+func (s *span) enter(l weak.Pointer[Limits]) {
+	spans.Lock()
+	defer spans.Unlock()
+	spans.limits[s] = l
+}
+
 // newLimits makes the Limits of a span and ties the span's end to them.
 func newLimits(s *span, owner *Mapping) *Limits {
 	l := &Limits{span: s}
 	l.owner.Store(owner)
-	spans.Lock()
-	spans.limits[s] = weak.Make(l)
-	spans.Unlock()
+	s.enter(weak.Make(l))
 	runtime.AddCleanup(l, (*span).abandoned, s)
 	return l
 }
@@ -216,7 +261,7 @@ func (s *span) free() error {
 		return nil
 	}
 	if s.reserved > 0 {
-		if err := s.release(0, s.reserved); err != nil {
+		if _, err := s.release(0, s.reserved); err != nil {
 			return err
 		}
 	}
@@ -282,7 +327,7 @@ func mappingAt(addr uintptr) (m *Mapping, offset int, ok bool) {
 		if addr < s.base || addr-s.base >= uintptr(s.reserved) {
 			continue
 		}
-		if slices.ContainsFunc(s.taken, func(t piece) bool { return t.from <= addr && addr < t.to }) {
+		if i := s.firstTaken(addr + 1); i < len(s.taken) && s.taken[i].from <= addr {
 			continue
 		}
 		if l := w.Value(); l != nil {

@@ -2,7 +2,6 @@ package typedmem
 
 import (
 	"fmt"
-	"slices"
 	"sync"
 
 	"github.com/typedmem/typedmem/flags"
@@ -55,8 +54,8 @@ func (m *Mapping) checkCut(at int) error {
 
 // cut takes the bytes from at on out of m and returns them as a mapping of their own. It makes no system call and cannot fail.
 func (m *Mapping) cut(at int) *Mapping {
-	placing.RLock() // nobody takes addresses over until both parts are in the books
-	defer placing.RUnlock()
+	placing.Lock() // nobody takes addresses over until both parts are in the books
+	defer placing.Unlock()
 	left := m.span
 	from := m.lead() + at                                                  // bytes from the first page
 	m.limits.Load().room.Store(left.base + uintptr(min(left.ready, from))) // Extend must not reach over the cut
@@ -67,12 +66,11 @@ func (m *Mapping) cut(at int) *Mapping {
 		mapped:   max(left.mapped-from, 0),
 		reached:  max(left.reached-from, 0),
 		reserved: left.reserved - from,
-		taken:    slices.Clone(left.taken),
 		backing:  left.backing.share(),
 	}
 	right.lent.Store(left.lent.Load())
 	left.ready, left.mapped, left.reached = min(left.ready, from), min(left.mapped, from), min(left.reached, from)
-	left.setReserved(from)
+	left.cede(from, right)
 
 	n := &Mapping{span: right, plan: m.plan, hidden: length - at, committed: m.committed, open: true}
 	n.plan.Offset += int64(at)
@@ -88,7 +86,8 @@ func (m *Mapping) cut(at int) *Mapping {
 // exchange swaps what two mappings own; the caller holds both locks.
 func (m *Mapping) exchange(o *Mapping) {
 	m.span, o.span = o.span, m.span
-	m.plan, o.plan = o.plan, m.plan
+	m.plan.Offset, o.plan.Offset = o.plan.Offset, m.plan.Offset // the rest of the plan is the same in both
+	m.plan.delta, o.plan.delta = o.plan.delta, m.plan.delta
 	m.hidden, o.hidden = o.hidden, m.hidden
 	m.committed, o.committed = o.committed, m.committed
 	a, b := m.addr.Load(), o.addr.Load()
@@ -136,8 +135,8 @@ func (m *Mapping) Merge(next *Mapping) error {
 		left.lent.Store(true)
 	}
 	placing.Lock()
-	left.lose(right.taken)
 	left.setReserved(end + right.reserved)
+	left.lose(right.taken)
 	right.forget()
 	placing.Unlock()
 	if m.plan.Capacity == 0 && next.plan.Capacity != 0 { // next kept a handle of the file for its growth

@@ -322,3 +322,22 @@ func TestManyCutsAndMerges(t *testing.T) {
 		t.Errorf("the parts end at %#x", at)
 	}
 }
+
+// What a mapping says of itself may be asked while it is split; the race detector has an eye on it.
+func TestQueriesBesideASplit(t *testing.T) {
+	m := must[*typedmem.Mapping](t)(options.New(101 * unit).MapMut())
+	defer m.Close()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 2000 {
+			if m.PageSize() == 0 || m.FileBacked() || m.Shared() {
+				t.Error("a private mapping without a file says otherwise")
+			}
+		}
+	}()
+	for range 100 {
+		check(t, "close", must[*typedmem.Mapping](t)(m.SplitTo(unit)).Close())
+	}
+	<-done
+}

@@ -1,0 +1,56 @@
+package typedmem
+
+import (
+	"math/rand/v2"
+	"testing"
+)
+
+// What was taken of a span, against a plain map of its bytes: pieces are clipped, in order, and joined where they touch, so that a range which is taken
+// again and again is noted once.
+func TestPiecesTaken(t *testing.T) {
+	const base, size = 1000, 64
+	for seed := range uint64(500) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		s := &span{base: base, reserved: size}
+		var taken [size]bool
+		for range 1 + r.IntN(12) {
+			from := base - 8 + r.IntN(size+16)
+			to := from + r.IntN(12)
+			s.lose([]piece{{uintptr(from), uintptr(to)}})
+			for at := max(from, base); at < min(to, base+size); at++ {
+				taken[at-base] = true
+			}
+		}
+		check := func(s *span, taken []bool) {
+			t.Helper()
+			pieces := 0
+			for i, is := range taken {
+				if is && (i == 0 || !taken[i-1]) {
+					pieces++
+				}
+			}
+			if len(s.taken) != pieces {
+				t.Fatalf("seed %d: noted %v, which are %d pieces", seed, s.taken, pieces)
+			}
+			from := r.IntN(s.reserved)
+			n := r.IntN(s.reserved - from + 1)
+			var ours [size]bool
+			for addr, n := range s.own(from, n) {
+				for at := addr; at < addr+uintptr(n); at++ {
+					ours[at-s.base] = true
+				}
+			}
+			for i, is := range taken {
+				if want := !is && i >= from && i < from+n; ours[i] != want {
+					t.Fatalf("seed %d: byte %d of [%d,%d) is ours: %v, noted %v", seed, i, from, from+n, ours[i], s.taken)
+				}
+			}
+		}
+		check(s, taken[:])
+		cut := 1 + r.IntN(size-1)
+		right := &span{base: base + uintptr(cut), reserved: size - cut}
+		s.cede(cut, right)
+		check(s, taken[:cut])
+		check(right, taken[cut:])
+	}
+}
