@@ -4,8 +4,10 @@ import (
 	"errors"
 	"sync/atomic"
 	"testing"
+	"unsafe"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/options"
 )
 
@@ -66,5 +68,17 @@ func TestExtendBesideAShrinkIsNotLost(t *testing.T) {
 			t.Fatalf("round %d: %d bytes, not %d", i, n, want)
 		}
 		check(t, "close", m.Close())
+	}
+}
+
+// Who extends a mapping writes first and publishes then: dropping what is published leaves what is about to be alone.
+func TestAdviseBesideAnExtend(t *testing.T) {
+	m := must[*typedmem.Mapping](t)(options.New(8).MapMut())
+	defer m.Close()
+	l, end := m.Limits(), m.Addr()+8
+	*(*byte)(unsafe.Add(unsafe.Pointer(nil), end)) = 7
+	check(t, "advise", m.Advise(0, 8, flags.DontNeed))
+	if !l.Extend(end, end+1) || m.Bytes()[8] != 7 {
+		t.Error("the byte is gone")
 	}
 }

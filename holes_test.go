@@ -47,7 +47,8 @@ func TestWhatWasTakenOverIsLeftAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 		middle.Bytes()[0] = 9
-		for name, err := range map[string]error{"make none": whole.MakeNone(), "make read-only": whole.MakeReadOnly(), "drop": whole.Advise(0, 64*page, flags.DontNeed)} {
+		for name, err := range map[string]error{"make none": whole.MakeNone(), "make read-only": whole.MakeReadOnly(), "drop": whole.Advise(0, 64*page, flags.DontNeed),
+			"advise": whole.Advise(0, 64*page, flags.Sequential), "lock": whole.LockRange(0, 4*page), "unlock": whole.Unlock(), "flush code": whole.FlushInstructionCache()} {
 			if !errors.Is(err, typedmem.ErrOperation) {
 				t.Errorf("%s: %v", name, err)
 			}

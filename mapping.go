@@ -181,7 +181,7 @@ func (m *Mapping) pages(lo, hi int) (addr uintptr, n int) {
 	return first, int(end - first)
 }
 
-// pagesInside narrows the bytes [lo, hi) to the pages that hold no other byte of the mapping.
+// pagesInside narrows the bytes [lo, hi) to the pages that hold no other byte of the mapping, and will hold none that Extend may add meanwhile.
 func (m *Mapping) pagesInside(lo, hi int) (addr uintptr, n int) {
 	unit := uintptr(m.plan.unit)
 	first := num.Down(m.addr.Load()+uintptr(lo)+unit-1, unit)
@@ -189,7 +189,7 @@ func (m *Mapping) pagesInside(lo, hi int) (addr uintptr, n int) {
 	if lo == 0 {
 		first = m.span.base
 	}
-	if hi == m.length() {
+	if hi == m.length() && m.limits.Load().Room() <= m.addr.Load()+uintptr(hi) {
 		end = m.span.base + uintptr(m.wholePages(hi))
 	}
 	if end <= first {

@@ -385,10 +385,7 @@ func TestAdviseDropsNothingOutsideItsRange(t *testing.T) {
 			same(t, fmt.Sprintf("before [%d,%d)", lo, hi), b[:lo], pattern(n)[:lo])
 			same(t, fmt.Sprintf("after [%d,%d)", lo, hi), b[hi:], pattern(n)[hi:])
 			if runtime.GOOS == "linux" && emulator() == "" {
-				first, end := (lo+page-1)/page*page, hi/page*page
-				if hi == n {
-					end = n // the rest of the last page is nobody's
-				}
+				first, end := (lo+page-1)/page*page, hi/page*page // the rest of the last page may be appended to
 				if first < end {
 					same(t, "inside", b[first:end], make([]byte, end-first))
 				}
@@ -480,5 +477,20 @@ func TestErrorsSayWhatStoodAgainst(t *testing.T) {
 	var e *typedmem.Error
 	if !errors.As(err, &e) || e.Op != "flush" || e.Addr != m.Addr() || e.Len != unit {
 		t.Errorf("%+v", e)
+	}
+}
+
+// Code that lies past the end of its file cannot be flushed: an error where the processor touches the memory for that, and never a crash.
+func TestCodePastTheEndOfTheFile(t *testing.T) {
+	f := fileOf(t, pattern(10))
+	m := must[*typedmem.Mapping](t)(options.New(3*unit).WithFile(f, 0).Map())
+	defer m.Close()
+	for name, err := range map[string]error{"flush": m.FlushInstructionCache(), "make": m.MakeExec()} {
+		if err != nil && !errors.Is(err, typedmem.ErrTruncated) && !errors.Is(err, errors.ErrUnsupported) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if b := m.Bytes(); b[9] != pattern(10)[9] {
+		t.Error("the mapping cannot be read any more")
 	}
 }

@@ -99,7 +99,7 @@ func (m *Mapping) setProtection(p flags.Protection, flushCode bool) error {
 	return s.untaken(0, s.mapped, func() error {
 		err := sys.Protect(s.base, s.mapped, p)
 		if err == nil && flushCode {
-			err = sys.FlushInstructionCache(s.base, s.mapped)
+			err = m.noPage(s.flushInstructionCache())
 		}
 		if err != nil {
 			return errors.Join(err, sys.Protect(s.base, s.mapped, m.plan.Protection))

@@ -139,6 +139,11 @@ func (s *span) untaken(from, n int, do func() error) error {
 	return do()
 }
 
+// untakenAt is untaken for the n bytes at an address.
+func (s *span) untakenAt(addr uintptr, n int, do func(addr uintptr, n int) error) error {
+	return s.untaken(int(addr-s.base), n, func() error { return do(addr, n) })
+}
+
 // takeOver notes for every other span that the addresses [from, to) belong to it no more; the caller holds placing for writing.
 func takeOver(from, to uintptr) {
 	spans.Lock()

@@ -14,7 +14,7 @@ import (
 func (m *Mapping) Lock() error { return m.onWhole("lock", needCommitted|needReadable, m.lock) }
 
 // Unlock undoes Lock; see UnlockRange.
-func (m *Mapping) Unlock() error { return m.onWhole("unlock", needCommitted, sys.Unlock) }
+func (m *Mapping) Unlock() error { return m.onWhole("unlock", needCommitted, m.unlock) }
 
 // LockRange keeps the pages that hold the bytes [lo, hi) in memory. A reserved range is refused with ErrOperation, memory that cannot be read with
 // ErrProtection, and a page past the end of the file with ErrTruncated.
@@ -24,20 +24,22 @@ func (m *Mapping) LockRange(lo, hi int) error {
 }
 
 func (m *Mapping) lock(addr uintptr, n int) error {
-	if m.plan.HasFile { // a page that cannot come would fail mlock and leave the pages before it locked
+	if m.plan.HasFile || m.plan.PageSize != 0 { // a page that cannot come would fail mlock and leave the pages before it locked
 		if err := m.pagesCome(addr, n, false); err != nil {
 			return err
 		}
 	}
-	if err := sys.Lock(addr, n); err != nil {
+	if err := m.span.untakenAt(addr, n, sys.Lock); err != nil {
 		return fmt.Errorf("%d bytes (how much may be locked is limited, see ulimit -l): %w", n, err)
 	}
 	return nil
 }
 
+func (m *Mapping) unlock(addr uintptr, n int) error { return m.span.untakenAt(addr, n, sys.Unlock) }
+
 // UnlockRange undoes LockRange. Locks do not nest: one unlock undoes any number of locks of a page.
 func (m *Mapping) UnlockRange(lo, hi int) error {
-	return m.onRange("unlock", lo, hi, needCommitted, sys.Unlock)
+	return m.onRange("unlock", lo, hi, needCommitted, m.unlock)
 }
 
 // Flush writes what changed in the bytes [lo, hi) of a shared file mapping to the file, and returns when it is on the device. The range may have any
@@ -68,8 +70,17 @@ func (m *Mapping) FlushInstructionCache() error {
 		if m.span.mapped == 0 {
 			return nil
 		}
-		return sys.FlushInstructionCache(m.span.base, m.span.mapped)
+		return m.noPage(m.span.untaken(0, m.span.mapped, m.span.flushInstructionCache))
 	})
+}
+
+// flushInstructionCache flushes the whole span. On some processors the instructions for that touch the memory, and a page may not come.
+func (s *span) flushInstructionCache() error {
+	var err error
+	if fault := touching(func() { err = sys.FlushInstructionCache(s.base, s.mapped) }); fault != nil {
+		return fault
+	}
+	return err
 }
 
 // Advise tells the kernel how the bytes [lo, hi) will be used: any of flags.Advice, in the order in which that lists them. Other flags are
@@ -85,12 +96,12 @@ func (m *Mapping) Advise(lo, hi int, f flags.Map) error {
 	var err error
 	if rest := f &^ flags.DontNeed; rest != 0 {
 		if addr, n := m.pages(lo, hi); n > 0 {
-			err = sys.Advise(addr, n, rest)
+			err = m.span.untakenAt(addr, n, func(addr uintptr, n int) error { return sys.Advise(addr, n, rest) })
 		}
 	}
 	if err == nil && f.Has(flags.DontNeed) {
 		if addr, n := m.pagesInside(lo, hi); n > 0 {
-			err = m.span.untaken(int(addr-m.span.base), n, func() error { return sys.Advise(addr, n, flags.DontNeed) })
+			err = m.span.untakenAt(addr, n, func(addr uintptr, n int) error { return sys.Advise(addr, n, flags.DontNeed) })
 		}
 	}
 	if err != nil {
@@ -112,9 +123,13 @@ func (m *Mapping) Prefault(lo, hi int) error {
 
 // pagesCome brings pages of m in, and says so where the file is the reason that one cannot come.
 func (m *Mapping) pagesCome(addr uintptr, n int, write bool) error {
-	err := bringIn(addr, n, m.plan.unit, write)
+	return m.noPage(bringIn(addr, n, m.plan.unit, write))
+}
+
+// noPage says so where the file is the reason that a page cannot come.
+func (m *Mapping) noPage(err error) error {
 	if m.plan.HasFile && errors.Is(err, sys.ErrNoPage) {
-		return fmt.Errorf("a page of these %d bytes lies past the end of the file, or cannot be read: %w (%w)", n, ErrTruncated, err)
+		return fmt.Errorf("a page lies past the end of the file, or cannot be read: %w (%w)", ErrTruncated, err)
 	}
 	return err
 }
@@ -128,9 +143,20 @@ func bringIn(addr uintptr, n, unit int, write bool) error {
 	return err
 }
 
-// touch reads a byte of every page. A fault in it is of the range, whatever address comes with it: not every system and emulator
-// gives the right one.
-func touch(addr uintptr, n, unit int) (err error) {
+// touch reads a byte of every page.
+func touch(addr uintptr, n, unit int) error {
+	return touching(func() {
+		var sum byte
+		for at, memory := 0, bytesAt(addr, n); at < n; at += unit {
+			sum |= memory[at]
+		}
+		runtime.KeepAlive(sum) // the reads are not for nothing
+	})
+}
+
+// touching calls f, which touches a range of memory, and turns a fault into ErrNoPage. It is of that range, whatever address comes with it: not every
+// system and emulator gives the right one.
+func touching(f func()) (err error) {
 	old := debug.SetPanicOnFault(true)
 	defer func() {
 		debug.SetPanicOnFault(old)
@@ -138,11 +164,7 @@ func touch(addr uintptr, n, unit int) (err error) {
 			err = fmt.Errorf("%w: %w", sys.ErrNoPage, fault)
 		}
 	}()
-	var sum byte
-	for at, memory := 0, bytesAt(addr, n); at < n; at += unit {
-		sum |= memory[at]
-	}
-	runtime.KeepAlive(sum) // the reads are not for nothing
+	f()
 	return nil
 }
 
