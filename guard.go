@@ -77,18 +77,19 @@ func (m *Mapping) faultReason(addr uintptr, offset int) error {
 	switch {
 	case !m.open:
 		return ErrClosed
-	case offset < 0 || offset >= m.length():
+	case offset < 0 || offset >= m.length() && !(m.plan.HasFile && addr < m.limits.Load().Room()): // up to there Append writes
 		return fmt.Errorf("past the length of %d bytes: %w", m.length(), ErrBounds)
 	case !m.plan.Protection.Has(flags.Read):
 		return fmt.Errorf("protection %v: %w", m.plan.Protection, ErrProtection)
-	case !m.plan.HasFile && m.plan.Protection.Has(both):
+	case m.plan.Protection.Has(both) && !m.plan.HasFile:
 		return nil
-	case !m.plan.HasFile:
-		return fmt.Errorf("protection %v: %w", m.plan.Protection, ErrProtection)
 	}
 	page := num.Down(addr, uintptr(m.plan.unit))
 	if !m.plan.Protection.Has(both) && bringIn(page, m.plan.unit, m.plan.unit, false) == nil {
 		return fmt.Errorf("protection %v: %w", m.plan.Protection, ErrProtection)
+	}
+	if !m.plan.HasFile { // a huge page, of which the system has none
+		return nil
 	}
 	return fmt.Errorf("the file was truncated, or its disk is full or failing: %w", ErrTruncated)
 }

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"sort"
 	"testing"
+	"unsafe"
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
@@ -99,6 +100,20 @@ func TestGuardOfATruncatedFile(t *testing.T) {
 			t.Errorf("%v", fault)
 		}
 	}
+}
+
+// Who appends to a file that was cut off writes behind the length: that is the file's fault too.
+func TestGuardOfAnAppendToATruncatedFile(t *testing.T) {
+	deviant(t, map[string]string{"windows": "a file cannot be made shorter under a view"})
+	deviant(t, wrongBusAddress)
+	deviant(t, noFaultAddress)
+	f := fileOf(t, pattern(4*page))
+	m := must[*typedmem.Mapping](t)(options.New(4*page).WithFile(f, 0).WithFlags(flags.Shared).WithCapacity(64 * page).MapMut())
+	closeLater(t, m)
+	check(t, "room", m.MakeRoom(5*page))
+	check(t, "truncate", f.Truncate(int64(page)))
+	behind := unsafe.Add(unsafe.Pointer(nil), m.Addr()+uintptr(4*page))
+	wantsSentinel(t, "append", faultOf(t, "append", func() { *(*byte)(behind) = 1 }), typedmem.ErrTruncated)
 }
 
 // Guard passes on what f returns, and every panic that is no memory fault.

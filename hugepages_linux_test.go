@@ -11,6 +11,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/sys"
 	"github.com/typedmem/typedmem/options"
 	"golang.org/x/sys/unix"
 )
@@ -354,5 +355,65 @@ func TestShrinkWithinAHugePageThatIsNotThere(t *testing.T) {
 	defer m.Close()
 	for n := m.Len() - 1<<20; n > 0; n -= 1 << 21 {
 		check(t, "shrink", m.Resize(n))
+	}
+}
+
+// A mapping with flags.Fixed that the kernel refuses after it has unmapped what was there says so, and what was there lets the addresses go.
+func TestFixedThatFailsTooLate(t *testing.T) {
+	fd, err := unix.MemfdCreate("huge", unix.MFD_HUGETLB)
+	if err != nil {
+		t.Skip("no huge pages: ", err)
+	}
+	f := os.NewFile(uintptr(fd), "huge")
+	defer f.Close()
+	const huge, n = 2 << 20, 128 << 20 // more pages than are set aside
+	if err := f.Truncate(n); err != nil {
+		t.Skip("no huge pages of 2 MiB: ", err)
+	}
+	space := must[*typedmem.Mapping](t)(options.New(n + 2*huge).ReserveMut())
+	at := (space.Addr() + huge - 1) &^ (huge - 1)
+	m, err := options.New(n).WithFile(f, 0).WithFlags(flags.Shared).WithAddress(at).WithUnsafeFlags(flags.Fixed).MapMut()
+	if err == nil {
+		m.Close()
+		t.Skip("there are huge pages enough")
+	}
+	for range typedmem.AreasIn(0, at, at+1) {
+		t.Skip("the kernel refused before it unmapped anything: ", err)
+	}
+	wants(t, "map", err, sys.ErrReplaced)
+	other := must[*typedmem.Mapping](t)(options.New(page).WithAddress(at).MapMut())
+	if other.Addr() != at {
+		t.Fatalf("at %#x, not in the hole at %#x", other.Addr(), at)
+	}
+	other.Bytes()[0] = 42
+	check(t, "close", space.Close())
+	if other.Bytes()[0] != 42 {
+		t.Error("closing what was there before took the new mapping's memory")
+	}
+	check(t, "close", other.Close())
+}
+
+// Reading a huge page that the system cannot supply is no matter of protection.
+func TestGuardOfAHugePageThatIsNotThere(t *testing.T) {
+	m, err := options.New(64 << 21).WithFlags(flags.HugePages | flags.NoReserve).Map() // more pages than are set aside
+	if err != nil {
+		t.Skip("no huge pages: ", err)
+	}
+	defer m.Close()
+	b := m.Bytes()
+	err = typedmem.Guard(func() error {
+		for i := 0; i < len(b); i += 2 << 20 {
+			if b[i] != 0 {
+				return errors.New("not zero")
+			}
+		}
+		return nil
+	})
+	var fault *typedmem.FaultError
+	if err == nil {
+		t.Skip("there are huge pages enough")
+	}
+	if !errors.As(err, &fault) || errors.Is(err, typedmem.ErrProtection) || fault.Mapping != m {
+		t.Errorf("%v", err)
 	}
 }

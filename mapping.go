@@ -132,7 +132,7 @@ func (m *Mapping) refuse(needs need) error {
 	case !m.open:
 		return ErrClosed
 	case needs&needUnpinned != 0 && m.pins > 0:
-		return fmt.Errorf("the mapping is pinned %d times; call each unpin first: %w", m.pins, ErrBusy)
+		return fmt.Errorf("the mapping has %d pins; call each unpin first: %w", m.pins, ErrBusy)
 	case needs&needCommitted != 0 && !m.committed:
 		return fmt.Errorf("the range is reserved, not committed; call Commit: %w", ErrOperation)
 	case needs&needReadable != 0 && !m.plan.Protection.Has(flags.Read):

@@ -15,20 +15,20 @@ import (
 
 // Request says what Map is to make. Package options builds it; its methods say what each field means.
 type Request struct {
-	Size       int // bytes; negative stands for a size that overflowed while it was computed
-	Capacity   int // bytes of address space to reserve for growth in place, 0 for Size
-	Address    uintptr
-	File       *os.File
-	HasFile    bool // WithFile was called, be File nil or not
-	Offset     int64
+	Size       int      // bytes; negative stands for a size that overflowed while it was computed
+	Capacity   int      // bytes of address space to reserve for growth in place, 0 for Size
+	Address    uintptr  // where to place the mapping, a hint unless Unsafe has flags.Fixed; 0 for anywhere
+	File       *os.File // what to map, nil for anonymous memory
+	HasFile    bool     // WithFile was called, be File nil or not
+	Offset     int64    // bytes from the start of the file to the first byte
 	Flags      flags.Map
 	Unsafe     flags.Unsafe
-	System     uintptr // flags of the system's own mapping call
-	PageSize   flags.PageSize
-	Protection flags.Protection
-	Reserve    bool // address space only, until Commit
-	Elastic    bool // Capacity is a wish: take less where addresses are short
-	WithinFile bool // refuse a range that reaches past the end of the file
+	System     uintptr          // flags of the system's own mapping call
+	PageSize   flags.PageSize   // 0 for the usual one
+	Protection flags.Protection // of the memory, for Reserve once it is committed
+	Reserve    bool             // address space only, until Commit
+	Elastic    bool             // Capacity is a wish: take less where addresses are short
+	WithinFile bool             // refuse a range that reaches past the end of the file
 }
 
 // plan is a Request that has been checked, in pages.
@@ -88,7 +88,9 @@ func (r Request) checkSizes() error {
 	switch {
 	case r.Size < 0:
 		return fmt.Errorf("a negative size, or one that overflows an int: %w", ErrSize)
-	case r.Size == 0 && (r.Capacity == 0 || r.Reserve):
+	case r.Size == 0 && r.Reserve:
+		return fmt.Errorf("0 bytes to reserve, which is nothing to commit: %w", ErrSize)
+	case r.Size == 0 && r.Capacity == 0:
 		return fmt.Errorf("0 bytes; an empty mapping needs a capacity to grow into: %w", ErrSize)
 	case r.Capacity < 0 || r.Capacity > 0 && r.Capacity < r.Size:
 		return fmt.Errorf("a capacity of %d bytes for %d bytes: %w", r.Capacity, r.Size, ErrSize)

@@ -16,8 +16,8 @@ import (
 // mapping of a file makes the file longer where it has to and sets disk space aside, so that a full disk is an error here and not a fault later; any
 // other file mapping must lie within the file (ErrTruncated), whose bytes come into view; of a page of a private mapping that was written before, what was written.
 //
-// Shrinking gives whole pages back at once. Views of what goes away notice at their next checked access. The file keeps its length and contents. Anonymous
-// memory must be writable (ErrProtection), since the rest of its last page is cleared.
+// Shrinking gives whole pages back at once. Views of what goes away notice at their next checked access, until the mapping is made longer again: then they show
+// what is there now. The file keeps its length and contents. Anonymous memory must be writable (ErrProtection), since the rest of its last page is cleared.
 func (m *Mapping) Resize(n int) error {
 	if err := m.enter("resize", needCommitted); err != nil {
 		return err

@@ -64,8 +64,8 @@ const (
 	// WillNeed says that the pages will be read soon. Unix: MADV_WILLNEED. Windows: PrefetchVirtualMemory.
 	WillNeed
 
-	// DontNeed says that the pages will not be read soon. On private anonymous memory it drops the contents, which read as zero
-	// afterwards on Linux. Unix: MADV_DONTNEED. Windows: no-op.
+	// DontNeed says that the pages will not be read soon. On private memory it drops what was written: on Linux anonymous memory reads as zero
+	// afterwards, and memory of a file as the file. Unix: MADV_DONTNEED. Windows: no-op.
 	DontNeed
 
 	mapEnd
@@ -92,7 +92,7 @@ func (f Map) String() string { return join(uint64(f), mapNames) }
 type Unsafe uint32
 
 const (
-	// Fixed places the mapping exactly at the address given with WithAddress and silently replaces whatever was mapped there.
+	// Fixed places the first page of the mapping exactly at the address given with WithAddress and silently replaces whatever was mapped there.
 	// Without an address it is refused with ErrOperation. A mapping of this module that had the addresses, open or closed, lets them
 	// go: closing it does not touch them any more, its views show the new mapping, and what would change the whole of it, as Commit and MakeNone do, is
 	// refused with ErrOperation. Where mapping fails after the old one was replaced, the error

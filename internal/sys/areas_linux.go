@@ -27,11 +27,14 @@ func areas(pid int, lo, hi uintptr, yield func(Area) bool) error {
 	defer f.Close()
 	yield = settleDeleted(who, yield)
 	err = queryAreas(f, lo, hi, yield)
-	if errors.Is(err, errors.ErrUnsupported) {
+	if errors.Is(err, errNoQuery) {
 		return readAreas(f, lo, hi, yield)
 	}
 	return err
 }
+
+// errNoQuery is queryAreas's answer, before any yield, where the kernel has no such call.
+var errNoQuery = errors.New("no PROCMAP_QUERY")
 
 // settleDeleted asks the file system about each name that ends in " (deleted)": a file may be called so.
 func settleDeleted(who string, yield func(Area) bool) func(Area) bool {
@@ -73,8 +76,7 @@ const (
 	queryCoveringOrNext = 0x10
 )
 
-// queryAreas asks with the ioctl PROCMAP_QUERY (Linux 6.11), whose cost does not grow with the number of mappings. It answers
-// errors.ErrUnsupported, before any yield, where the kernel has no such ioctl.
+// queryAreas asks with the ioctl PROCMAP_QUERY (Linux 6.11), whose cost does not grow with the number of mappings.
 func queryAreas(f *os.File, lo, hi uintptr, yield func(Area) bool) error {
 	name := make([]byte, unix.PathMax)
 	q := new(procmapQuery)
@@ -94,16 +96,26 @@ func queryAreas(f *os.File, lo, hi uintptr, yield func(Area) bool) error {
 		case unix.ENOENT:
 			return readGate(f, at, hi, yield)
 		case unix.ENOTTY, unix.ENOSYS:
-			return errors.ErrUnsupported
+			return errNoQuery
 		case unix.EINTR:
+			continue
+		case unix.ENAMETOOLONG: // the text knows no limit
+			next, err := readArea(f, at, hi, yield)
+			if next == 0 || err != nil {
+				return err
+			}
+			at = next
 			continue
 		case unix.ESRCH:
 			return nil // the process is gone: an empty address space
 		default:
 			return errno
 		}
-		if uintptr(q.start) >= hi {
+		if q.start >= uint64(hi) {
 			return nil
+		}
+		if q.end > uint64(^uintptr(0)) {
+			return fmt.Errorf("the area from %#x to %#x lies beyond the addresses of this program: %w", q.start, q.end, errors.ErrUnsupported)
 		}
 		a := Area{
 			AllocationBase: uintptr(q.start),
@@ -138,8 +150,22 @@ func readGate(f *os.File, lo, hi uintptr, yield func(Area) bool) error {
 	return readAreas(f, uintptr(gate), hi, yield)
 }
 
+// readArea yields the first area that ends behind lo from the text, and returns its end: 0 where there is none or no more is wanted.
+func readArea(f *os.File, lo, hi uintptr, yield func(Area) bool) (end uintptr, err error) {
+	err = readAreas(f, lo, hi, func(a Area) bool {
+		if yield(a) {
+			end = a.End
+		}
+		return false
+	})
+	return end, err
+}
+
 // readAreas reads the whole text of /proc/PID/maps, so that one listing shows one state of the process.
 func readAreas(f *os.File, lo, hi uintptr, yield func(Area) bool) error {
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
 	text, err := io.ReadAll(f)
 	if err != nil {
 		return err

@@ -111,7 +111,7 @@ func mapPages(r Request) (addr uintptr, err error) {
 func mapDescriptor(r Request, flag, fd int) (uintptr, error) {
 	if !r.Replace {
 		if r.Unsafe.Has(flags.Fixed) {
-			flag |= unix.MAP_FIXED
+			return mapFixed(r, flag|unix.MAP_FIXED, fd)
 		}
 		return mmap(r.Addr, r.Len, protBits(r.Prot), flag, fd, r.Offset)
 	}
@@ -124,6 +124,21 @@ func mapDescriptor(r Request, flag, fd int) (uintptr, error) {
 		return 0, errors.Join(err, hold(r.Addr, r.Len))
 	}
 	return addr, nil
+}
+
+// mapFixed places a mapping where another one may be. The kernel may unmap that and then find that it cannot map the file.
+func mapFixed(r Request, flag, fd int) (uintptr, error) {
+	was := mapped(r.Addr, r.Len)
+	addr, err := mmap(r.Addr, r.Len, protBits(r.Prot), flag, fd, r.Offset)
+	if err != nil && was && !mapped(r.Addr, r.Len) {
+		err = fmt.Errorf("%w; %w", err, ErrReplaced)
+	}
+	return addr, err
+}
+
+// mapped reports whether all of a range is mapped: msync(2) says ENOMEM where a part is not.
+func mapped(addr uintptr, n int) bool {
+	return !errors.Is(unix.Msync(bytesAt(addr, n), unix.MS_ASYNC), unix.ENOMEM)
 }
 
 // settle carries out the flags that mmap itself does not know. Each step is a call of the seam, so that tests can make it fail.

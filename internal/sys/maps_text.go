@@ -72,11 +72,11 @@ func ParseMapsLine(line string) (Area, error) {
 func oneOf(c byte, set string) bool { return strings.IndexByte(set, c) >= 0 }
 
 // setName sorts a name of the kernel's into Path and Label. An area with an inode is of a file, unless the kernel made the
-// file itself to have memory to share.
+// file itself, to have memory to share or, without a path, to have something to map.
 func (a *Area) setName(name string, inode uint64) {
 	path, deleted := strings.CutSuffix(name, " (deleted)")
 	switch {
-	case inode == 0 || path == "":
+	case inode == 0 || !strings.HasPrefix(path, "/"):
 		a.Label, a.Offset = name, 0
 	case deleted && memoryName(path):
 		a.Label, a.Offset = path, 0

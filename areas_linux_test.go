@@ -1,0 +1,60 @@
+package typedmem_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/options"
+	"golang.org/x/sys/unix"
+)
+
+// A file whose path is longer than the kernel's call for one area can tell is listed, and so is what comes after it.
+func TestAreaOfAVeryLongPath(t *testing.T) {
+	deviant(t, map[string]string{"qemu-user": "makes up the maps file, without long paths"})
+	name := strings.Repeat("d", 200)
+	dir, err := unix.Open(t.TempDir(), unix.O_DIRECTORY|unix.O_RDONLY, 0)
+	check(t, "open", err)
+	for range 25 { // a path of 5,000 bytes can only be walked step by step
+		check(t, "mkdir", unix.Mkdirat(dir, name, 0o700))
+		next, err := unix.Openat(dir, name, unix.O_DIRECTORY|unix.O_RDONLY, 0)
+		check(t, "open", err)
+		unix.Close(dir)
+		dir = next
+	}
+	defer unix.Close(dir)
+	fd, err := unix.Openat(dir, "file", unix.O_CREAT|unix.O_RDWR, 0o600)
+	check(t, "create", err)
+	f := os.NewFile(uintptr(fd), "file")
+	defer f.Close()
+	check(t, "truncate", f.Truncate(int64(unit)))
+	m := must[*typedmem.Mapping](t)(options.New(unit).WithFile(f, 0).Map())
+	defer m.Close()
+	found, last := false, uintptr(0)
+	for a, err := range typedmem.Areas(0) {
+		check(t, "areas", err)
+		if a.Start == m.Addr() {
+			found = strings.HasSuffix(a.Path, name+"/file") && len(a.Path) > 5000
+		}
+		last = a.End
+	}
+	if !found || last <= m.Addr() {
+		t.Errorf("found: %v; the list ends at %#x", found, last)
+	}
+}
+
+// The list of another process ends, also where that has addresses which this one has not: a 64-bit parent of a 32-bit test.
+func TestAreasOfTheParentEnd(t *testing.T) {
+	last := uintptr(0)
+	for a, err := range typedmem.Areas(os.Getppid()) {
+		if err != nil {
+			t.Log(err)
+			break
+		}
+		if a.Start < last || a.End <= a.Start {
+			t.Fatalf("an area from %#x to %#x after one that ended at %#x", a.Start, a.End, last)
+		}
+		last = a.End
+	}
+}
