@@ -159,14 +159,18 @@ func TestSectionOfReopenedFile(t *testing.T) {
 	} {
 		must(t, onHandle(open(t, path, c.how), func(h windows.Handle) error {
 			before := handles(t)
-			section, err := openReopened(h, c.protection)
-			if !errors.Is(err, c.want) || c.want == nil && err != nil {
-				t.Errorf("protection %#x of a file opened with %#x: %v, want %v", c.protection, c.how, err, c.want)
+			const rounds = 5
+			for range rounds {
+				section, err := openReopened(h, c.protection)
+				if !errors.Is(err, c.want) || c.want == nil && err != nil {
+					t.Errorf("protection %#x of a file opened with %#x: %v, want %v", c.protection, c.how, err, c.want)
+				}
+				if err == nil {
+					must(t, windows.CloseHandle(section))
+				}
 			}
-			if err == nil {
-				must(t, windows.CloseHandle(section))
-			}
-			if after := handles(t); after != before {
+			// A thread that the runtime starts meanwhile has a handle as well.
+			if after := handles(t); after >= before+rounds {
 				t.Errorf("%d handles became %d", before, after)
 			}
 			return nil
