@@ -23,6 +23,7 @@ type Mapping struct {
 	span   *span
 	plan   plan // as it was asked for; Protection and Offset follow the mapping
 
+	grown     grown
 	hidden    int // the length while nothing is readable, bytes
 	committed bool
 	open      bool
@@ -306,7 +307,8 @@ func (m *Mapping) Pin() (unpin func(), err error) {
 }
 
 // Close gives the memory back and ends every view of it; see the package comment for the addresses. It does not flush. A second Close
-// answers ErrClosed, that of a pinned mapping ErrBusy, and nothing has changed then or when the system refuses. Shared anonymous memory that was
+// answers ErrClosed, that of a pinned mapping ErrBusy, and nothing has changed then or when the system refuses. A file that the mapping made longer than
+// it is itself is cut back to the length, where the system allows that: not on Windows while another view shows the file. Shared anonymous memory that was
 // split goes back when the last of its parts is closed.
 func (m *Mapping) Close() error {
 	if err := m.enter("close", needUnpinned); err != nil {
@@ -314,9 +316,14 @@ func (m *Mapping) Close() error {
 	}
 	defer m.mu.Unlock()
 	length := m.withdraw()
+	backing := m.span.backing.share()
+	defer backing.release()
 	if err := m.span.close(); err != nil {
 		m.publish(length)
 		return m.fail("close", err)
+	}
+	if !m.plan.LeaveFile {
+		m.grown.cut(m.plan.File, m.plan.Offset+int64(length))
 	}
 	m.close()
 	return nil

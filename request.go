@@ -28,6 +28,7 @@ type Request struct {
 	Protection flags.Protection // of the memory, for Reserve once it is committed
 	Reserve    bool             // address space only, until Commit
 	Elastic    bool             // Capacity is a wish: take less where addresses are short
+	LeaveFile  bool             // Close leaves a file as long as growth has made it: the caller sees to that
 	WithinFile bool             // refuse a range that reaches past the end of the file
 }
 

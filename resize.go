@@ -13,8 +13,8 @@ import (
 // Resize sets the length to n bytes, in place: no address changes, views of what stays are valid, and readers go on meanwhile.
 //
 // Growing takes address space that WithCapacity set aside; past Cap it answers ErrCapacity. New anonymous memory is zero. A writable shared
-// mapping of a file makes the file longer where it has to and sets disk space aside, so that a full disk is an error here and not a fault later; any
-// other file mapping must lie within the file (ErrTruncated), whose bytes come into view; of a page of a private mapping that was written before, what was written.
+// mapping of a file makes the file longer where it has to and sets disk space aside, so that a full disk is an error here and not a fault later; it does so
+// ahead of the length, by a quarter of it and at most 64 MiB, which Close takes back. Any other file mapping must lie within the file (ErrTruncated), whose bytes come into view; of a page of a private mapping that was written before, what was written.
 //
 // Shrinking gives whole pages back at once. Views of what goes away notice at their next checked access, until the mapping is made longer again: then they show
 // what is there now. The file keeps its length and contents. Anonymous memory must be writable (ErrProtection), since the rest of its last page is cleared.
@@ -95,24 +95,6 @@ func (m *Mapping) MakeRoom(n int) error {
 	return nil
 }
 
-// How far ahead of the length memory is mapped: a quarter of what is there, so that the number of system calls grows with the logarithm of the
-// size, within these bounds in bytes. Writable anonymous memory that has grown past soonAhead bytes is mapped in smaller steps, a thirty-second of what is there
-// and at most soonAhead, and brought in at once: one call in place of a fault for every page, with pages that are still in the cache when they are written.
-const (
-	leastAhead = 64 << 10
-	mostAhead  = 64 << 20
-	soonAhead  = 1 << 20
-)
-
-// ahead returns how many bytes after the length to map, and whether to bring them in.
-func (m *Mapping) ahead() (n int, bringIn bool) {
-	mapped := m.span.mapped
-	if m.plan.HasFile || mapped < soonAhead || !m.plan.Protection.Has(flags.Read|flags.Write) || m.plan.PageSize != 0 {
-		return min(max(mapped/4, leastAhead), mostAhead), false
-	}
-	return min(max(mapped/32, leastAhead), soonAhead), true
-}
-
 // makeRoom provides memory, and where a file is shown the file, for a length of n bytes.
 func (m *Mapping) makeRoom(n int) error {
 	s := m.span
@@ -170,6 +152,7 @@ func (m *Mapping) provide(n, total int) error {
 		return errors.Join(err, cutBack(f, first+int64(total), info.Size()))
 	}
 	s.ready = total
+	m.grown.to(first+int64(total), info.Size())
 	return nil
 }
 
@@ -246,6 +229,7 @@ func (m *Mapping) shrink(n int) error {
 	}
 	m.limits.Load().room.Store(m.addr.Load() + uintptr(n)) // nothing is appended until all is done
 	length := m.lower(n)
+	m.grown.keep = max(m.grown.keep, m.plan.Offset+int64(length))
 	if give := s.mapped - keep; give > 0 {
 		if err := s.hold(keep, give); err != nil {
 			m.publish(length)

@@ -1,6 +1,7 @@
 package typedmem_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -215,5 +216,86 @@ func TestReservedRangeIsNotResized(t *testing.T) {
 	wants(t, "resize", err, typedmem.ErrOperation)
 	if errors.Is(err, typedmem.ErrCapacity) {
 		t.Error("two reasons")
+	}
+}
+
+// What growth put behind the length of a file goes with Close; what was there before, and what the mapping once showed, stays.
+func TestCloseCutsWhatGrowthPutAhead(t *testing.T) {
+	const long = 1 << 20
+	for name, c := range map[string]struct {
+		before int // bytes of the file
+		size   int // of the mapping
+		do     func(t *testing.T, m *typedmem.Mapping, f *os.File) *typedmem.Mapping
+		after  int
+	}{
+		"longer": {80, 80, func(t *testing.T, m *typedmem.Mapping, _ *os.File) *typedmem.Mapping {
+			check(t, "resize", m.Resize(88))
+			return m
+		}, 88},
+		"room never used": {80, 80, func(t *testing.T, m *typedmem.Mapping, _ *os.File) *typedmem.Mapping {
+			check(t, "room", m.MakeRoom(5000))
+			return m
+		}, 80},
+		"longer, twice": {80, 80, func(t *testing.T, m *typedmem.Mapping, _ *os.File) *typedmem.Mapping {
+			check(t, "resize", errors.Join(m.Resize(88), m.Resize(300_000)))
+			return m
+		}, 300_000},
+		"longer, shorter": {80, 80, func(t *testing.T, m *typedmem.Mapping, _ *os.File) *typedmem.Mapping {
+			check(t, "resize", errors.Join(m.Resize(5000), m.Resize(3)))
+			return m
+		}, 5000},
+		"in a longer file": {9000, 80, func(t *testing.T, m *typedmem.Mapping, _ *os.File) *typedmem.Mapping {
+			check(t, "resize", m.Resize(88))
+			return m
+		}, 9000},
+		"never grown": {80, 80, func(t *testing.T, m *typedmem.Mapping, _ *os.File) *typedmem.Mapping {
+			check(t, "resize", m.Resize(8))
+			return m
+		}, 80},
+		"somebody else": {80, 80, func(t *testing.T, m *typedmem.Mapping, f *os.File) *typedmem.Mapping {
+			check(t, "resize", m.Resize(88))
+			info, err := f.Stat()
+			check(t, "stat", err)
+			check(t, "truncate", f.Truncate(info.Size()+1))
+			return m
+		}, -1},
+		"split off": {2 * unit, 2 * unit, func(t *testing.T, m *typedmem.Mapping, _ *os.File) *typedmem.Mapping {
+			check(t, "resize", m.Resize(2*unit+8))
+			right := must[*typedmem.Mapping](t)(m.SplitOff(unit))
+			check(t, "close", m.Close())
+			return right
+		}, 2*unit + 8},
+		"split to": {2 * unit, 2 * unit, func(t *testing.T, m *typedmem.Mapping, _ *os.File) *typedmem.Mapping {
+			check(t, "resize", m.Resize(2*unit+8))
+			check(t, "close", must[*typedmem.Mapping](t)(m.SplitTo(unit)).Close())
+			return m
+		}, 2*unit + 8},
+		"split and merged": {2 * unit, 2 * unit, func(t *testing.T, m *typedmem.Mapping, _ *os.File) *typedmem.Mapping {
+			check(t, "resize", m.Resize(2*unit+8))
+			check(t, "merge", m.Merge(must[*typedmem.Mapping](t)(m.SplitOff(unit))))
+			check(t, "resize", m.Resize(2*unit+9))
+			return m
+		}, 2*unit + 9},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := fileOf(t, pattern(c.before))
+			m := must[*typedmem.Mapping](t)(options.New(c.size).WithFile(f, 0).WithCapacity(long).WithFlags(flags.Shared).MapMut())
+			m = c.do(t, m, f)
+			info, err := f.Stat()
+			check(t, "stat", err)
+			want := int64(c.after)
+			if want < 0 {
+				want = info.Size()
+			}
+			check(t, "close", m.Close())
+			info, err = f.Stat()
+			check(t, "stat", err)
+			if info.Size() != want {
+				t.Errorf("the file has %d bytes, want %d", info.Size(), want)
+			}
+			if got := contents(t, f); !bytes.Equal(got[:c.before], pattern(c.before)) {
+				t.Error("what was in the file changed")
+			}
+		})
 	}
 }

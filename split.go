@@ -72,7 +72,8 @@ func (m *Mapping) cut(at int) *Mapping {
 	left.ready, left.mapped, left.reached = min(left.ready, from), min(left.mapped, from), min(left.reached, from)
 	left.cede(from, right)
 
-	n := &Mapping{span: right, plan: m.plan, hidden: length - at, committed: m.committed, open: true}
+	n := &Mapping{span: right, grown: m.grown, plan: m.plan, hidden: length - at, committed: m.committed, open: true}
+	m.grown = grown{} // the end of the file is of the right part now
 	n.plan.Offset += int64(at)
 	n.plan.delta = 0
 	n.addr.Store(right.base)
@@ -88,6 +89,7 @@ func (m *Mapping) exchange(o *Mapping) {
 	m.span, o.span = o.span, m.span
 	m.plan.Offset, o.plan.Offset = o.plan.Offset, m.plan.Offset // the rest of the plan is the same in both
 	m.plan.delta, o.plan.delta = o.plan.delta, m.plan.delta
+	m.grown, o.grown = o.grown, m.grown
 	m.hidden, o.hidden = o.hidden, m.hidden
 	m.committed, o.committed = o.committed, m.committed
 	a, b := m.addr.Load(), o.addr.Load()
@@ -142,6 +144,9 @@ func (m *Mapping) Merge(next *Mapping) error {
 	if m.plan.Capacity == 0 && next.plan.Capacity != 0 { // next kept a handle of the file for its growth
 		m.plan.Capacity, m.plan.File = next.plan.Capacity, next.plan.File
 		left.backing, right.backing = right.backing, left.backing
+	}
+	if next.grown.made != 0 {
+		m.grown = next.grown
 	}
 	right.backing.release()
 	m.limits.Load().shadow.Join(&next.limits.Load().shadow)

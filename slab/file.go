@@ -146,7 +146,7 @@ func (c *core) attachFile(f *container.File, used int) error {
 	c.special = true
 	r := typedmem.Request{
 		Size: used * 8, Capacity: int(c.n) * 8, File: f.Handle(), HasFile: true, Offset: container.DataOffset, Flags: flags.Shared, Protection: flags.Read,
-		WithinFile: true,
+		LeaveFile: true, WithinFile: true,
 	}
 	if f.Writer() {
 		r.Protection |= flags.Write
