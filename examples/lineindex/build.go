@@ -2,13 +2,16 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"math"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -56,20 +59,24 @@ func collect(names []string, match string) (files []input, err error) {
 	return files, nil
 }
 
-// build makes the index of the files. On error nothing of it is left.
+// build makes the index of the files. On error, or when a signal asks the program to end, nothing of it is left.
 func build(dir string, files []input) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	x, err := createIndex(dir)
 	if err != nil {
 		return err
 	}
-	err = x.fill(files)
+	if err = x.fill(ctx, files); err == nil {
+		err = x.finish()
+	}
 	if err = errors.Join(err, x.Close()); err != nil {
 		err = errors.Join(err, removeIndex(dir))
 	}
 	return err
 }
 
-func (x *index) fill(files []input) error {
+func (x *index) fill(ctx context.Context, files []input) error {
 	total := int64(0)
 	for _, f := range files {
 		total += f.info.Size()
@@ -84,8 +91,8 @@ func (x *index) fill(files []input) error {
 	)
 	var r reader
 	for _, f := range files {
-		if err := x.add(f, &r); err != nil {
-			return err
+		if err := x.add(ctx, f, &r); err != nil {
+			return errors.Join(err, bar.Clear())
 		}
 		if err := bar.Add64(f.info.Size()); err != nil {
 			return err
@@ -101,8 +108,8 @@ type reader struct {
 }
 
 // add indexes one file. A file with a zero byte in it is no text and is left out.
-func (x *index) add(in input, r *reader) error {
-	if err := r.read(in.path); err != nil {
+func (x *index) add(ctx context.Context, in input, r *reader) error {
+	if err := r.read(ctx, in.path); err != nil {
 		return err
 	}
 	text := r.text.Bytes()
@@ -132,15 +139,28 @@ func (x *index) add(in input, r *reader) error {
 }
 
 // read reads a whole file.
-func (r *reader) read(path string) (err error) {
+func (r *reader) read(ctx context.Context, path string) (err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	r.text.Reset()
-	_, err = io.Copy(&r.text, f)
+	_, err = io.Copy(&r.text, stoppable{ctx, f})
 	return err
+}
+
+// stoppable reads until its context ends, which may be in the middle of a long file.
+type stoppable struct {
+	ctx context.Context
+	f   *os.File
+}
+
+func (s stoppable) Read(b []byte) (int, error) {
+	if s.ctx.Err() != nil {
+		return 0, errors.New("stopped by a signal; no index was made")
+	}
+	return s.f.Read(b)
 }
 
 // split finds the lines of a text.

@@ -27,8 +27,9 @@ type File struct {
 	_          [4]byte
 }
 
-// index is an open index. A line refers to a file and a file to path bytes that were appended before it, so that the index is whole at every moment,
-// also when its writer is killed.
+// index is an open index. A line refers to a file and a file to path bytes that were appended before it, so that every line is good at every moment,
+// also when the writer is killed. Whether all lines are there, the end record says: a writer appends it to the file table last, as a file without a path
+// that begins where the lines and the path bytes end.
 type index struct {
 	dir   string
 	lines *region.Region[Line]
@@ -55,7 +56,7 @@ func openIndex(dir string) (*index, error) {
 // createIndex makes a new index for writing in a folder that must not exist yet.
 func createIndex(dir string) (*index, error) {
 	if err := os.Mkdir(dir, 0o777); errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("%w; answer from it with -open, or choose another place with -o", err)
+		return nil, fmt.Errorf("%w; answer from it with -open, remove it, or choose another place with -o", err)
 	} else if err != nil {
 		return nil, err
 	}
@@ -124,6 +125,24 @@ func (x *index) size() (total int64, err error) {
 		total += info.Size()
 	}
 	return total, nil
+}
+
+// finish appends the end record.
+func (x *index) finish() error {
+	return x.files.Append(File{Path: uint64(x.paths.Len()), FirstLine: uint64(x.lines.Len())})
+}
+
+// fileCount returns how many files there are, and whether the index was finished.
+func (x *index) fileCount() (n int, finished bool) {
+	n = x.files.Len()
+	if n == 0 {
+		return 0, false
+	}
+	last := x.files.At(n - 1)
+	if last.PathLength > 0 {
+		return n, false
+	}
+	return n - 1, last.Path == uint64(x.paths.Len()) && last.FirstLine == uint64(x.lines.Len())
 }
 
 func (x *index) bytesIndexed() (total uint64) {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -188,8 +189,54 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
+// TestInterruptedWhileBuilding sends the signals that ask a program to end: nothing is left, unless the build was done before.
+func TestInterruptedWhileBuilding(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no process can be sent a signal")
+	}
+	dir, _ := texts(t, 1500)
+	interrupted := 0
+	for i := range 10 {
+		where := filepath.Join(t.TempDir(), "index")
+		var stderr bytes.Buffer
+		cmd := program(t.Context(), "-o", where, dir)
+		cmd.Stderr = &stderr
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		for begun := time.Now(); ; {
+			if _, err := os.Stat(where); err == nil {
+				break
+			}
+			if time.Since(begun) > time.Minute {
+				t.Fatal("no index is begun")
+			}
+		}
+		time.Sleep(time.Duration(i) * time.Millisecond)
+		sent := []os.Signal{os.Interrupt, syscall.SIGTERM}[i%2]
+		if err := cmd.Process.Signal(sent); err != nil {
+			t.Fatal(err)
+		}
+		err := cmd.Wait()
+		if err == nil {
+			continue
+		}
+		interrupted++
+		if text := stderr.String(); cmd.ProcessState.ExitCode() != 1 || strings.Count(text, "\n") != 1 || !strings.Contains(text, "stopped by a signal") {
+			t.Errorf("%v: %v, it says %q", sent, err, text)
+		}
+		if _, err := os.Stat(where); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%v: a part of an index was left", sent)
+		}
+	}
+	if interrupted == 0 {
+		t.Error("every build was done before the signal")
+	}
+	t.Logf("%d of 10 builds interrupted", interrupted)
+}
+
 // TestKilledWhileBuilding kills the program in the middle of building, again and again: what is there afterwards is a valid index of a beginning
-// of the lines, or the clear error that there is none.
+// of the lines that says so, or the clear error that there is none.
 func TestKilledWhileBuilding(t *testing.T) {
 	rounds := 10
 	if os.Getenv("LINEINDEX_KILLS") != "" {
@@ -220,10 +267,16 @@ func TestKilledWhileBuilding(t *testing.T) {
 			continue
 		}
 		valid++
-		if n := x.lines.Len(); n > len(lines) {
-			t.Fatalf("round %d: %d lines of %d", i, n, len(lines))
-		} else if n < len(lines) {
+		_, finished := x.fileCount()
+		if n := x.lines.Len(); n > len(lines) || finished && n < len(lines) || err == nil && !finished {
+			t.Fatalf("round %d: %d lines of %d, finished: %v, exit: %v", i, n, len(lines), finished, err)
+		}
+		if !finished {
 			partial++
+		}
+		var says bytes.Buffer
+		if err := answer(where, 0, 0, &says); err != nil || strings.Contains(says.String(), "NOT FINISHED") == finished {
+			t.Fatalf("round %d: finished: %v, it says %q, %v", i, finished, says.String(), err)
 		}
 		for j, l := range x.lines.All() {
 			if int(l.Length) != len(lines[j]) {
@@ -245,7 +298,7 @@ func TestKilledWhileBuilding(t *testing.T) {
 			t.Fatalf("round %d: %v", i, err)
 		}
 	}
-	t.Logf("%d kills: %d valid indexes, %d of them of a part of the lines, %d times none", rounds, valid, partial, none)
+	t.Logf("%d kills: %d valid indexes, %d of them not finished, %d times none", rounds, valid, partial, none)
 }
 
 // TestCyclesLeaveNothing opens and closes the index again and again and compares the process's areas and descriptors with before.
@@ -322,8 +375,8 @@ func TestDamagedHeader(t *testing.T) {
 				return // clear by what the container's own tests say of it
 			}
 			defer x.Close()
-			if x.lines.Len() != len(lines) || x.files.Len() != 3 {
-				t.Fatalf("%s %s: %d lines, %d files", name, what, x.lines.Len(), x.files.Len())
+			if files, finished := x.fileCount(); x.lines.Len() != len(lines) || files != 3 || !finished {
+				t.Fatalf("%s %s: %d lines, %d files, finished: %v", name, what, x.lines.Len(), files, finished)
 			}
 		}
 		for at := range headerBytes {

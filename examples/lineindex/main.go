@@ -7,7 +7,8 @@
 //	lineindex -open INDEX -line N      print the N-th line (from 1), read through the index
 //	lineindex -open INDEX -longest K   print where the K longest lines are, found by walking the column of lengths
 //
-// An index is a folder of three region files: lines, files, and the bytes of the files' paths.
+// An index is a folder of three region files: lines, files, and the bytes of the files' paths. A build that fails or is interrupted removes what it has; one
+// that is killed leaves an index of a beginning of the lines, which says that it was not finished.
 package main
 
 import (
@@ -115,8 +116,13 @@ func answer(path string, line int64, longest int, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%d files, %d lines, %d bytes indexed; the index takes %d bytes; opened in %v\n",
-		x.files.Len(), x.lines.Len(), x.bytesIndexed(), size, took.Round(time.Microsecond))
+	files, finished := x.fileCount()
+	remark := ""
+	if !finished {
+		remark = "; NOT FINISHED: whoever built it was killed or is still at it, and lines may be missing"
+	}
+	fmt.Fprintf(out, "%d files, %d lines, %d bytes indexed; the index takes %d bytes; opened in %v%s\n",
+		files, x.lines.Len(), x.bytesIndexed(), size, took.Round(time.Microsecond), remark)
 	if line > 0 {
 		text, err := x.text(line)
 		if err != nil {
