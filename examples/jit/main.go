@@ -34,11 +34,13 @@ func main() {
 	rwx := flag.Bool("rwx", false, "memory that is writable and executable at once")
 	flag.Parse()
 	result, err := run(14, *rwx)
+	if err == nil {
+		_, err = fmt.Println("3 * 14 =", result)
+	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
+		fmt.Fprintln(os.Stderr, "jit:", err)
 		os.Exit(1)
 	}
-	fmt.Println("3 * 14 =", result)
 }
 
 // run makes the function and calls it with x.

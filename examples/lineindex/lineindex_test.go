@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -167,6 +168,31 @@ func TestBadInput(t *testing.T) {
 		}
 		if _, err := os.Stat(fresh); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("%s: an index was left", name)
+		}
+	}
+}
+
+// full takes so many writes, and then has no room.
+type full int
+
+func (f *full) Write(b []byte) (int, error) {
+	if *f--; *f < 0 {
+		return 0, io.ErrShortWrite
+	}
+	return len(b), nil
+}
+
+// TestLostOutput takes away what each line is printed to.
+func TestLostOutput(t *testing.T) {
+	dir, _ := texts(t, 2)
+	where := filepath.Join(t.TempDir(), "index")
+	if err := run([]string{"-o", where, dir}, new(full)); !errors.Is(err, io.ErrShortWrite) {
+		t.Errorf("the time that it took: %v", err)
+	}
+	for i, args := range [][]string{{}, {"-line", "1"}, {"-longest", "1"}} {
+		room := full(min(i, 1))
+		if err := run(append(args, "-open", where), &room); !errors.Is(err, io.ErrShortWrite) {
+			t.Errorf("%v: %v", args, err)
 		}
 	}
 }

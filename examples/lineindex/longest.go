@@ -63,7 +63,9 @@ func (x *index) printLongest(k int, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "%8d bytes  %s:%d  (line %d of the index)\n", b.length, path, b.line-int(rec.FirstLine)+1, b.line+1)
+		if _, err := fmt.Fprintf(out, "%8d bytes  %s:%d  (line %d of the index)\n", b.length, path, b.line-int(rec.FirstLine)+1, b.line+1); err != nil {
+			return err
+		}
 	}
 	return nil
 }

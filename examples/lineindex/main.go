@@ -90,8 +90,8 @@ func makeIndex(output, match string, inputs []string, out io.Writer) (string, er
 	if err := build(output, files); err != nil {
 		return "", err
 	}
-	fmt.Fprintf(out, "built %s in %v\n", output, time.Since(start).Round(time.Millisecond))
-	return output, nil
+	_, err = fmt.Fprintf(out, "built %s in %v\n", output, time.Since(start).Round(time.Millisecond))
+	return output, err
 }
 
 // goSource returns the source tree of the Go installation.
@@ -121,14 +121,18 @@ func answer(path string, line int64, longest int, out io.Writer) (err error) {
 	if !finished {
 		remark = "; NOT FINISHED: whoever built it was killed or is still at it, and lines may be missing"
 	}
-	fmt.Fprintf(out, "%d files, %d lines, %d bytes indexed; the index takes %d bytes; opened in %v%s\n",
-		files, x.lines.Len(), x.bytesIndexed(), size, took.Round(time.Microsecond), remark)
+	if _, err := fmt.Fprintf(out, "%d files, %d lines, %d bytes indexed; the index takes %d bytes; opened in %v%s\n",
+		files, x.lines.Len(), x.bytesIndexed(), size, took.Round(time.Microsecond), remark); err != nil {
+		return err
+	}
 	if line > 0 {
 		text, err := x.text(line)
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "%s\n", text)
+		if _, err := fmt.Fprintf(out, "%s\n", text); err != nil {
+			return err
+		}
 	}
 	if longest > 0 {
 		return x.printLongest(longest, out)

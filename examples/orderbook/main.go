@@ -62,10 +62,7 @@ func run(w io.Writer, c config) error {
 	if err != nil {
 		return err
 	}
-	if from := b.Applied(); from > 0 {
-		fmt.Fprintf(w, "the book has seen %d messages\n", from)
-	}
-	digest, err := feed(w, "slab", c, b, b.Applied())
+	digest, err := catchUp(w, c, b)
 	if err = errors.Join(err, b.Close()); err != nil || !c.heap {
 		return err
 	}
@@ -77,6 +74,17 @@ func run(w io.Writer, c config) error {
 		return fmt.Errorf("the books differ: %s in the slab, %s on the heap", digest, same)
 	}
 	return nil
+}
+
+// catchUp applies the messages that the book has not seen.
+func catchUp(w io.Writer, c config, b *Book) (string, error) {
+	from := b.Applied()
+	if from > 0 {
+		if _, err := fmt.Fprintf(w, "the book has seen %d messages\n", from); err != nil {
+			return "", err
+		}
+	}
+	return feed(w, "slab", c, b, from)
 }
 
 type book interface {
@@ -106,9 +114,8 @@ func feed(w io.Writer, name string, c config, b book, from uint64) (string, erro
 	if err != nil {
 		return "", err
 	}
-	fmt.Fprintf(w, "%s: %s\n", name, digest)
-	fmt.Fprintf(w, "      %d messages in %v; %v\n", n-from, took.Round(time.Millisecond), pauses)
-	return digest, nil
+	_, err = fmt.Fprintf(w, "%s: %s\n      %d messages in %v; %v\n", name, digest, n-from, took.Round(time.Millisecond), pauses)
+	return digest, err
 }
 
 // killed has a child process apply the messages, kills it and starts it again, so many times, and compares the book with that of an uninterrupted run.
@@ -135,10 +142,13 @@ func killed(w io.Writer, c config) error {
 		}
 		if i < c.kills {
 			time.Sleep(time.Duration(20+rand.IntN(200)) * time.Millisecond)
-			if child.Process.Kill() == nil {
-				fmt.Fprintln(w, "killed")
-			}
+			killed := child.Process.Kill() == nil
 			_ = child.Wait() // it was killed
+			if killed {
+				if _, err := fmt.Fprintln(w, "killed"); err != nil {
+					return err
+				}
+			}
 			continue
 		}
 		if err := child.Wait(); err != nil {
@@ -165,6 +175,6 @@ func killed(w io.Writer, c config) error {
 	if got != want {
 		return fmt.Errorf("the books differ: %s after the kills, %s without", got, want)
 	}
-	fmt.Fprintf(w, "the same book after %d kills: %s\n", c.kills, got)
-	return nil
+	_, err = fmt.Fprintf(w, "the same book after %d kills: %s\n", c.kills, got)
+	return err
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,6 +43,31 @@ func TestKilledOnTheWay(t *testing.T) {
 	}
 	if !strings.Contains(out.String(), "the same book") {
 		t.Fatal(out.String())
+	}
+}
+
+// full takes so many writes, and then has no room.
+type full int
+
+func (f *full) Write(b []byte) (int, error) {
+	if *f--; *f < 0 {
+		return 0, io.ErrShortWrite
+	}
+	return len(b), nil
+}
+
+func TestLostOutput(t *testing.T) {
+	c := small()
+	c.n, c.dir = 100, t.TempDir()
+	for range 2 { // the second run says first what the book has seen
+		if err := run(new(full), c); !errors.Is(err, io.ErrShortWrite) {
+			t.Errorf("%v, want %v", err, io.ErrShortWrite)
+		}
+	}
+	c.dir, c.heap = "", true
+	room := full(1)
+	if err := run(&room, c); !errors.Is(err, io.ErrShortWrite) {
+		t.Errorf("on the heap: %v", err)
 	}
 }
 

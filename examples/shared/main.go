@@ -54,15 +54,17 @@ func appendTo(path string, n int, pause time.Duration) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	fmt.Printf("writing from %d on\n", r.Len())
+	if _, err := fmt.Printf("writing from %d on\n", r.Len()); err != nil {
+		return err
+	}
 	for i := r.Len(); i < n; i++ {
 		if err := r.Append(Measurement{uint64(i), time.Now().UnixNano(), float64(i) / 2}); err != nil {
 			return err
 		}
 		time.Sleep(pause)
 	}
-	fmt.Printf("wrote %d\n", r.Len())
-	return nil
+	_, err = fmt.Printf("wrote %d\n", r.Len())
+	return err
 }
 
 // followFile checks each measurement as it comes, until there are n.
@@ -93,7 +95,9 @@ func followFile(path string, n int, pause time.Duration) (err error) {
 			}
 		}
 		if length > seen {
-			fmt.Printf("read %d\n", length)
+			if _, err := fmt.Printf("read %d\n", length); err != nil {
+				return err
+			}
 		}
 		seen = length
 		time.Sleep(10 * pause)

@@ -96,3 +96,23 @@ func TestFollowToTheEnd(t *testing.T) {
 		t.Fatalf("%v: %s", err, b)
 	}
 }
+
+func TestLostOutput(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer full.Close()
+	path := filepath.Join(t.TempDir(), "m.tm")
+	for _, end := range []string{"-write", "-follow"} {
+		var stderr strings.Builder
+		c := command(t, end, "-pause", "0", "-n", "5", path)
+		c.Stdout, c.Stderr = full, &stderr
+		if err := c.Run(); err == nil || !strings.HasPrefix(stderr.String(), "shared: ") {
+			t.Errorf("%s: %v, it says %q", end, err, stderr.String())
+		}
+		if out, err := command(t, "-write", "-pause", "0", "-n", "5", path).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+}
