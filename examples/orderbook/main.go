@@ -41,10 +41,32 @@ func main() {
 	flag.BoolVar(&c.heap, "heap", false, "do the same with pointers on the heap and compare")
 	flag.Parse()
 	c.file = flag.Arg(0)
-	if err := run(os.Stdout, c); err != nil {
-		fmt.Fprintln(os.Stderr, err)
+	err := c.check()
+	if flag.NArg() > 1 {
+		err = fmt.Errorf("%d message files, it takes one", flag.NArg())
+	}
+	if err == nil {
+		err = run(os.Stdout, c)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "orderbook:", err)
 		os.Exit(1)
 	}
+}
+
+// check refuses numbers that mean nothing.
+func (c config) check() error {
+	switch {
+	case c.n < 0:
+		return errors.New("-n takes no negative number")
+	case c.book < 1 || c.book > 1<<29:
+		return fmt.Errorf("-book takes a number from 1 to %d", 1<<29)
+	case c.capacity < 1:
+		return errors.New("-capacity takes a positive number")
+	case c.kills < 0:
+		return errors.New("-kill takes no negative number")
+	}
+	return nil
 }
 
 func (c config) messages() iter.Seq2[Message, error] {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -114,6 +115,32 @@ func TestMessagesCountOnce(t *testing.T) {
 	}
 	if err := twice.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestBadArguments(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for says, args := range map[string][]string{
+		"-n ":        {"-n", "-1"},
+		"-book ":     {"-book", "0"},
+		"from 1":     {"-n", "10", "-book", "-1"},
+		"-capacity ": {"-capacity", "0"},
+		"-kill ":     {"-kill", "-1"},
+		"it takes":   {"one", "two"},
+		"no such":    {"none.csv"},
+	} {
+		var stderr strings.Builder
+		cmd := exec.CommandContext(t.Context(), self, args...)
+		cmd.Stderr = &stderr
+		if err := cmd.Run(); err == nil || cmd.ProcessState.ExitCode() != 1 {
+			t.Errorf("%q: %v, want exit status 1", args, err)
+		}
+		if text := stderr.String(); !strings.HasPrefix(text, "orderbook: ") || strings.Count(text, "\n") != 1 || !strings.Contains(text, says) {
+			t.Errorf("%q: it says %q, want one line with %q", args, text, says)
+		}
 	}
 }
 
