@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -41,12 +42,13 @@ type side struct {
 	buy   bool
 }
 
-// Book is a limit order book in three files. What an order says of itself is the truth; levels and links are made anew when a book is opened, since its last
+// Book is a limit order book in four files. What an order says of itself is the truth; levels and links are made anew when a book is opened, since its last
 // writer may have been killed between two of them.
 type Book struct {
 	orders   *slab.Slab[Order]
 	levels   *slab.Slab[Level]
 	progress *region.Region[uint64] // messages applied
+	source   *region.Region[byte]   // what the messages are, in words
 	byID     map[int64]slab.Handle[Order]
 	byPrice  map[side]slab.Handle[Level]
 }
@@ -67,7 +69,13 @@ func openBook(dir string, capacity int) (b *Book, err error) {
 		if b.levels, err = slab.New[Level](capacity); err != nil {
 			return b, err
 		}
-		b.progress, err = region.New[uint64](1)
+		if b.progress, err = region.New[uint64](1); err != nil {
+			return b, err
+		}
+		b.source, err = region.New[byte](0)
+		return b, err
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return b, err
 	}
 	if b.orders, err = openOrCreate[Order](filepath.Join(dir, "orders"), capacity); err != nil {
@@ -76,14 +84,21 @@ func openBook(dir string, capacity int) (b *Book, err error) {
 	if b.levels, err = openOrCreate[Level](filepath.Join(dir, "levels"), capacity); err != nil {
 		return b, err
 	}
-	path := filepath.Join(dir, "progress")
-	if b.progress, err = region.OpenMut[uint64](path); errors.Is(err, fs.ErrNotExist) {
-		b.progress, err = region.Create[uint64](path, 1)
+	if b.source, err = openOrCreateRegion[byte](filepath.Join(dir, "source"), 0); err != nil {
+		return b, err
 	}
-	if err != nil {
+	if b.progress, err = openOrCreateRegion[uint64](filepath.Join(dir, "progress"), 1); err != nil {
 		return b, err
 	}
 	return b, b.relink()
+}
+
+func openOrCreateRegion[T any](path string, n int) (*region.Region[T], error) {
+	r, err := region.OpenMut[T](path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return region.Create[T](path, n)
+	}
+	return r, err
 }
 
 func openOrCreate[T any](path string, capacity int) (*slab.Slab[T], error) {
@@ -106,11 +121,30 @@ func (b *Book) Close() error {
 	if b.progress != nil {
 		err = errors.Join(err, b.progress.Close())
 	}
+	if b.source != nil {
+		err = errors.Join(err, b.source.Close())
+	}
 	return err
 }
 
 // Applied returns how many messages the book has seen.
 func (b *Book) Applied() uint64 { return b.progress.At(0) }
+
+// claim says where the messages come from. A book that has seen others is refused: the numbers of messages would mean two things.
+func (b *Book) claim(source string) error {
+	if b.Applied() == 0 {
+		if err := b.source.Resize(0); err != nil {
+			return err
+		}
+		return b.source.Append([]byte(source)...)
+	}
+	first := make([]byte, b.source.Len())
+	b.source.View().CopyTo(first)
+	if string(first) != source {
+		return fmt.Errorf("the book was made from %q, not from %q; choose another -dir", first, source)
+	}
+	return nil
+}
 
 // relink puts every order into the queue of its level.
 func (b *Book) relink() error {

@@ -15,6 +15,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"time"
@@ -76,6 +77,14 @@ func (c config) messages() iter.Seq2[Message, error] {
 	return generated(c.seed, c.n, c.book)
 }
 
+// source says where the messages come from; the same words mean the same messages.
+func (c config) source() (string, error) {
+	if c.file == "" {
+		return fmt.Sprintf("messages generated with -seed %d -book %d", c.seed, c.book), nil
+	}
+	return filepath.Abs(c.file)
+}
+
 func run(w io.Writer, c config) error {
 	if c.kills > 0 {
 		return killed(w, c)
@@ -88,7 +97,7 @@ func run(w io.Writer, c config) error {
 	if err = errors.Join(err, b.Close()); err != nil || !c.heap {
 		return err
 	}
-	same, err := feed(w, "heap", c, newHeapBook(), 0)
+	same, _, err := feed(w, "heap", c, newHeapBook(), 0)
 	if err != nil {
 		return err
 	}
@@ -98,15 +107,26 @@ func run(w io.Writer, c config) error {
 	return nil
 }
 
-// catchUp applies the messages that the book has not seen.
+// catchUp applies the messages that the book has not seen, once it is clear that it saw their beginning.
 func catchUp(w io.Writer, c config, b *Book) (string, error) {
+	source, err := c.source()
+	if err != nil {
+		return "", err
+	}
+	if err := b.claim(source); err != nil {
+		return "", err
+	}
 	from := b.Applied()
 	if from > 0 {
 		if _, err := fmt.Fprintf(w, "the book has seen %d messages\n", from); err != nil {
 			return "", err
 		}
 	}
-	return feed(w, "slab", c, b, from)
+	digest, n, err := feed(w, "slab", c, b, from)
+	if err == nil && n < from && c.heap {
+		err = fmt.Errorf("a heap book of %d messages compares with no book that has seen %d", n, from)
+	}
+	return digest, err
 }
 
 type book interface {
@@ -114,30 +134,28 @@ type book interface {
 	Digest() (string, error)
 }
 
-// feed applies all messages after the first from, and prints what the book is then and what the collector did meanwhile.
-func feed(w io.Writer, name string, c config, b book, from uint64) (string, error) {
+// feed applies all messages after the first from, and prints what the book is then and what the collector did meanwhile. n is how many messages there are.
+func feed(w io.Writer, name string, c config, b book, from uint64) (digest string, n uint64, err error) {
 	runtime.GC()
 	before, start := readPauses(), time.Now()
-	n := uint64(0)
 	for m, err := range c.messages() {
 		if err != nil {
-			return "", err
+			return "", n, err
 		}
 		if n++; n <= from {
 			continue
 		}
 		if err := b.Apply(n, m); err != nil {
-			return "", fmt.Errorf("message %d: %w", n, err)
+			return "", n, fmt.Errorf("message %d: %w", n, err)
 		}
 	}
 	runtime.GC()
 	took, pauses := time.Since(start), readPauses().since(before)
-	digest, err := b.Digest()
-	if err != nil {
-		return "", err
+	if digest, err = b.Digest(); err != nil {
+		return "", n, err
 	}
-	_, err = fmt.Fprintf(w, "%s: %s\n      %d messages in %v; %v\n", name, digest, n-from, took.Round(time.Millisecond), pauses)
-	return digest, err
+	_, err = fmt.Fprintf(w, "%s: %s\n      %d messages in %v; %v\n", name, digest, max(n, from)-from, took.Round(time.Millisecond), pauses)
+	return digest, n, err
 }
 
 // killed has a child process apply the messages, kills it and starts it again, so many times, and compares the book with that of an uninterrupted run.
@@ -190,7 +208,7 @@ func killed(w io.Writer, c config) error {
 	if err != nil {
 		return err
 	}
-	want, err := feed(w, "uninterrupted", c, whole, 0)
+	want, _, err := feed(w, "uninterrupted", c, whole, 0)
 	if err = errors.Join(err, whole.Close()); err != nil {
 		return err
 	}

@@ -72,6 +72,41 @@ func TestLostOutput(t *testing.T) {
 	}
 }
 
+// TestBookIsOfOneSource continues a book with the same messages, fewer of them, and others.
+func TestBookIsOfOneSource(t *testing.T) {
+	c := small()
+	c.n, c.dir = 3000, filepath.Join(t.TempDir(), "new", "book")
+	none := c
+	none.file = "none.csv"
+	if err := run(&bytes.Buffer{}, none); !errors.Is(err, os.ErrNotExist) { // it leaves a book that has seen nothing
+		t.Errorf("a file that is not there: %v", err)
+	}
+	for _, n := range []int{3000, 4000, 2000} { // of fewer there is nothing to do
+		c.n = n
+		var out bytes.Buffer
+		if err := run(&out, c); err != nil || n == 2000 && !strings.Contains(out.String(), " 0 messages") {
+			t.Errorf("%d messages: %v\n%s", n, err, out.String())
+		}
+	}
+	c.heap = true
+	if err := run(&bytes.Buffer{}, c); err == nil || !strings.Contains(err.Error(), "compares") {
+		t.Errorf("fewer messages on the heap: %v", err)
+	}
+	c.n = 4000
+	if err := run(&bytes.Buffer{}, c); err != nil {
+		t.Errorf("as many on the heap: %v", err)
+	}
+	seed, book, file := c, c, c
+	seed.seed++
+	book.book++
+	file.file = "messages.csv"
+	for _, other := range []config{seed, book, file} {
+		if err := run(&bytes.Buffer{}, other); err == nil || !strings.Contains(err.Error(), "-seed 3 -book 2000") {
+			t.Errorf("other messages: %v", err)
+		}
+	}
+}
+
 // A message that is applied twice, as the one is during which a process was killed, counts once.
 func TestMessagesCountOnce(t *testing.T) {
 	c := small()
