@@ -7,6 +7,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -27,6 +28,7 @@ type config struct {
 	seed     uint64
 	capacity int
 	kills    int
+	wait     time.Duration // before each kill; 0: at random
 	heap     bool
 	file     string
 }
@@ -158,7 +160,8 @@ func feed(w io.Writer, name string, c config, b book, from uint64) (digest strin
 	return digest, n, err
 }
 
-// killed has a child process apply the messages, kills it and starts it again, so many times, and compares the book with that of an uninterrupted run.
+// killed has a child process apply the messages, kills it and starts it again, so many times unless it is done before, and compares the book with that of an
+// uninterrupted run.
 func killed(w io.Writer, c config) error {
 	dir, err := os.MkdirTemp("", "orderbook")
 	if err != nil {
@@ -174,24 +177,37 @@ func killed(w io.Writer, c config) error {
 	if c.file != "" {
 		args = append(args, c.file)
 	}
-	for i := 0; i <= c.kills; i++ {
+	kills, finished := 0, false
+	for !finished {
 		child := exec.Command(program, args...)
 		child.Stdout, child.Stderr = w, os.Stderr
 		if err := child.Start(); err != nil {
 			return err
 		}
-		if i < c.kills {
-			time.Sleep(time.Duration(20+rand.IntN(200)) * time.Millisecond)
-			killed := child.Process.Kill() == nil
-			_ = child.Wait() // it was killed
-			if killed {
+		ended := make(chan error, 1)
+		go func() { ended <- child.Wait() }()
+		var later <-chan time.Time // never, after the last kill
+		if kills < c.kills {
+			later = time.After(cmp.Or(c.wait, time.Duration(20+rand.IntN(200))*time.Millisecond))
+		}
+		select {
+		case err := <-ended:
+			if err != nil {
+				return err
+			}
+			finished = true
+		case <-later:
+			_ = child.Process.Kill() // fails when it has just ended
+			if finished = <-ended == nil; !finished {
+				kills++
 				if _, err := fmt.Fprintln(w, "killed"); err != nil {
 					return err
 				}
 			}
-			continue
 		}
-		if err := child.Wait(); err != nil {
+	}
+	if kills < c.kills {
+		if _, err := fmt.Fprintf(w, "done before it could be killed %d times\n", c.kills); err != nil {
 			return err
 		}
 	}
@@ -215,6 +231,6 @@ func killed(w io.Writer, c config) error {
 	if got != want {
 		return fmt.Errorf("the books differ: %s after the kills, %s without", got, want)
 	}
-	_, err = fmt.Fprintf(w, "the same book after %d kills: %s\n", c.kills, got)
+	_, err = fmt.Fprintf(w, "the same book after %d kills: %s\n", kills, got)
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestMain lets the test binary be orderbook itself, which -kill starts as a child.
@@ -37,13 +38,25 @@ func TestSlabAndHeapGiveTheSameBook(t *testing.T) {
 
 func TestKilledOnTheWay(t *testing.T) {
 	c := small()
-	c.n, c.kills = 100_000, 3
+	c.n, c.kills, c.wait = 2_000_000, 3, 50*time.Millisecond // so many messages take much longer
 	var out bytes.Buffer
 	if err := run(&out, c); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
-	if !strings.Contains(out.String(), "the same book") {
+	if !strings.Contains(out.String(), "the same book") || !strings.Contains(out.String(), "killed\n") {
 		t.Fatal(out.String())
+	}
+}
+
+func TestDoneBeforeTheKill(t *testing.T) {
+	c := small()
+	c.n, c.kills, c.wait = 100, 3, time.Minute
+	var out bytes.Buffer
+	if err := run(&out, c); err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	if strings.Contains(out.String(), "killed\n") || !strings.Contains(out.String(), "done before") || !strings.Contains(out.String(), "after 0 kills") {
+		t.Error(out.String())
 	}
 }
 
