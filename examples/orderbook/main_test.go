@@ -205,10 +205,12 @@ func TestMessageFiles(t *testing.T) {
 	if !strings.Contains(out.String(), "slab: 1 orders in 1 levels") {
 		t.Fatal(out.String())
 	}
-	if err := os.WriteFile(path, []byte("34200.1,1,x\n"), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	if err := run(&out, config{file: path, capacity: 10}); err == nil || !strings.Contains(err.Error(), "line 1") {
-		t.Fatal(err)
+	for _, bad := range []string{"34200.1,1,x", strings.Repeat("1", 70_000)} {
+		if err := os.WriteFile(path, []byte(text+bad), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if err := run(&out, config{file: path, capacity: 10}); err == nil || !strings.Contains(err.Error(), path+", line 6: ") {
+			t.Fatal(err)
+		}
 	}
 }

@@ -29,7 +29,8 @@ func fromFile(path string) iter.Seq2[Message, error] {
 		}
 		defer f.Close() // it was only read
 		lines := bufio.NewScanner(f)
-		for n := 1; lines.Scan(); n++ {
+		n := 1
+		for ; lines.Scan(); n++ {
 			m, err := parse(lines.Text())
 			if err != nil {
 				yield(m, fmt.Errorf("%s, line %d: %w", path, n, err))
@@ -40,7 +41,7 @@ func fromFile(path string) iter.Seq2[Message, error] {
 			}
 		}
 		if err := lines.Err(); err != nil {
-			yield(Message{}, err)
+			yield(Message{}, fmt.Errorf("%s, line %d: %w", path, n, err))
 		}
 	}
 }
