@@ -17,8 +17,12 @@ import (
 func main() {
 	pid := flag.Int("pid", typedmem.Self, "the process; 0 is this one")
 	flag.Parse()
+	if flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "areas: it takes no arguments, not %q\n", flag.Args())
+		os.Exit(2)
+	}
 	if err := list(os.Stdout, *pid); err != nil {
-		fmt.Fprintln(os.Stderr, err)
+		fmt.Fprintln(os.Stderr, "areas:", err)
 		os.Exit(1)
 	}
 }

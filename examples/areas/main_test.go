@@ -4,12 +4,34 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/options"
 )
+
+// TestMain lets the test binary be areas itself.
+func TestMain(m *testing.M) {
+	if os.Getenv("AREAS_AS_PROGRAM") != "" {
+		main()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// program is areas in a process of its own.
+func program(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), self, args...)
+	cmd.Env = append(os.Environ(), "AREAS_AS_PROGRAM=1")
+	return cmd
+}
 
 func TestListShowsAMapping(t *testing.T) {
 	m, err := options.New(1 << 20).Map()
@@ -38,5 +60,12 @@ func TestListOfNoProcess(t *testing.T) {
 	var out strings.Builder
 	if err := list(&out, 1<<30); err == nil {
 		t.Error("no error")
+	}
+}
+
+func TestArgumentsAreRefused(t *testing.T) {
+	out, err := program(t, "something").CombinedOutput()
+	if err == nil || string(out) != "areas: it takes no arguments, not [\"something\"]\n" {
+		t.Errorf("%v: %s", err, out)
 	}
 }

@@ -33,6 +33,10 @@ var triple = map[string][]byte{
 func main() {
 	rwx := flag.Bool("rwx", false, "memory that is writable and executable at once")
 	flag.Parse()
+	if flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "jit: it takes no arguments, not %q\n", flag.Args())
+		os.Exit(2)
+	}
 	result, err := run(14, *rwx)
 	if err == nil {
 		_, err = fmt.Println("3 * 14 =", result)

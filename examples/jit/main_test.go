@@ -54,3 +54,10 @@ func TestCodeRuns(t *testing.T) {
 		}
 	}
 }
+
+func TestArgumentsAreRefused(t *testing.T) {
+	out, err := program(t, "something").CombinedOutput()
+	if err == nil || string(out) != "jit: it takes no arguments, not [\"something\"]\n" {
+		t.Errorf("%v: %s", err, out)
+	}
+}

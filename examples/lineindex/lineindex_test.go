@@ -141,6 +141,8 @@ func TestBadInput(t *testing.T) {
 		"a damaged index":           {[]string{"-open", damaged}, "file"},
 		"a line past the end":       {[]string{"-open", index, "-line", "1000000"}, "1000000"},
 		"-open with files":          {[]string{"-open", index, dir}, "-open"},
+		"-open of no name":          {[]string{"-open", ""}, "-open"},
+		"-o of no name":             {[]string{"-o", "", dir}, "-o "},
 		"a negative number":         {[]string{"-open", index, "-line", "-1"}, "positive"},
 	} {
 		fresh := filepath.Join(t.TempDir(), "fresh")

@@ -48,7 +48,11 @@ func run(args []string, out io.Writer) error {
 	if err := set.Parse(args); err != nil {
 		return flag.ErrHelp
 	}
+	given := map[string]bool{}
+	set.Visit(func(f *flag.Flag) { given[f.Name] = true })
 	switch {
+	case given["open"] && *open == "", given["o"] && *output == "":
+		return errors.New("-open and -o take the name of an index, not an empty one")
 	case *open != "" && (set.NArg() > 0 || *output != "" || *match != ""):
 		return errors.New("-open answers from an index that exists; it takes no files, -o or -match")
 	case *line < 0 || *longest < 0:

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -13,8 +14,13 @@ import (
 )
 
 func main() {
+	flag.Parse()
+	if flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "pagesizes: it takes no arguments, not %q\n", flag.Args())
+		os.Exit(2)
+	}
 	if err := show(os.Stdout); err != nil {
-		fmt.Fprintln(os.Stderr, err)
+		fmt.Fprintln(os.Stderr, "pagesizes:", err)
 		os.Exit(1)
 	}
 }

@@ -34,6 +34,10 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: shared -write|-follow [-n N] [-pause D] FILE")
 		os.Exit(2)
 	}
+	if *n < 0 {
+		fmt.Fprintf(os.Stderr, "shared: -n takes no negative number, not %d\n", *n)
+		os.Exit(2)
+	}
 	run := appendTo
 	if *follow {
 		run = followFile

@@ -97,6 +97,16 @@ func TestFollowToTheEnd(t *testing.T) {
 	}
 }
 
+func TestNegativeNumber(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "m.tm")
+	if b, err := command(t, "-write", "-n", "-4", path).CombinedOutput(); err == nil || !strings.HasPrefix(string(b), "shared: -n takes") {
+		t.Errorf("%v: %s", err, b)
+	}
+	if _, err := os.Stat(path); !os.IsNotExist(err) {
+		t.Error("a file was made")
+	}
+}
+
 func TestLostOutput(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
