@@ -27,15 +27,13 @@ func main() {
 	}
 }
 
-// list writes one line an area. What was found before an error is written too.
+// list writes one line an area, or nothing when not all were found.
 func list(w io.Writer, pid int) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "START\tEND\tKIB\tPROTECTION\tSHARE\tOFFSET\tWHAT")
-	var failed error
 	for a, err := range typedmem.Areas(pid) {
 		if err != nil {
-			failed = err
-			break
+			return err
 		}
 		what := a.Path
 		if what == "" {
@@ -46,8 +44,5 @@ func list(w io.Writer, pid int) error {
 		}
 		fmt.Fprintf(table, "%#x\t%#x\t%d\t%v\t%v\t%#x\t%s\n", a.Start, a.End, (a.End-a.Start)>>10, a.Protection, a.Share, a.Offset, what)
 	}
-	if err := table.Flush(); err != nil {
-		return err
-	}
-	return failed
+	return table.Flush()
 }
