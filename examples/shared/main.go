@@ -74,6 +74,9 @@ func appendTo(path string, n int, pause time.Duration) (err error) {
 // followFile checks each measurement as it comes, until there are n.
 func followFile(path string, n int, pause time.Duration) (err error) {
 	r, err := region.Open[Measurement](path)
+	if errors.Is(err, fs.ErrNotExist) {
+		fmt.Fprintf(os.Stderr, "shared: waiting for %s\n", path)
+	}
 	for tries := 0; errors.Is(err, fs.ErrNotExist) || unfinished(err) && tries < 100; { // the writer has not begun, or is about to
 		if time.Sleep(10 * time.Millisecond); unfinished(err) {
 			tries++

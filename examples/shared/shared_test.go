@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,7 +26,7 @@ func command(t *testing.T, args ...string) *exec.Cmd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(self, args...)
+	cmd := exec.CommandContext(t.Context(), self, args...)
 	cmd.Env = append(os.Environ(), "TYPEDMEM_SHARED=1")
 	return cmd
 }
@@ -83,11 +84,22 @@ func TestFollowToTheEnd(t *testing.T) {
 	follower := command(t, "-follow", "-pause", "1us", "-n", "5000", path)
 	var out strings.Builder
 	follower.Stdout = &out
+	stderr, err := follower.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := follower.Start(); err != nil {
 		t.Fatal(err)
 	}
+	says := bufio.NewScanner(stderr)
+	if !says.Scan() || says.Text() != "shared: waiting for "+path {
+		t.Fatalf("while there is no file it says %q, %v", says.Text(), says.Err())
+	}
 	if b, err := command(t, "-write", "-pause", "0", "-n", "5000", path).CombinedOutput(); err != nil || !strings.HasSuffix(string(b), "wrote 5000\n") {
 		t.Fatalf("%v: %s", err, b)
+	}
+	if says.Scan() {
+		t.Errorf("it says more: %q", says.Text())
 	}
 	if err := follower.Wait(); err != nil || !strings.HasSuffix(out.String(), "read 5000\n") {
 		t.Fatalf("%v: %s", err, out.String())
