@@ -1,8 +1,8 @@
 // Command jit writes machine code into memory, makes it executable and calls it: a function that triples its argument. The memory is never
 // writable and executable at once; with -rwx it is, which needs flags.JIT and some systems refuse.
 //
-//	go run ./jit
-//	go run ./jit -rwx
+//	go run ./examples/jit
+//	go run ./examples/jit -rwx
 package main
 
 import (

@@ -1,9 +1,9 @@
 // Command orderbook keeps a limit order book in slab files: orders are linked by handles into price levels.
 //
-//	go run ./orderbook -dir book messages.csv    a LOBSTER message file (lobsterdata.com)
-//	go run ./orderbook                           a generated one, in memory
-//	go run ./orderbook -kill 5                   killed five times on the way and opened again: the book is the same
-//	go run ./orderbook -heap                     the same with pointers, and the collector's pauses of both
+//	go run ./examples/orderbook -dir book messages.csv    a LOBSTER message file (lobsterdata.com)
+//	go run ./examples/orderbook                           a generated one, in memory
+//	go run ./examples/orderbook -kill 5                   killed five times on the way and opened again: the book is the same
+//	go run ./examples/orderbook -heap                     the same with pointers, and the collector's pauses of both
 package main
 
 import (

@@ -1,6 +1,6 @@
 // Command pagesizes shows the page sizes that this system can map, and tries each.
 //
-//	go run ./pagesizes
+//	go run ./examples/pagesizes
 package main
 
 import (

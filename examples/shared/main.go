@@ -1,8 +1,8 @@
 // Shared shows two processes on one region file: one appends measurements, the other follows them as they come. Either can be killed and started again
 // at any time.
 //
-//	go run ./shared -write -n 100000 measurements.tm
-//	go run ./shared -follow measurements.tm
+//	go run ./examples/shared -write -n 100000 measurements.tm
+//	go run ./examples/shared -follow measurements.tm
 package main
 
 import (
