@@ -1,4 +1,5 @@
-// Command run measures all rows and prints the table; it writes it as Markdown and as plots too.
+// Command run measures rows and prints the table. A full run, of all rows at full size, writes it into the folder results, as Markdown and as plots;
+// any other run writes where -out says.
 package main
 
 import (
@@ -38,11 +39,14 @@ func main() {
 func run() error {
 	pattern := flag.String("rows", "", "measure only rows whose name matches this `regexp`")
 	quick := flag.Bool("quick", false, "smaller sizes and fewer rounds: figures are rough")
-	out := flag.String("out", "results", "write the table and the plots into this `directory`")
+	out := flag.String("out", "", "write the table and the plots into this `directory` (default results for a full run, nowhere for one with -rows or -quick)")
 	disk := flag.String("disk", os.TempDir(), "a `directory` on a disk, for the rows that are about files")
 	rounds := flag.Int("rounds", 0, "measure each contender at least so many times, up to five times as often where that is quick (default 11, with -quick 3)")
 	list := flag.Bool("list", false, "only list the rows")
 	flag.Parse()
+	if flag.NArg() > 0 {
+		return fmt.Errorf("it takes no arguments, not %q", flag.Args())
+	}
 	match, err := regexp.Compile(*pattern)
 	if err != nil {
 		return err
@@ -61,6 +65,9 @@ func run() error {
 			chosen = append(chosen, r)
 		}
 	}
+	if len(chosen) == 0 {
+		return fmt.Errorf("no row matches -rows %s; -list names them all", *pattern)
+	}
 	if *list {
 		for _, r := range chosen {
 			fmt.Println(r.Name)
@@ -70,7 +77,15 @@ func run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	results, err := measure(ctx, chosen, cfg)
-	return errors.Join(err, save(*out, results))
+	return errors.Join(err, save(directory(*out, *pattern == "" && !*quick && err == nil), results))
+}
+
+// directory says where results go, "" for nowhere: what took half an hour is replaced by its like only.
+func directory(out string, full bool) string {
+	if out == "" && full {
+		return "results"
+	}
+	return out
 }
 
 // measure measures the rows and prints each as it is done.
@@ -94,16 +109,22 @@ func measure(ctx context.Context, chosen []harness.Row, cfg harness.Config) ([]h
 	return results, nil
 }
 
-// save writes the table, the targets and the plots.
+// save prints the targets, and writes the table and the plots where there is a directory for them.
 func save(dir string, results []harness.Result) error {
+	verdicts := rows.Judge(results)
+	if err := report.Targets(os.Stdout, verdicts, false); err != nil {
+		return err
+	}
+	if dir == "" {
+		_, err := fmt.Println("not written: only a full run replaces results; -out DIR writes elsewhere")
+		return err
+	}
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
-	verdicts := rows.Judge(results)
 	f, err := os.Create(filepath.Join(dir, "table.md"))
 	if err != nil {
 		return err
 	}
-	return errors.Join(report.Markdown(f, results, verdicts, report.ThisMachine()), f.Close(), report.Plots(dir, results),
-		report.Targets(os.Stdout, verdicts, false))
+	return errors.Join(report.Markdown(f, results, verdicts, report.ThisMachine()), f.Close(), report.Plots(dir, results))
 }
