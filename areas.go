@@ -1,6 +1,7 @@
 package typedmem
 
 import (
+	"fmt"
 	"iter"
 	"math"
 
@@ -42,7 +43,7 @@ type Area struct {
 // Areas yields the areas of a process's address space in ascending order; pid Self is this process. An error ends the sequence. Other
 // processes may need privileges. The list can change while it is read.
 //   - Linux, Android: /proc/PID/maps, by the ioctl PROCMAP_QUERY where the kernel has it (6.11), so that a query for few areas does not cost more
-//     when there are many.
+//     when there are many. A 32-bit program lists a 64-bit process up to where its own addresses end, then errors.ErrUnsupported.
 //   - Windows: VirtualQueryEx and GetMappedFileName. FreeBSD: sysctl kern.proc.vmmap.
 //   - Where a system is missing here or cannot be asked without cgo: errors.ErrUnsupported.
 func Areas(pid int) iter.Seq2[Area, error] { return AreasIn(pid, 0, math.MaxUint) }
@@ -50,8 +51,12 @@ func Areas(pid int) iter.Seq2[Area, error] { return AreasIn(pid, 0, math.MaxUint
 // AreasIn yields the areas that overlap the addresses [lo, hi); the greatest uintptr as hi stands for the end of the address space.
 func AreasIn(pid int, lo, hi uintptr) iter.Seq2[Area, error] {
 	return func(yield func(Area, error) bool) {
-		if lo > hi || pid < 0 {
-			yield(Area{}, &Error{Op: "areas", Addr: lo, Err: ErrBounds})
+		if pid < 0 {
+			yield(Area{}, &Error{Op: "areas", Err: fmt.Errorf("process %d: %w", pid, ErrBounds)})
+			return
+		}
+		if lo > hi {
+			yield(Area{}, &Error{Op: "areas", Err: fmt.Errorf("addresses [%#x,%#x): %w", lo, hi, ErrBounds)})
 			return
 		}
 		err := sys.Areas(pid, lo, hi, func(a sys.Area) bool { return yield(area(a), nil) })

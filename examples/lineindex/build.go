@@ -116,7 +116,7 @@ func (x *index) add(ctx context.Context, in input, r *reader) error {
 	if bytes.IndexByte(text, 0) >= 0 {
 		return nil
 	}
-	if x.files.Len() == math.MaxUint32 {
+	if uint64(x.files.Len()) == math.MaxUint32 {
 		return errors.New("more files than a record can number")
 	}
 	if err := r.split(in.path, text, uint32(x.files.Len())); err != nil {
@@ -171,8 +171,8 @@ func (r *reader) split(path string, text []byte, file uint32) error {
 		if end < 0 {
 			end = len(text) - at
 		}
-		if end > math.MaxUint32 {
-			return fmt.Errorf("%s has a line of %d bytes, a record can hold %d", path, end, math.MaxUint32)
+		if uint64(end) > math.MaxUint32 {
+			return fmt.Errorf("%s has a line of %d bytes, a record can hold %d", path, end, uint32(math.MaxUint32))
 		}
 		r.lines = append(r.lines, Line{Offset: uint64(at), Length: uint32(end), File: file})
 		at += end + 1
