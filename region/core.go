@@ -140,8 +140,7 @@ func (c *core) takeOver(bytes int) error {
 			return err
 		}
 	}
-	c.file.Begin()
-	return nil
+	return c.file.Begin()
 }
 
 // attach maps the data of an open file; ask holds the caller's flags and capacity.

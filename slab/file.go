@@ -136,8 +136,7 @@ func openCore(f *container.File, l *layout.Layout) (*core, error) {
 			return c, err
 		}
 	}
-	f.Begin()
-	return c, nil
+	return c, f.Begin()
 }
 
 // attachFile maps the words and the slots of a file.

@@ -2,6 +2,8 @@ package slab_test
 
 import (
 	"bytes"
+	"errors"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -27,7 +29,20 @@ type disk struct {
 	mu       sync.Mutex // the collector releases mappings in goroutines of its own
 }
 
-func (d *disk) image() []byte { return must[[]byte](d.t)(os.ReadFile(d.path)) }
+// watch follows the file of that name from before there is one.
+func watch(t *testing.T, path string) *disk {
+	d := &disk{t: t, path: path, versions: map[int][][]byte{}}
+	t.Cleanup(sys.Interpose(d.interpose))
+	return d
+}
+
+func (d *disk) image() []byte {
+	b, err := os.ReadFile(d.path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		d.t.Fatal(err)
+	}
+	return b
+}
 
 // look notes what has changed since the last look.
 func (d *disk) look() {
@@ -85,27 +100,41 @@ func (d *disk) interpose(c sys.Call) error {
 
 // crash makes a file of what may be there after a power failure: of each sector any version since it was flushed.
 func (d *disk) crash(r *rand.Rand, path string) {
+	mode := r.IntN(4)
+	d.lose(path, func(versions int) int {
+		pick := r.IntN(versions)
+		switch {
+		case mode == 0:
+			pick = 0
+		case mode == 1:
+			pick = versions - 1
+		case mode == 2 && r.IntN(2) == 0:
+			pick = versions - 1
+		}
+		return pick
+	})
+}
+
+// oldest makes a file of what is certain to be there after a power failure, and nothing else.
+func (d *disk) oldest(path string) { d.lose(path, func(int) int { return 0 }) }
+
+// lose makes a file of one version of its size and of each sector.
+func (d *disk) lose(path string, pick func(versions int) int) {
+	d.look()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	size := d.sizes[r.IntN(len(d.sizes))]
+	size := d.sizes[pick(len(d.sizes))]
 	image := make([]byte, size)
-	mode := r.IntN(4)
 	for at := 0; at < size; at += sector {
 		if v := d.versions[at]; len(v) > 0 {
-			pick := r.IntN(len(v))
-			switch {
-			case mode == 0:
-				pick = 0
-			case mode == 1:
-				pick = len(v) - 1
-			case mode == 2 && r.IntN(2) == 0:
-				pick = len(v) - 1
-			}
-			copy(image[at:], v[pick])
+			copy(image[at:], v[pick(len(v))])
 		}
 	}
-	for i := range image[32<<10 : 32<<10+16] { // another run of the system
-		image[32<<10+i] ^= 0x5a
+	// Another run of the system: a live record that is there is that of the one before. One that is not stays zero.
+	if boot := image[32<<10:][:16]; !bytes.Equal(boot, make([]byte, 16)) {
+		for i := range boot {
+			boot[i] ^= 0x5a
+		}
 	}
 	if err := os.WriteFile(path, image, 0o666); err != nil {
 		d.t.Fatal(err)
@@ -137,13 +166,11 @@ func TestPowerFailureKeepsWhatWasSynced(t *testing.T) {
 func powerFailures(t *testing.T, seed uint64, cfg slab.Config) (opened int) {
 	r := rand.New(rand.NewPCG(seed, 9))
 	capacity := 5 + r.IntN(100)
-	d := &disk{t: t, path: filepath.Join(fastDir(t), "s"), versions: map[int][][]byte{}}
+	d := watch(t, filepath.Join(fastDir(t), "s"))
 	s := must[*slab.Slab[wide]](t)(slab.CreateWith[wide](d.path, capacity, cfg))
 	if err := s.Sync(); err != nil {
 		t.Fatal(err)
 	}
-	d.flush(0, 1<<30)
-	defer sys.Interpose(d.interpose)()
 
 	type handle = slab.Handle[wide]
 	history := map[handle][]claim{} // every value of every object ever
@@ -182,7 +209,15 @@ func powerFailures(t *testing.T, seed uint64, cfg slab.Config) (opened int) {
 			history[h] = append(v, c)
 			changed[h] = true
 		case op == 10 && r.IntN(3) == 0:
-			if err := s.Sync(); err != nil {
+			if r.IntN(3) == 0 { // another session
+				if err := s.Close(); err != nil {
+					t.Fatal(err)
+				}
+				if r.IntN(2) == 0 { // much later: the kernel has written all of it
+					d.flush(0, 1<<30)
+				}
+				s = must[*slab.Slab[wide]](t)(slab.OpenMutWith[wide](d.path, cfg))
+			} else if err := s.Sync(); err != nil {
 				t.Fatal(err)
 			}
 			synced, changed = map[handle]claim{}, map[handle]bool{}
@@ -240,6 +275,49 @@ func powerFailures(t *testing.T, seed uint64, cfg slab.Config) (opened int) {
 		t.Fatal(err)
 	}
 	return opened
+}
+
+// neverAgain fills the slab: no object gets the handle h.
+func neverAgain[T any](t *testing.T, path string, h slab.Handle[T]) {
+	t.Helper()
+	s := must[*slab.Slab[T]](t)(slab.OpenMut[T](path))
+	defer s.Close()
+	if s.Has(h) {
+		t.Fatalf("object %x is there: the test loses nothing", h.Uint64())
+	}
+	for s.Len() < s.Cap() {
+		if again := must[slab.Handle[T]](t)(s.Alloc()); again == h {
+			t.Fatalf("handle %x is given out again", h.Uint64())
+		}
+	}
+}
+
+// The power fails before anything was synced: the handle of an object that is lost is no other object's.
+func TestPowerFailureBeforeTheFirstSync(t *testing.T) {
+	d := watch(t, filepath.Join(fastDir(t), "s"))
+	s := must[*slab.Slab[uint64]](t)(slab.Create[uint64](d.path, 1000))
+	defer s.Close()
+	h := must[slab.Handle[uint64]](t)(s.Insert(1))
+	lost := filepath.Join(fastDir(t), "lost")
+	d.oldest(lost)
+	neverAgain(t, lost, h)
+}
+
+// The same for a file that was closed long ago and has just been opened.
+func TestPowerFailureAfterOpen(t *testing.T) {
+	d := watch(t, filepath.Join(fastDir(t), "s"))
+	s := must[*slab.Slab[uint64]](t)(slab.Create[uint64](d.path, 1000))
+	must[slab.Handle[uint64]](t)(s.Insert(1))
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	d.flush(0, 1<<30)
+	s = must[*slab.Slab[uint64]](t)(slab.OpenMut[uint64](d.path))
+	defer s.Close()
+	h := must[slab.Handle[uint64]](t)(s.Insert(1))
+	lost := filepath.Join(fastDir(t), "lost")
+	d.oldest(lost)
+	neverAgain(t, lost, h)
 }
 
 func one(c claim, of []claim) bool {

@@ -231,7 +231,9 @@ func TestSecondWriterIsRefusedAndTheLockGoesWithTheFirst(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first.Begin()
+	if err := first.Begin(); err != nil {
+		t.Fatal(err)
+	}
 	_, err = Open(path, specOf[record](KindRegion), true)
 	if !errors.Is(err, typedmem.ErrBusy) || !strings.Contains(err.Error(), "process") {
 		t.Errorf("second writer: %v, want ErrBusy that names the process", err)

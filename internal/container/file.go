@@ -148,8 +148,14 @@ func (c *File) open() error {
 }
 
 // Begin announces a writer that has opened the file, and the length that Open found, in the live record. It comes once the data is repaired and the
-// length is in the header copies (see Dirty): a writer that is killed while it begins leaves no live record.
-func (c *File) Begin() { c.live.begin(c.header.length) }
+// length is in the header copies (see Dirty): a writer that is killed while it begins leaves no live record. When it returns the record is on the device:
+// after a power failure the next writer must find that there was this one.
+func (c *File) Begin() error {
+	return typedmem.Guard(func() error {
+		c.live.begin(c.header.length)
+		return c.block.Flush(liveOffset, liveOffset+liveSize)
+	})
+}
 
 // lockedBy names the process that has the lock.
 func (c *File) lockedBy(err error) error {
@@ -330,8 +336,8 @@ func (c *File) sync(n int) error {
 			return err
 		}
 	}
-	if !c.settled { // what a writer before this one left may not be on the device yet
-		if err := c.block.Flush(0, liveOffset); err != nil {
+	if !c.settled { // what a writer before this one left may not be on the device yet, nor the live record of Create
+		if err := c.block.Flush(0, liveOffset+liveSize); err != nil {
 			return err
 		}
 		c.settled = true
