@@ -135,6 +135,10 @@ func openCore(f *container.File, l *layout.Layout) (*core, error) {
 		if err := c.file.m.Flush(0, c.file.m.Len()); err != nil {
 			return c, err
 		}
+		// A writer that was killed while it grew has published a length that the device may not know.
+		if err := f.Sync(used, func() error { return nil }); err != nil {
+			return c, err
+		}
 	}
 	return c, f.Begin()
 }

@@ -320,6 +320,48 @@ func TestPowerFailureAfterOpen(t *testing.T) {
 	neverAgain(t, lost, h)
 }
 
+// A writer is killed while it makes room, before the length that it published is on the device. The next one uses the new slots, and the power fails.
+func TestPowerFailureAfterAKillInGrowth(t *testing.T) {
+	type object = [512]uint64
+	path := filepath.Join(fastDir(t), "s")
+	s := must[*slab.Slab[object]](t)(slab.Create[object](path, 1000))
+	defer s.Close()
+	must[slab.Handle[object]](t)(s.Alloc())
+	if err := s.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	d := watch(t, filepath.Join(fastDir(t), "killed"))
+	copyTo := func() {
+		if err := os.WriteFile(d.path, must[[]byte](t)(os.ReadFile(path)), 0o666); err != nil {
+			t.Error(err)
+		}
+	}
+	copyTo()
+	d.flush(0, 1<<30)
+	grown := false
+	restore := sys.Interpose(func(c sys.Call) error {
+		if c.Op == sys.OpFlush && !grown {
+			grown = true
+			copyTo() // what the page cache holds if the writer is killed now
+		}
+		return nil
+	})
+	for !grown {
+		must[slab.Handle[object]](t)(s.Alloc())
+	}
+	restore()
+	slots := s.Len() // the last one lies behind the length that is on the device
+	next := must[*slab.Slab[object]](t)(slab.OpenMut[object](d.path))
+	defer next.Close()
+	var h slab.Handle[object]
+	for next.Len() < slots {
+		h = must[slab.Handle[object]](t)(next.Alloc())
+	}
+	lost := filepath.Join(fastDir(t), "lost")
+	d.oldest(lost)
+	neverAgain(t, lost, h)
+}
+
 func one(c claim, of []claim) bool {
 	for _, x := range of {
 		if x == c {
