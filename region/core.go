@@ -174,7 +174,8 @@ func (c *core) clearRest(bytes int) error {
 	if rest <= 0 {
 		return nil
 	}
-	if c.file.Left() == container.LeftClosed { // the writer left it so long for readers who know more elements than it kept
+	// Only a restart of the system ends the readers too: they may know more elements than the last writer kept.
+	if c.file.Left() != container.LeftLost {
 		c.top = int(min(int64(bytes)+rest, math.MaxInt))
 	}
 	return c.file.Zero(container.DataOffset+int64(bytes), rest)

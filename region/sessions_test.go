@@ -131,6 +131,75 @@ func TestAReaderOutlivesTwoWriters(t *testing.T) {
 	}
 }
 
+// killedAfter has a writer do something to the file and leaves the file as if it had then been killed.
+func killedAfter(t *testing.T, path string, do func(w *region.Region[int64]) error) {
+	t.Helper()
+	w, err := region.OpenMut[int64](path)
+	if err == nil {
+		err = errors.Join(do(w), w.Sync())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	const at = 32 << 10 // the live record, of FORMAT.md
+	b, err := os.ReadFile(path)
+	if err := errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.WriteAt(b[at:at+40], at)
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The same where one of the writers was killed, before or after it cut the file or another one did.
+func TestAReaderOutlivesAKilledWriter(t *testing.T) {
+	shrink := func(w *region.Region[int64]) error { return w.Resize(10) }
+	nothing := func(*region.Region[int64]) error { return nil }
+	for name, sessions := range map[string][2]func(*region.Region[int64]) error{
+		"that cut the file":        {nothing, shrink},
+		"after one that cut it":    {shrink, nothing},
+		"that appended after that": {shrink, func(w *region.Region[int64]) error { return w.Append(1) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := t.TempDir() + "/r"
+			w, err := region.Create[int64](path, 100_000)
+			if err == nil {
+				err = w.Close()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := region.Open[int64](path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Close()
+			if w, err = region.OpenMut[int64](path); err == nil {
+				err = errors.Join(sessions[0](w), w.Close())
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			killedAfter(t, path, sessions[1])
+			if w, err = region.OpenMut[int64](path); err == nil {
+				err = w.Close()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			var x int64
+			if err := typedmem.Guard(func() error { x = r.At(99_999); return nil }); err != nil || x != 0 {
+				t.Fatal(x, err)
+			}
+		})
+	}
+}
+
 // A type that takes no bytes is none to cast to.
 func TestCastToNothingIsRefused(t *testing.T) {
 	if _, err := region.Cast[struct{}](region.View[struct{}]{}); !errors.Is(err, typedmem.ErrType) {

@@ -128,7 +128,7 @@ func openCore(f *container.File, l *layout.Layout) (*core, error) {
 	if err := c.memoryForWords(); err != nil {
 		return c, err
 	}
-	if err := typedmem.Guard(func() error { return c.restore(used, f.Left() == container.LeftLost) }); err != nil {
+	if err := typedmem.Guard(func() error { return c.restore(used, f.Left().MayMiss()) }); err != nil {
 		return c, err
 	}
 	if f.Left() != container.LeftClosed {

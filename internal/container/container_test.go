@@ -274,6 +274,29 @@ func TestTooManyFields(t *testing.T) {
 	}
 }
 
+// Left must not take a file for one that the system lost, or for one that was closed, where the system does not name its runs.
+func TestLeft(t *testing.T) {
+	known := bootID
+	t.Cleanup(func() { bootID = known })
+	if _, ok := known(); !ok {
+		t.Skip("this system does not name its runs")
+	}
+	killed := make([]byte, liveSize)
+	liveRecord{killed}.begin(3)
+	lost := bytes.Clone(killed)
+	lost[0] ^= 1
+	for want, record := range map[Left][]byte{LeftKilled: killed, LeftLost: lost, LeftClosed: make([]byte, liveSize)} {
+		if got := leftBy(record); got != want {
+			t.Errorf("%d, want %d", got, want)
+		}
+		bootID = func() (boot [16]byte, ok bool) { return boot, false }
+		if got := leftBy(record); got != LeftUnknown {
+			t.Errorf("%d where runs have no name, want %d", got, LeftUnknown)
+		}
+		bootID = known
+	}
+}
+
 // TestLengthWord shows that no single wrong byte of a length word passes for another length.
 func TestLengthWord(t *testing.T) {
 	lengths := []uint64{0, 1, 2, 255, 256, 65535, 65536, 1<<32 - 1, 1 << 32, 1<<48 - 1}

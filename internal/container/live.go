@@ -110,14 +110,18 @@ func livePID(b []byte) uint64 {
 type Left uint8
 
 const (
-	LeftLost   Left = iota // unknown, or the system went down: what was not flushed may be gone
-	LeftKilled             // the writer is at work or was killed, in this run of the system: all that it wrote is there
-	LeftClosed             // the writer closed the file
+	LeftUnknown Left = iota // any of the others: the system does not name its runs
+	LeftLost                // the system went down: what was not flushed may be gone, and no reader is left
+	LeftKilled              // the writer is at work or was killed, in this run of the system: all that it wrote is there
+	LeftClosed              // the writer closed the file
 )
+
+// MayMiss reports whether what was not flushed may be gone.
+func (l Left) MayMiss() bool { return l <= LeftLost }
 
 func leftBy(b []byte) Left {
 	if _, known := bootID(); !known {
-		return LeftLost
+		return LeftUnknown
 	}
 	if _, writing, _ := liveLength(b); writing {
 		return LeftKilled
