@@ -274,6 +274,34 @@ func TestTooManyFields(t *testing.T) {
 	}
 }
 
+// A length word that is damaged under a live record that counts is an error and leaves the file: its last synced length would hide elements, which the next
+// writer then clears.
+func TestDamagedLengthWord(t *testing.T) {
+	if _, ok := bootID(); !ok || storedInHalves {
+		t.Skip("a damaged word cannot be told here")
+	}
+	path := made(t, 100)
+	live := make([]byte, liveSize)
+	liveRecord{live}.begin(1000)
+	overwrite(t, path, liveOffset, live)
+	if n, err := opens(path); n != 1000 || err != nil {
+		t.Fatalf("%d elements, %v", n, err)
+	}
+	for at := liveWordAt; at < liveSize; at++ {
+		overwrite(t, path, int64(liveOffset+at), []byte{live[at] ^ 1})
+		before, _ := os.ReadFile(path)
+		for _, write := range []bool{false, true} {
+			if _, err := Open(path, specOf[record](KindRegion), write); !errors.Is(err, typedmem.ErrCorrupt) {
+				t.Fatalf("byte %d of the word (write %v): %v, want ErrCorrupt", at-liveWordAt, write, err)
+			}
+		}
+		if after, _ := os.ReadFile(path); !bytes.Equal(before, after) {
+			t.Error("the file was changed")
+		}
+		overwrite(t, path, int64(liveOffset+at), live[at:at+1])
+	}
+}
+
 // Left must not take a file for one that the system lost, or for one that was closed, where the system does not name its runs.
 func TestLeft(t *testing.T) {
 	known := bootID

@@ -133,6 +133,9 @@ func (c *File) open() error {
 		}
 		n, writing, torn = liveLength(block[liveOffset:])
 	}
+	if torn { // no store is at work: the length is damaged, and the synced one may leave out elements, which a writer would clear
+		return errLengthWord
+	}
 	if writing {
 		c.header.length = n
 	}
@@ -146,6 +149,8 @@ func (c *File) open() error {
 	_ = c.openDirectory()
 	return c.mapBlock()
 }
+
+var errLengthWord = fmt.Errorf("the length word of the live record: %w", typedmem.ErrCorrupt)
 
 // Begin announces a writer that has opened the file, and the length that Open found, in the live record. It comes once the data is repaired and the
 // length is in the header copies (see Dirty): a writer that is killed while it begins leaves no live record. When it returns the record is on the device:
@@ -291,7 +296,7 @@ func (c *File) refresh() (int, error) {
 		n, writing, torn = liveLength(block[liveOffset : liveOffset+liveSize])
 	}
 	if torn {
-		return 0, fmt.Errorf("%s: the length word of the live record: %w", c.path, typedmem.ErrCorrupt)
+		return 0, fmt.Errorf("%s: %w", c.path, errLengthWord)
 	}
 	if !writing {
 		h, err := newest(block, DataOffset)

@@ -3,7 +3,9 @@ package container
 import (
 	"encoding/binary"
 	"hash/crc32"
+	"math"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -91,9 +93,16 @@ func liveLength(b []byte) (n uint64, writing, torn bool) {
 		return 0, false, false
 	}
 	// SAFETY: as with word; a record that was read from the file lies in a headerBlock, which is so large that the allocator gives it whole pages.
-	n, ok = unpackLength(littleEndian(atomic.LoadUint64((*uint64)(unsafe.Pointer(&b[liveWordAt])))))
+	word := littleEndian(atomic.LoadUint64((*uint64)(unsafe.Pointer(&b[liveWordAt]))))
+	if n, ok = unpackLength(word); !ok && storedInHalves {
+		return word & math.MaxUint32, true, false
+	}
 	return n, ok, !ok
 }
+
+// storedInHalves says that a 64-bit store may be two of 32 bits, between which a writer can be killed. The lower half then is the length before or the one
+// after, whole: lengths of these machines fit it.
+const storedInHalves = runtime.GOARCH == "arm" || runtime.GOARCH == "mips" || runtime.GOARCH == "mipsle"
 
 // again is how often a torn length word is read again. A store takes a few nanoseconds.
 const again = 1000
