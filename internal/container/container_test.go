@@ -313,7 +313,13 @@ func TestLeft(t *testing.T) {
 	liveRecord{killed}.begin(3)
 	lost := bytes.Clone(killed)
 	lost[0] ^= 1
-	for want, record := range map[Left][]byte{LeftKilled: killed, LeftLost: lost, LeftClosed: make([]byte, liveSize)} {
+	beginning := bytes.Clone(killed) // of a writer that was killed before it named the run
+	clear(beginning[:16])
+	for _, c := range []struct {
+		record []byte
+		want   Left
+	}{{killed, LeftKilled}, {lost, LeftLost}, {make([]byte, liveSize), LeftClosed}, {beginning, LeftClosed}} {
+		record, want := c.record, c.want
 		if got := leftBy(record); got != want {
 			t.Errorf("%d, want %d", got, want)
 		}
