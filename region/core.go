@@ -316,6 +316,7 @@ func (c *core) close() error {
 			return errors.Join(err, c.giveBack())
 		}
 	}
+	c.top = max(c.top, c.length()) // which somebody may have changed through the mapping
 	err := c.m.Close()
 	f := c.file
 	if f == nil || err != nil && !errors.Is(err, typedmem.ErrClosed) {

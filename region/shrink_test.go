@@ -151,3 +151,17 @@ func TestCloseCutsOffOnlyWhatNoReaderKnew(t *testing.T) {
 		}
 	}
 }
+
+// A length that was changed through the mapping is one that Close keeps: the file is no shorter than what it says.
+func TestCloseKeepsTheMappingsLength(t *testing.T) {
+	for _, n := range []int{3, 1500} {
+		r, path := thousand(t)
+		wants(t, "Resize of the mapping", r.Mapping().Resize(n*8), nil)
+		wants(t, "Close", r.Close(), nil)
+		r = open[uint64](t, path)
+		if r.Len() != n || r.At(2) != 3 {
+			t.Errorf("%d elements, want %d", r.Len(), n)
+		}
+		wants(t, "Close", r.Close(), nil)
+	}
+}
