@@ -93,6 +93,12 @@ func create(path string, n int, l *layout.Layout, ask typedmem.Request) (*core, 
 	if !ok {
 		return nil, fmt.Errorf("%d elements of %d bytes: %w", n, l.Size, typedmem.ErrSize)
 	}
+	if ask.Capacity == 0 { // it goes by the size, and the file is mapped before it has one
+		grown := ask
+		grown.Size = bytes
+		grown = elastic(grown)
+		ask.Capacity, ask.Elastic = grown.Capacity, grown.Elastic
+	}
 	f, err := container.Create(path, spec(l))
 	if err != nil {
 		return nil, err

@@ -16,6 +16,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/container"
 	"github.com/typedmem/typedmem/internal/testenv"
 	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/region"
@@ -102,6 +103,24 @@ func TestCreateWithOptions(t *testing.T) {
 	r, err = region.OpenMutWith[uint64](path, options.New(0).WithFlags(flags.Populate).WithCapacity(1<<20))
 	wants(t, "OpenMutWith", err, nil)
 	wants(t, "Append", r.Append(make([]uint64, 4*page/8)...), nil)
+	wants(t, "Close", r.Close(), nil)
+}
+
+// Create sets aside as much as Open does, for files of any size.
+func TestCreateSetsAsideByTheSize(t *testing.T) {
+	old := container.Spare
+	container.Spare = 1 << 20
+	defer func() { container.Spare = old }()
+	path := filepath.Join(t.TempDir(), "r")
+	r, err := region.Create[uint64](path, 1<<18) // more than Spare
+	wants(t, "Create", err, nil)
+	made := r.Cap()
+	wants(t, "Close", r.Close(), nil)
+	r, err = region.OpenMut[uint64](path)
+	wants(t, "OpenMut", err, nil)
+	if made != r.Cap() {
+		t.Errorf("a capacity of %d elements after Create, %d after OpenMut", made, r.Cap())
+	}
 	wants(t, "Close", r.Close(), nil)
 }
 
