@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"sync"
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
@@ -23,6 +24,7 @@ type core struct {
 	last   int             // length in bytes that was published last
 	top    int             // greatest length in bytes that readers of the file may know
 	stale  int             // up to where in bytes the file may hold elements that were cut off and could not be cleared
+	follow sync.Mutex      // held by Refresh, which goroutines of a reader may call at once
 }
 
 // newCore takes over m. On error m is as it was.
@@ -293,6 +295,8 @@ func (c *core) refresh() (int, error) {
 	if c.file == nil || c.file.Writer() {
 		return c.length(), nil
 	}
+	c.follow.Lock()
+	defer c.follow.Unlock()
 	if c.limits.Readable() == 0 {
 		return 0, c.limits.Refusal(0, 0, false)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"runtime"
+	"sync"
 	"testing"
 
 	"github.com/typedmem/typedmem"
@@ -208,4 +209,40 @@ func TestCastToNothingIsRefused(t *testing.T) {
 	if _, err := region.Cast[struct{}](region.View[int64]{}); !errors.Is(err, typedmem.ErrType) {
 		t.Fatal(err)
 	}
+}
+
+// Refresh may run in several goroutines of a reader; under the race detector this shows that they do not meet.
+func TestRefreshInSeveralGoroutines(t *testing.T) {
+	path := t.TempDir() + "/r"
+	w, err := region.Create[int64](path, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	r, err := region.Open[int64](path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	var readers sync.WaitGroup
+	for range 3 {
+		readers.Add(1)
+		go func() {
+			defer readers.Done()
+			for n := 0; n < 100; {
+				m, err := r.Refresh()
+				if err != nil || m < n {
+					t.Errorf("%d elements after %d: %v", m, n, err)
+					return
+				}
+				n = m
+			}
+		}()
+	}
+	for i := range int64(99) {
+		if err := w.Append(i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	readers.Wait()
 }
