@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/bits"
 	"sync"
+	"unsafe"
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
@@ -24,6 +25,7 @@ type core struct {
 	last   int             // length in bytes that was published last
 	top    int             // greatest length in bytes that readers of the file may know
 	stale  int             // up to where in bytes the file may hold elements that were cut off and could not be cleared
+	dirty  int             // up to where in bytes Append has begun to write: behind the length only where it did not get to its end
 	follow sync.Mutex      // held by Refresh, which goroutines of a reader may call at once
 }
 
@@ -225,9 +227,18 @@ func (c *core) resize(bytes int) error {
 		return err
 	}
 	old := c.length()
+	if bytes > old {
+		if err := c.clean(old); err != nil {
+			return err
+		}
+	}
 	switch {
 	case c.file == nil:
-		return c.m.Resize(bytes)
+		err := c.m.Resize(bytes)
+		if err == nil && bytes < old { // all behind the length has gone or is clear
+			c.dirty = 0
+		}
+		return err
 	case bytes < old:
 		return c.shrinkFile(bytes, old)
 	case bytes > old && c.stale > old:
@@ -241,6 +252,24 @@ func (c *core) resize(bytes int) error {
 	}
 	c.publish(bytes)
 	return nil
+}
+
+// clean makes zero what an Append that faulted has left behind the length. Over a raw file that is the file's.
+func (c *core) clean(length int) error {
+	if c.dirty <= length || c.file == nil && c.m.FileBacked() {
+		return nil
+	}
+	err := typedmem.Guard(func() error {
+		if n := min(c.dirty, int(c.limits.Room()-c.m.Addr())) - length; n > 0 {
+			// SAFETY: up to Room memory lies behind the addresses, and the caller has seen that it may be written.
+			clear(unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(nil), c.m.Addr()+uintptr(length))), n))
+		}
+		return nil
+	})
+	if err == nil {
+		c.dirty = 0
+	}
+	return err
 }
 
 // shrinkFile cuts a file region of old bytes. The shorter length is on the device before what it cuts off is cleared; a Resize that will be refused does
@@ -262,8 +291,10 @@ func (c *core) shrinkFile(bytes, old int) error {
 		return err
 	}
 	c.publish(bytes)
-	if c.zeroFile(bytes, old) != nil { // the elements are gone all the same: cleared before anything is shown there again
-		c.stale = max(c.stale, old)
+	rest := max(old, c.dirty)
+	c.dirty = 0
+	if c.zeroFile(bytes, rest) != nil { // the elements are gone all the same: cleared before anything is shown there again
+		c.stale = max(c.stale, rest)
 	}
 	return nil
 }

@@ -193,8 +193,12 @@ func (r *Region[T]) put(end, stop uintptr, first int, xs []T) error {
 		r.limits.Race().Write(unsafe.Pointer(&r.all[first]), uintptr(len(xs))*unsafe.Sizeof(xs[0]))
 	}
 	if len(xs) == 1 { // the usual case is not worth a call of memmove
+		if unsafe.Sizeof(xs[0]) > unsafe.Alignof(xs[0]) { // several stores, between which reading xs may fault
+			r.soil(stop)
+		}
 		r.all[first] = xs[0]
 	} else {
+		r.soil(stop)
 		copy(r.all[first:], xs)
 	}
 	if len(xs) == 0 { // the end may lie behind the last whole element, and stays
@@ -207,6 +211,13 @@ func (r *Region[T]) put(end, stop uintptr, first int, xs []T) error {
 		r.core.publish((first + len(xs)) * r.core.size)
 	}
 	return nil
+}
+
+// soil notes that memory is about to be written up to the address stop; see core.clean.
+func (r *Region[T]) soil(stop uintptr) {
+	if n := int(stop - uintptr(unsafe.Pointer(unsafe.SliceData(r.all)))); n > r.core.dirty {
+		r.core.dirty = n
+	}
 }
 
 func (r *Region[T]) appendSlow(xs []T) error {
@@ -339,12 +350,14 @@ func (r *Region[T]) split(op string, i int, cut func(*typedmem.Mapping, int) (*t
 	if r.core.file != nil {
 		return nil, fail(op, fmt.Errorf("a region file has one length; take views with Sub: %w", typedmem.ErrOperation))
 	}
+	first, dirty := r.core.m.Addr(), r.core.dirty
 	m, err := cut(r.core.m, at)
 	if err != nil {
 		return nil, fail(op, err)
 	}
 	r.attach()
-	return show[T](&core{m: m, size: r.core.size, layout: r.core.layout}, nil)
+	r.core.dirty = dirty - int(r.core.m.Addr()-first)
+	return show[T](&core{m: m, size: r.core.size, layout: r.core.layout, dirty: dirty - int(m.Addr()-first)}, nil)
 }
 
 // Merge joins next, which must begin where r ends, to the end of r. On success next is spent. See Mapping.Merge for the conditions.
@@ -360,10 +373,12 @@ func (r *Region[T]) Merge(next *Region[T]) error {
 		return fail("merge", fmt.Errorf("%d bytes are no whole number of elements of %d, so that those of the other region would be cut apart: %w",
 			r.core.m.Len(), r.core.size, typedmem.ErrNotAdjacent))
 	}
+	length := r.core.m.Len()
 	if err := r.core.m.Merge(next.core.m); err != nil {
 		return fail("merge", err)
 	}
 	r.attach()
+	r.core.dirty = length + next.core.dirty
 	return nil
 }
 
