@@ -213,6 +213,9 @@ func (c *core) makeRoom(more int) error {
 	if err := c.writable(); err != nil {
 		return err
 	}
+	if err := c.whole(c.length()); err != nil {
+		return err
+	}
 	have := c.length() / c.size
 	total, ok := num.Mul(have+more, c.size) // a negative sum is refused
 	if !ok {
@@ -227,6 +230,9 @@ func (c *core) resize(bytes int) error {
 		return err
 	}
 	old := c.length()
+	if err := c.whole(min(bytes, old)); err != nil {
+		return err
+	}
 	if bytes > old {
 		if err := c.clean(old); err != nil {
 			return err
@@ -311,14 +317,30 @@ func (c *core) flush(lo, hi int) error { return c.m.Flush(lo, hi) }
 // prefault brings the bytes [lo, hi) into memory.
 func (c *core) prefault(lo, hi int) error { return c.m.Prefault(lo, hi) }
 
+// whole answers ErrTruncated where somebody has cut the file off before the end of its first bytes of data: elements are lost.
+func (c *core) whole(bytes int) error {
+	if c.file == nil {
+		return nil
+	}
+	info, err := c.file.Handle().Stat()
+	if end := container.DataOffset + int64(bytes); err == nil && info.Size() < end {
+		return fmt.Errorf("%s was cut off at byte %d, its elements end at byte %d: %w", c.file.Handle().Name(), info.Size(), end, typedmem.ErrTruncated)
+	}
+	return err
+}
+
 // sync makes data and length durable, in this order.
 func (c *core) sync() error {
 	bytes := c.length()
-	flush := func() error { return c.flush(0, bytes) }
 	if c.file == nil || !c.file.Writer() {
-		return flush()
+		return c.flush(0, bytes)
 	}
-	return c.file.Sync(bytes/c.size, flush)
+	return c.file.Sync(bytes/c.size, func() error {
+		if err := c.flush(0, bytes); err != nil {
+			return err
+		}
+		return c.whole(bytes)
+	})
 }
 
 // refresh follows the length that the writer of the file published.
@@ -350,8 +372,12 @@ func (c *core) close() error {
 	if c == nil {
 		return errZero
 	}
-	if c.file != nil && !c.closed() && c.file.Dirty(c.length()/c.size) {
-		if err := c.sync(); err != nil && !errors.Is(err, typedmem.ErrTruncated) {
+	if c.file != nil && c.file.Writer() && !c.closed() {
+		err := c.whole(c.length())
+		if err == nil && c.file.Dirty(c.length()/c.size) {
+			err = c.sync()
+		}
+		if err != nil && !errors.Is(err, typedmem.ErrTruncated) {
 			return err
 		} else if err != nil { // others have cut the file off, and no second Close could mend that
 			return errors.Join(err, c.giveBack())
@@ -363,8 +389,12 @@ func (c *core) close() error {
 	if f == nil || err != nil && !errors.Is(err, typedmem.ErrClosed) {
 		return err
 	}
-	if err != nil && f.Dirty(c.last/c.size) { // somebody closed the mapping: the data can be flushed through the file only
-		if e := f.Sync(c.last/c.size, f.Handle().Sync); errors.Is(e, typedmem.ErrTruncated) {
+	if err != nil && f.Writer() { // somebody closed the mapping: the data can be flushed through the file only
+		e := c.whole(c.last)
+		if e == nil && f.Dirty(c.last/c.size) {
+			e = f.Sync(c.last/c.size, f.Handle().Sync)
+		}
+		if errors.Is(e, typedmem.ErrTruncated) {
 			c.file = nil
 			return errors.Join(err, e, f.Abandon())
 		} else if e != nil {

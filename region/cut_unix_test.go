@@ -143,3 +143,52 @@ func TestNewElementsAreZeroAfterAnAppendThatFaulted(t *testing.T) {
 		}
 	}
 }
+
+// A file that somebody has cut off is told by everything that says that its elements are there, or puts more behind them, and Close gives everything back.
+func TestACutOffFileIsTold(t *testing.T) {
+	testenv.PartialPages(t)
+	for name, do := range map[string]func(r *region.Region[int64]) error{
+		"sync":   func(r *region.Region[int64]) error { return r.Sync() },
+		"close":  func(r *region.Region[int64]) error { return r.Close() },
+		"grow":   func(r *region.Region[int64]) error { return r.Resize(100_000) },
+		"append": func(r *region.Region[int64]) error { return r.Append(make([]int64, 100_000)...) },
+		"shrink": func(r *region.Region[int64]) error { return r.Resize(9) },
+	} {
+		for _, dirty := range []bool{false, true} {
+			path := t.TempDir() + "/r"
+			r, err := region.Create[int64](path, 0)
+			if err == nil {
+				err = errors.Join(r.Append(1, 2, 3, 4, 5, 6, 7, 8), r.Sync(), r.Append(9, 10))
+			}
+			if err == nil && !dirty {
+				err = r.Sync()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			const size = 64<<10 + 4*8 // within the page: nothing faults
+			if err := os.Truncate(path, size); err != nil {
+				t.Fatal(err)
+			}
+			if err := do(r); !errors.Is(err, typedmem.ErrTruncated) {
+				t.Errorf("%s, length synced %v: %v", name, !dirty, err)
+			}
+			if info, err := os.Stat(path); err != nil || info.Size() != size {
+				t.Errorf("%s, length synced %v: the file was changed: %d bytes, %v", name, !dirty, info.Size(), err)
+			}
+			if err := r.Close(); name != "close" && !errors.Is(err, typedmem.ErrTruncated) {
+				t.Errorf("%s, length synced %v, closing: %v", name, !dirty, err)
+			}
+			if err := r.Close(); !errors.Is(err, typedmem.ErrClosed) {
+				t.Errorf("%s, length synced %v, closing twice: %v", name, !dirty, err)
+			}
+			again, err := region.OpenMut[int64](path) // the lock is gone
+			if !errors.Is(err, typedmem.ErrTruncated) {
+				t.Errorf("%s, length synced %v, opening: %v", name, !dirty, err)
+			}
+			if err == nil {
+				_ = again.Close()
+			}
+		}
+	}
+}
