@@ -174,12 +174,46 @@ func TestBothCopiesDamaged(t *testing.T) {
 		for _, mask := range []byte{0x01, 0xff} {
 			overwrite(t, path, int64(at), []byte{whole[at] ^ mask})
 			overwrite(t, path, int64(copySpace+at), []byte{whole[copySpace+at] ^ mask})
-			if n, err := opens(path); !errors.Is(err, typedmem.ErrCorrupt) {
-				t.Errorf("byte %d ^ %#x of both: length %d, %v, want ErrCorrupt", at, mask, n, err)
+			want := typedmem.ErrCorrupt
+			if at >= 8 && at < 12 && (at > 8 || mask != Version) { // a later version; version 0 is none
+				want = typedmem.ErrLayout
+			}
+			if n, err := opens(path); !errors.Is(err, want) {
+				t.Errorf("byte %d ^ %#x of both: length %d, %v, want %v", at, mask, n, err, want)
 			}
 		}
 		overwrite(t, path, int64(at), whole[at:at+1])
 		overwrite(t, path, int64(copySpace+at), whole[copySpace+at:copySpace+at+1])
+	}
+}
+
+// A file of a later version is not damaged: a program that makes damaged files anew must leave it.
+func TestAnotherVersion(t *testing.T) {
+	path := made(t, 3)
+	version := func(n byte, copies ...int64) {
+		for _, at := range copies {
+			overwrite(t, path, at*copySpace+8, []byte{n})
+		}
+	}
+	version(2, 0, 1)
+	for _, write := range []bool{false, true} {
+		_, err := Open(path, specOf[record](KindRegion), write)
+		if !errors.Is(err, typedmem.ErrLayout) || errors.Is(err, typedmem.ErrCorrupt) ||
+			!strings.Contains(err.Error(), "it has format version 2, this library reads version 1") {
+			t.Errorf("write %v: %v", write, err)
+		}
+	}
+	version(0, 0, 1)
+	if _, err := opens(path); !errors.Is(err, typedmem.ErrCorrupt) {
+		t.Errorf("no version: %v", err)
+	}
+	version(2, 0)
+	if _, err := opens(path); !errors.Is(err, typedmem.ErrCorrupt) {
+		t.Errorf("copies of two versions: %v", err)
+	}
+	version(1, 1)
+	if n, err := opens(path); n != 3 || err != nil {
+		t.Errorf("one copy of this version: length %d, %v", n, err)
 	}
 }
 

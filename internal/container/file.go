@@ -214,6 +214,10 @@ type chosen struct {
 func newest(block []byte, size int64) (none chosen, err error) {
 	a, errA := decode(block[:copySpace])
 	b, errB := decode(block[copySpace:liveOffset])
+	// No damage changes both alike; but a power failure may have left a new file's marks without their versions.
+	if v, other := errA.(errVersion); other && v > Version && errA == errB {
+		return none, fmt.Errorf("it has %w: %w", v, typedmem.ErrLayout)
+	}
 	switch {
 	case a == nil && b == nil && size < DataOffset && !(errA == errNoMagic && size >= int64(len(magic))):
 		return none, fmt.Errorf("%d bytes, a header takes %d: %w", size, DataOffset, typedmem.ErrTruncated)

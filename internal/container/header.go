@@ -104,6 +104,13 @@ func checksum(b []byte) uint32 {
 // errNoMagic is the answer of decode for bytes that were never a header.
 var errNoMagic = errors.New("it does not begin with the mark of a typedmem file")
 
+// errVersion is the answer of decode for a header of that format version.
+type errVersion uint32
+
+func (v errVersion) Error() string {
+	return fmt.Sprintf("format version %d, this library reads version %d", uint32(v), Version)
+}
+
 // decode reads a copy. Whatever the bytes are, it answers with an error or a header whose numbers can be used.
 func decode(b []byte) (*header, error) {
 	le := binary.LittleEndian
@@ -111,7 +118,7 @@ func decode(b []byte) (*header, error) {
 		return nil, errNoMagic
 	}
 	if v := le.Uint32(b[8:]); v != Version {
-		return nil, fmt.Errorf("format version %d, this library reads version %d", v, Version)
+		return nil, errVersion(v)
 	}
 	fields := le.Uint32(b[104:])
 	if fields > maxFields || fixedSize+int(fields) > len(b) {
