@@ -6,13 +6,14 @@ import (
 	osexec "os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/typedmem/typedmem/internal/testenv"
 	"github.com/typedmem/typedmem/region"
 )
 
-// TestPythonReadsTheFormat runs the reader that FORMAT.md shows against a real file.
+// TestPythonReadsTheFormat runs the reader that FORMAT.md shows against real files.
 func TestPythonReadsTheFormat(t *testing.T) {
 	testenv.Processes(t)
 	python := "/usr/bin/python3"
@@ -28,6 +29,15 @@ func TestPythonReadsTheFormat(t *testing.T) {
 	if !ok {
 		t.Fatal("FORMAT.md has no Python reader")
 	}
+	reads := func(path, want string) {
+		out, err := osexec.Command(python, "-c", program, path).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		if strings.TrimSpace(string(out)) != want {
+			t.Errorf("Python reads %s, want %s", out, want)
+		}
+	}
 	path := filepath.Join(t.TempDir(), "ticks.tm")
 	r, err := region.Create[Tick](path, 0)
 	if err != nil {
@@ -36,11 +46,27 @@ func TestPythonReadsTheFormat(t *testing.T) {
 	if err := errors.Join(r.Append(Tick{Time: 1}, Tick{Time: -2, Price: 0.5, Size: 3, Venue: 4, Buy: 1}), r.Close()); err != nil {
 		t.Fatal(err)
 	}
-	out, err := osexec.Command(python, "-c", program, path).CombinedOutput()
+	reads(path, "2 ('Time', 'Price', 'Size', 'Venue', 'Buy', '_') (-2, 0.5, 3, 4, 1, [0])")
+
+	type counters struct {
+		Count atomic.Uint64
+		Ready atomic.Bool
+		Level atomic.Int32
+		Plain [2]uint32
+		Point complex128
+	}
+	path = filepath.Join(t.TempDir(), "counters.tm")
+	c, err := region.Create[counters](path, 2)
 	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
+		t.Fatal(err)
 	}
-	if want := "2 ('Time', 'Price', 'Size', 'Venue', 'Buy', '_') (-2, 0.5, 3, 4, 1, [0])"; strings.TrimSpace(string(out)) != want {
-		t.Errorf("Python reads %s, want %s", out, want)
+	last := c.Ptr(1)
+	last.Count.Store(1 << 60)
+	last.Ready.Store(true)
+	last.Level.Store(-5)
+	last.Plain, last.Point = [2]uint32{6, 7}, 1+2i
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
 	}
+	reads(path, "2 ('Count', 'Ready', 'Level', 'Plain', 'Point') (1152921504606846976, 1, -5, [6, 7], 1.+2.j)")
 }
