@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -70,6 +71,27 @@ func TestCreateRefusesExistingFileAndLeavesIt(t *testing.T) {
 	}
 	if after, _ := os.ReadFile(path); !bytes.Equal(before, after) {
 		t.Error("the file was changed")
+	}
+}
+
+// A directory that may be written and not be read has no file afterwards, and the error says what it was to be read for.
+func TestCreateInAnUnreadableDirectory(t *testing.T) {
+	if runtime.GOOS == "windows" || os.Geteuid() == 0 {
+		t.Skip("every directory can be read here")
+	}
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o333); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Create(filepath.Join(dir, "x"), specOf[record](KindRegion))
+	if !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "to sync the file's entry") {
+		t.Error(err)
+	}
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(dir); len(left) > 0 || err != nil {
+		t.Error(left, err)
 	}
 }
 

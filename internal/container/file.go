@@ -375,10 +375,13 @@ func (c *File) Dirty(n int) bool { return c.writer && (uint64(n) != c.synced || 
 
 // openDirectory keeps the directory for the first Sync: its name may be another one by then.
 func (c *File) openDirectory() (err error) {
-	if runtime.GOOS != "windows" { // there the file system logs entries itself, and a directory cannot be flushed
-		c.dir, err = os.Open(filepath.Dir(c.path))
+	if runtime.GOOS == "windows" { // there the file system logs entries itself, and a directory cannot be flushed
+		return nil
 	}
-	return err
+	if c.dir, err = os.Open(filepath.Dir(c.path)); err != nil {
+		return fmt.Errorf("the directory is opened to sync the file's entry in it: %w", err)
+	}
+	return nil
 }
 
 func (c *File) closeDirectory() error {
