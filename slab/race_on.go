@@ -8,21 +8,28 @@ import (
 	"unsafe"
 )
 
-// raceEnabled: the race detector does not look at mapped memory. Each slot has some bytes on the heap in its stead, one for each of so many generations: a
-// Load that lost against a Free must not count as a race with the next owner.
+// raceEnabled: the race detector does not look at mapped memory. Each object has a byte on the heap in its stead, and the next objects of its slot have other
+// ones: a Load that lost against a Free must not count as a race with a later owner.
 const raceEnabled = true
 
 const (
-	shadowGenerations = 32
-	shadowChunk       = 1024 // slots
+	shadowObjects = 32   // of a slot, one after the other, that share a block
+	shadowChunk   = 1024 // slots
 )
 
+// shadowBlock stands for shadowObjects objects of one slot. Those after them get a new block, of which the detector knows nothing: nothing tells it that what was
+// done to the first ones is over. The collector takes the old one.
+type shadowBlock struct {
+	bytes [shadowObjects]byte
+	epoch uint32 // which objects: generation / (2*shadowObjects)
+}
+
 type shadows struct {
-	chunks []atomic.Pointer[[shadowChunk * shadowGenerations]byte]
+	chunks []atomic.Pointer[[shadowChunk]atomic.Pointer[shadowBlock]]
 }
 
 func newShadows(slots int) shadows {
-	return shadows{make([]atomic.Pointer[[shadowChunk * shadowGenerations]byte], (slots+shadowChunk-1)/shadowChunk)}
+	return shadows{make([]atomic.Pointer[[shadowChunk]atomic.Pointer[shadowBlock]], (slots+shadowChunk-1)/shadowChunk)}
 }
 
 func (s *shadows) read(h uint64) {
@@ -37,17 +44,34 @@ func (s *shadows) write(h uint64) {
 	}
 }
 
+// of returns the byte that stands for an object, nil where there is none: for guard slots, and an object that is long gone. The detector must not see how the
+// blocks are kept, or it would take that for what orders the accesses themselves; see internal/race.
+//
+//go:norace
 func (s *shadows) of(h uint64) unsafe.Pointer {
 	i := int(index(h))
 	if i/shadowChunk >= len(s.chunks) { // a guard slot
 		return nil
 	}
+	runtime.RaceDisable()
+	defer runtime.RaceEnable()
 	at := &s.chunks[i/shadowChunk]
 	for at.Load() == nil {
-		at.CompareAndSwap(nil, new([shadowChunk * shadowGenerations]byte))
+		at.CompareAndSwap(nil, new([shadowChunk]atomic.Pointer[shadowBlock]))
 	}
-	// SAFETY: an address inside the chunk, for the race detector's books only.
-	return unsafe.Pointer(&at.Load()[i%shadowChunk*shadowGenerations+int(generation(h)/2%shadowGenerations)])
+	slot, epoch := &at.Load()[i%shadowChunk], generation(h)/(2*shadowObjects)
+	for {
+		b := slot.Load()
+		switch {
+		case b == nil || b.epoch < epoch:
+			slot.CompareAndSwap(b, &shadowBlock{epoch: epoch})
+		case b.epoch > epoch:
+			return nil
+		default:
+			// SAFETY: an address inside the block, for the race detector's books only.
+			return unsafe.Pointer(&b.bytes[generation(h)/2%shadowObjects])
+		}
+	}
 }
 
 // setCount stores a counter that its owner alone changes and others read.

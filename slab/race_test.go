@@ -40,7 +40,7 @@ func TestRaceDetectorSeesObjects(t *testing.T) {
 			}
 		})
 	}
-	if cases < 13 {
+	if cases < 16 {
 		t.Errorf("%d cases, there are more", cases)
 	}
 }

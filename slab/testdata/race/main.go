@@ -26,6 +26,22 @@ func together(a, b func()) {
 	wg.Wait()
 }
 
+// apart runs f in a goroutine of its own, and returns when it is through, which the detector does not learn.
+func apart(f func()) {
+	var over atomic.Bool
+	go func() {
+		f()
+		runtime.RaceDisable()
+		over.Store(true)
+		runtime.RaceEnable()
+	}()
+	for through := false; !through; runtime.Gosched() {
+		runtime.RaceDisable()
+		through = over.Load()
+		runtime.RaceEnable()
+	}
+}
+
 func must[T any](x T, err error) T {
 	check(err)
 	return x
@@ -64,7 +80,19 @@ var racy = map[string]func(*slab.Slab[object], handle){
 			check(s.Free(must(s.Alloc())))
 		})
 	},
+	"an object that nobody used before": func(s *slab.Slab[object], h handle) {
+		apart(func() { check(s.Store(h, object{1, 2})) })
+		must(s.Load(h))
+	},
+	// What the detector is told of an object orders nothing else.
+	"a variable beside": func(s *slab.Slab[object], h handle) {
+		apart(func() { shared = 1; must(s.Load(h)) })
+		must(s.Load(h))
+		shared++
+	},
 }
+
+var shared int
 
 var clean = map[string]func(*slab.Slab[object], handle){
 	"two Loads": func(s *slab.Slab[object], h handle) {
@@ -145,24 +173,29 @@ var clean = map[string]func(*slab.Slab[object], handle){
 	},
 	// Nothing tells the detector that the Load of an object is over when its slot gets the next owner.
 	"the next owner": func(s *slab.Slab[object], h handle) {
-		var over atomic.Bool
-		go func() {
-			must(s.Load(h))
-			runtime.RaceDisable()
-			over.Store(true)
-			runtime.RaceEnable()
-		}()
-		for through := false; !through; runtime.Gosched() {
-			runtime.RaceDisable()
-			through = over.Load()
-			runtime.RaceEnable()
-		}
+		apart(func() { must(s.Load(h)) })
 		check(s.Free(h))
 		next := must(s.Alloc())
 		if uint32(next.Uint64()) != uint32(h.Uint64()) {
 			panic("another slot")
 		}
 		check(s.Store(next, object{1, 2}))
+	},
+	// The same for an owner so many objects later that what stands for the first one could have come round.
+	"an owner much later": func(s *slab.Slab[object], h handle) {
+		apart(func() { must(s.Load(h)) })
+		last := h
+		for i := 1; i <= 1024; i++ {
+			check(s.Free(last))
+			next := must(s.Alloc())
+			if uint32(next.Uint64()) != uint32(h.Uint64()) {
+				panic("another slot")
+			}
+			if i&(i-1) == 0 { // more of them would push the Load out of what the detector remembers
+				check(s.Store(next, object{1, 2}))
+			}
+			last = next
+		}
 	},
 	// A Load that loses against the Free is answered with ErrStale and is no race with the next owner.
 	"a stale handle": func(s *slab.Slab[object], _ handle) {
