@@ -95,8 +95,16 @@ func (c *core) writable(i uintptr) bool {
 
 // refusal says why slot i, to which memory was given, cannot be reached: ErrClosed, ErrProtection, or ErrBounds of a mapping that was cut.
 func (c *core) refusal(i uintptr, write bool) error {
-	return c.limits.Refusal(c.limits.Readable(), c.end(min(i, c.n-1)), write)
+	i = min(i, c.n-1)
+	seen := c.limits.Readable()
+	if seen != 0 && c.end(i) > seen {
+		return fmt.Errorf("slot %d was cut off: the mapping was shrunk or split: %w", i, typedmem.ErrBounds)
+	}
+	return c.limits.Refusal(seen, c.end(i), write)
 }
+
+// gone reports whether the mapping was closed that the first slot is in. After Mapping.SplitTo that is not m, which has the rest.
+func (c *core) gone() bool { return c.limits.Mapping().Limits() != c.limits }
 
 // access finds the word of a live object and reports why there is none; stale is the answer for a handle that is not valid. A word that
 // somebody is storing under is waited for.

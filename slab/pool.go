@@ -301,7 +301,7 @@ func (c *core) pop() (uint64, error) {
 				return h, nil
 			}
 			s.unlock()
-			return 0, fail("alloc", c.refused(h))
+			return 0, fail("alloc", c.refusal(uintptr(index(h)), true))
 		}
 		s.unlock()
 		if err := c.refill(&s.magazine, s); err != nil {
@@ -326,16 +326,11 @@ func (c *core) popFrom(k *magazine) (uint64, error) {
 	}
 	h := k.handles[k.n-1]
 	if !c.writable(uintptr(index(h))) {
-		return 0, fail("alloc", c.refused(h))
+		return 0, fail("alloc", c.refusal(uintptr(index(h)), true))
 	}
 	setCount(&k.allocs, k.allocs+1)
 	setCount(&k.n, k.n-1)
 	return h, nil
-}
-
-// refused says why the slot of a handle cannot be written.
-func (c *core) refused(h uint64) error {
-	return c.limits.Refusal(c.limits.Readable(), c.end(uintptr(index(h))), true)
 }
 
 // give frees the object of a handle.

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -346,6 +347,35 @@ func closed(t *testing.T, s *slab.Slab[rec], c *slab.Cache[rec], h slab.Handle[r
 	}
 	for range s.All() {
 		t.Fatal("All of a closed slab")
+	}
+}
+
+// A slab whose mapping was cut counts its objects, and says of one that is out of reach what became of it.
+func TestASlabWhoseMappingWasCutHasItsObjects(t *testing.T) {
+	for name, cut := range map[string]func(*typedmem.Mapping, int) (*typedmem.Mapping, error){
+		"SplitOff": (*typedmem.Mapping).SplitOff, "SplitTo": (*typedmem.Mapping).SplitTo,
+	} {
+		s := newSlab[rec](t, 1<<14)
+		var all []slab.Handle[rec]
+		for i := range 1 << 13 {
+			all = append(all, must[slab.Handle[rec]](t)(s.Insert(rec{A: uint64(i)})))
+		}
+		part, err := cut(s.Mapping(), 1<<16)
+		if err != nil {
+			t.Skip(err)
+		}
+		defer part.Close()
+		if x := must[rec](t)(s.Load(all[5])); x.A != 5 {
+			t.Errorf("%s: %v", name, x)
+		}
+		if s.Len() != len(all) || s.Stats().Live != len(all) {
+			t.Errorf("%s: Len %d, %+v", name, s.Len(), s.Stats())
+		}
+		_, err = s.Load(all[len(all)-1])
+		is(t, err, typedmem.ErrBounds)
+		if text := err.Error(); !strings.Contains(text, "slot ") || strings.Contains(text, "view") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -26,7 +26,7 @@ func (c *core) stats() Stats {
 	p := &c.pool
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed || c.m.Limits() != c.limits {
+	if p.closed || c.gone() {
 		return Stats{}
 	}
 	if c.file != nil && !c.file.writer {
