@@ -108,27 +108,27 @@ func (c *core) gone() bool { return c.limits.Mapping().Limits() != c.limits }
 
 // access finds the word of a live object and reports why there is none; stale is the answer for a handle that is not valid. A word that
 // somebody is storing under is waited for.
-func (c *core) access(op string, h uint64, write bool, stale error) (w *uint64, word uint64, err error) {
+func (c *core) access(op string, h uint64, write bool, stale *stale) (w *uint64, word uint64, err error) {
 	i := uintptr(index(h))
 	if c.file != nil {
 		c.file.follow(c, i)
 	}
 	for spin := 0; ; spin++ {
 		if i >= c.n {
-			return nil, 0, c.closedOr(op, stale)
+			return nil, 0, c.closedOr(op, stale.of(h))
 		}
 		// The limits rise before used does, so a slot that used counts and the limits do not was taken away.
 		used := uintptr(c.pool.used.Load())
 		if seen := c.limits.Readable(); c.end(i) > seen {
 			if seen != 0 && i >= used {
-				return nil, 0, stale
+				return nil, 0, stale.of(h)
 			}
 			return nil, 0, fail(op, c.refusal(i, write))
 		}
 		w = wordAt(c.words, i)
 		switch word = loadWord(w); {
 		case generation(word) != generation(h) || !isLive(word):
-			return nil, 0, stale
+			return nil, 0, stale.of(h)
 		case write && c.limits.Writable() == 0:
 			return nil, 0, fail(op, c.refusal(i, true))
 		case word&busy == 0:

@@ -2,6 +2,7 @@ package slab
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/typedmem/typedmem"
 )
@@ -9,19 +10,36 @@ import (
 // Errors of this package. They come wrapped in a *typedmem.Error that names the operation.
 var (
 	// ErrStale: the handle names no live object of this slab. It was freed, belongs to another slab, or was made up.
-	ErrStale = errors.New("stale handle: its object was freed, or is of another slab")
+	ErrStale = errors.New("stale handle")
 	// ErrFull: every slot holds an object, is retired, or is parked in some Cache.
 	ErrFull = errors.New("the slab is full")
 )
 
-// The answers for handles that are not valid, made once: no operation allocates.
+// The answers for handles that are not valid, made once: no operation allocates, which is why they do not name the handle.
 var (
-	staleLoad  = fail("load", ErrStale)
-	staleStore = fail("store", ErrStale)
-	stalePtr   = fail("ptr", ErrStale)
-	staleFree  = fail("free", ErrStale)
+	staleLoad  = newStale("load")
+	staleStore = newStale("store")
+	stalePtr   = newStale("ptr")
+	staleFree  = newStale("free")
 	full       = fail("alloc", ErrFull)
 )
+
+// stale is what one operation answers for handles that are not valid.
+type stale struct{ zero, other error }
+
+func newStale(op string) *stale {
+	return &stale{
+		zero:  fail(op, fmt.Errorf("the zero handle names no object: %w", ErrStale)),
+		other: fail(op, fmt.Errorf("the object was freed, or the handle is of another slab or made up: %w", ErrStale)),
+	}
+}
+
+func (s *stale) of(h uint64) error {
+	if h == 0 {
+		return s.zero
+	}
+	return s.other
+}
 
 // fail builds the error of an operation of this package.
 func fail(op string, err error) error { return &typedmem.Error{Op: op, Err: err} }

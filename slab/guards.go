@@ -115,7 +115,7 @@ func (g *guards) publish(c *core, handle uint64) {
 }
 
 // hold finds the object of a handle and keeps it until unlock is called.
-func (g *guards) hold(op string, h uint64, c *core, stale error) (p unsafe.Pointer, unlock func(), err error) {
+func (g *guards) hold(op string, h uint64, c *core, stale *stale) (p unsafe.Pointer, unlock func(), err error) {
 	write := op == "store" || op == "free"
 	if seen := c.limits.Readable(); seen == 0 || write && c.limits.Writable() == 0 {
 		return nil, nil, fail(op, c.limits.Refusal(seen, seen, write))
@@ -124,7 +124,7 @@ func (g *guards) hold(op string, h uint64, c *core, stale error) (p unsafe.Point
 	s := &g.slots[uintptr(index(h))-c.n]
 	if s.word&1 == 0 || s.word != generation(h) {
 		g.mu.Unlock()
-		return nil, nil, stale
+		return nil, nil, stale.of(h)
 	}
 	return s.p, g.mu.Unlock, nil
 }

@@ -260,6 +260,24 @@ func TestAtomicFieldsAreForPtrOnly(t *testing.T) {
 	}
 }
 
+func TestARefusalTellsTheZeroHandleFromOthers(t *testing.T) {
+	s := newSlab[rec](t, 10)
+	freed := must[slab.Handle[rec]](t)(s.Alloc())
+	if err := s.Free(freed); err != nil {
+		t.Fatal(err)
+	}
+	for h, want := range map[slab.Handle[rec]]string{{}: "the zero handle names no object: stale handle", freed: "the object was freed, or the handle is of another slab or made up: stale handle"} {
+		_, errLoad := s.Load(h)
+		_, errPtr := s.Ptr(h)
+		for op, err := range map[string]error{"load": errLoad, "ptr": errPtr, "store": s.Store(h, rec{}), "free": s.Free(h)} {
+			is(t, err, slab.ErrStale)
+			if text := "typedmem: " + op + ": " + want; err.Error() != text {
+				t.Errorf("%v, want %v", err, text)
+			}
+		}
+	}
+}
+
 func storeZero[T any](s *slab.Slab[T], h slab.Handle[T]) error {
 	var zero T
 	return s.Store(h, zero)
