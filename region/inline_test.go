@@ -33,3 +33,11 @@ func TestAccessorsAreInlined(t *testing.T) {
 		}
 	}
 }
+
+// TestVetReportsCopies: a copy would go on with the addresses that the region had then.
+func TestVetReportsCopies(t *testing.T) {
+	out, err := exec.Command(testenv.GoTool(t), "vet", "./testdata/copies").CombinedOutput()
+	if n := strings.Count(string(out), "assignment copies lock value"); err == nil || n != 1 {
+		t.Errorf("%d copies reported: %v: %s", n, err, out)
+	}
+}

@@ -15,12 +15,19 @@ import (
 //
 // A Region must not be copied. The zero Region is closed: every method answers ErrClosed, or as after Close. See the package comment for what may run at the same time.
 type Region[T any] struct {
+	_ noCopy
 	// SAFETY: all covers the whole reserved range of limits; an element is touched only after its address has been compared with limits, which a
 	// mapping lowers before it takes memory away.
 	all    []T
 	limits *typedmem.Limits // sealed for types that allow raw access only
 	core   *core
 }
+
+// noCopy makes go vet report copies of what it is a field of.
+type noCopy struct{}
+
+func (*noCopy) Lock()   {}
+func (*noCopy) Unlock() {}
 
 // show makes the typed shell of a core.
 func show[T any](c *core, err error) (*Region[T], error) {

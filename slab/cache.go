@@ -15,8 +15,9 @@ import (
 // Slots that are parked in a Cache cannot be allocated by others: Close it, which gives them back, when its goroutine is done. One that nothing
 // refers to any more is closed by the garbage collector. After a crash they are free.
 //
-// A Cache is for one goroutine at a time.
+// A Cache is for one goroutine at a time, and must not be copied.
 type Cache[T any] struct {
+	_ noCopy
 	s *Slab[T]
 	k *magazine // nil once closed
 }
@@ -24,7 +25,7 @@ type Cache[T any] struct {
 // Cache returns a new Cache on s.
 func (s *Slab[T]) Cache() *Cache[T] {
 	core := s.inner()
-	c := &Cache[T]{s, core.newCache()}
+	c := &Cache[T]{s: s, k: core.newCache()}
 	// Each method keeps c alive until it is done with the magazine.
 	runtime.AddCleanup(c, func(k *magazine) { core.endCache(k) }, c.k)
 	return c

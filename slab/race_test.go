@@ -44,3 +44,11 @@ func TestRaceDetectorSeesObjects(t *testing.T) {
 		t.Errorf("%d cases, there are more", cases)
 	}
 }
+
+// TestVetReportsCopies: a copy would go on with another magazine's count of slots.
+func TestVetReportsCopies(t *testing.T) {
+	out, err := exec.Command(testenv.GoTool(t), "vet", "./testdata/copies").CombinedOutput()
+	if n := strings.Count(string(out), "assignment copies lock value"); err == nil || n != 2 {
+		t.Errorf("%d copies reported: %v: %s", n, err, out)
+	}
+}

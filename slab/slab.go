@@ -13,8 +13,9 @@ import (
 //
 // All methods are safe for concurrent use; see the package comment for what that means for the objects themselves, and for Close.
 //
-// A Slab is made by a constructor. The zero Slab is one that is closed, and has no Mapping.
+// A Slab is made by a constructor and must not be copied. The zero Slab is one that is closed, and has no Mapping.
 type Slab[T any] struct {
+	_ noCopy
 	// What the accessors need, copied from core so that they reach it in one step.
 	words   unsafe.Pointer
 	slots   unsafe.Pointer
@@ -25,6 +26,12 @@ type Slab[T any] struct {
 
 	core *core
 }
+
+// noCopy makes go vet report copies of what it is a field of.
+type noCopy struct{}
+
+func (*noCopy) Lock()   {}
+func (*noCopy) Unlock() {}
 
 // show makes the typed shell of a core.
 func show[T any](op string, c *core, err error) (*Slab[T], error) {
