@@ -9,14 +9,22 @@ import (
 // Fields renders the layout as text: a line with the type's name, which is informational, then a line for each leaf with path, kind,
 // offset and size in bytes. The path of a type that is one scalar is a dot.
 func (l *Layout) Fields() string {
+	return fmt.Sprintf("# %v\n%s", l.Type, l.lines(func(f Leaf) string { return f.Kind }))
+}
+
+// GoFields renders the same lines for people, with the types that Go has for the leaves in place of their kinds.
+func (l *Layout) GoFields() string {
+	return "path, type, offset, bytes:\n" + l.lines(func(f Leaf) string { return f.Type })
+}
+
+func (l *Layout) lines(what func(Leaf) string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# %v\n", l.Type)
 	for _, f := range l.Leaves {
 		path := f.Path
 		if path == "" {
 			path = "."
 		}
-		fmt.Fprintf(&b, "%s %s %d %d\n", path, f.Kind, f.Offset, f.Size)
+		fmt.Fprintf(&b, "%s %s %d %d\n", path, what(f), f.Offset, f.Size)
 	}
 	return b.String()
 }

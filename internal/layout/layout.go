@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // Memory is a kind of memory, from the least demanding to the most.
@@ -26,6 +27,7 @@ const (
 type Leaf struct {
 	Path   string // field names joined by dots; [8:24] stands for 8 elements that lie 24 bytes apart
 	Kind   string // as reflect names it, with the length of an array of scalars in front: "[4]float64"
+	Type   string // the same as Go names it: "region.Bool8" where Kind is "uint8"
 	Offset uintptr
 	Size   uintptr // bytes, of the whole array
 }
@@ -40,9 +42,9 @@ type Layout struct {
 	Atomic  bool // has fields of sync/atomic: raw access only
 	Bool    bool // has a bool, for which not every byte will do
 
-	atomic64  string // path of a 64-bit atomic field
-	never     error  // why no mapped memory may hold the type
-	notInFile error  // why no file may
+	never     error // why no mapped memory may hold the type
+	notInFile error // why no file may
+	atomic64  error // why no shared file may where localAtomics
 }
 
 var cache sync.Map // of reflect.Type to *Layout
@@ -72,8 +74,8 @@ func (l *Layout) Check(m Memory) error {
 		return fmt.Errorf("%v %w", l.Type, l.never)
 	case m != Anonymous && l.notInFile != nil:
 		return fmt.Errorf("%v %w", l.Type, l.notInFile)
-	case m == SharedFile && l.atomic64 != "" && localAtomics():
-		return fmt.Errorf("%v has a 64-bit atomic at %s: on %s these work within one process only", l.Type, l.atomic64, runtime.GOARCH)
+	case m == SharedFile && l.atomic64 != nil && localAtomics():
+		return fmt.Errorf("%v %w", l.Type, l.atomic64)
 	}
 	return nil
 }
@@ -99,46 +101,89 @@ func (l *Layout) inFile(err error) {
 	}
 }
 
-func at(path string) string {
-	if path == "" {
-		return "itself"
+// blame makes the reason that one type speaks against the whole: which, where, and what is wrong with it, as the end of a sentence that begins with the whole.
+func (l *Layout) blame(t reflect.Type, path, wrong string) error {
+	name := t.String()
+	switch t.Kind() {
+	case reflect.Pointer:
+		name = "pointer"
+	case reflect.Slice, reflect.Map, reflect.Chan, reflect.Func, reflect.Interface:
+		name = t.Kind().String()
 	}
-	return "at " + path
+	switch {
+	case path != "":
+		return fmt.Errorf("has %s at %s, which %s", article(name), path, wrong)
+	case t != l.Type: // of an array
+		return fmt.Errorf("has %s in each element, which %s", article(name), wrong)
+	case name != t.String():
+		return fmt.Errorf("is %s, which %s", article(name), wrong)
+	}
+	return errors.New(wrong)
+}
+
+func where(path string) string {
+	if path == "" {
+		return ""
+	}
+	return " at " + path
+}
+
+func article(name string) string {
+	if strings.ContainsRune("aeiou", rune(name[0])) && !strings.HasPrefix(name, "ui") {
+		return "an " + name
+	}
+	return "a " + name
 }
 
 // walk records the leaves of t, which lies at off, and what speaks against them. It returns the natural alignment of t: the greatest of its scalars.
 func (l *Layout) walk(t reflect.Type, path string, off uintptr) (natural uintptr) {
 	switch pkg := t.PkgPath(); {
 	case pkg == "sync" || pkg == "runtime":
-		l.refuse(fmt.Errorf("has a %v %s, whose state is bound to addresses of one process: keep it beside the memory", t, at(path)))
+		l.refuse(l.blame(t, path, "is bound to addresses of one process: keep it beside the memory"))
 		return 0
 	case pkg == "sync/atomic":
 		return l.walkAtomic(t, path, off)
 	}
 	switch k := t.Kind(); k {
 	case reflect.Struct:
+		if original := copied(t); original != "" {
+			l.refuse(l.blame(t, path, fmt.Sprintf("is a copy of a sync/atomic type: use %s itself", original)))
+			return 0
+		}
 		return l.walkStruct(t, path, off)
 	case reflect.Array:
 		return l.walkArray(t, path, off)
 	case reflect.Bool:
 		l.Bool = true
-		l.inFile(fmt.Errorf("has a bool %s, and a file may hold bytes that are neither 0 nor 1: write region.Bool8", at(path)))
+		l.inFile(l.blame(t, path, "may be neither 0 nor 1 in a file: write region.Bool8"))
 	case reflect.Int, reflect.Uint, reflect.Uintptr:
-		l.inFile(fmt.Errorf("has %s %s, whose size differs between platforms: write %s64 or %s32", article(k), at(path), fixed(k), fixed(k)))
+		l.inFile(l.blame(t, path, fmt.Sprintf("differs in size between platforms: write %s64 or %s32", fixed(k), fixed(k))))
 	case reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64,
 		reflect.Float32, reflect.Float64, reflect.Complex64, reflect.Complex128:
+	case reflect.Pointer:
+		l.refuse(l.blame(t, path, "the collector would not see"+instead))
+		return 0
 	default:
-		l.refuse(fmt.Errorf("has %s %s, a pointer that the collector would not see: write a fixed-size array, an index or a slab.Handle", article(k), at(path)))
+		l.refuse(l.blame(t, path, "holds a pointer that the collector would not see"+instead))
 		return 0
 	}
-	return l.scalar(t.Kind().String(), t, path, off)
+	return l.scalar(t, path, off)
 }
 
-func article(k reflect.Kind) string {
-	if name := k.String(); strings.ContainsRune("aeiou", rune(name[0])) && !strings.HasPrefix(name, "ui") {
-		return "an " + name
+const instead = ": write a fixed-size array, an index or a slab.Handle"
+
+// copied names the type of sync/atomic that t was declared as, "" for any other: t has its fields and not its methods.
+func copied(t reflect.Type) string {
+	var names []string
+	for _, original := range []reflect.Type{
+		reflect.TypeFor[atomic.Int32](), reflect.TypeFor[atomic.Int64](), reflect.TypeFor[atomic.Uint32](), reflect.TypeFor[atomic.Uint64](),
+		reflect.TypeFor[atomic.Uintptr](), reflect.TypeFor[atomic.Bool](),
+	} {
+		if t.ConvertibleTo(original) {
+			names = append(names, original.String())
+		}
 	}
-	return "a " + k.String()
+	return strings.Join(names, " or ")
 }
 
 func fixed(k reflect.Kind) string {
@@ -149,16 +194,16 @@ func fixed(k reflect.Kind) string {
 }
 
 // scalar records one scalar and returns its natural alignment.
-func (l *Layout) scalar(kind string, t reflect.Type, path string, off uintptr) uintptr {
+func (l *Layout) scalar(t reflect.Type, path string, off uintptr) uintptr {
 	natural := t.Size()
 	if k := t.Kind(); k == reflect.Complex64 || k == reflect.Complex128 {
 		natural /= 2
 	}
 	if off%natural != 0 {
-		l.inFile(fmt.Errorf("has %s %s at byte %d, no multiple of %d: the layout differs between 32- and 64-bit platforms, reorder the fields or fill up with _ [n]byte",
-			kind, at(path), off, natural))
+		l.inFile(fmt.Errorf("has %v at %s at byte %d, no multiple of %d: the layout differs between 32- and 64-bit platforms, reorder the fields or fill up with _ [n]byte",
+			t, path, off, natural))
 	}
-	l.Leaves = append(l.Leaves, Leaf{path, kind, off, t.Size()})
+	l.Leaves = append(l.Leaves, Leaf{path, t.Kind().String(), t.String(), off, t.Size()})
 	return natural
 }
 
@@ -166,22 +211,19 @@ func (l *Layout) walkAtomic(t reflect.Type, path string, off uintptr) uintptr {
 	switch t.Name() {
 	case "Int32", "Uint32", "Bool", "Int64", "Uint64", "Uintptr":
 	default: // Pointer[T], Value
-		l.refuse(fmt.Errorf("has an %v %s, a pointer that the collector would not see", t, at(path)))
+		l.refuse(l.blame(t, path, "holds a pointer that the collector would not see"))
 		return 0
 	}
 	l.Atomic = true
 	if t.Name() == "Uintptr" {
-		l.inFile(fmt.Errorf("has an atomic.Uintptr %s, whose size differs between platforms: write atomic.Uint64", at(path)))
-	} else if t.Size() == 8 && l.atomic64 == "" {
-		l.atomic64 = path
-		if path == "" {
-			l.atomic64 = "itself"
-		}
+		l.inFile(l.blame(t, path, "differs in size between platforms: write atomic.Uint64"))
+	} else if t.Size() == 8 && l.atomic64 == nil {
+		l.atomic64 = l.blame(t, path, fmt.Sprintf("is a 64-bit atomic: on %s these work within one process only", runtime.GOARCH))
 	}
 	if off%t.Size() != 0 {
-		l.inFile(fmt.Errorf("has an %v %s at byte %d, no multiple of %d", t, at(path), off, t.Size()))
+		l.inFile(fmt.Errorf("has an %v at %s at byte %d, no multiple of %d", t, path, off, t.Size()))
 	}
-	l.Leaves = append(l.Leaves, Leaf{path, t.String(), off, t.Size()})
+	l.Leaves = append(l.Leaves, Leaf{path, t.String(), t.String(), off, t.Size()})
 	return t.Size()
 }
 
@@ -219,7 +261,7 @@ func (l *Layout) walkArray(t reflect.Type, path string, off uintptr) (natural ui
 	case reflect.Struct, reflect.Array:
 		natural = l.walk(elem, fmt.Sprintf("%s[%d:%d]", path, n, elem.Size()), off)
 		if n > 1 && natural > 0 && elem.Size()%natural != 0 {
-			l.inFile(fmt.Errorf("has elements of %d bytes %s, no multiple of their alignment of %d", elem.Size(), at(path), natural))
+			l.inFile(fmt.Errorf("has elements of %d bytes%s, no multiple of their alignment of %d", elem.Size(), where(path), natural))
 		}
 		return natural
 	}
@@ -227,7 +269,7 @@ func (l *Layout) walkArray(t reflect.Type, path string, off uintptr) (natural ui
 	natural = l.walk(elem, path, off)
 	if len(l.Leaves) > before {
 		leaf := &l.Leaves[before]
-		leaf.Kind = fmt.Sprintf("[%d]%s", n, leaf.Kind)
+		leaf.Kind, leaf.Type = fmt.Sprintf("[%d]%s", n, leaf.Kind), fmt.Sprintf("[%d]%s", n, leaf.Type)
 		leaf.Size *= uintptr(n)
 	}
 	return natural

@@ -75,7 +75,10 @@ func TestTypeRules(t *testing.T) {
 			E, F atomic.Bool
 		}](), allowed, allowed},
 
-		{"pointer", reflect.TypeFor[*int](), "pointer|itself|index", "pointer"},
+		{"pointer", reflect.TypeFor[*int](), "*int is a pointer, which the collector would not see: write|index", "pointer"},
+		{"pointer in a field", reflect.TypeFor[struct{ P *int }](), "has a pointer at P, which the collector would not see", "pointer"},
+		{"string alone", reflect.TypeFor[string](), "string holds a pointer that the collector would not see", "string"},
+		{"strings", reflect.TypeFor[[2]string](), "[2]string has a string in each element, which holds a pointer", "string"},
 		{"unsafe.Pointer", reflect.TypeFor[unsafe.Pointer](), "unsafe.Pointer", "unsafe.Pointer"},
 		{"string", reflect.TypeFor[struct{ A, Name string }](), "string|at A|fixed-size array", "string|at A"},
 		{"slice", reflect.TypeFor[struct{ In struct{ Data []byte } }](), "slice|at In.Data", "at In.Data"},
@@ -86,6 +89,8 @@ func TestTypeRules(t *testing.T) {
 		{"unexported", reflect.TypeFor[struct{ hidden struct{ p *int } }](), "at hidden.p", "at hidden.p"},
 		{"blank", reflect.TypeFor[struct{ _ *int }](), "at _", "at _"},
 		{"in an array", reflect.TypeFor[struct{ A [2][3]struct{ S string } }](), "string at A", "string at A"},
+		{"a copy of an atomic", reflect.TypeFor[copied64](), "layout.copied64 is a copy of a sync/atomic type: use atomic.Int64 itself", "copy"},
+		{"copies of an atomic", reflect.TypeFor[struct{ N [3]copied32 }](), "a layout.copied32 at N[3:4], which is a copy of a sync/atomic type: use atomic.Uint32 or atomic.Bool itself", "copy"},
 		{"through a type parameter", reflect.TypeFor[generic[recursive[int]]](), "at Value.Next", "at Value.Next"},
 		{"time.Time", reflect.TypeFor[time.Time](), "at loc", "at loc"},
 		{"sync.Mutex", reflect.TypeFor[struct{ mu sync.Mutex }](), "sync.Mutex|at mu|beside", "sync.Mutex"},
@@ -98,9 +103,10 @@ func TestTypeRules(t *testing.T) {
 		{"array without elements", reflect.TypeFor[[0]uint64](), "no size", "no size"},
 
 		{"bool", reflect.TypeFor[struct{ In [2]struct{ On bool } }](), allowed, "bool|In|On|region.Bool8"},
-		{"int", reflect.TypeFor[struct{ N int }](), allowed, "an int|at N|int64 or int32"},
-		{"uint", reflect.TypeFor[uint](), allowed, "a uint|itself|uint64 or uint32"},
-		{"uintptr", reflect.TypeFor[[2]uintptr](), allowed, "uintptr|uint64"},
+		{"int", reflect.TypeFor[struct{ N int }](), allowed, "an int at N, which differs in size between platforms: write int64 or int32"},
+		{"uint", reflect.TypeFor[uint](), allowed, "uint differs in size between platforms: write uint64 or uint32"},
+		{"bool alone", reflect.TypeFor[bool](), allowed, "bool may be neither 0 nor 1 in a file: write region.Bool8"},
+		{"uintptr", reflect.TypeFor[[2]uintptr](), allowed, "[2]uintptr has a uintptr in each element, which differs in size between platforms: write uint64"},
 		{"atomic.Uintptr", reflect.TypeFor[struct{ N atomic.Uintptr }](), allowed, "atomic.Uintptr|at N|atomic.Uint64"},
 		{"padding inside", reflect.TypeFor[struct {
 			A uint8
@@ -140,7 +146,7 @@ func TestTypeRules(t *testing.T) {
 			}
 			refusal(t, "anonymous", l.Check(Anonymous), c.anonymous)
 			refusal(t, "private file", l.Check(PrivateFile), c.file)
-			if l.atomic64 != "" && localAtomics() && c.file == allowed {
+			if l.atomic64 != nil && localAtomics() && c.file == allowed {
 				refusal(t, "shared file", l.Check(SharedFile), "64-bit atomic|at A|"+runtime.GOARCH)
 			} else {
 				refusal(t, "shared file", l.Check(SharedFile), c.file)
@@ -148,6 +154,11 @@ func TestTypeRules(t *testing.T) {
 		})
 	}
 }
+
+type (
+	copied64 atomic.Int64
+	copied32 atomic.Bool
+)
 
 func cond(c bool, yes, no string) string {
 	if c {
