@@ -64,8 +64,8 @@ func checkCast(to, from *layout.Layout, l *typedmem.Limits) error {
 func Field[F, T any](v View[T], offset uintptr) (Strided[F], error) {
 	want, in := reflect.TypeFor[F](), reflect.TypeFor[T]()
 	if in.Kind() != reflect.Struct && in.Kind() != reflect.Array || !hasField(in, want, offset) {
-		return Strided[F]{}, fail("field", fmt.Errorf("%w: %v has no field of type %v at byte %d; it has\n%s",
-			typedmem.ErrType, in, want, offset, strings.TrimSuffix(layoutOf[T]().Fields(), "\n")))
+		return Strided[F]{}, fail("field", fmt.Errorf("%w: %v has no field of type %v at byte %d; it has %s",
+			typedmem.ErrType, in, want, offset, strings.TrimSuffix(layoutOf[T]().GoFields(), "\n")))
 	}
 	if v.n == 0 {
 		return Strided[F]{nil, 0, in.Size(), v.limits}, nil

@@ -169,6 +169,17 @@ func TestBoolsStayBools(t *testing.T) {
 	}
 }
 
+// The list of fields has their Go types: a uint8 that is asked for and one that is there would otherwise look the same.
+func TestFieldNamesGoTypes(t *testing.T) {
+	type order struct {
+		ID  uint64
+		Buy [8]region.Bool8
+	}
+	r := numbered(t, 1, func(int) order { return order{} })
+	_, err := region.Field[uint8](r.View(), unsafe.Offsetof(order{}.Buy))
+	wants(t, "Field", err, typedmem.ErrType, "no field of type uint8 at byte 8; it has path, type, offset, bytes:\nID uint64 0 8\nBuy [8]region.Bool8 8 8")
+}
+
 func TestFieldNamesWhatThereIs(t *testing.T) {
 	type point struct{ X, Y float32 }
 	type record struct {
