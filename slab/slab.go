@@ -1,6 +1,7 @@
 package slab
 
 import (
+	"fmt"
 	"sync/atomic"
 	"unsafe"
 
@@ -352,12 +353,7 @@ func (s *Slab[T]) Close() error {
 // checkType refuses a type that cannot live in the memory.
 func checkType(l *layout.Layout, m layout.Memory) error {
 	if err := l.Check(m); err != nil {
-		return typeError{err}
+		return fmt.Errorf("%w: %w", typedmem.ErrType, err)
 	}
 	return nil
 }
-
-// typeError says why a type cannot live in some memory.
-type typeError struct{ error }
-
-func (typeError) Unwrap() error { return typedmem.ErrType }

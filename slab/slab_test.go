@@ -230,6 +230,9 @@ func TestTypesThatCannotLiveThere(t *testing.T) {
 	is(t, err, typedmem.ErrType)
 	_, err = slab.New[string](1)
 	is(t, err, typedmem.ErrType)
+	if want := "typedmem: new: type cannot live in this memory: string holds a pointer"; !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("%v, want %v", err, want)
+	}
 	_, err = slab.Create[bool](t.TempDir()+"/s", 1)
 	is(t, err, typedmem.ErrType)
 	if s, err := slab.New[struct{ next slab.Handle[rec] }](1); err != nil || s.Close() != nil {
