@@ -3,6 +3,7 @@ package typedmem
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Sentinel errors. Every error of this module wraps one of them, the system's error, or errors.ErrUnsupported for what a
@@ -34,12 +35,24 @@ type Error struct {
 	Err  error   // a sentinel of this package or the system's error, wrapped with what was asked and what to do
 }
 
-// Error renders the operation, the memory and the reason.
+// Error renders the operation, the memory and the reason, each once: where Err is an Error too, the operation is the outer one, which the program called.
 func (e *Error) Error() string {
-	if e.Addr == 0 {
-		return fmt.Sprintf("typedmem: %s: %v", e.Op, e.Err)
+	place, reason := e.parts()
+	return "typedmem: " + e.Op + place + ": " + reason
+}
+
+func (e *Error) parts() (place, reason string) {
+	reason = fmt.Sprint(e.Err)
+	var inner *Error
+	if errors.As(e.Err, &inner) {
+		var why string
+		place, why = inner.parts()
+		reason = strings.Replace(reason, inner.Error(), why, 1)
 	}
-	return fmt.Sprintf("typedmem: %s (%d bytes at %#x): %v", e.Op, e.Len, e.Addr, e.Err)
+	if e.Addr != 0 && !errors.Is(e.Err, ErrClosed) { // nothing is there any more
+		place = fmt.Sprintf(" (%d bytes at %#x)", e.Len, e.Addr)
+	}
+	return place, reason
 }
 
 // Unwrap returns Err.
