@@ -130,8 +130,8 @@ func TestViewsOfAClosedRegion(t *testing.T) {
 	}
 }
 
-// everythingIsClosed calls every method of a region that has no memory.
-func everythingIsClosed(t *testing.T, r *region.Region[uint64]) {
+// everythingIsClosed calls every method of a region that has no memory, each of which says so with the words.
+func everythingIsClosed(t *testing.T, r *region.Region[uint64], words ...string) {
 	t.Helper()
 	_, err := r.Sub(0, 0)
 	_, errOff := r.SplitOff(-1)
@@ -150,7 +150,7 @@ func everythingIsClosed(t *testing.T, r *region.Region[uint64]) {
 		"At":     caught(t, func() { r.At(0) }),
 		"Set":    caught(t, func() { r.Set(0, 1) }),
 	} {
-		wants(t, name, err, typedmem.ErrClosed)
+		wants(t, name, err, typedmem.ErrClosed, words...)
 	}
 	if r.Len() != 0 || r.Cap() != 0 || r.View().Len() != 0 {
 		t.Fatalf("a closed region of %d elements, capacity %d", r.Len(), r.Cap())
@@ -159,7 +159,7 @@ func everythingIsClosed(t *testing.T, r *region.Region[uint64]) {
 
 func TestZeroRegionIsClosed(t *testing.T) {
 	r := new(region.Region[uint64])
-	everythingIsClosed(t, r)
+	everythingIsClosed(t, r, "the region was made by no constructor: closed")
 	if r.Mapping() != nil {
 		t.Fatal("a mapping of nothing")
 	}

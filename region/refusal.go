@@ -68,6 +68,14 @@ func refuse(limits *typedmem.Limits, seen, base, stride, size uintptr, index, le
 // errZero is why the zero Region can do nothing.
 var errZero = fmt.Errorf("the region was made by no constructor: %w", typedmem.ErrClosed)
 
+// errClosed is why a region that is closed can do nothing.
+func (r *Region[T]) errClosed() error {
+	if r.core == nil {
+		return errZero
+	}
+	return typedmem.ErrClosed
+}
+
 // chunkRefusal is the error for chunks of so many elements.
 type chunkRefusal int
 

@@ -148,14 +148,14 @@ func (r *Region[T]) Slice() []T {
 // mustBeOpen panics after Close, when there is nothing that an index could be compared with.
 func (r *Region[T]) mustBeOpen(op string) {
 	if r.core.closed() {
-		panic(fail(op, typedmem.ErrClosed))
+		panic(fail(op, r.errClosed()))
 	}
 }
 
 // Sub returns a view of the elements [lo, hi), or ErrBounds; after Close ErrClosed.
 func (r *Region[T]) Sub(lo, hi int) (View[T], error) {
 	if r.core.closed() {
-		return View[T]{}, fail("sub", typedmem.ErrClosed)
+		return View[T]{}, fail("sub", r.errClosed())
 	}
 	return r.View().Sub(lo, hi)
 }
@@ -252,7 +252,7 @@ func (r *Region[T]) appendSlow(xs []T) error {
 // has changed.
 func (r *Region[T]) Resize(n int) error {
 	if r.core.closed() {
-		return fail("resize", typedmem.ErrClosed)
+		return fail("resize", r.errClosed())
 	}
 	bytes, err := r.bytes(n)
 	if err == nil {
@@ -276,7 +276,7 @@ func (r *Region[T]) Prefault(lo, hi int) error { return r.onRange("prefault", lo
 
 func (r *Region[T]) onRange(op string, lo, hi int, f func(lo, hi int) error) error {
 	if r.core.closed() {
-		return fail(op, typedmem.ErrClosed)
+		return fail(op, r.errClosed())
 	}
 	if n := r.Len(); lo < 0 || hi < lo || hi > n {
 		return bounds(op, lo, hi, n)
@@ -288,7 +288,7 @@ func (r *Region[T]) onRange(op string, lo, hi int, f func(lo, hi int) error) err
 // before the length, so that a crash in the middle leaves the length of the Sync before. Without a shared file it does nothing.
 func (r *Region[T]) Sync() error {
 	if r.core.closed() {
-		return fail("sync", typedmem.ErrClosed)
+		return fail("sync", r.errClosed())
 	}
 	if err := r.core.sync(); err != nil {
 		return fail("sync", err)
@@ -300,7 +300,7 @@ func (r *Region[T]) Sync() error {
 // published, and returns it. The elements up to there are complete. For other regions it returns Len.
 func (r *Region[T]) Refresh() (int, error) {
 	if r.core.closed() {
-		return 0, fail("refresh", typedmem.ErrClosed)
+		return 0, fail("refresh", r.errClosed())
 	}
 	bytes, err := r.core.refresh()
 	if err != nil {
@@ -348,7 +348,7 @@ func (r *Region[T]) SplitTo(i int) (*Region[T], error) {
 
 func (r *Region[T]) split(op string, i int, cut func(*typedmem.Mapping, int) (*typedmem.Mapping, error)) (*Region[T], error) {
 	if r.core.closed() {
-		return nil, fail(op, typedmem.ErrClosed)
+		return nil, fail(op, r.errClosed())
 	}
 	at, err := r.bytes(i)
 	if err != nil {
@@ -370,8 +370,10 @@ func (r *Region[T]) split(op string, i int, cut func(*typedmem.Mapping, int) (*t
 // Merge joins next, which must begin where r ends, to the end of r. On success next is spent. See Mapping.Merge for the conditions.
 func (r *Region[T]) Merge(next *Region[T]) error {
 	switch {
-	case r.core.closed() || next != nil && next.core.closed():
-		return fail("merge", typedmem.ErrClosed)
+	case r.core.closed():
+		return fail("merge", r.errClosed())
+	case next != nil && next.core.closed():
+		return fail("merge", next.errClosed())
 	case next == nil || next == r:
 		return fail("merge", fmt.Errorf("a region is merged with another one: %w", typedmem.ErrNotAdjacent))
 	case r.core.file != nil || next.core.file != nil:
