@@ -30,6 +30,7 @@ type Limits struct {
 	owner    atomic.Pointer[Mapping] // of a mapping's own Limits
 	readOnly atomic.Pointer[Limits]  // the narrowed Limits that ReadOnly returns, once asked for
 	sealed   atomic.Pointer[Limits]  // the same for Sealed
+	reader   atomic.Bool             // see OpenedForReading
 }
 
 // Readable returns the address after the last byte that may be read, 0 when none may.
@@ -117,6 +118,9 @@ func (l *Limits) Lend() {
 	}
 }
 
+// OpenedForReading notes that the mapping shows a file that was opened for reading, which MakeMut would not change: Refusal says what does.
+func (l *Limits) OpenedForReading() { l.own().reader.Store(true) }
+
 // Refusal says why memory up to the address end cannot be accessed, given that a check just failed while Readable was seen.
 func (l *Limits) Refusal(seen, end uintptr, write bool) error {
 	if l.origin != nil && l == l.origin.sealed.Load() {
@@ -128,9 +132,9 @@ func (l *Limits) Refusal(seen, end uintptr, write bool) error {
 	}
 	if seen == 0 {
 		if !m.Committed() {
-			return fmt.Errorf("the memory is reserved, not committed; call Commit: %w", ErrOperation)
+			return fmt.Errorf("the memory is reserved, not committed; call Commit of its Mapping: %w", ErrOperation)
 		}
-		return fmt.Errorf("the memory is not readable (protection %v); call MakeReadOnly or MakeMut: %w", m.Protection(), ErrProtection)
+		return fmt.Errorf("the memory is not readable (protection %v); call MakeReadOnly or MakeMut of its Mapping: %w", m.Protection(), ErrProtection)
 	}
 	if seen < end {
 		return fmt.Errorf("the memory was cut off behind this view (shrunk or split); take a new view: %w", ErrBounds)
@@ -139,7 +143,10 @@ func (l *Limits) Refusal(seen, end uintptr, write bool) error {
 		if l.origin != nil {
 			return fmt.Errorf("the view is read-only: %w", ErrProtection)
 		}
-		return fmt.Errorf("the memory is not writable (protection %v); call MakeMut: %w", m.Protection(), ErrProtection)
+		if l.reader.Load() {
+			return fmt.Errorf("the file was opened for reading; use OpenMut: %w", ErrProtection)
+		}
+		return fmt.Errorf("the memory is not writable (protection %v); call MakeMut of its Mapping: %w", m.Protection(), ErrProtection)
 	}
 	return fmt.Errorf("the memory was not accessible at that moment: %w", ErrProtection)
 }

@@ -430,3 +430,31 @@ func TestOneWriterAtATime(t *testing.T) {
 		t.Errorf("the refusal takes more than a line: %v", err)
 	}
 }
+
+// Who may not write is told what to do about it: a file that was opened for reading must be opened anew, other memory has a Mapping to ask.
+func TestARefusalToWriteSaysWhatToDo(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "r")
+	w, err := region.Create[uint64](path, 3)
+	wants(t, "Create", err, nil)
+	wants(t, "Close", w.Close(), nil)
+	opened, err := region.Open[uint64](path)
+	wants(t, "Open", err, nil)
+	defer opened.Close()
+	raw, err := region.Map[uint64](options.New(24))
+	wants(t, "Map", err, nil)
+	defer raw.Close()
+	for r, words := range map[*region.Region[uint64]]string{
+		opened: "the file was opened for reading; use OpenMut",
+		raw:    "not writable (protection Read); call MakeMut of its Mapping",
+	} {
+		col, err := r.View().Every(0, 3, 2)
+		wants(t, "Every", err, nil)
+		for name, err := range map[string]error{
+			"Store": r.Store(0, 1), "Append": r.Append(1), "Resize": r.Resize(1), "Set": caught(t, func() { r.Set(0, 1) }), "View.Store": r.View().Store(0, 1),
+			"Strided.Store": col.Store(0, 1), "Fill": caught(t, func() { r.View().Fill(1) }),
+		} {
+			wants(t, name, err, typedmem.ErrProtection, words)
+		}
+		wants(t, "a read-only view", r.View().ReadOnly().Store(0, 1), typedmem.ErrProtection, "the view is read-only")
+	}
+}

@@ -44,6 +44,9 @@ func (r *Region[T]) attach() {
 	m := r.core.m
 	r.core.limits = m.Limits()
 	r.limits = r.core.limits
+	if f := r.core.file; f != nil && !f.Writer() {
+		r.limits.OpenedForReading()
+	}
 	if r.core.layout.Atomic {
 		r.limits = r.limits.Sealed()
 	}

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/typedmem/typedmem"
@@ -341,6 +342,27 @@ func TestASlabFileNoticesItsMapping(t *testing.T) {
 		t.Fatal(err)
 	}
 	is(t, s.Close(), typedmem.ErrClosed)
+}
+
+// Who opened a slab for reading is told what lets him write, by every method that would.
+func TestAReaderIsToldToOpenMut(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	w := must[*slab.Slab[rec]](t)(slab.Create[rec](path, 100))
+	h := must[slab.Handle[rec]](t)(w.Alloc())
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s := must[*slab.Slab[rec]](t)(slab.Open[rec](path))
+	defer s.Close()
+	_, errAlloc := s.Alloc()
+	_, errCache := s.Cache().Insert(rec{})
+	_, errTrim := s.Trim()
+	for name, err := range map[string]error{"Store": s.Store(h, rec{}), "Free": s.Free(h), "Alloc": errAlloc, "Insert of a Cache": errCache, "Trim": errTrim} {
+		is(t, err, typedmem.ErrProtection)
+		if !strings.Contains(err.Error(), "the file was opened for reading; use OpenMut") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
 
 // reseal puts the right checksum into a header copy.

@@ -43,6 +43,9 @@ func show[T any](op string, c *core, err error) (*Slab[T], error) {
 	if c.layout.Atomic {
 		s.plain = c.limits.Sealed()
 	}
+	if c.file != nil && !c.file.writer {
+		s.limits.OpenedForReading()
+	}
 	return s, nil
 }
 
