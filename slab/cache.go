@@ -118,7 +118,8 @@ func (c *Cache[T]) Free(h Handle[T]) error {
 	return err
 }
 
-// Close gives every slot of the cache back to the slab. After it all methods answer ErrClosed.
+// Close gives every slot of the cache back to the slab. After it all methods of the cache answer ErrClosed, Close too. Where the slab is closed, or a zero Slab, the
+// first Close has nothing to give back and answers nil.
 func (c *Cache[T]) Close() error {
 	if c.k == nil {
 		return fail("close", typedmem.ErrClosed)
