@@ -27,9 +27,15 @@
 //	Cast[T](Cast[U](v))            is  v
 //	Cast[byte](v)                  is  v.Bytes()
 //	Field(v, off).Every(a, b, k)   is  Field of each element of v.Every(a, b, k)
-//	v.ReadOnly() of anything       reads the same and refuses every write, and so does all that is made from it
+//	v.ReadOnly() of anything       reads the same and refuses every checked write, and so does all that is made from it
 //
 // Numbers out of range give ErrBounds, as does a step below 1; nothing wraps around.
+//
+// # Lifetime of views
+//
+// A view shows a range of addresses, which belong to its mapping until no view of it is left. What it shows is what is there now: after a shrinking Resize
+// elements that were cut off are refused with ErrBounds, and when the region grows over them again the same view shows the new ones. After Close, or when
+// the region was merged into another one, all of it is refused for good.
 //
 // # Concurrency
 //

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"unsafe"
 
+	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/region"
 )
 
@@ -39,6 +40,22 @@ func Example() {
 	// 0 1 10.5
 	// 1 2 11
 	// 2 3 9.75
+}
+
+// A file with 256 MiB of address space to grow into, in place of what Create sets aside.
+func ExampleCreateWith() {
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	r, err := region.CreateWith[tick](filepath.Join(dir, "ticks.tm"), 0, options.New(0).WithCapacity(1<<28))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer r.Close()
+	fmt.Println(r.Len(), r.Cap() >= 1<<28/16)
+	// Output: 0 true
 }
 
 func ExampleField() {

@@ -105,7 +105,7 @@ func (r *Region[T]) Set(i int, x T) {
 	panic(&typedmem.Error{Op: "set", Err: &regionRefusal[T]{r, i, true}})
 }
 
-// Load returns element i. An index out of range is ErrBounds, a closed region ErrClosed, memory that is not readable ErrProtection, a type with atomic
+// Load returns element i. It is not atomic: where others write the element meanwhile, see Ptr and sync/atomic. An index out of range is ErrBounds, a closed region ErrClosed, memory that is not readable ErrProtection, a type with atomic
 // fields ErrOperation.
 func (r *Region[T]) Load(i int) (x T, err error) {
 	if s := r.all; uint(i) < uint(len(s)) {
@@ -119,7 +119,7 @@ func (r *Region[T]) Load(i int) (x T, err error) {
 	return x, &typedmem.Error{Op: "load", Err: &regionRefusal[T]{r, i, false}}
 }
 
-// Store sets element i to x. Errors are those of Load; memory that is not writable is ErrProtection.
+// Store sets element i to x, which is not atomic: see Load. Errors are those of Load; memory that is not writable is ErrProtection.
 func (r *Region[T]) Store(i int, x T) error {
 	if s := r.all; uint(i) < uint(len(s)) {
 		if p := &s[i]; uintptr(unsafe.Pointer(p))+(unsafe.Sizeof(x)-1) < r.limits.Writable() {
@@ -183,7 +183,8 @@ func (r *Region[T]) Values() iter.Seq[T] {
 // place. xs may be a part of the region itself.
 //
 // Past Cap it is ErrCapacity. On a file region a full disk is an error here, since space is set aside before the elements are written; nothing has
-// been appended then. A region that is not writable is ErrProtection, a closed one ErrClosed, a type with atomic fields ErrOperation.
+// been appended then. A region that is not writable is ErrProtection, a closed one ErrClosed, a type with atomic fields ErrOperation. A file that another
+// program has made shorter meanwhile faults here, as at any access: see typedmem.Guard.
 func (r *Region[T]) Append(xs ...T) error {
 	if l := r.limits; l != nil {
 		if end := l.Writable(); end != 0 {
@@ -248,8 +249,9 @@ func (r *Region[T]) appendSlow(xs []T) error {
 	return r.put(end, uintptr(unsafe.Pointer(unsafe.SliceData(r.all)))+uintptr(first+len(xs))*unsafe.Sizeof(*new(T)), first, xs)
 }
 
-// Resize sets the length to n elements in place. New elements are zero. What is cut off goes back to the system at once, and views of it are refused from
-// then on. Over a raw file (Map, MapMut) the file's own bytes come into view instead of zeros, and shrinking leaves them.
+// Resize sets the length to n elements in place. New elements are zero. What is cut off goes back to the system at once, and views of it are refused as long as
+// the region is no longer than that: once it has grown over them again, they show the new elements. Over a raw file (Map, MapMut) the file's own bytes come into
+// view instead of zeros, and shrinking leaves them.
 //
 // Errors are those of Append, and ErrSize for a negative n, ErrBusy for shrinking a pinned region; elements with atomic fields are fine. On error nothing
 // has changed.

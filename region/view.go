@@ -66,7 +66,7 @@ func (v View[T]) Set(i int, x T) {
 	panic(&typedmem.Error{Op: "set", Err: &writeRefusal[T]{v, i}})
 }
 
-// Load returns element i. An index out of range, or memory that was cut off behind the view, is ErrBounds; a closed mapping ErrClosed, one that is not
+// Load returns element i. It is not atomic: where others write the element meanwhile, see Ptr and sync/atomic. An index out of range, or memory that was cut off behind the view, is ErrBounds; a closed mapping ErrClosed, one that is not
 // readable ErrProtection, a reserved one or a type with atomic fields ErrOperation.
 func (v View[T]) Load(i int) (x T, err error) {
 	if uint(i) < uint(v.n) {
@@ -80,7 +80,7 @@ func (v View[T]) Load(i int) (x T, err error) {
 	return x, &typedmem.Error{Op: "load", Err: &readRefusal[T]{v, i}}
 }
 
-// Store sets element i to x. Errors are those of Load; memory or a view that is not writable is ErrProtection.
+// Store sets element i to x, which is not atomic: see Load. Errors are those of Load; memory or a view that is not writable is ErrProtection.
 func (v View[T]) Store(i int, x T) error {
 	if uint(i) < uint(v.n) {
 		if end := v.limits.Writable(); v.end <= end || uintptr(v.first)+uintptr(i)*unsafe.Sizeof(x)+(unsafe.Sizeof(x)-1) < end {
@@ -238,7 +238,8 @@ func (v View[T]) check(op string, write bool) {
 	}
 }
 
-// ReadOnly returns the same elements in a view that refuses every write with ErrProtection, and so do all views made from it.
+// ReadOnly returns the same elements in a view that refuses every checked write with ErrProtection, and so do all views made from it. Slice and Ptr are raw memory
+// here too: they refuse nothing, and writing through them writes the elements.
 func (v View[T]) ReadOnly() View[T] {
 	if v.limits == nil {
 		return v
