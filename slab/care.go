@@ -222,7 +222,7 @@ type Leak[T any] struct {
 }
 
 // Leaks returns in debug mode all objects by the place where they were allocated, most bytes first; otherwise nil. Of the objects in guard
-// slots it knows without debug mode too.
+// slots it knows without debug mode too. After Close it returns those that were there at the end.
 func (s *Slab[T]) Leaks() []Leak[T] {
 	d := s.inner().care
 	if d == nil {

@@ -25,7 +25,7 @@ func carefulSlab(t *testing.T, capacity int, c slab.Config) *slab.Slab[rec] {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
+		if err := s.Close(); err != nil && !errors.Is(err, typedmem.ErrClosed) {
 			t.Error(err)
 		}
 	})
@@ -217,6 +217,12 @@ func TestLeaksAreListedByPlace(t *testing.T) {
 	}
 	if len(leaks[1].Handles) != 1 || leaks[1].Handles[0] != there || !strings.Contains(leaks[1].Stack, "TestLeaksAreListedByPlace") {
 		t.Fatalf("%+v", leaks[1])
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if after := s.Leaks(); len(after) != 2 || len(after[0].Handles) != 5 {
+		t.Fatalf("after Close: %+v", after)
 	}
 }
 

@@ -33,7 +33,7 @@ func New[T any](capacity int) (*Slab[T], error) {
 	return show[T]("new", c, err)
 }
 
-// Map is New in the memory that o describes; see Config.Options.
+// Map is New, readable and writable, in memory that o describes; see Config.Options.
 func Map[T any](capacity int, o options.Options) (*Slab[T], error) {
 	c, err := newInMemory(capacity, layoutOf[T](), Config{Options: o})
 	return show[T]("map", c, err)

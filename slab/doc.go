@@ -4,7 +4,7 @@
 // # Handles
 //
 // A Handle is the index of a slot and the slot's generation, which grows with every Alloc and Free there and never wraps: a slot whose generation is
-// exhausted, after 1<<30 objects at the least, is retired. Generations start at a place that differs from slab to slab and from slot to slot, so that a
+// exhausted, after 1<<30 - 1 objects at the least, is retired. Generations start at a place that differs from slab to slab and from slot to slot, so that a
 // handle of another slab, or one made up, is ErrStale but for a chance of one in 1<<30. Checking a handle reads the slot's word, which lies apart from
 // the objects: nothing that is written through Ptr can damage the slab's books.
 //

@@ -13,7 +13,7 @@ type Stats struct {
 	Free    int // slots that any goroutine can allocate
 	Cached  int // slots that are parked in caches
 	Waiting int // slots of a file that were freed, and are free once the file's words are flushed: by Sync, Flush, or when slots run short
-	Retired int // slots that are never used again, their generations being exhausted
+	Retired int // slots that are never used again: their generations are exhausted, or debug mode found that they were written after a Free
 
 	Committed uint64 // bytes behind the slots in use and their words; what Trim gave back included
 
