@@ -1,12 +1,14 @@
 package region_test
 
 import (
+	"errors"
 	"fmt"
 	"log"
 	"os"
 	"path/filepath"
 	"unsafe"
 
+	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/region"
 )
@@ -56,6 +58,54 @@ func ExampleCreateWith() {
 	defer r.Close()
 	fmt.Println(r.Len(), r.Cap() >= 1<<28/16)
 	// Output: 0 true
+}
+
+// What is left of a region file that another program has cut off.
+func ExampleMap() {
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "ticks.tm")
+	r, err := region.Create[tick](path, 0)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := r.Append(tick{1, 10.5}, tick{2, 11}, tick{3, 9.75}); err != nil {
+		log.Fatal(err)
+	}
+	if err := r.Close(); err != nil {
+		log.Fatal(err)
+	}
+	const header = 65536
+	if err := os.Truncate(path, header+40); err != nil {
+		log.Fatal(err)
+	}
+	_, err = region.Open[tick](path)
+	fmt.Println(errors.Is(err, typedmem.ErrTruncated))
+
+	f, err := os.Open(path)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		log.Fatal(err)
+	}
+	left, err := region.Map[tick](options.New(int(info.Size())-header).WithFile(f, header))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer left.Close()
+	for _, t := range left.All() {
+		fmt.Println(t)
+	}
+	// Output:
+	// true
+	// {1 10.5}
+	// {2 11}
 }
 
 func ExampleField() {
