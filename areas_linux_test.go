@@ -58,3 +58,31 @@ func TestAreasOfTheParentEnd(t *testing.T) {
 		last = a.End
 	}
 }
+
+// The kernel writes the name of an area to memory that stays where it is, however the stack of the goroutine grows meanwhile.
+func TestAreaIsNamedOnEveryStack(t *testing.T) {
+	deviant(t, map[string]string{"qemu-user": "makes up the maps file"})
+	f := fileOf(t, pattern(unit))
+	m := must[*typedmem.Mapping](t)(options.New(unit).WithFile(f, 0).Map())
+	defer m.Close()
+	var at func(depth int) string
+	at = func(depth int) string {
+		var frame [64]byte
+		if depth > 0 {
+			frame[depth%64] = 1
+			return at(depth-1) + string(frame[:0])
+		}
+		a, _, err := typedmem.AreaAt(typedmem.Self, m.Addr())
+		if err != nil {
+			return err.Error()
+		}
+		return a.Path
+	}
+	for depth := range 200 { // each on a new stack
+		got := make(chan string)
+		go func() { got <- at(depth) }()
+		if path := <-got; path != f.Name() {
+			t.Fatalf("depth %d: %q, want %q", depth, path, f.Name())
+		}
+	}
+}

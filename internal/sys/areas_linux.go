@@ -79,7 +79,10 @@ const (
 // queryAreas asks with the ioctl PROCMAP_QUERY (Linux 6.11), whose cost does not grow with the number of mappings.
 func queryAreas(f *os.File, lo, hi uintptr, yield func(Area) bool) error {
 	name := make([]byte, unix.PathMax)
-	q := new(procmapQuery)
+	var pin runtime.Pinner // the kernel gets the address of name as a number: on a stack that grows it would move
+	pin.Pin(&name[0])
+	defer pin.Unpin()
+	q, fd := new(procmapQuery), f.Fd()
 	for at := lo; at < hi; {
 		*q = procmapQuery{
 			size:       uint64(unsafe.Sizeof(*q)),
@@ -88,9 +91,8 @@ func queryAreas(f *os.File, lo, hi uintptr, yield func(Area) bool) error {
 			nameSize:   uint32(len(name)),
 			nameAddr:   uint64(uintptr(unsafe.Pointer(&name[0]))),
 		}
-		// SAFETY: q and name stay alive over the call (name is used below); the kernel writes at most nameSize bytes to it.
-		_, _, errno := unix.Syscall(unix.SYS_IOCTL, f.Fd(), procmapQueryRequest, uintptr(unsafe.Pointer(q)))
-		runtime.KeepAlive(name)
+		// SAFETY: q stays alive over the call and name is pinned; the kernel writes at most nameSize bytes to it.
+		_, _, errno := unix.Syscall(unix.SYS_IOCTL, fd, procmapQueryRequest, uintptr(unsafe.Pointer(q)))
 		switch errno {
 		case 0:
 		case unix.ENOENT:
