@@ -33,7 +33,7 @@ var (
 	ErrBounds = errors.New("out of bounds")
 	// ErrType: a type that cannot live in the memory, or that bytes cannot be cast to; a Field that T does not have.
 	ErrType = errors.New("type cannot live in this memory")
-	// ErrLayout: the file was made for another type, for a slab in place of a region, or on a machine of the other byte order.
+	// ErrLayout: the file was made for another type, for a slab in place of a region, on a machine of the other byte order, or in a later version of the format.
 	ErrLayout = errors.New("layout of the file differs from the type")
 	// ErrCorrupt: a file that is none of this module or is damaged; in debug mode an object that was written after its Free.
 	ErrCorrupt = errors.New("file is damaged")

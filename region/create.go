@@ -49,7 +49,8 @@ func MapMut[T any](o options.Options) (*Region[T], error) {
 	})
 }
 
-// From makes a region of a mapping, which belongs to the region from then on. On error the mapping is as it was and the caller's. Its address must suit T
+// From makes a region of a mapping, which belongs to the region from then on: nothing checks that, so do not make two regions of one mapping, which would
+// not know of each other's length. On error the mapping is as it was and the caller's. Its address must suit T
 // (ErrOffset), and T its memory (ErrType).
 func From[T any](m *typedmem.Mapping) (*Region[T], error) {
 	return construct[T]("from", func() (*core, error) {
@@ -70,7 +71,8 @@ func Create[T any](path string, n int) (*Region[T], error) {
 }
 
 // Open opens a self-describing file for reading, beside any number of other readers and one writer; Refresh follows the writer. A file made for another T is an
-// error that wraps ErrLayout and shows the difference field by field; a damaged one ErrCorrupt, one that was cut off ErrTruncated. The file is never changed.
+// error that wraps ErrLayout and shows the difference field by field, one of a later version of the format ErrLayout too; a damaged one ErrCorrupt, one that was cut
+// off ErrTruncated. The file is never changed.
 func Open[T any](path string) (*Region[T], error) { return OpenWith[T](path, options.New(0)) }
 
 // OpenMut opens a self-describing file for reading and writing, with the errors of Open. A file has one writer at a time: a second one is refused with ErrBusy and
@@ -78,7 +80,8 @@ func Open[T any](path string) (*Region[T], error) { return OpenWith[T](path, opt
 // system it is that of the last Sync.
 func OpenMut[T any](path string) (*Region[T], error) { return OpenMutWith[T](path, options.New(0)) }
 
-// CreateWith is Create with flags and a capacity in bytes from o; what else o says is refused with ErrOperation.
+// CreateWith is Create with flags, an address and a capacity in bytes from o, as in options.New(0).WithCapacity(1<<40); a size or anything else is refused with
+// ErrOperation.
 func CreateWith[T any](path string, n int, o options.Options) (*Region[T], error) {
 	return construct[T]("create", func() (*core, error) {
 		ask, err := fileRequest(o)
@@ -89,7 +92,8 @@ func CreateWith[T any](path string, n int, o options.Options) (*Region[T], error
 	})
 }
 
-// OpenWith is Open with flags and a capacity in bytes from o; what else o says is refused with ErrOperation.
+// OpenWith is Open with flags, an address and a capacity in bytes from o, as in options.New(0).WithCapacity(1<<40); a size or anything else is refused with
+// ErrOperation.
 func OpenWith[T any](path string, o options.Options) (*Region[T], error) {
 	return construct[T]("open", func() (*core, error) {
 		ask, err := fileRequest(o)
@@ -100,7 +104,8 @@ func OpenWith[T any](path string, o options.Options) (*Region[T], error) {
 	})
 }
 
-// OpenMutWith is OpenMut with flags and a capacity in bytes from o; what else o says is refused with ErrOperation.
+// OpenMutWith is OpenMut with flags, an address and a capacity in bytes from o, as in options.New(0).WithCapacity(1<<40); a size or anything else is refused with
+// ErrOperation.
 func OpenMutWith[T any](path string, o options.Options) (*Region[T], error) {
 	return construct[T]("open", func() (*core, error) {
 		ask, err := fileRequest(o)

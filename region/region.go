@@ -290,7 +290,8 @@ func (r *Region[T]) onRange(op string, lo, hi int, f func(lo, hi int) error) err
 }
 
 // Sync makes data and length durable: when it returns, both are on the disk and survive a power loss. On a file made with Create the data is written
-// before the length, so that a crash in the middle leaves the length of the Sync before. Without a shared file it does nothing.
+// before the length, so that a crash in the middle leaves the length of the Sync before. Without a shared file it does nothing. A region file that another program
+// made shorter is ErrTruncated.
 func (r *Region[T]) Sync() error {
 	if r.core.closed() {
 		return fail("sync", r.errClosed())
@@ -302,7 +303,7 @@ func (r *Region[T]) Sync() error {
 }
 
 // Refresh follows the writer of a region file that was opened read-only: it takes over the length that the writer, in this or another process, has
-// published, and returns it. The elements up to there are complete. For other regions it returns Len.
+// published, and returns it. The elements up to there are complete. For other regions it returns Len. Goroutines may call it at once.
 func (r *Region[T]) Refresh() (int, error) {
 	if r.core.closed() {
 		return 0, fail("refresh", r.errClosed())
@@ -332,7 +333,8 @@ func (r *Region[T]) Pin() (unpin func(), err error) {
 }
 
 // Close gives the memory back and ends every view of it. A region file's length is made durable first if it has changed since the last Sync, with the data
-// before it; should that fail, the region stays open. A second Close is ErrClosed, that of a pinned region ErrBusy.
+// before it; should that fail, the region stays open. Of a file that another program made shorter everything is given back all the same, and Close answers
+// ErrTruncated. A second Close is ErrClosed, that of a pinned region ErrBusy.
 func (r *Region[T]) Close() error {
 	if err := r.core.close(); err != nil {
 		return fail("close", err)

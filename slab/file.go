@@ -265,6 +265,11 @@ func (f *file) follow(c *core, i uintptr) {
 
 // flush writes slots and words to the file.
 func (c *core) flush() error {
+	if left := c.limits.Mapping(); left != c.m { // SplitTo cut the mapping: c.m has what lies behind the cut
+		if err := left.Flush(0, left.Len()); err != nil {
+			return err
+		}
+	}
 	if err := c.m.Flush(0, c.m.Len()); err != nil {
 		return err
 	}
@@ -295,8 +300,8 @@ func (c *core) sync() error {
 
 // close gives everything back. What cannot be undone comes last.
 func (c *core) close() error {
-	if c.file != nil && c.file.writer && c.m.Limits() == c.limits {
-		if err := c.sync(); err != nil {
+	if c.file != nil && c.file.writer {
+		if err := c.sync(); err != nil && !errors.Is(err, typedmem.ErrClosed) { // a closed mapping has nothing to flush
 			return err
 		}
 	}

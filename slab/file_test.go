@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/sys"
 	"github.com/typedmem/typedmem/region"
 	"github.com/typedmem/typedmem/slab"
 )
@@ -369,4 +370,41 @@ func TestAReaderIsToldToOpenMut(t *testing.T) {
 func reseal(b []byte) {
 	n := 112 + int(binary.LittleEndian.Uint32(b[104:]))
 	binary.LittleEndian.PutUint32(b[20:], crc32.Update(crc32.ChecksumIEEE(b[:20]), crc32.IEEETable, b[24:n]))
+}
+
+// A slab file whose mapping was cut, and a part of it closed, is closed like any other, and its objects are all there when it is opened again.
+func TestASlabFileWhoseMappingWasCutCloses(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	s := must[*slab.Slab[rec]](t)(slab.Create[rec](path, 1<<14))
+	var all []slab.Handle[rec]
+	for i := range 1 << 13 {
+		all = append(all, must[slab.Handle[rec]](t)(s.Insert(rec{A: uint64(i)})))
+	}
+	left, err := s.Mapping().SplitTo(1 << 16)
+	if err != nil {
+		t.Skip(err)
+	}
+	flushed := false
+	restore := sys.Interpose(func(c sys.Call) error {
+		flushed = flushed || c.Op == sys.OpFlush && c.Addr == left.Addr() && c.Len == left.Len()
+		return nil
+	})
+	err = s.Sync()
+	restore()
+	if err != nil || !flushed {
+		t.Errorf("Sync: %v; it flushed the left part: %v", err, flushed)
+	}
+	if err := errors.Join(s.Mapping().Close(), left.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil && !errors.Is(err, typedmem.ErrClosed) {
+		t.Fatal(err)
+	}
+	s = must[*slab.Slab[rec]](t)(slab.OpenMut[rec](path)) // nothing holds the lock
+	defer s.Close()
+	for i, h := range all {
+		if x := must[rec](t)(s.Load(h)); x.A != uint64(i) {
+			t.Fatalf("object %d is %d", i, x.A)
+		}
+	}
 }
