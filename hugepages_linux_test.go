@@ -360,6 +360,7 @@ func TestShrinkWithinAHugePageThatIsNotThere(t *testing.T) {
 
 // A mapping with flags.Fixed that the kernel refuses after it has unmapped what was there says so, and what was there lets the addresses go.
 func TestFixedThatFailsTooLate(t *testing.T) {
+	deviant(t, map[string]string{"qemu-user": "has no huge pages"})
 	fd, err := unix.MemfdCreate("huge", unix.MFD_HUGETLB)
 	if err != nil {
 		t.Skip("no huge pages: ", err)

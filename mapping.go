@@ -182,16 +182,14 @@ func (m *Mapping) pages(lo, hi int) (addr uintptr, n int) {
 	return first, int(end - first)
 }
 
-// pagesInside narrows the bytes [lo, hi) to the pages that hold no other byte of the mapping, and will hold none that Extend may add meanwhile.
+// pagesInside narrows the bytes [lo, hi) to the pages that hold no other byte of the mapping. The page in which the length ends is none: more may be
+// appended to it meanwhile.
 func (m *Mapping) pagesInside(lo, hi int) (addr uintptr, n int) {
 	unit := uintptr(m.plan.unit)
 	first := num.Down(m.addr.Load()+uintptr(lo)+unit-1, unit)
 	end := num.Down(m.addr.Load()+uintptr(hi), unit)
 	if lo == 0 {
 		first = m.span.base
-	}
-	if hi == m.length() && m.limits.Load().Room() <= m.addr.Load()+uintptr(hi) {
-		end = m.span.base + uintptr(m.wholePages(hi))
 	}
 	if end <= first {
 		return 0, 0

@@ -254,6 +254,10 @@ func Map(r Request) (*Mapping, error) {
 	again := func() bool { // what a fixed address had is gone, and the address may be someone else's by now
 		return sys.OutOfAddresses(err) && !errors.Is(err, sys.ErrReplaced)
 	}
+	if again() && p.Address != 0 && !p.Unsafe.Has(flags.Fixed) { // a hint; qemu's user mode sometimes looks nowhere else
+		p.Address = 0
+		err = p.place(s)
+	}
 	if again() && reclaim() {
 		err = p.place(s)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/sys"
+	"github.com/typedmem/typedmem/internal/testenv"
 	"github.com/typedmem/typedmem/options"
 )
 
@@ -221,6 +222,7 @@ func TestReservedRangeIsNotResized(t *testing.T) {
 
 // What growth put behind the length of a file goes with Close; what was there before, and what the mapping once showed, stays.
 func TestCloseCutsWhatGrowthPutAhead(t *testing.T) {
+	testenv.PartialPages(t)
 	const long = 1 << 20
 	for name, c := range map[string]struct {
 		before int // bytes of the file

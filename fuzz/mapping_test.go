@@ -503,13 +503,9 @@ func (w *world) drop(x *model, lo, hi int) {
 	if lo == 0 {
 		from = 0
 	}
-	if hi == x.length {
-		to = x.pages(hi) - x.lead
-	}
-	if from >= to || lo == hi && to <= from {
+	if from >= to {
 		return
 	}
-	to = min(to, len(x.bytes))
 	switch x.backing {
 	case private:
 		clear(x.bytes[from:to])

@@ -13,6 +13,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/sys"
+	"github.com/typedmem/typedmem/internal/testenv"
 	"github.com/typedmem/typedmem/slab"
 )
 
@@ -322,6 +323,7 @@ func TestPowerFailureAfterOpen(t *testing.T) {
 
 // A writer is killed while it makes room, before the length that it published is on the device. The next one uses the new slots, and the power fails.
 func TestPowerFailureAfterAKillInGrowth(t *testing.T) {
+	testenv.PartialPages(t)
 	type object = [512]uint64
 	path := filepath.Join(fastDir(t), "s")
 	s := must[*slab.Slab[object]](t)(slab.Create[object](path, 1000))

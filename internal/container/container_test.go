@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/layout"
@@ -337,7 +338,7 @@ func TestDamagedLengthWord(t *testing.T) {
 		t.Skip("a damaged word cannot be told here")
 	}
 	path := made(t, 100)
-	live := make([]byte, liveSize)
+	live := newRecord()
 	liveRecord{live}.begin(1000)
 	overwrite(t, path, liveOffset, live)
 	if n, err := opens(path); n != 1000 || err != nil {
@@ -365,7 +366,7 @@ func TestLeft(t *testing.T) {
 	if _, ok := known(); !ok {
 		t.Skip("this system does not name its runs")
 	}
-	killed := make([]byte, liveSize)
+	killed := newRecord()
 	liveRecord{killed}.begin(3)
 	lost := bytes.Clone(killed)
 	lost[0] ^= 1
@@ -374,7 +375,7 @@ func TestLeft(t *testing.T) {
 	for _, c := range []struct {
 		record []byte
 		want   Left
-	}{{killed, LeftKilled}, {lost, LeftLost}, {make([]byte, liveSize), LeftClosed}, {beginning, LeftClosed}} {
+	}{{killed, LeftKilled}, {lost, LeftLost}, {newRecord(), LeftClosed}, {beginning, LeftClosed}} {
 		record, want := c.record, c.want
 		if got := leftBy(record); got != want {
 			t.Errorf("%d, want %d", got, want)
@@ -409,4 +410,11 @@ func TestLengthWord(t *testing.T) {
 	if _, ok := unpackLength(0); ok {
 		t.Error("a word of zeros passes for a length")
 	}
+}
+
+// newRecord returns a live record of zeros, aligned as in a file.
+func newRecord() []byte {
+	words := new([liveSize / 8]uint64)
+	// SAFETY: the slice is as long as the words.
+	return unsafe.Slice((*byte)(unsafe.Pointer(words)), liveSize)
 }
