@@ -189,6 +189,13 @@ func eventually(t testing.TB, what string, ok func() bool) {
 	t.Errorf("not even after many collections: %s", what)
 }
 
+// letGo reports whether the addresses [addr, end), which were held inaccessible, are held no more: nothing is there, or what somebody else has put there since.
+func letGo(t testing.TB, addr, end uintptr) bool {
+	t.Helper()
+	a, ok := areaAt(t, addr)
+	return !ok || a.Protection != none || runtime.GOOS == "windows" && a.End != end // Windows joins no neighbours
+}
+
 // accessible tells what really happens at a byte: each access is tried, and its fault caught, be there an address with it or not.
 func accessible(_ *typedmem.Mapping, b []byte, i int) (canRead, canWrite bool) {
 	try := func(access func()) (ok bool) {
