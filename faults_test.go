@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"testing"
+	"time"
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
@@ -121,6 +122,14 @@ func trials() []trial {
 // what it was: length, protection, contents, limits, and the file behind it.
 func TestEachSystemCallFails(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // the collector would give back addresses meanwhile
+	for quiet := 0; quiet < 3; quiet++ {             // what it found before is given back in a goroutine of its own
+		count, restore := failing(-1)
+		time.Sleep(10 * time.Millisecond)
+		restore()
+		if count() > 0 {
+			quiet = -1
+		}
+	}
 	calls := 0
 	for _, tr := range trials() {
 		t.Run(tr.name, func(t *testing.T) {
