@@ -25,35 +25,20 @@ func hole(t *testing.T, m *typedmem.Mapping, page int) *typedmem.Mapping {
 func TestWhatWasTakenOverIsLeftAlone(t *testing.T) {
 	deviant(t, map[string]string{"windows": "there is no MAP_FIXED"})
 	for _, f := range []flags.Map{0, flags.Shared} {
-		page, _ := options.PageSize()
-		reserved, err := options.New(64 * page).WithFlags(f).ReserveMut()
-		if err != nil {
-			t.Fatal(err)
-		}
-		part, err := options.New(page).WithAddress(reserved.Addr() + uintptr(2*page)).WithUnsafeFlags(flags.Fixed).MapMut()
-		if err != nil {
-			t.Fatal(err)
-		}
+		reserved := must[*typedmem.Mapping](t)(options.New(64 * unit).WithFlags(f).ReserveMut())
+		part := hole(t, reserved, 2)
 		part.Bytes()[0] = 9
-		if err := reserved.Commit(); !errors.Is(err, typedmem.ErrOperation) {
-			t.Errorf("commit: %v", err)
-		}
-		whole, err := options.New(64 * page).WithFlags(f).MapMut()
-		if err != nil {
-			t.Fatal(err)
-		}
-		middle, err := options.New(page).WithAddress(whole.Addr() + uintptr(2*page)).WithUnsafeFlags(flags.Fixed).MapMut()
-		if err != nil {
-			t.Fatal(err)
-		}
+		wants(t, "commit", reserved.Commit(), typedmem.ErrOperation)
+		whole := must[*typedmem.Mapping](t)(options.New(64 * unit).WithFlags(f).MapMut())
+		middle := hole(t, whole, 2)
 		middle.Bytes()[0] = 9
-		for name, err := range map[string]error{"make none": whole.MakeNone(), "make read-only": whole.MakeReadOnly(), "drop": whole.Advise(0, 64*page, flags.DontNeed),
-			"advise": whole.Advise(0, 64*page, flags.Sequential), "lock": whole.LockRange(0, 4*page), "unlock": whole.Unlock(), "flush code": whole.FlushInstructionCache()} {
+		for name, err := range map[string]error{"make none": whole.MakeNone(), "make read-only": whole.MakeReadOnly(), "drop": whole.Advise(0, 64*unit, flags.DontNeed),
+			"advise": whole.Advise(0, 64*unit, flags.Sequential), "lock": whole.LockRange(0, 4*unit), "unlock": whole.Unlock(), "flush code": whole.FlushInstructionCache()} {
 			if !errors.Is(err, typedmem.ErrOperation) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
-		if err := whole.Advise(0, 2*page, flags.DontNeed); err != nil {
+		if err := whole.Advise(0, 2*unit, flags.DontNeed); err != nil {
 			t.Errorf("drop what was not taken: %v", err)
 		}
 		if a, b := part.Bytes()[0], middle.Bytes()[0]; a != 9 || b != 9 {

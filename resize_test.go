@@ -225,55 +225,36 @@ func TestCloseCutsWhatGrowthPutAhead(t *testing.T) {
 	testenv.PartialPages(t)
 	const long = 1 << 20
 	for name, c := range map[string]struct {
-		before int // bytes of the file
-		size   int // of the mapping
-		do     func(t *testing.T, m *typedmem.Mapping, f *os.File) *typedmem.Mapping
-		after  int
+		before, size int   // bytes of the file, of the mapping
+		resize       []int // its lengths after that
+		then         func(t *testing.T, m *typedmem.Mapping, f *os.File) *typedmem.Mapping
+		after        int // bytes of the file, -1 for what it had before Close
 	}{
-		"longer": {80, 80, func(t *testing.T, m *typedmem.Mapping, _ *os.File) *typedmem.Mapping {
-			check(t, "resize", m.Resize(88))
-			return m
-		}, 88},
-		"room never used": {80, 80, func(t *testing.T, m *typedmem.Mapping, _ *os.File) *typedmem.Mapping {
+		"longer":           {80, 80, []int{88}, nil, 88},
+		"longer, twice":    {80, 80, []int{88, 300_000}, nil, 300_000},
+		"longer, shorter":  {80, 80, []int{5000, 3}, nil, 5000},
+		"in a longer file": {9000, 80, []int{88}, nil, 9000},
+		"never grown":      {80, 80, []int{8}, nil, 80},
+		"room never used": {80, 80, nil, func(t *testing.T, m *typedmem.Mapping, _ *os.File) *typedmem.Mapping {
 			check(t, "room", m.MakeRoom(5000))
 			return m
 		}, 80},
-		"longer, twice": {80, 80, func(t *testing.T, m *typedmem.Mapping, _ *os.File) *typedmem.Mapping {
-			check(t, "resize", errors.Join(m.Resize(88), m.Resize(300_000)))
-			return m
-		}, 300_000},
-		"longer, shorter": {80, 80, func(t *testing.T, m *typedmem.Mapping, _ *os.File) *typedmem.Mapping {
-			check(t, "resize", errors.Join(m.Resize(5000), m.Resize(3)))
-			return m
-		}, 5000},
-		"in a longer file": {9000, 80, func(t *testing.T, m *typedmem.Mapping, _ *os.File) *typedmem.Mapping {
-			check(t, "resize", m.Resize(88))
-			return m
-		}, 9000},
-		"never grown": {80, 80, func(t *testing.T, m *typedmem.Mapping, _ *os.File) *typedmem.Mapping {
-			check(t, "resize", m.Resize(8))
-			return m
-		}, 80},
-		"somebody else": {80, 80, func(t *testing.T, m *typedmem.Mapping, f *os.File) *typedmem.Mapping {
-			check(t, "resize", m.Resize(88))
+		"somebody else": {80, 80, []int{88}, func(t *testing.T, m *typedmem.Mapping, f *os.File) *typedmem.Mapping {
 			info, err := f.Stat()
 			check(t, "stat", err)
 			check(t, "truncate", f.Truncate(info.Size()+1))
 			return m
 		}, -1},
-		"split off": {2 * unit, 2 * unit, func(t *testing.T, m *typedmem.Mapping, _ *os.File) *typedmem.Mapping {
-			check(t, "resize", m.Resize(2*unit+8))
+		"split off": {2 * unit, 2 * unit, []int{2*unit + 8}, func(t *testing.T, m *typedmem.Mapping, _ *os.File) *typedmem.Mapping {
 			right := must[*typedmem.Mapping](t)(m.SplitOff(unit))
 			check(t, "close", m.Close())
 			return right
 		}, 2*unit + 8},
-		"split to": {2 * unit, 2 * unit, func(t *testing.T, m *typedmem.Mapping, _ *os.File) *typedmem.Mapping {
-			check(t, "resize", m.Resize(2*unit+8))
+		"split to": {2 * unit, 2 * unit, []int{2*unit + 8}, func(t *testing.T, m *typedmem.Mapping, _ *os.File) *typedmem.Mapping {
 			check(t, "close", must[*typedmem.Mapping](t)(m.SplitTo(unit)).Close())
 			return m
 		}, 2*unit + 8},
-		"split and merged": {2 * unit, 2 * unit, func(t *testing.T, m *typedmem.Mapping, _ *os.File) *typedmem.Mapping {
-			check(t, "resize", m.Resize(2*unit+8))
+		"split and merged": {2 * unit, 2 * unit, []int{2*unit + 8}, func(t *testing.T, m *typedmem.Mapping, _ *os.File) *typedmem.Mapping {
 			check(t, "merge", m.Merge(must[*typedmem.Mapping](t)(m.SplitOff(unit))))
 			check(t, "resize", m.Resize(2*unit+9))
 			return m
@@ -282,7 +263,12 @@ func TestCloseCutsWhatGrowthPutAhead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := fileOf(t, pattern(c.before))
 			m := must[*typedmem.Mapping](t)(options.New(c.size).WithFile(f, 0).WithCapacity(long).WithFlags(flags.Shared).MapMut())
-			m = c.do(t, m, f)
+			for _, n := range c.resize {
+				check(t, "resize", m.Resize(n))
+			}
+			if c.then != nil {
+				m = c.then(t, m, f)
+			}
 			info, err := f.Stat()
 			check(t, "stat", err)
 			want := int64(c.after)

@@ -293,32 +293,29 @@ func neverAgain[T any](t *testing.T, path string, h slab.Handle[T]) {
 	}
 }
 
-// The power fails before anything was synced: the handle of an object that is lost is no other object's.
+// The power fails before anything was synced: the handle of an object that is lost is no other object's. The file is new, or was closed long ago.
 func TestPowerFailureBeforeTheFirstSync(t *testing.T) {
-	d := watch(t, filepath.Join(fastDir(t), "s"))
-	s := must[*slab.Slab[uint64]](t)(slab.Create[uint64](d.path, 1000))
-	defer s.Close()
-	h := must[slab.Handle[uint64]](t)(s.Insert(1))
-	lost := filepath.Join(fastDir(t), "lost")
-	d.oldest(lost)
-	neverAgain(t, lost, h)
-}
-
-// The same for a file that was closed long ago and has just been opened.
-func TestPowerFailureAfterOpen(t *testing.T) {
-	d := watch(t, filepath.Join(fastDir(t), "s"))
-	s := must[*slab.Slab[uint64]](t)(slab.Create[uint64](d.path, 1000))
-	must[slab.Handle[uint64]](t)(s.Insert(1))
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
+	for name, opened := range map[string]bool{"new": false, "opened": true} {
+		t.Run(name, func(t *testing.T) {
+			d := watch(t, filepath.Join(fastDir(t), "s"))
+			s := must[*slab.Slab[uint64]](t)(slab.Create[uint64](d.path, 1000))
+			if opened {
+				must[slab.Handle[uint64]](t)(s.Insert(1))
+				if err := s.Close(); err != nil {
+					t.Fatal(err)
+				}
+				d.flush(0, 1<<30)
+				s = must[*slab.Slab[uint64]](t)(slab.OpenMut[uint64](d.path))
+			}
+			h := must[slab.Handle[uint64]](t)(s.Insert(1))
+			lost := filepath.Join(fastDir(t), "lost")
+			d.oldest(lost)
+			neverAgain(t, lost, h)
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+		})
 	}
-	d.flush(0, 1<<30)
-	s = must[*slab.Slab[uint64]](t)(slab.OpenMut[uint64](d.path))
-	defer s.Close()
-	h := must[slab.Handle[uint64]](t)(s.Insert(1))
-	lost := filepath.Join(fastDir(t), "lost")
-	d.oldest(lost)
-	neverAgain(t, lost, h)
 }
 
 // A writer is killed while it makes room, before the length that it published is on the device. The next one uses the new slots, and the power fails.

@@ -4,34 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/examples/internal/itself"
 	"github.com/typedmem/typedmem/options"
 )
 
-// TestMain lets the test binary be areas itself.
-func TestMain(m *testing.M) {
-	if os.Getenv("AREAS_AS_PROGRAM") != "" {
-		main()
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
-
-// program is areas in a process of its own.
-func program(t *testing.T, args ...string) *exec.Cmd {
-	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), self, args...)
-	cmd.Env = append(os.Environ(), "AREAS_AS_PROGRAM=1")
-	return cmd
-}
+func TestMain(m *testing.M) { itself.Main(m, main) }
 
 func TestListShowsAMapping(t *testing.T) {
 	m, err := options.New(1 << 20).Map()
@@ -42,7 +23,7 @@ func TestListShowsAMapping(t *testing.T) {
 	for _, pid := range []int{typedmem.Self, os.Getpid()} {
 		var out strings.Builder
 		if err := list(&out, pid); errors.Is(err, errors.ErrUnsupported) {
-			t.Skip(err)
+			t.Skip("this system cannot do that: ", err)
 		} else if err != nil {
 			t.Fatal(err)
 		}
@@ -64,7 +45,7 @@ func TestListOfNoProcess(t *testing.T) {
 }
 
 func TestArgumentsAreRefused(t *testing.T) {
-	out, err := program(t, "something").CombinedOutput()
+	out, err := itself.Command(t.Context(), "something").CombinedOutput()
 	if err == nil || string(out) != "areas: it takes no arguments, not [\"something\"]\n" {
 		t.Errorf("%v: %s", err, out)
 	}

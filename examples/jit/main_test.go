@@ -2,41 +2,18 @@ package main
 
 import (
 	"errors"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/typedmem/typedmem/examples/internal/itself"
 )
 
-// TestMain lets the test binary be jit itself.
-func TestMain(m *testing.M) {
-	if os.Getenv("JIT_AS_PROGRAM") != "" {
-		main()
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
-
-// program is jit in a process of its own.
-func program(t *testing.T, args ...string) *exec.Cmd {
-	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), self, args...)
-	cmd.Env = append(os.Environ(), "JIT_AS_PROGRAM=1")
-	return cmd
-}
+func TestMain(m *testing.M) { itself.Main(m, main) }
 
 func TestLostOutput(t *testing.T) {
-	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
-	if err != nil {
-		t.Skip(err)
-	}
-	defer full.Close()
+	full := itself.FullDevice(t)
 	var stderr strings.Builder
-	cmd := program(t)
+	cmd := itself.Command(t.Context())
 	cmd.Stdout, cmd.Stderr = full, &stderr
 	if err := cmd.Run(); err == nil || !strings.HasPrefix(stderr.String(), "jit: ") || strings.Count(stderr.String(), "\n") != 1 {
 		t.Errorf("%v, it says %q", err, stderr.String())
@@ -47,7 +24,7 @@ func TestCodeRuns(t *testing.T) {
 	for _, rwx := range []bool{false, true} {
 		result, err := run(14, rwx)
 		if errors.Is(err, errors.ErrUnsupported) {
-			t.Skip(err)
+			t.Skip("this system cannot do that: ", err)
 		}
 		if err != nil || result != 42 {
 			t.Errorf("rwx %v: 3 * 14 = %d, %v", rwx, result, err)
@@ -56,7 +33,7 @@ func TestCodeRuns(t *testing.T) {
 }
 
 func TestArgumentsAreRefused(t *testing.T) {
-	out, err := program(t, "something").CombinedOutput()
+	out, err := itself.Command(t.Context(), "something").CombinedOutput()
 	if err == nil || string(out) != "jit: it takes no arguments, not [\"something\"]\n" {
 		t.Errorf("%v: %s", err, out)
 	}

@@ -17,28 +17,11 @@ import (
 	"time"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/examples/internal/itself"
 	"github.com/typedmem/typedmem/region"
 )
 
-// TestMain lets the test binary be lineindex itself, so that tests can run and kill it as a process.
-func TestMain(m *testing.M) {
-	if os.Getenv("LINEINDEX_AS_PROGRAM") != "" {
-		main()
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
-
-// program is lineindex in a process of its own.
-func program(ctx context.Context, args ...string) *exec.Cmd {
-	self, err := os.Executable()
-	if err != nil {
-		panic(err)
-	}
-	cmd := exec.CommandContext(ctx, self, args...)
-	cmd.Env = append(os.Environ(), "LINEINDEX_AS_PROGRAM=1")
-	return cmd
-}
+func TestMain(m *testing.M) { itself.Main(m, main) }
 
 // texts makes a folder of n files of lines and returns it and all lines in order.
 func texts(t *testing.T, n int) (dir string, lines []string) {
@@ -151,7 +134,7 @@ func TestBadInput(t *testing.T) {
 			args = append([]string{"-o", fresh}, args...)
 		}
 		var stderr bytes.Buffer
-		cmd := program(t.Context(), args...)
+		cmd := itself.Command(t.Context(), args...)
 		cmd.Stderr = &stderr
 		err := cmd.Run()
 		text := stderr.String()
@@ -174,25 +157,15 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
-// full takes so many writes, and then has no room.
-type full int
-
-func (f *full) Write(b []byte) (int, error) {
-	if *f--; *f < 0 {
-		return 0, io.ErrShortWrite
-	}
-	return len(b), nil
-}
-
 // TestLostOutput takes away what each line is printed to.
 func TestLostOutput(t *testing.T) {
 	dir, _ := texts(t, 2)
 	where := filepath.Join(t.TempDir(), "index")
-	if err := run([]string{"-o", where, dir}, new(full)); !errors.Is(err, io.ErrShortWrite) {
+	if err := run([]string{"-o", where, dir}, new(itself.Full)); !errors.Is(err, io.ErrShortWrite) {
 		t.Errorf("the time that it took: %v", err)
 	}
 	for i, args := range [][]string{{}, {"-line", "1"}, {"-longest", "1"}} {
-		room := full(min(i, 1))
+		room := itself.Full(min(i, 1))
 		if err := run(append(args, "-open", where), &room); !errors.Is(err, io.ErrShortWrite) {
 			t.Errorf("%v: %v", args, err)
 		}
@@ -227,7 +200,7 @@ func TestInterruptedWhileBuilding(t *testing.T) {
 	for i := range 10 {
 		where := filepath.Join(t.TempDir(), "index")
 		var stderr bytes.Buffer
-		cmd := program(t.Context(), "-o", where, dir)
+		cmd := itself.Command(t.Context(), "-o", where, dir)
 		cmd.Stderr = &stderr
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
@@ -272,7 +245,7 @@ func TestKilledWhileBuilding(t *testing.T) {
 	}
 	dir, lines := texts(t, 1500)
 	whole := time.Now()
-	if err := program(t.Context(), "-o", filepath.Join(t.TempDir(), "index"), dir).Run(); err != nil {
+	if err := itself.Command(t.Context(), "-o", filepath.Join(t.TempDir(), "index"), dir).Run(); err != nil {
 		t.Fatal(err)
 	}
 	took := time.Since(whole)
@@ -281,7 +254,7 @@ func TestKilledWhileBuilding(t *testing.T) {
 	for i := range rounds {
 		where := filepath.Join(t.TempDir(), "index")
 		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(r.Int64N(int64(took))))
-		err := program(ctx, "-o", where, dir).Run()
+		err := itself.Command(ctx, "-o", where, dir).Run()
 		cancel()
 		x, openErr := openIndex(where)
 		if openErr != nil {

@@ -10,17 +10,11 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/typedmem/typedmem/examples/internal/itself"
 )
 
-// TestMain lets the test binary be orderbook itself, which -kill starts as a child.
-func TestMain(m *testing.M) {
-	if os.Getenv("ORDERBOOK_AS_PROGRAM") != "" {
-		main()
-		os.Exit(0)
-	}
-	os.Setenv("ORDERBOOK_AS_PROGRAM", "1")
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { itself.Main(m, main) }
 
 func small() config { return config{n: 30_000, book: 2_000, seed: 3, capacity: 1 << 14} }
 
@@ -60,26 +54,16 @@ func TestDoneBeforeTheKill(t *testing.T) {
 	}
 }
 
-// full takes so many writes, and then has no room.
-type full int
-
-func (f *full) Write(b []byte) (int, error) {
-	if *f--; *f < 0 {
-		return 0, io.ErrShortWrite
-	}
-	return len(b), nil
-}
-
 func TestLostOutput(t *testing.T) {
 	c := small()
 	c.n, c.dir = 100, t.TempDir()
 	for range 2 { // the second run says first what the book has seen
-		if err := run(new(full), c); !errors.Is(err, io.ErrShortWrite) {
+		if err := run(new(itself.Full), c); !errors.Is(err, io.ErrShortWrite) {
 			t.Errorf("%v, want %v", err, io.ErrShortWrite)
 		}
 	}
 	c.dir, c.heap = "", true
-	room := full(1)
+	room := itself.Full(1)
 	if err := run(&room, c); !errors.Is(err, io.ErrShortWrite) {
 		t.Errorf("on the heap: %v", err)
 	}

@@ -3,31 +3,13 @@ package main
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/typedmem/typedmem/examples/internal/itself"
 )
 
-// TestMain lets the test binary be pagesizes itself.
-func TestMain(m *testing.M) {
-	if os.Getenv("PAGESIZES_AS_PROGRAM") != "" {
-		main()
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
-
-// program is pagesizes in a process of its own.
-func program(t *testing.T, args ...string) *exec.Cmd {
-	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), self, args...)
-	cmd.Env = append(os.Environ(), "PAGESIZES_AS_PROGRAM=1")
-	return cmd
-}
+func TestMain(m *testing.M) { itself.Main(m, main) }
 
 func TestShow(t *testing.T) {
 	var out strings.Builder
@@ -40,7 +22,7 @@ func TestShow(t *testing.T) {
 }
 
 func TestArgumentsAreRefused(t *testing.T) {
-	out, err := program(t, "something").CombinedOutput()
+	out, err := itself.Command(t.Context(), "something").CombinedOutput()
 	if err == nil || string(out) != "pagesizes: it takes no arguments, not [\"something\"]\n" {
 		t.Errorf("%v: %s", err, out)
 	}

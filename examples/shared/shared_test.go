@@ -8,28 +8,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/typedmem/typedmem/examples/internal/itself"
 	"github.com/typedmem/typedmem/region"
 )
 
-// TestMain runs the program itself where a test asks for it.
-func TestMain(m *testing.M) {
-	if os.Getenv("TYPEDMEM_SHARED") != "" {
-		main()
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
-
-func command(t *testing.T, args ...string) *exec.Cmd {
-	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), self, args...)
-	cmd.Env = append(os.Environ(), "TYPEDMEM_SHARED=1")
-	return cmd
-}
+func TestMain(m *testing.M) { itself.Main(m, main) }
 
 // TestWriterAndFollowerAreKilled: a writer and a follower are killed several times, and what follows them finds everything in order.
 func TestWriterAndFollowerAreKilled(t *testing.T) {
@@ -47,8 +30,8 @@ func TestWriterAndFollowerAreKilled(t *testing.T) {
 	}
 	defer seen.Close()
 	for round := 1; round <= 5; round++ {
-		writer := command(t, "-write", "-pause", "0", "-n", "100000000", path)
-		follower := command(t, "-follow", "-pause", "0", "-n", "100000000", path)
+		writer := itself.Command(t.Context(), "-write", "-pause", "0", "-n", "100000000", path)
+		follower := itself.Command(t.Context(), "-follow", "-pause", "0", "-n", "100000000", path)
 		for _, c := range []*exec.Cmd{writer, follower} {
 			if err := c.Start(); err != nil {
 				t.Fatal(err)
@@ -81,7 +64,7 @@ func TestWriterAndFollowerAreKilled(t *testing.T) {
 
 func TestFollowToTheEnd(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "m.tm")
-	follower := command(t, "-follow", "-pause", "1us", "-n", "5000", path)
+	follower := itself.Command(t.Context(), "-follow", "-pause", "1us", "-n", "5000", path)
 	var out strings.Builder
 	follower.Stdout = &out
 	stderr, err := follower.StderrPipe()
@@ -95,7 +78,7 @@ func TestFollowToTheEnd(t *testing.T) {
 	if !says.Scan() || says.Text() != "shared: waiting for "+path {
 		t.Fatalf("while there is no file it says %q, %v", says.Text(), says.Err())
 	}
-	if b, err := command(t, "-write", "-pause", "0", "-n", "5000", path).CombinedOutput(); err != nil || !strings.HasSuffix(string(b), "wrote 5000\n") {
+	if b, err := itself.Command(t.Context(), "-write", "-pause", "0", "-n", "5000", path).CombinedOutput(); err != nil || !strings.HasSuffix(string(b), "wrote 5000\n") {
 		t.Fatalf("%v: %s", err, b)
 	}
 	if says.Scan() {
@@ -104,14 +87,14 @@ func TestFollowToTheEnd(t *testing.T) {
 	if err := follower.Wait(); err != nil || !strings.HasSuffix(out.String(), "read 5000\n") {
 		t.Fatalf("%v: %s", err, out.String())
 	}
-	if b, err := command(t, path).CombinedOutput(); err == nil || !strings.HasPrefix(string(b), "usage") {
+	if b, err := itself.Command(t.Context(), path).CombinedOutput(); err == nil || !strings.HasPrefix(string(b), "usage") {
 		t.Fatalf("%v: %s", err, b)
 	}
 }
 
 func TestNegativeNumber(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "m.tm")
-	if b, err := command(t, "-write", "-n", "-4", path).CombinedOutput(); err == nil || !strings.HasPrefix(string(b), "shared: -n takes") {
+	if b, err := itself.Command(t.Context(), "-write", "-n", "-4", path).CombinedOutput(); err == nil || !strings.HasPrefix(string(b), "shared: -n takes") {
 		t.Errorf("%v: %s", err, b)
 	}
 	if _, err := os.Stat(path); !os.IsNotExist(err) {
@@ -120,20 +103,16 @@ func TestNegativeNumber(t *testing.T) {
 }
 
 func TestLostOutput(t *testing.T) {
-	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
-	if err != nil {
-		t.Skip(err)
-	}
-	defer full.Close()
+	full := itself.FullDevice(t)
 	path := filepath.Join(t.TempDir(), "m.tm")
 	for _, end := range []string{"-write", "-follow"} {
 		var stderr strings.Builder
-		c := command(t, end, "-pause", "0", "-n", "5", path)
+		c := itself.Command(t.Context(), end, "-pause", "0", "-n", "5", path)
 		c.Stdout, c.Stderr = full, &stderr
 		if err := c.Run(); err == nil || !strings.HasPrefix(stderr.String(), "shared: ") {
 			t.Errorf("%s: %v, it says %q", end, err, stderr.String())
 		}
-		if out, err := command(t, "-write", "-pause", "0", "-n", "5", path).CombinedOutput(); err != nil {
+		if out, err := itself.Command(t.Context(), "-write", "-pause", "0", "-n", "5", path).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
 	}
