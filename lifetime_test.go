@@ -2,7 +2,9 @@ package typedmem_test
 
 import (
 	"errors"
+	"fmt"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -169,28 +171,62 @@ func TestReleaseIsTriedAgain(t *testing.T) {
 	eventually(t, "released", func() bool { _, ok := areaAt(t, addr); return !ok && refused.Load() > 3 })
 }
 
-// When the system has no addresses left, held ones are looked for before the request fails.
+// When the system has no addresses left, the request fails only after all that nobody needs any more was given back.
 func TestHeldAddressesAreReclaimed(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("windows: the error that stands for exhausted addresses is another; see its own tests")
-	}
-	m := must[*typedmem.Mapping](t)(options.New(4 * unit).MapMut())
-	check(t, "close", m.Close())
-	asked := 0
-	restore := sys.Interpose(func(c sys.Call) error {
-		if c.Op == sys.OpMap {
-			if asked++; asked == 1 {
-				return outOfAddresses
+	const many = 64
+	for kind, drop := range map[string]func(*typedmem.Mapping) error{
+		"closed":    (*typedmem.Mapping).Close,
+		"abandoned": func(*typedmem.Mapping) error { return nil },
+	} {
+		t.Run(kind, func(t *testing.T) {
+			waiting := map[uintptr]bool{}
+			for range many {
+				m := must[*typedmem.Mapping](t)(options.New(4 * unit).MapMut())
+				waiting[m.Addr()] = true
+				check(t, "drop", drop(m))
 			}
+			var mu sync.Mutex
+			restore := sys.Interpose(func(c sys.Call) error {
+				mu.Lock()
+				defer mu.Unlock()
+				if c.Op == sys.OpRelease {
+					delete(waiting, c.Addr)
+				}
+				if c.Op == sys.OpMap && len(waiting) > 0 {
+					return outOfAddresses
+				}
+				return nil
+			})
+			defer restore()
+			m, err := options.New(4 * unit).MapMut()
+			check(t, "map", err)
+			check(t, "close", m.Close())
+		})
+	}
+}
+
+// Where nothing is left to give back the error says what was asked for.
+func TestOutOfAddresses(t *testing.T) {
+	restore := sys.Interpose(func(c sys.Call) error {
+		if c.Op == sys.OpMap || c.Op == sys.OpReserve {
+			return outOfAddresses
 		}
 		return nil
 	})
 	defer restore()
-	other, err := options.New(4 * unit).MapMut()
-	check(t, "map", err)
-	check(t, "close", other.Close())
-	if asked != 2 {
-		t.Errorf("asked %d times", asked)
+	for kind, o := range map[string]options.Options{
+		"":         options.New(4 * unit),
+		"capacity": options.New(4 * unit).WithCapacity(64 * unit),
+	} {
+		size := 4 * unit
+		if kind != "" {
+			size = 64 * unit
+		}
+		_, err := o.MapMut()
+		wants(t, "map", err, outOfAddresses)
+		if err != nil && !strings.Contains(err.Error(), fmt.Sprintf("%d bytes", size)) {
+			t.Errorf("%v: it should say that %d bytes were asked for", err, size)
+		}
 	}
 }
 

@@ -258,7 +258,7 @@ func Map(r Request) (*Mapping, error) {
 		p.Address = 0
 		err = p.place(s)
 	}
-	if again() && reclaim() {
+	for tries := 0; again() && tries < mostReclaims && reclaim(); tries++ {
 		err = p.place(s)
 	}
 	for r.Elastic && again() && p.lessCapacity() {
@@ -271,6 +271,8 @@ func Map(r Request) (*Mapping, error) {
 		} else if sys.OutOfAddresses(err) && p.PageSize != 0 {
 			err = fmt.Errorf("%d bytes in huge pages of %v: the system has not as many free ones, the administrator sets them aside: %w",
 				p.mapped, p.PageSize, err)
+		} else if sys.OutOfAddresses(err) {
+			err = fmt.Errorf("%d bytes: the system has no addresses in one piece, areas or memory left for them; WithCapacity reserves less: %w", p.reserved, err)
 		} else if p.HasFile && errors.Is(err, os.ErrPermission) {
 			err = fmt.Errorf("%s must be open for what the mapping does with it, protection %v and flags %v: %w", p.File.Name(), p.Protection, p.Flags, err)
 		}

@@ -216,6 +216,7 @@ var spans = struct {
 	sync.Mutex
 	limits map[*span]weak.Pointer[Limits]
 	held   int // spans in state spanHeld
+	gone   int // how many there have been in state spanGone
 }{limits: map[*span]weak.Pointer[Limits]{}}
 
 // enter puts a span into the books.
@@ -282,6 +283,7 @@ func (s *span) forget() {
 		spans.held--
 	}
 	s.state = spanGone
+	spans.gone++
 	delete(spans.limits, s)
 }
 
@@ -301,24 +303,32 @@ func (s *span) keep() {
 	}
 }
 
-// reclaim has the collector look for held addresses when the system has none left; it reports whether asking again is worth it.
+// mostReclaims is how often one request has the collector look for addresses.
+const mostReclaims = 8
+
+// reclaim has the collector look for addresses that nobody needs any more when the system has none left, and waits until what it found is given
+// back; it reports whether asking again is worth it.
 func reclaim() bool {
-	count := func() int {
+	count := func() (there, gone int) {
 		spans.Lock()
 		defer spans.Unlock()
-		return spans.held
+		return len(spans.limits), spans.gone
 	}
-	before := count()
-	if before == 0 {
-		return false
-	}
-	for range 3 {
+	there, before := count()
+	for range 3 { // what was abandoned goes with the second collection, what the system refused to take with the one after
+		if there == 0 {
+			return false
+		}
 		runtime.GC()
-		for range 10 {
-			if count() < before {
-				return true
-			}
+		last := before
+		for quiet := 0; quiet < 5; quiet++ {
 			time.Sleep(time.Millisecond) // cleanups run in a goroutine of their own
+			if _, now := count(); now != last {
+				quiet, last = 0, now
+			}
+		}
+		if last != before {
+			return true
 		}
 	}
 	return false

@@ -123,7 +123,7 @@ func TestNewElementsAreZeroAfterAnAppendThatFaulted(t *testing.T) {
 					}
 					defer r.Close()
 					if err := typedmem.Guard(func() error { return r.Append(from.Slice()...) }); !errors.Is(err, typedmem.ErrTruncated) {
-						t.Skip("nothing faulted: ", err)
+						t.Skip("the pages here are larger than what was cut off: ", err)
 					}
 					if r, err = use(r); err != nil {
 						t.Fatal(err)

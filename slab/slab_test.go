@@ -383,7 +383,7 @@ func TestASlabWhoseMappingWasCutHasItsObjects(t *testing.T) {
 		}
 		part, err := cut(s.Mapping(), 1<<16)
 		if err != nil {
-			t.Skip(err)
+			t.Fatal(err)
 		}
 		defer part.Close()
 		if x := must[rec](t)(s.Load(all[5])); x.A != 5 {
