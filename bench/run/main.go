@@ -1,4 +1,4 @@
-// Command run measures rows and prints the table. A full run, of all rows at full size, writes it into the folder results, as Markdown and as plots;
+// Command run measures rows and prints the table. A full run, of all rows at full size with the usual rounds, writes it into the folder results, as Markdown and as plots;
 // any other run writes where -out says.
 package main
 
@@ -39,13 +39,16 @@ func main() {
 func run() error {
 	pattern := flag.String("rows", "", "measure only rows whose name matches this `regexp`")
 	quick := flag.Bool("quick", false, "smaller sizes and fewer rounds: figures are rough")
-	out := flag.String("out", "", "write the table and the plots into this `directory` (default results for a full run, nowhere for one with -rows or -quick)")
+	out := flag.String("out", "", "write the table and the plots into this `directory` (default results for a full run, nowhere for one with -rows, -quick or -rounds)")
 	disk := flag.String("disk", os.TempDir(), "a `directory` on a disk, for the rows that are about files")
 	rounds := flag.Int("rounds", 0, "measure each contender at least so many times, up to five times as often where that is quick (default 11, with -quick 3)")
 	list := flag.Bool("list", false, "only list the rows")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		return fmt.Errorf("it takes no arguments, not %q", flag.Args())
+	}
+	if *rounds < 0 {
+		return fmt.Errorf("-rounds %d: at least one is needed, 0 is the default", *rounds)
 	}
 	match, err := regexp.Compile(*pattern)
 	if err != nil {
@@ -77,12 +80,12 @@ func run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	results, err := measure(ctx, chosen, cfg)
-	return errors.Join(err, save(directory(*out, *pattern == "" && !*quick && err == nil), results))
+	return errors.Join(err, save(directory(*out, *pattern, *quick, *rounds, err), results))
 }
 
 // directory says where results go, "" for nowhere: what took half an hour is replaced by its like only.
-func directory(out string, full bool) string {
-	if out == "" && full {
+func directory(out, pattern string, quick bool, rounds int, failed error) string {
+	if out == "" && pattern == "" && !quick && rounds == 0 && failed == nil {
 		return "results"
 	}
 	return out

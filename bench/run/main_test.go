@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -41,6 +42,7 @@ func TestOnlyAFullRunReplacesResults(t *testing.T) {
 		{[]string{"-rounds", "1", "-rows", row}, "not written: only a full run replaces results; -out DIR writes elsewhere\n", true},
 		{[]string{"-quick", "-rows", row, "-out", "other"}, "", true},
 		{[]string{"-rows", "zzz"}, "no row matches -rows zzz; -list names them all\n", false},
+		{[]string{"-rounds", "-1"}, "-rounds -1: at least one is needed, 0 is the default\n", false},
 		{[]string{"zzz"}, "it takes no arguments, not [\"zzz\"]\n", false},
 	} {
 		cmd := exec.CommandContext(t.Context(), self, c.args...)
@@ -56,7 +58,26 @@ func TestOnlyAFullRunReplacesResults(t *testing.T) {
 	if made, err := os.ReadFile(filepath.Join(dir, "other", "table.md")); err != nil || !strings.Contains(string(made), row) {
 		t.Errorf("the other table: %v\n%s", err, made)
 	}
-	if got := directory("", true); got != "results" {
-		t.Errorf("a full run writes into %q", got)
+}
+
+func TestDirectory(t *testing.T) {
+	for _, c := range []struct {
+		out, pattern string
+		quick        bool
+		rounds       int
+		failed       error
+		want         string
+	}{
+		{"", "", false, 0, nil, "results"},
+		{"", "row", false, 0, nil, ""},
+		{"", "", true, 0, nil, ""},
+		{"", "", false, 1, nil, ""},
+		{"", "", false, 0, errors.New("interrupted"), ""},
+		{"here", "row", true, 1, nil, "here"},
+		{"here", "", false, 0, nil, "here"},
+	} {
+		if got := directory(c.out, c.pattern, c.quick, c.rounds, c.failed); got != c.want {
+			t.Errorf("%+v: %q", c, got)
+		}
 	}
 }
