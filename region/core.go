@@ -150,7 +150,7 @@ func (c *core) takeOver(bytes int) error {
 			return err
 		}
 	}
-	return c.file.Begin()
+	return c.file.Begin(false) // however this writer ends, the next one clears what lies behind the synced length
 }
 
 // attach maps the data of an open file; ask holds the caller's flags and capacity.

@@ -140,7 +140,7 @@ func openCore(f *container.File, l *layout.Layout) (*core, error) {
 			return c, err
 		}
 	}
-	return c, f.Begin()
+	return c, f.Begin(true)
 }
 
 // attachFile maps the words and the slots of a file.

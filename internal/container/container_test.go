@@ -288,7 +288,7 @@ func TestSecondWriterIsRefusedAndTheLockGoesWithTheFirst(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := first.Begin(); err != nil {
+	if err := first.Begin(true); err != nil {
 		t.Fatal(err)
 	}
 	_, err = Open(path, specOf[record](KindRegion), true)

@@ -153,11 +153,14 @@ func (c *File) open() error {
 var errLengthWord = fmt.Errorf("the length word of the live record: %w", typedmem.ErrCorrupt)
 
 // Begin announces a writer that has opened the file, and the length that Open found, in the live record. It comes once the data is repaired and the
-// length is in the header copies (see Dirty): a writer that is killed while it begins leaves no live record. When it returns the record is on the device:
-// after a power failure the next writer must find that there was this one.
-func (c *File) Begin() error {
+// length is in the header copies (see Dirty): a writer that is killed while it begins leaves no live record. durable has the
+// record on the device when Begin returns: for data of which a writer after a power failure must know that there was this one (see Left).
+func (c *File) Begin(durable bool) error {
 	return typedmem.Guard(func() error {
 		c.live.begin(c.header.length)
+		if !durable {
+			return nil
+		}
 		return c.block.Flush(liveOffset, liveOffset+liveSize)
 	})
 }
