@@ -19,7 +19,7 @@ import (
 func carefulSlab(t *testing.T, capacity int, c slab.Config) *slab.Slab[rec] {
 	s, err := slab.With[rec](capacity, c)
 	if errors.Is(err, errors.ErrUnsupported) {
-		t.Skip(err)
+		t.Skip("no guard slots on this system: ", err)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -421,11 +421,11 @@ func TestLargePagesAreRealOrRefused(t *testing.T) {
 		if !errors.Is(err, errors.ErrUnsupported) {
 			t.Fatal(err)
 		}
-		t.Skip(err)
+		t.Skip("no large pages: ", err)
 	}
 	addr, err := Map(Request{Len: int(p.Bytes()), Prot: flags.Read | flags.Write, PageSize: p})
 	if err != nil {
-		t.Skip("this Windows refuses:", err)
+		t.Skip("the account may have no large pages, or none are free: ", err)
 	}
 	defer func() { must(t, Release(addr, int(p.Bytes()))) }()
 	at(addr, 1)[0] = 1
