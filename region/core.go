@@ -317,16 +317,12 @@ func (c *core) flush(lo, hi int) error { return c.m.Flush(lo, hi) }
 // prefault brings the bytes [lo, hi) into memory.
 func (c *core) prefault(lo, hi int) error { return c.m.Prefault(lo, hi) }
 
-// whole answers ErrTruncated where somebody has cut the file off before the end of its first bytes of data: elements are lost.
+// whole answers ErrTruncated where somebody has cut the file off before the end of its first bytes of data.
 func (c *core) whole(bytes int) error {
 	if c.file == nil {
 		return nil
 	}
-	info, err := c.file.Handle().Stat()
-	if end := container.DataOffset + int64(bytes); err == nil && info.Size() < end {
-		return fmt.Errorf("%s was cut off at byte %d, its elements end at byte %d: %w", c.file.Handle().Name(), info.Size(), end, typedmem.ErrTruncated)
-	}
-	return err
+	return c.file.Whole(container.DataOffset + int64(bytes))
 }
 
 // sync makes data and length durable, in this order.

@@ -3,6 +3,7 @@
 package slab
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"testing"
@@ -55,6 +56,62 @@ func TestACutOffFileLeavesNoLockHeld(t *testing.T) {
 			}
 			if info, err := os.Stat(path); err != nil || info.Size() != 0 {
 				t.Fatalf("Close changed the file: %v, %v", info, err)
+			}
+		})
+	}
+}
+
+// A file that somebody has cut off is told by everything that says that its objects are there, or puts more behind them, and Close gives everything back.
+func TestACutOffFileIsTold(t *testing.T) {
+	testenv.PartialPages(t)
+	for name, do := range map[string]func(*Slab[uint64]) error{
+		"sync":  (*Slab[uint64]).Sync,
+		"close": (*Slab[uint64]).Close,
+		"grow": func(s *Slab[uint64]) (err error) {
+			for err == nil {
+				_, err = s.Alloc()
+			}
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := t.TempDir() + "/s"
+			s, err := Create[uint64](path, 1<<20)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Insert(5); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Sync(); err != nil {
+				t.Fatal(err)
+			}
+			size := s.core.slotsEnd(int(s.core.pool.used.Load())) - 1 // within the page: nothing faults
+			if err := os.Truncate(path, size); err != nil {
+				t.Fatal(err)
+			}
+			before, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := do(s); !errors.Is(err, typedmem.ErrTruncated) {
+				t.Errorf("%v", err)
+			}
+			if err := s.Close(); name != "close" && !errors.Is(err, typedmem.ErrTruncated) {
+				t.Errorf("closing: %v", err)
+			}
+			if err := s.Close(); !errors.Is(err, typedmem.ErrClosed) {
+				t.Errorf("closing twice: %v", err)
+			}
+			if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before[:64<<10], after[:64<<10]) || len(after) != len(before) {
+				t.Errorf("the header says another thing, or %d bytes became %d: %v", len(before), len(after), err)
+			}
+			again, err := OpenMut[uint64](path) // the lock is gone
+			if !errors.Is(err, typedmem.ErrTruncated) {
+				t.Errorf("opening: %v", err)
+			}
+			if err == nil {
+				_ = again.Close()
 			}
 		})
 	}

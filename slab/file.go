@@ -295,13 +295,21 @@ func (c *core) sync() error {
 	if c.pool.closed {
 		return typedmem.ErrClosed
 	}
-	return c.file.c.Sync(int(c.pool.used.Load()), func() error { return nil })
+	used := int(c.pool.used.Load())
+	return c.file.c.Sync(used, func() error { return c.file.c.Whole(c.slotsEnd(used)) })
 }
+
+// slotsEnd is where used slots end in the file, in bytes.
+func (c *core) slotsEnd(used int) int64 { return wordsEnd(uint64(c.n)) + int64(used)*int64(c.size) }
 
 // close gives everything back. What cannot be undone comes last.
 func (c *core) close() error {
+	var cut error // others have cut the file off, and no second Close could mend that
 	if c.file != nil && c.file.writer {
-		if err := c.sync(); err != nil && !errors.Is(err, typedmem.ErrClosed) { // a closed mapping has nothing to flush
+		err := c.sync()
+		if errors.Is(err, typedmem.ErrTruncated) {
+			cut = err
+		} else if err != nil && !errors.Is(err, typedmem.ErrClosed) { // a closed mapping has nothing to flush
 			return err
 		}
 	}
@@ -330,11 +338,11 @@ func (c *core) close() error {
 		return errors.Join(err, c.file.m.Close(), c.file.c.Close(-1))
 	}
 	flushed := c.file.m.Flush(0, c.file.m.Len())
-	err = errors.Join(err, flushed, c.meta.Close(), c.file.m.Close())
-	if flushed != nil { // the file must not say that it was closed
+	err = errors.Join(cut, err, flushed, c.meta.Close(), c.file.m.Close())
+	if cut != nil || flushed != nil { // the file must not say that it was closed
 		return errors.Join(err, c.file.c.Abandon())
 	}
-	return errors.Join(err, c.file.c.Close(wordsEnd(uint64(c.n))+int64(p.used.Load())*int64(c.size)))
+	return errors.Join(err, c.file.c.Close(c.slotsEnd(int(p.used.Load()))))
 }
 
 // closeMappings undoes what a constructor did before it failed.

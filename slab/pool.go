@@ -259,6 +259,11 @@ func (c *core) grow(used int) error {
 	if c.m.Len() < used*int(c.size) { // objects out there would come back as zeros
 		return fmt.Errorf("the mapping was made shorter than its %d slots in use: %w", used, typedmem.ErrBounds)
 	}
+	if c.file != nil {
+		if err := c.file.c.Whole(c.slotsEnd(used)); err != nil {
+			return err
+		}
+	}
 	more := max(used/4, leastGrowth/int(c.size), 1)
 	more = max(min(more, mostGrowth/int(c.size)), 1)
 	used = min(used+more, int(c.n))

@@ -60,7 +60,7 @@ func (s *Slab[T]) inner() *core {
 }
 
 // Alloc makes an object of zero bytes and returns its handle. ErrFull: there is no free slot; see Cache for slots that are parked.
-// Where memory for more slots cannot be had the system's error is returned; ErrProtection and ErrClosed tell of the mapping.
+// Where memory for more slots cannot be had the system's error is returned; ErrProtection and ErrClosed tell of the mapping, ErrTruncated of a file that was cut off.
 func (s *Slab[T]) Alloc() (Handle[T], error) {
 	u, err := s.inner().pop()
 	if err != nil {
@@ -328,7 +328,7 @@ func (s *Slab[T]) Flush() error {
 
 // Sync makes durable what was done before it was called: after a power failure every object is there that was there then and was not stored to or freed
 // since, with its value, and a handle that was stale then is stale. What is not synced may be there or not: an object that was inserted or stored to since
-// may have any mixture of old and new bytes, one that was freed since may be back as it was.
+// may have any mixture of old and new bytes, one that was freed since may be back as it was. A file that somebody else has made shorter is ErrTruncated.
 func (s *Slab[T]) Sync() error {
 	err := typedmem.ErrClosed
 	if s.core != nil {
@@ -345,7 +345,8 @@ func (s *Slab[T]) Sync() error {
 func (s *Slab[T]) Mapping() *typedmem.Mapping { return s.inner().m }
 
 // Close gives everything back; that of a file syncs first. A second Close answers ErrClosed; that of a slab whose mapping is pinned ErrBusy, and
-// nothing has changed then or when the sync fails. If Mapping was closed before, Close gives the rest back and answers ErrClosed.
+// nothing has changed then or when the sync fails, unless with ErrTruncated: a file that was cut off is given back as it is. If Mapping was closed before,
+// Close gives the rest back and answers ErrClosed.
 func (s *Slab[T]) Close() error {
 	if err := s.inner().close(); err != nil {
 		return fail("close", err)

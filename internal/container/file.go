@@ -278,6 +278,15 @@ func (c *File) Salt() uint64 { return c.header.salt }
 // Left returns how the last writer had left the file when it was opened.
 func (c *File) Left() Left { return c.left }
 
+// Whole answers ErrTruncated where somebody has cut the file off before the byte end, at which its data ends: some of it is lost.
+func (c *File) Whole(end int64) error {
+	info, err := c.f.Stat()
+	if err == nil && info.Size() < end {
+		return fmt.Errorf("%s was cut off at byte %d, its data ends at byte %d: %w", c.path, info.Size(), end, typedmem.ErrTruncated)
+	}
+	return err
+}
+
 // Publish makes the length n known to readers in other processes and to the next open after a crash of this one. The elements must be written before.
 func (c *File) Publish(n int) { c.live.publish(uint64(n)) }
 
