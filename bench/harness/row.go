@@ -40,6 +40,7 @@ type Bench struct {
 	Ops   int               // operations in one repetition
 	Run   func(n int) error // n repetitions, timed
 	Once  bool              // one repetition a round, however short
+	Long  int               // how many times the usual length a round has, 0 for once: for what is slow until caches and threads are warm
 	Reset func() error      // before each round, not timed
 	Close func() error
 	More  func() map[string]float64 // further figures of the last round

@@ -57,7 +57,7 @@ func startLocal(c Case, env *Env, length time.Duration) (runner, error) {
 		return nil, err
 	}
 	l := &local{bench: b}
-	if l.n, err = repetitions(b, length); err != nil {
+	if l.n, err = repetitions(b, length*time.Duration(max(b.Long, 1))); err != nil {
 		return nil, errors.Join(err, l.close())
 	}
 	return l, nil

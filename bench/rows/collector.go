@@ -29,7 +29,7 @@ func collectorRow() harness.Row {
 				return harness.Bench{}, err
 			}
 			var late time.Duration
-			return harness.Bench{Ops: 1, Close: end,
+			return harness.Bench{Ops: 1, Long: 20, Close: end,
 				Run: func(n int) error {
 					for range n {
 						runtime.GC()
