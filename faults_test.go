@@ -122,7 +122,8 @@ func trials() []trial {
 // what it was: length, protection, contents, limits, and the file behind it.
 func TestEachSystemCallFails(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // the collector would give back addresses meanwhile
-	for quiet := 0; quiet < 3; quiet++ {             // what it found before is given back in a goroutine of its own
+	defer typedmem.CollectNothing()()
+	for quiet := 0; quiet < 3; quiet++ { // what it found before is given back in a goroutine of its own
 		count, restore := failing(-1)
 		time.Sleep(10 * time.Millisecond)
 		restore()

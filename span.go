@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"iter"
+	"math/bits"
 	"runtime"
 	"slices"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"time"
 	"weak"
 
+	"github.com/typedmem/typedmem/internal/num"
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
@@ -215,8 +217,9 @@ const (
 var spans = struct {
 	sync.Mutex
 	limits map[*span]weak.Pointer[Limits]
-	held   int // spans in state spanHeld
-	gone   int // how many there have been in state spanGone
+	held   int    // spans in state spanHeld
+	bytes  uint64 // of the addresses that these keep
+	gone   int    // how many there have been in state spanGone
 }{limits: map[*span]weak.Pointer[Limits]{}}
 
 // enter puts a span into the books.
@@ -281,6 +284,7 @@ func (s *span) forget() {
 	defer spans.Unlock()
 	if s.state == spanHeld {
 		spans.held--
+		spans.bytes -= s.kept()
 	}
 	s.state = spanGone
 	spans.gone++
@@ -291,12 +295,24 @@ func (s *span) forget() {
 // joins neighbours, so that this stays far from its own limit (65,530 areas by default on Linux).
 const manyHeld = 8192
 
+// manyBytes is the number of bytes of such addresses at which one is started as well: 128 MiB in a 32-bit program, whose own heap must find room between
+// them, 16 TiB in others.
+var manyBytes uint64 = 128 << 20 << (17 * (bits.UintSize / 64))
+
+// kept returns how many bytes of addresses a closed span has until the collector comes.
+func (s *span) kept() uint64 {
+	n, _ := num.Up(s.reached, sys.Granularity())
+	return uint64(n)
+}
+
 // keep marks a span whose memory has been given back.
 func (s *span) keep() {
 	spans.Lock()
 	s.state = spanHeld
 	spans.held++
-	collect := spans.held%manyHeld == 0
+	before := spans.bytes
+	spans.bytes += s.kept()
+	collect := spans.held%manyHeld == 0 || spans.bytes/manyBytes > before/manyBytes
 	spans.Unlock()
 	if collect {
 		go runtime.GC()

@@ -2,7 +2,11 @@ package typedmem
 
 import (
 	"math/rand/v2"
+	"runtime"
 	"testing"
+	"time"
+
+	"github.com/typedmem/typedmem/flags"
 )
 
 // What was taken of a span, against a plain map of its bytes: pieces are clipped, in order, and joined where they touch, so that a range which is taken
@@ -53,4 +57,36 @@ func TestPiecesTaken(t *testing.T) {
 		check(s, taken[:cut])
 		check(right, taken[cut:])
 	}
+}
+
+// Closed mappings whose addresses are kept have the collector run by their bytes too, not by their number alone.
+func TestManyBytesHeldAreCollected(t *testing.T) {
+	defer func(n uint64) { manyBytes = n }(manyBytes)
+	const size = 1 << 20
+	manyBytes = 4 * size
+	forced := func() uint32 {
+		var s runtime.MemStats
+		runtime.ReadMemStats(&s)
+		return s.NumForcedGC
+	}
+	began := forced()
+	var limits []*Limits // keep the addresses
+	for range 64 {
+		m, err := Map(Request{Size: size, Protection: flags.Read | flags.Write})
+		if err != nil {
+			t.Fatal(err)
+		}
+		limits = append(limits, m.Limits())
+		if err := m.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 1000 {
+		if forced() != began {
+			runtime.KeepAlive(limits)
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	t.Error("not collected")
 }
