@@ -7,11 +7,13 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/sys"
 	"github.com/typedmem/typedmem/options"
 )
 
@@ -189,11 +191,20 @@ func eventually(t testing.TB, what string, ok func() bool) {
 	t.Errorf("not even after many collections: %s", what)
 }
 
-// letGo reports whether the addresses [addr, end), which were held inaccessible, are held no more: nothing is there, or what somebody else has put there since.
-func letGo(t testing.TB, addr, end uintptr) bool {
-	t.Helper()
-	a, ok := areaAt(t, addr)
-	return !ok || a.Protection != none || runtime.GOOS == "windows" && a.End != end // Windows joins no neighbours
+// givenBack returns a function that reports whether the address, which is held inaccessible or mapped, was given back to the system: nothing is there, or
+// what somebody else has put there since. Windows gives addresses out again at once, to others who hold them: there it is the call that counts.
+func givenBack(t testing.TB, addr uintptr) func() bool {
+	if runtime.GOOS != "windows" {
+		return func() bool { a, ok := areaAt(t, addr); return !ok || a.Protection != none }
+	}
+	var released atomic.Bool
+	t.Cleanup(sys.Interpose(func(c sys.Call) error {
+		if c.Op == sys.OpRelease && addr-c.Addr < uintptr(c.Len) {
+			released.Store(true)
+		}
+		return nil
+	}))
+	return released.Load
 }
 
 // accessible tells what really happens at a byte: each access is tried, and its fault caught, be there an address with it or not.
