@@ -95,28 +95,35 @@ func TestDefect05StepsAfterMmapUndoIt(t *testing.T) {
 			if term.protected != read || term.reserve {
 				continue
 			}
-			var mapped []uintptr
-			hint := must[*typedmem.Mapping](t)(options.New(3 * unit).ReserveNone())
-			addr := hint.Addr()
-			check(t, "close", hint.Close())
-			restore := sys.Interpose(func(c sys.Call) error {
-				if c.Op == op {
-					mapped = append(mapped, c.Addr)
-					return errInjected
+			left := uintptr(1)
+			for try := 0; left != 0 && try < 4; try++ { // the Go runtime maps memory too, perhaps just there, but not each time
+				var mapped []uintptr
+				hint := must[*typedmem.Mapping](t)(options.New(3 * unit).ReserveNone())
+				addr := hint.Addr()
+				check(t, "close", hint.Close())
+				restore := sys.Interpose(func(c sys.Call) error {
+					if c.Op == op {
+						mapped = append(mapped, c.Addr)
+						return errInjected
+					}
+					return nil
+				})
+				_, err := term.make(options.New(3 * unit).WithAddress(addr).WithFlags(flags.Sequential | flags.Locked))
+				restore()
+				left = 0
+				if err == nil && runtime.GOOS == "windows" && op == sys.OpAdvise {
+					t.Log("windows: Sequential is a no-op there")
+					break
 				}
-				return nil
-			})
-			_, err := term.make(options.New(3 * unit).WithAddress(addr).WithFlags(flags.Sequential | flags.Locked))
-			restore()
-			if err == nil && runtime.GOOS == "windows" && op == sys.OpAdvise {
-				t.Log("windows: Sequential is a no-op there")
-				continue
+				wants(t, op.String(), err, errInjected)
+				for _, at := range mapped {
+					if !inaccessible(t, at) {
+						left = at
+					}
+				}
 			}
-			wants(t, op.String(), err, errInjected)
-			for _, at := range mapped {
-				if !inaccessible(t, at) {
-					t.Errorf("%v failed, and %#x is still mapped", op, at)
-				}
+			if left != 0 {
+				t.Errorf("%v failed, and %#x is still mapped", op, left)
 			}
 		}
 	}
