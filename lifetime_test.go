@@ -206,6 +206,44 @@ func TestHeldAddressesAreReclaimed(t *testing.T) {
 	}
 }
 
+// A request that is refused comes to an end while others give addresses back all the time.
+func TestARefusalBesideManyCloses(t *testing.T) {
+	mapMut(t, options.New(unit)) // something to look for
+	var stop atomic.Bool
+	var others sync.WaitGroup
+	others.Add(1)
+	go func() {
+		defer others.Done()
+		for !stop.Load() {
+			m, err := options.New(4 * unit).ReserveNone()
+			if err == nil {
+				err = m.Close() // which gives the addresses back at once: no view has reached them
+			}
+			if err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	}()
+	restore := sys.Interpose(func(c sys.Call) error {
+		if c.Op == sys.OpMap {
+			return outOfAddresses
+		}
+		return nil
+	})
+	defer restore()
+	answered := make(chan error, 1)
+	go func() { _, err := options.New(4 * unit).MapMut(); answered <- err }()
+	select {
+	case err := <-answered:
+		wants(t, "map", err, outOfAddresses)
+	case <-time.After(30 * time.Second):
+		t.Error("no answer")
+	}
+	stop.Store(true)
+	others.Wait()
+}
+
 // Where nothing is left to give back the error says what was asked for.
 func TestOutOfAddresses(t *testing.T) {
 	restore := sys.Interpose(func(c sys.Call) error {

@@ -337,7 +337,7 @@ func reclaim() bool {
 		}
 		runtime.GC()
 		last := before
-		for quiet := 0; quiet < 5; quiet++ {
+		for quiet, waited := 0, 0; quiet < 5 && waited < 100; quiet, waited = quiet+1, waited+1 { // others may close mappings all the time
 			time.Sleep(time.Millisecond) // cleanups run in a goroutine of their own
 			if _, now := count(); now != last {
 				quiet, last = 0, now
