@@ -13,6 +13,20 @@ import (
 	"github.com/typedmem/typedmem/internal/testenv"
 )
 
+// withOne makes a slab file with one object.
+func withOne(t *testing.T, path string, capacity int) (*Slab[uint64], Handle[uint64]) {
+	t.Helper()
+	s, err := Create[uint64](path, capacity)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := s.Insert(5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, h
+}
+
 // A file that somebody cuts off under a slab makes its operations fail, under Guard, and leaves no lock held: Len and Close still answer.
 func TestACutOffFileLeavesNoLockHeld(t *testing.T) {
 	testenv.FaultAddresses(t)
@@ -24,14 +38,7 @@ func TestACutOffFileLeavesNoLockHeld(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := t.TempDir() + "/s"
-			s, err := Create[uint64](path, 100)
-			if err != nil {
-				t.Fatal(err)
-			}
-			h, err := s.Insert(5)
-			if err != nil {
-				t.Fatal(err)
-			}
+			s, h := withOne(t, path, 100)
 			if err := os.Truncate(path, 0); err != nil {
 				t.Fatal(err)
 			}
@@ -76,13 +83,7 @@ func TestACutOffFileIsTold(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := t.TempDir() + "/s"
-			s, err := Create[uint64](path, 1<<20)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := s.Insert(5); err != nil {
-				t.Fatal(err)
-			}
+			s, _ := withOne(t, path, 1<<20)
 			if err := s.Sync(); err != nil {
 				t.Fatal(err)
 			}
@@ -121,13 +122,7 @@ func TestACutOffFileIsTold(t *testing.T) {
 func TestAReaderOfACutOffFileCountsNothing(t *testing.T) {
 	testenv.FaultAddresses(t)
 	path := t.TempDir() + "/s"
-	w, err := Create[uint64](path, 100)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.Insert(5); err != nil {
-		t.Fatal(err)
-	}
+	w, _ := withOne(t, path, 100)
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}

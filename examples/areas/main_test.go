@@ -23,7 +23,7 @@ func TestListShowsAMapping(t *testing.T) {
 	for _, pid := range []int{typedmem.Self, os.Getpid()} {
 		var out strings.Builder
 		if err := list(&out, pid); errors.Is(err, errors.ErrUnsupported) {
-			t.Skip("this system cannot do that: ", err)
+			t.Skip("the memory areas of a process cannot be listed on this system: ", err)
 		} else if err != nil {
 			t.Fatal(err)
 		}

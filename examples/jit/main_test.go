@@ -24,7 +24,7 @@ func TestCodeRuns(t *testing.T) {
 	for _, rwx := range []bool{false, true} {
 		result, err := run(14, rwx)
 		if errors.Is(err, errors.ErrUnsupported) {
-			t.Skip("this system cannot do that: ", err)
+			t.Skip("code made at run time cannot be run on this system: ", err)
 		}
 		if err != nil || result != 42 {
 			t.Errorf("rwx %v: 3 * 14 = %d, %v", rwx, result, err)
