@@ -271,7 +271,7 @@ func Map(r Request) (*Mapping, error) {
 		} else if sys.OutOfAddresses(err) && p.PageSize != 0 {
 			err = fmt.Errorf("%d bytes in huge pages of %v: the system has not as many free ones, the administrator sets them aside: %w",
 				p.mapped, p.PageSize, err)
-		} else if sys.OutOfAddresses(err) {
+		} else if sys.OutOfAddresses(err) && !p.Flags.Has(flags.Locked) { // of locking the error says more itself
 			err = fmt.Errorf("%d bytes: the system has no addresses in one piece, areas or memory left for them; WithCapacity reserves less: %w", p.reserved, err)
 		} else if p.HasFile && errors.Is(err, os.ErrPermission) {
 			err = fmt.Errorf("%s must be open for what the mapping does with it, protection %v and flags %v: %w", p.File.Name(), p.Protection, p.Flags, err)
