@@ -240,9 +240,9 @@ func Map(r Request) (*Mapping, error) {
 		return fail(err)
 	}
 	s := &span{reserved: p.reserved}
-	grows := p.Reserve || p.reserved > p.mapped
 	if r.File != nil {
-		if s.backing, err = newBacking(r.File, grows || sys.FlushNeedsFile); err != nil {
+		// What has a capacity can grow, be it within its last page or to where it was before it shrank.
+		if s.backing, err = newBacking(r.File, p.Reserve || p.Capacity > 0 || sys.FlushNeedsFile); err != nil {
 			return fail(err)
 		}
 	}

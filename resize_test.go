@@ -287,3 +287,20 @@ func TestCloseCutsWhatGrowthPutAhead(t *testing.T) {
 		})
 	}
 }
+
+// What was given a capacity grows into it after the caller has closed the file, be it within the last page or back to where it was.
+func TestAFileMappingGrowsWithinItsLastPage(t *testing.T) {
+	deviant(t, partialLargePage)
+	for name, f := range map[string]flags.Map{"private": 0, "shared": flags.Shared} {
+		for _, capacity := range []int{1160, 1200} {
+			file := fileOf(t, pattern(1200))
+			m := must[*typedmem.Mapping](t)(options.New(1160).WithFile(file, 0).WithFlags(f).WithCapacity(capacity).MapMut())
+			closeLater(t, m)
+			check(t, "closing the file", file.Close())
+			check(t, name+": shrinking", m.Resize(100))
+			check(t, name+": growing", m.Resize(capacity))
+			same(t, name, m.Bytes(), pattern(capacity))
+			wants(t, name+": past the capacity", m.Resize(m.Cap()+1), typedmem.ErrCapacity)
+		}
+	}
+}

@@ -154,7 +154,7 @@ func (c *core) attachFile(f *container.File, used int) error {
 	if f.Writer() {
 		r.Protection |= flags.Write
 	} else {
-		r.Size = r.Capacity
+		r.Size, r.Capacity = r.Capacity, 0
 	}
 	m, err := typedmem.Map(r)
 	if err != nil {

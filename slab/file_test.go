@@ -408,3 +408,26 @@ func TestASlabFileWhoseMappingWasCutCloses(t *testing.T) {
 		}
 	}
 }
+
+// A file whose words all lie in the page that is mapped goes on growing after it was opened again.
+func TestASmallFileIsFilledAfterReopening(t *testing.T) {
+	type object [4104]byte
+	path := filepath.Join(t.TempDir(), "slab")
+	s := must[*slab.Slab[object]](t)(slab.Create[object](path, 400))
+	for i := range 75 {
+		must[slab.Handle[object]](t)(s.Insert(object{byte(i)}))
+	}
+	is(t, s.Close(), nil)
+	s = must[*slab.Slab[object]](t)(slab.OpenMut[object](path))
+	for i := range 325 {
+		must[slab.Handle[object]](t)(s.Insert(object{byte(i)}))
+	}
+	_, err := s.Insert(object{})
+	is(t, err, slab.ErrFull)
+	is(t, s.Close(), nil)
+	s = must[*slab.Slab[object]](t)(slab.Open[object](path))
+	defer s.Close()
+	if s.Len() != 400 {
+		t.Fatalf("%d objects", s.Len())
+	}
+}
