@@ -191,8 +191,8 @@ func (r Request) checkFile() error {
 	if r.File == nil {
 		return fmt.Errorf("WithFile was given a nil file: %w", ErrOperation)
 	}
-	if r.File.Fd() == ^uintptr(0) { // asked here, since Windows has another error for it later
-		return os.ErrClosed
+	if err := sys.CheckOpen(r.File); err != nil { // asked here, since Windows has another error for it later
+		return err
 	}
 	if r.Offset < 0 {
 		return fmt.Errorf("file offset %d: %w", r.Offset, ErrOffset)

@@ -78,11 +78,15 @@ const (
 
 // queryAreas asks with the ioctl PROCMAP_QUERY (Linux 6.11), whose cost does not grow with the number of mappings.
 func queryAreas(f *os.File, lo, hi uintptr, yield func(Area) bool) error {
+	return withFd(f, func(fd uintptr) error { return queryDescriptor(f, fd, lo, hi, yield) })
+}
+
+func queryDescriptor(f *os.File, fd, lo, hi uintptr, yield func(Area) bool) error {
 	name := make([]byte, unix.PathMax)
 	var pin runtime.Pinner // the kernel gets the address of name as a number: on a stack that grows it would move
 	pin.Pin(&name[0])
 	defer pin.Unpin()
-	q, fd := new(procmapQuery), f.Fd()
+	q := new(procmapQuery)
 	for at := lo; at < hi; {
 		*q = procmapQuery{
 			size:       uint64(unsafe.Sizeof(*q)),

@@ -79,17 +79,9 @@ func mapMemory(r Request) (uintptr, error) {
 	return addr, nil
 }
 
-// onFd runs call with the descriptor of f, which nobody can close meanwhile: neither another goroutine nor the collector.
+// onFd is withFd for calls that take a descriptor as an int.
 func onFd(f *os.File, call func(fd int) error) error {
-	raw, err := f.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var answer error
-	if err := raw.Control(func(fd uintptr) { answer = call(int(fd)) }); err != nil {
-		return fmt.Errorf("%s: %w", f.Name(), os.ErrClosed) // Control has no other reason, and does not wrap this one
-	}
-	return answer
+	return withFd(f, func(fd uintptr) error { return call(int(fd)) })
 }
 
 // mapPages makes the mapping itself.

@@ -10,17 +10,9 @@ import (
 
 // Sources: DuplicateHandle, SetFileInformationByHandle, FSCTL_SET_ZERO_DATA and LockFileEx of the Windows API reference.
 
-// onHandle runs call with the handle of f, which nobody can close meanwhile: neither another goroutine nor the collector.
+// onHandle is withFd for calls that take a handle.
 func onHandle(f *os.File, call func(h windows.Handle) error) error {
-	raw, err := f.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var answer error
-	if err := raw.Control(func(fd uintptr) { answer = call(windows.Handle(fd)) }); err != nil {
-		return err
-	}
-	return answer
+	return withFd(f, func(fd uintptr) error { return call(windows.Handle(fd)) })
 }
 
 func duplicate(f *os.File) (*os.File, error) {
