@@ -233,13 +233,20 @@ func (c *core) provide() error {
 			}
 		case p.stocks >= c.mostStocked(used) && c.unstockAll():
 		case used < int(c.n):
-			if err := c.grow(used); err != nil && !c.gather() {
+			if err := c.grow(used); err != nil && !c.findMore() {
 				return fail("alloc", err)
 			}
 		case !c.gather():
 			return full
 		}
 	}
+}
+
+// findMore looks for slots where there is no memory for more, as on a full disk: what others hold, and what waits for a flush.
+func (c *core) findMore() bool {
+	p := &c.pool
+	c.gather()
+	return p.free.count > 0 || p.waits.count > 0 && c.settle() == nil
 }
 
 // Memory is provided a quarter of what there is at a time, within these bounds in bytes.
@@ -319,7 +326,7 @@ func (c *core) pop() (uint64, error) {
 func (c *core) popFrom(k *magazine) (uint64, error) {
 	for k.n == 0 {
 		err := c.refill(k, nil)
-		if err == full && k.waits > 0 { // the cache's own freed slots, which a flush makes free
+		if err != nil && k.waits > 0 { // the cache's own freed slots, which a flush makes free
 			c.pool.mu.Lock()
 			c.await(k)
 			c.pool.mu.Unlock()
@@ -413,21 +420,31 @@ func (c *core) bury(k *magazine, w *uint64, word, h uint64) bool {
 	return true
 }
 
-// kill ends an object, unless its word changed since it was word: the step at which its handle becomes stale.
+// kill ends an object, unless its word changed since it was word: the step at which its handle becomes stale. In a file the object is gone first: whoever
+// finds the handle stale and calls Sync has that on the device.
 func (c *core) kill(w *uint64, word, h uint64) bool {
-	if c.file != nil {
-		loadWord(wordAt(c.file.words, uintptr(index(h)))) // a file that was cut off faults here, before anything has changed
-	}
-	if !atomic.CompareAndSwapUint64(w, word, uint64(generation(h)+1)<<32) {
+	dead := uint64(generation(h)+1) << 32
+	switch {
+	case c.file != nil:
+		if !atomic.CompareAndSwapUint64(w, word, word|busy) {
+			return false
+		}
+		c.noteDead(w, word, dead, index(h))
+	case !atomic.CompareAndSwapUint64(w, word, dead):
 		return false
-	}
-	if c.file != nil {
-		c.file.note(c, index(h), generation(h)+1)
 	}
 	if c.care != nil {
 		c.care.buried(c, h)
 	}
 	return true
+}
+
+// noteDead is kill in a file, for a word that says busy. A fault, where the file was cut off, leaves the object alive.
+func (c *core) noteDead(w *uint64, word, dead uint64, i uint32) {
+	next := word
+	defer func() { publish(w, next) }()
+	c.file.note(c, i, generation(dead))
+	next = dead
 }
 
 // born makes a handle valid: the object is in its slot.

@@ -51,7 +51,8 @@ func kept(salt uint64, i, g uint32) uint64 {
 
 // validKept reports whether a word of a file is one that kept makes, or that of a slot that never held an object.
 func validKept(salt uint64, i uint32, word uint64) bool {
-	return word == 0 || word == kept(salt, i, generation(word)) && generation(word) >= first(salt, i)
+	g := generation(word)
+	return word == 0 || word == kept(salt, i, g) && first(salt, i) <= g && g <= retired
 }
 
 // pause lets others go on while a goroutine waits for one that is copying an object.
