@@ -30,6 +30,7 @@ type File struct {
 	spec   Spec
 	header *header
 	writer bool
+	locked bool // this open file has the writer lock
 
 	block *typedmem.Mapping // the header block
 	live  liveRecord
@@ -59,16 +60,14 @@ func Create(path string, spec Spec) (_ *File, err error) {
 	}
 	c := &File{path: path, f: f, spec: spec, header: spec.header(), writer: true, durable: -1}
 	if err = c.openDirectory(); err == nil {
-		if err = sys.LockFile(f); err == nil {
+		if err = c.lock(); err == nil {
 			if err = sys.Allocate(f, 0, DataOffset); err == nil {
 				err = c.mapBlock()
 			}
-		} else {
-			err = c.lockedBy(err)
 		}
 	}
 	if err != nil {
-		return nil, errors.Join(err, c.closeDirectory(), f.Close(), os.Remove(path))
+		return nil, errors.Join(err, c.release(), os.Remove(path))
 	}
 	for i := range 2 {
 		c.writeCopy(i, 0)
@@ -97,15 +96,15 @@ func Open(path string, spec Spec, write bool) (_ *File, err error) {
 	}
 	c := &File{path: path, f: f, spec: spec, writer: write, durable: -1}
 	if err := c.open(); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), c.closeDirectory(), f.Close())
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), c.release())
 	}
 	return c, nil
 }
 
 func (c *File) open() error {
 	if c.writer {
-		if err := sys.LockFile(c.f); err != nil {
-			return c.lockedBy(err)
+		if err := c.lock(); err != nil {
+			return err
 		}
 	}
 	info, err := c.f.Stat()
@@ -163,6 +162,25 @@ func (c *File) Begin(durable bool) error {
 		}
 		return c.block.Flush(liveOffset, liveOffset+liveSize)
 	})
+}
+
+// lock takes the writer lock.
+func (c *File) lock() error {
+	if err := sys.LockFile(c.f); err != nil {
+		return c.lockedBy(err)
+	}
+	c.locked = true
+	return nil
+}
+
+// release gives the lock up and closes the file. A child process that another goroutine is starting at this moment keeps the descriptor,
+// and with it the lock, until it runs its program: so closing alone is not enough.
+func (c *File) release() error {
+	var err error
+	if c.locked {
+		err = sys.UnlockFile(c.f)
+	}
+	return errors.Join(err, c.closeDirectory(), c.f.Close())
 }
 
 // lockedBy names the process that has the lock.
@@ -419,7 +437,7 @@ func (c *File) Close(size int64) error {
 		// A reader's mapping may hold the length on some systems; the space ahead then stays until the next writer closes.
 		_ = c.f.Truncate(size)
 	}
-	return errors.Join(err, c.closeDirectory(), c.f.Close())
+	return errors.Join(err, c.release())
 }
 
 // Abandon closes a file that Open opened and changes nothing: what the last writer left stays as it is.
@@ -428,10 +446,10 @@ func (c *File) Abandon() error {
 	if c.block != nil {
 		err = c.block.Close()
 	}
-	return errors.Join(err, c.closeDirectory(), c.f.Close())
+	return errors.Join(err, c.release())
 }
 
 // Discard closes a file that Create made and removes it: a constructor failed after it.
 func (c *File) Discard() error {
-	return errors.Join(c.block.Close(), c.closeDirectory(), c.f.Close(), os.Remove(c.path))
+	return errors.Join(c.block.Close(), c.release(), os.Remove(c.path))
 }

@@ -159,6 +159,15 @@ func LockFile(f *os.File) error {
 	return lockFile(f)
 }
 
+// UnlockFile gives the lock of LockFile up at once, for all handles of the open file. Closing alone does so with the last handle, and a
+// child process that is being started has all of them for a moment.
+func UnlockFile(f *os.File) error {
+	if err := before(Call{Op: OpUnlockFile, File: f}); err != nil {
+		return err
+	}
+	return unlockFile(f)
+}
+
 // SyncFile returns when the file's data and length are on the device.
 func SyncFile(f *os.File) error {
 	if err := before(Call{Op: OpSyncFile, File: f}); err != nil {

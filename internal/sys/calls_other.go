@@ -32,6 +32,7 @@ func duplicate(*os.File) (*os.File, error)             { return nil, errors.ErrU
 func allocate(*os.File, int64, int64) error            { return errors.ErrUnsupported }
 func zero(*os.File, int64, int64) error                { return errors.ErrUnsupported }
 func lockFile(*os.File) error                          { return errors.ErrUnsupported }
+func unlockFile(*os.File) error                        { return errors.ErrUnsupported }
 func syncFile(*os.File) error                          { return errors.ErrUnsupported }
 func pageSizes() (flags.PageSizes, error)              { return 0, errors.ErrUnsupported }
 func hugePageSize() (flags.PageSize, error)            { return 0, errors.ErrUnsupported }

@@ -207,13 +207,19 @@ func duplicate(f *os.File) (*os.File, error) {
 }
 
 func lockFile(f *os.File) error {
+	err := flock(f, unix.LOCK_EX|unix.LOCK_NB)
+	if err == unix.EWOULDBLOCK {
+		return ErrLocked
+	}
+	return err
+}
+
+func unlockFile(f *os.File) error { return flock(f, unix.LOCK_UN) }
+
+func flock(f *os.File, how int) error {
 	return onFd(f, func(fd int) error {
 		for {
-			switch err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err {
-			case unix.EINTR:
-			case unix.EWOULDBLOCK:
-				return ErrLocked
-			default:
+			if err := unix.Flock(fd, how); err != unix.EINTR {
 				return err
 			}
 		}

@@ -85,15 +85,23 @@ const lockOffset = 1<<62 - 1
 
 // lockFile uses LockFileEx, whose locks belong to the open file: also a second LockFile of the same one answers ErrLocked.
 func lockFile(f *os.File) error {
-	const offset = uint64(lockOffset)
-	at := windows.Overlapped{Offset: uint32(offset & (1<<32 - 1)), OffsetHigh: uint32(offset >> 32)}
 	err := onHandle(f, func(h windows.Handle) error {
-		return windows.LockFileEx(h, windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, &at)
+		return windows.LockFileEx(h, windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, lockedByte())
 	})
 	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) || errors.Is(err, windows.ERROR_IO_PENDING) {
 		return ErrLocked
 	}
 	return err
+}
+
+func unlockFile(f *os.File) error {
+	return onHandle(f, func(h windows.Handle) error { return windows.UnlockFileEx(h, 0, 1, 0, lockedByte()) })
+}
+
+// lockedByte is where the lock lies, as the calls take it.
+func lockedByte() *windows.Overlapped {
+	const offset = uint64(lockOffset)
+	return &windows.Overlapped{Offset: uint32(offset & (1<<32 - 1)), OffsetHigh: uint32(offset >> 32)}
 }
 
 func syncFile(f *os.File) error { return onHandle(f, windows.FlushFileBuffers) }

@@ -34,6 +34,7 @@ const (
 	OpAllocate
 	OpZero
 	OpLockFile
+	OpUnlockFile
 	OpSyncFile
 	OpAreas
 	OpCount // how many there are
@@ -41,7 +42,7 @@ const (
 
 var opNames = [OpCount]string{
 	"reserve", "map", "hold", "release", "protect", "lock", "unlock", "flush", "advise", "prefault",
-	"flush instruction cache", "duplicate", "allocate", "zero", "lock file", "sync file", "areas",
+	"flush instruction cache", "duplicate", "allocate", "zero", "lock file", "unlock file", "sync file", "areas",
 }
 
 func (op Op) String() string { return opNames[op] }
