@@ -101,19 +101,19 @@ func (c *Cache[T]) Free(h Handle[T]) error {
 	if k == nil {
 		return fail("free", typedmem.ErrClosed)
 	}
-	i := uintptr(uint32(h.u))
+	i := uintptr(uint32(h.Bits))
 	if last := uintptr(s.slots) + i*unsafe.Sizeof(*new(T)) + (unsafe.Sizeof(*new(T)) - 1); i < s.n && last < s.limits.Writable() && !s.special {
 		w := wordAt(s.words, i)
 		word := atomic.LoadUint64(w)
-		if generation(word) == generation(h.u) && word&liveBits == oneGeneration && generation(h.u) < lastLive && k.n < magazineSize &&
-			atomic.CompareAndSwapUint64(w, word, (h.u>>32+1)<<32) {
-			k.handles[k.n] = h.u + 2*oneGeneration
+		if generation(word) == generation(h.Bits) && word&liveBits == oneGeneration && generation(h.Bits) < lastLive && k.n < magazineSize &&
+			atomic.CompareAndSwapUint64(w, word, (h.Bits>>32+1)<<32) {
+			k.handles[k.n] = h.Bits + 2*oneGeneration
 			setCount(&k.n, k.n+1)
 			runtime.KeepAlive(c)
 			return nil
 		}
 	}
-	err := s.inner().giveSlow(h.u, k)
+	err := s.inner().giveSlow(h.Bits, k)
 	runtime.KeepAlive(c)
 	return err
 }

@@ -247,7 +247,7 @@ func (s *Slab[T]) Leaks() []Leak[T] {
 	d.guards.each(func(l life) { add(l) })
 	var all []Leak[T]
 	for _, l := range by {
-		slices.SortFunc(l.Handles, func(a, b Handle[T]) int { return cmp.Compare(index(a.u), index(b.u)) })
+		slices.SortFunc(l.Handles, func(a, b Handle[T]) int { return cmp.Compare(index(a.Bits), index(b.Bits)) })
 		all = append(all, *l)
 	}
 	slices.SortFunc(all, func(a, b Leak[T]) int { return cmp.Or(b.Bytes-a.Bytes, strings.Compare(a.Stack, b.Stack)) })

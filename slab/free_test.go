@@ -82,7 +82,7 @@ func TestAStaleHandleIsStaleInTheFile(t *testing.T) {
 				default:
 				}
 				h := Handle[uint64]{shared.Load()}
-				if h.u == 0 || s.Has(h) {
+				if h.Bits == 0 || s.Has(h) {
 					continue
 				}
 				var word [8]byte
@@ -90,8 +90,8 @@ func TestAStaleHandleIsStaleInTheFile(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				if g := generation(binary.NativeEndian.Uint64(word[:])); g == generation(h.u) {
-					t.Errorf("%s: object %x is stale, and alive in the file", name, h.u)
+				if g := generation(binary.NativeEndian.Uint64(word[:])); g == generation(h.Bits) {
+					t.Errorf("%s: object %x is stale, and alive in the file", name, h.Bits)
 					return
 				}
 			}
@@ -101,7 +101,7 @@ func TestAStaleHandleIsStaleInTheFile(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			shared.Store(h.u)
+			shared.Store(h.Bits)
 			if err := free(h); err != nil {
 				t.Fatal(err)
 			}
@@ -115,7 +115,7 @@ func TestAStaleHandleIsStaleInTheFile(t *testing.T) {
 }
 
 // wordsAt is where in the file the word of a handle's slot lies.
-func wordsAt[T any](h Handle[T]) int64 { return 64<<10 + 8*int64(index(h.u)) }
+func wordsAt[T any](h Handle[T]) int64 { return 64<<10 + 8*int64(index(h.Bits)) }
 
 // A generation that no object can have is damage: the object after it would have a handle of another slot.
 func TestAGenerationBeyondTheLastIsDamage(t *testing.T) {
@@ -134,7 +134,7 @@ func TestAGenerationBeyondTheLastIsDamage(t *testing.T) {
 			t.Fatal(err)
 		}
 		var word [8]byte
-		binary.NativeEndian.PutUint64(word[:], kept(salt, index(h.u), c.g))
+		binary.NativeEndian.PutUint64(word[:], kept(salt, index(h.Bits), c.g))
 		if _, err = f.WriteAt(word[:], wordsAt(h)); err != nil || f.Close() != nil {
 			t.Fatal(err)
 		}

@@ -64,7 +64,7 @@ func TestAnObjectInAGuardSlotIsThereWhenItsBytesAre(t *testing.T) {
 		n := 0
 		for other, q := range s.All() {
 			if n++; other != h || unsafe.Pointer(q) != p {
-				t.Fatalf("All yields %#x at %p", other.u, q)
+				t.Fatalf("All yields %#x at %p", other.Bits, q)
 			}
 		}
 		if n != 1 {

@@ -66,7 +66,7 @@ func TestACacheLivesThroughItsLastUse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := wordAt(s.words, uintptr(index(h.u)))
+	w := wordAt(s.words, uintptr(index(h.Bits)))
 	atomic.StoreUint64(w, *w|busy)
 	var about atomic.Bool
 	done := make(chan error)

@@ -134,18 +134,18 @@ func (s *Slab[T]) put(u uint64, x *T) (Handle[T], error) {
 
 // Free ends the object; its handle is never valid again. The slot may be reused at once. A handle that is not valid is ErrStale, a second Free of
 // the same one too.
-func (s *Slab[T]) Free(h Handle[T]) error { return s.inner().give(h.u) }
+func (s *Slab[T]) Free(h Handle[T]) error { return s.inner().give(h.Bits) }
 
 // Load returns the object's value. A handle that is not valid is ErrStale; a Load that races with a Free gives the object's own value or ErrStale, and one
 // that races with a Store the value before or after it. ErrOperation: T has sync/atomic fields, use Ptr.
 //   - In a slab that Open made, a Load that races with a Store of the writer may mix both values, unless T is one number no larger than a machine word.
 func (s *Slab[T]) Load(h Handle[T]) (x T, err error) {
-	if i := uintptr(uint32(h.u)); i < s.n {
+	if i := uintptr(uint32(h.Bits)); i < s.n {
 		// SAFETY: i is below n; the address is compared with the limits before it is used.
 		p := unsafe.Add(s.slots, i*unsafe.Sizeof(x))
 		if uintptr(p)+(unsafe.Sizeof(x)-1) < s.plain.Readable() {
 			w := wordAt(s.words, i)
-			if word := atomic.LoadUint64(w); word>>32 == h.u>>32 && word&liveBits == oneGeneration {
+			if word := atomic.LoadUint64(w); word>>32 == h.Bits>>32 && word&liveBits == oneGeneration {
 				// SAFETY: p is readable and aligned for T. The copy may be of changing bytes: it counts only if the word is still the same.
 				x = *(*T)(p)
 				if !ordered {
@@ -153,7 +153,7 @@ func (s *Slab[T]) Load(h Handle[T]) (x T, err error) {
 				}
 				if atomic.LoadUint64(w) == word {
 					if raceEnabled {
-						s.core.shadows.read(h.u)
+						s.core.shadows.read(h.Bits)
 					}
 					return x, nil
 				}
@@ -169,8 +169,8 @@ func (s *Slab[T]) load(h Handle[T]) (x T, err error) {
 	if c.layout.Atomic {
 		return x, fail("load", s.plain.Refusal(0, 0, false))
 	}
-	if c.care != nil && c.care.guards.has(h.u, c) {
-		p, unlock, err := c.care.guards.hold("load", h.u, c, staleLoad)
+	if c.care != nil && c.care.guards.has(h.Bits, c) {
+		p, unlock, err := c.care.guards.hold("load", h.Bits, c, staleLoad)
 		if err != nil {
 			return x, err
 		}
@@ -179,18 +179,18 @@ func (s *Slab[T]) load(h Handle[T]) (x T, err error) {
 		return *(*T)(p), nil
 	}
 	for {
-		w, word, err := c.access("load", h.u, false, staleLoad)
+		w, word, err := c.access("load", h.Bits, false, staleLoad)
 		if err != nil {
 			return x, err
 		}
 		// SAFETY: access found the slot readable; see Load for the copy.
-		y := *(*T)(c.slot(uintptr(index(h.u))))
+		y := *(*T)(c.slot(uintptr(index(h.Bits))))
 		if !ordered {
 			fence()
 		}
 		if atomic.LoadUint64(w) == word {
 			if raceEnabled {
-				c.shadows.read(h.u)
+				c.shadows.read(h.Bits)
 			}
 			return y, nil
 		}
@@ -204,8 +204,8 @@ func (s *Slab[T]) Store(h Handle[T], x T) error {
 	if c.layout.Atomic {
 		return fail("store", s.plain.Refusal(0, 0, true))
 	}
-	if c.care != nil && c.care.guards.has(h.u, c) {
-		p, unlock, err := c.care.guards.hold("store", h.u, c, staleStore)
+	if c.care != nil && c.care.guards.has(h.Bits, c) {
+		p, unlock, err := c.care.guards.hold("store", h.Bits, c, staleStore)
 		if err != nil {
 			return err
 		}
@@ -215,7 +215,7 @@ func (s *Slab[T]) Store(h Handle[T], x T) error {
 		return nil
 	}
 	for {
-		w, word, err := c.access("store", h.u, true, staleStore)
+		w, word, err := c.access("store", h.Bits, true, staleStore)
 		if err != nil {
 			return err
 		}
@@ -223,7 +223,7 @@ func (s *Slab[T]) Store(h Handle[T], x T) error {
 			continue
 		}
 		if raceEnabled {
-			c.shadows.write(h.u)
+			c.shadows.write(h.Bits)
 		}
 		s.write(w, word, h, &x)
 		return nil
@@ -238,17 +238,17 @@ func (s *Slab[T]) write(w *uint64, word uint64, h Handle[T], x *T) {
 		fence()
 	}
 	// SAFETY: access found the slot writable, and while its word says busy nobody frees it.
-	*(*T)(unsafe.Add(s.slots, uintptr(index(h.u))*unsafe.Sizeof(*x))) = *x
+	*(*T)(unsafe.Add(s.slots, uintptr(index(h.Bits))*unsafe.Sizeof(*x))) = *x
 }
 
 // Ptr returns the object's address: raw memory, valid while the object lives and the slab is open. It is ErrStale for a handle that is not valid, and
 // ErrProtection where the memory is not readable.
 func (s *Slab[T]) Ptr(h Handle[T]) (*T, error) {
-	if i := uintptr(uint32(h.u)); i < s.n {
+	if i := uintptr(uint32(h.Bits)); i < s.n {
 		// SAFETY: i is below n; the address is compared with the limits before it is handed out.
 		p := unsafe.Add(s.slots, i*unsafe.Sizeof(*new(T)))
 		if uintptr(p)+(unsafe.Sizeof(*new(T))-1) < s.limits.Readable() {
-			if word := atomic.LoadUint64(wordAt(s.words, i)); word>>32 == h.u>>32 && word&oneGeneration != 0 {
+			if word := atomic.LoadUint64(wordAt(s.words, i)); word>>32 == h.Bits>>32 && word&oneGeneration != 0 {
 				s.limits.Lend()
 				return (*T)(p), nil
 			}
@@ -259,29 +259,29 @@ func (s *Slab[T]) Ptr(h Handle[T]) (*T, error) {
 
 func (s *Slab[T]) ptr(h Handle[T]) (*T, error) {
 	c := s.inner()
-	if c.care != nil && c.care.guards.has(h.u, c) {
-		p, err := c.care.guards.lend("ptr", h.u, c)
+	if c.care != nil && c.care.guards.has(h.Bits, c) {
+		p, err := c.care.guards.lend("ptr", h.Bits, c)
 		return (*T)(p), err
 	}
-	if _, _, err := c.access("ptr", h.u, false, stalePtr); err != nil {
+	if _, _, err := c.access("ptr", h.Bits, false, stalePtr); err != nil {
 		return nil, err
 	}
 	c.limits.Lend()
 	// SAFETY: access found the slot readable and its object alive.
-	return (*T)(c.slot(uintptr(index(h.u)))), nil
+	return (*T)(c.slot(uintptr(index(h.Bits)))), nil
 }
 
 // Has reports whether the handle is valid. It is false for every handle where the memory is closed or not readable.
 func (s *Slab[T]) Has(h Handle[T]) bool {
 	c := s.inner()
-	if c.care != nil && c.care.guards.has(h.u, c) {
-		_, unlock, err := c.care.guards.hold("has", h.u, c, stalePtr)
+	if c.care != nil && c.care.guards.has(h.Bits, c) {
+		_, unlock, err := c.care.guards.hold("has", h.Bits, c, stalePtr)
 		if err == nil {
 			unlock()
 		}
 		return err == nil
 	}
-	i := uintptr(uint32(h.u))
+	i := uintptr(uint32(h.Bits))
 	if c.file != nil {
 		c.file.follow(c, i)
 	}
@@ -289,7 +289,7 @@ func (s *Slab[T]) Has(h Handle[T]) bool {
 		return false
 	}
 	word := loadWord(wordAt(s.words, i))
-	return generation(word) == generation(h.u) && isLive(word)
+	return generation(word) == generation(h.Bits) && isLive(word)
 }
 
 // Len returns the number of objects; slots that are parked in caches do not count. It is 0 after Close.

@@ -75,10 +75,10 @@ func TestSlotsInAnothersStockAreFound(t *testing.T) {
 				if errors.Is(err, ErrFull) {
 					return false
 				}
-				if err != nil || seen[index(h.u)] {
-					t.Fatalf("slot %d twice, or %v", index(h.u), err)
+				if err != nil || seen[index(h.Bits)] {
+					t.Fatalf("slot %d twice, or %v", index(h.Bits), err)
 				}
-				seen[index(h.u)] = true
+				seen[index(h.Bits)] = true
 				if len(seen)%1000 == 0 {
 					adds(t, s, len(seen))
 				}
@@ -107,10 +107,10 @@ func TestACacheFindsItsOwnStock(t *testing.T) {
 	seen := map[uint32]bool{}
 	for range n {
 		h, err := c.Alloc()
-		if err != nil || seen[index(h.u)] {
+		if err != nil || seen[index(h.Bits)] {
 			t.Fatalf("object %d: %v", len(seen), err)
 		}
-		seen[index(h.u)] = true
+		seen[index(h.Bits)] = true
 	}
 	if _, err := c.Alloc(); !errors.Is(err, ErrFull) {
 		t.Fatalf("object %d of %d: %v", n+1, n, err)
