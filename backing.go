@@ -11,6 +11,7 @@ import (
 // grow, and on Windows to flush. The parts of a split mapping share it.
 type backing struct {
 	info os.FileInfo // identifies the file
+	name string      // as it was opened
 	file *os.File    // nil where no later step needs it
 	refs atomic.Int32
 }
@@ -21,7 +22,7 @@ func newBacking(f *os.File, keep bool) (*backing, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &backing{info: info}
+	b := &backing{info: info, name: f.Name()}
 	b.refs.Store(1)
 	if keep {
 		if b.file, err = sys.Duplicate(f); err != nil {

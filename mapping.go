@@ -256,6 +256,17 @@ func (m *Mapping) Committed() bool {
 // FileBacked reports whether the mapping shows a file.
 func (m *Mapping) FileBacked() bool { return m.plan.HasFile }
 
+// File returns the name of the file that the mapping shows, as it was opened; "" for anonymous
+// memory and after Close.
+func (m *Mapping) File() string {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if !m.open || !m.plan.HasFile {
+		return ""
+	}
+	return m.span.backing.name
+}
+
 // Shared reports whether writes go to the file and to other processes.
 func (m *Mapping) Shared() bool { return m.plan.Flags.Has(flags.Shared) }
 

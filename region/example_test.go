@@ -145,3 +145,21 @@ func ExampleView_Every() {
 	// 7
 	// typedmem: load: index 3 out of range with length 3: out of bounds
 }
+
+// A region prints what it is, not what it holds: that is what its views are for.
+func ExampleRegion_String() {
+	r, err := region.MapMut[uint32](options.For[uint32](1000).WithCapacity(1 << 20))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(r)
+	fmt.Println(r.View().ReadOnly())
+	if err := r.Close(); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(r)
+	// Output:
+	// region.Region[uint32](1000 of 262144 elements, Read|Write)
+	// region.View[uint32](1000 elements, Read)
+	// region.Region[uint32](closed)
+}

@@ -1,0 +1,300 @@
+package typedmem_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"os"
+	osexec "os/exec"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/options"
+	"github.com/typedmem/typedmem/region"
+	"github.com/typedmem/typedmem/slab"
+)
+
+type printedRecord struct {
+	Price float64
+	Qty   uint64
+}
+
+type printedAtomic struct{ N atomic.Uint64 }
+
+// printable is a value and the words that its text must have.
+type printable struct {
+	name  string
+	value any
+	words []string
+}
+
+// printables makes a value of every public type in each of its states.
+func printables(t *testing.T) []printable {
+	const R, S = "printedRecord]", "printedRecord]"
+	path := func(name string) string { return filepath.Join(t.TempDir(), name) }
+	closing := func(c io.Closer) { t.Cleanup(func() { _ = c.Close() }) }
+	mapping := func(o options.Options) *typedmem.Mapping {
+		m := must[*typedmem.Mapping](t)(o.MapMut())
+		closing(m)
+		return m
+	}
+	base := options.New(unit).WithCapacity(4 * unit)
+
+	open, closed, pinned, noAccess := mapping(base), mapping(base), mapping(base), mapping(base)
+	check(t, "close", closed.Close())
+	unpin := must[func()](t)(pinned.Pin())
+	t.Cleanup(unpin)
+	check(t, "MakeNone", noAccess.MakeNone())
+	reserved := must[*typedmem.Mapping](t)(base.ReserveMut())
+	closing(reserved)
+	file := fileOf(t, make([]byte, 2*unit))
+	private := mapping(options.New(unit).WithFile(file, 0))
+
+	r := must[*region.Region[printedRecord]](t)(region.MapMut[printedRecord](base))
+	closing(r)
+	wide := must[*region.Region[uint64]](t)(region.New[uint64](10)) // the default capacity
+	closing(wide)
+	kept := path("kept.tm")
+	created := must[*region.Region[printedRecord]](t)(region.Create[printedRecord](kept, 3))
+	closing(created)
+	reader := must[*region.Region[printedRecord]](t)(region.Open[printedRecord](kept))
+	closing(reader)
+	gone := must[*region.Region[printedRecord]](t)(region.New[printedRecord](3))
+	goneView := gone.View()
+	check(t, "close", gone.Close())
+	raw := must[*region.Region[printedAtomic]](t)(region.New[printedAtomic](2))
+	closing(raw)
+	cut := must[*region.Region[uint64]](t)(region.New[uint64](8))
+	closing(cut)
+	cutView, cutColumn := cut.View(), must[region.Strided[uint64]](t)(cut.View().Every(0, 8, 2))
+	check(t, "resize", cut.Resize(3))
+	column := must[region.Strided[uint64]](t)(region.Field[uint64](r.View(), 8))
+
+	s := must[*slab.Slab[printedRecord]](t)(slab.New[printedRecord](100))
+	closing(s)
+	h := must[slab.Handle[printedRecord]](t)(s.Alloc())
+	slabPath := path("slab.tm")
+	slabFile := must[*slab.Slab[printedRecord]](t)(slab.Create[printedRecord](slabPath, 100))
+	check(t, "sync", slabFile.Sync())
+	closing(slabFile)
+	slabReader := must[*slab.Slab[printedRecord]](t)(slab.Open[printedRecord](slabPath))
+	closing(slabReader)
+	slabGone := must[*slab.Slab[printedRecord]](t)(slab.New[printedRecord](100))
+	check(t, "close", slabGone.Close())
+	checked := must[*slab.Slab[printedRecord]](t)(slab.With[printedRecord](100, slab.Config{Debug: true}))
+	closing(checked)
+	must[slab.Handle[printedRecord]](t)(checked.Alloc())
+	cache, cacheGone := s.Cache(), s.Cache()
+	closing(cache)
+	must[slab.Handle[printedRecord]](t)(cache.Alloc())
+	check(t, "close", cacheGone.Close())
+
+	_, bounds := r.View().Load(-1)
+	_, ended := goneView.Load(0)
+	var tmError *typedmem.Error
+	if !errors.As(bounds, &tmError) {
+		t.Fatal(bounds)
+	}
+	area := typedmem.Area{Start: 0x1000, End: 0x2000, Protection: read, Path: "/a b", Offset: 8, Deleted: true}
+
+	return []printable{
+		{"Mapping", open, []string{"typedmem.Mapping(", fmt.Sprintf("%d of %d bytes", unit, 4*unit), fmt.Sprintf("%#x", open.Addr()), "Read|Write"}},
+		{"Mapping, closed", closed, []string{"typedmem.Mapping(closed)"}},
+		{"Mapping, zero", new(typedmem.Mapping), []string{"typedmem.Mapping(closed)"}},
+		{"Mapping, nil", (*typedmem.Mapping)(nil), []string{"nil"}},
+		{"Mapping, pinned", pinned, []string{"pins: 1"}},
+		{"Mapping, no access", noAccess, []string{fmt.Sprint(unit), "None"}},
+		{"Mapping, reserved", reserved, []string{"reserved", "Read|Write"}},
+		{"Mapping of a file", private, []string{"private copy of file", filepath.Base(file.Name())}},
+		{"Limits", open.Limits(), []string{"typedmem.Limits(Read|Write)"}},
+		{"Limits, read-only", open.Limits().ReadOnly(), []string{"typedmem.Limits(Read)"}},
+		{"Limits, sealed", open.Limits().Sealed(), []string{"raw access only"}},
+		{"Limits, closed", closed.Limits(), []string{"closed"}},
+		{"Limits, zero", new(typedmem.Limits), []string{"closed"}},
+		{"Limits, nil", (*typedmem.Limits)(nil), []string{"closed"}},
+		{"Area", area, []string{"1000", "2000", "/a b"}},
+		{"Area, zero", typedmem.Area{}, nil},
+		{"Error", bounds, []string{"index -1"}},
+		{"Error of what is closed", ended, []string{"closed"}},
+		{"Error, its value", *tmError, []string{"index -1"}},
+		{"Error, zero", new(typedmem.Error), nil},
+		{"Error, nil", (*typedmem.Error)(nil), []string{"nil"}},
+		{"FaultError", &typedmem.FaultError{Addr: 4096, Mapping: open, Offset: 8, Err: typedmem.ErrTruncated}, []string{"too short"}},
+		{"FaultError, its value", typedmem.FaultError{Addr: 4096, Mapping: open, Offset: 8, Err: typedmem.ErrTruncated}, []string{"too short"}},
+		{"FaultError, zero", new(typedmem.FaultError), nil},
+		{"FaultError, nil", (*typedmem.FaultError)(nil), []string{"nil"}},
+		{"Options", base.WithFile(file, 8).WithFlags(flags.Shared), []string{"options.New(", "WithFile(", filepath.Base(file.Name()), "WithCapacity(", "WithFlags(Shared)"}},
+		{"Options, zero", options.Options{}, []string{"options.New(0)"}},
+		{"Options with a nil file", options.New(1).WithFile(nil, 0), []string{"WithFile(nil, 0)"}},
+		{"flags", []any{flags.Shared | flags.Populate, flags.JIT, read, flags.Page2M, flags.Sizes(flags.Page2M), typedmem.Shared}, nil},
+		{"Request", base.Request(mut, false), nil},
+		{"Region", r, []string{"region.Region[", R, "elements", "Read|Write", fmt.Sprintf("%d of %d", r.Len(), r.Cap())}},
+		{"Region with much capacity", wide, []string{"region.Region[uint64](10 of"}},
+		{"Region, created", created, []string{"3 of", "Read|Write", "shared file", "kept.tm"}},
+		{"Region, opened", reader, []string{"3 of", "Read, ", "shared file", "kept.tm"}},
+		{"Region, closed", gone, []string{"region.Region[", R, "(closed)"}},
+		{"Region, zero", new(region.Region[printedRecord]), []string{"(closed)"}},
+		{"Region, nil", (*region.Region[printedRecord])(nil), []string{"nil"}},
+		{"Region, raw access", raw, []string{"raw access only"}},
+		{"View", r.View(), []string{"region.View[", R, "elements", "Read|Write"}},
+		{"View, read-only", r.View().ReadOnly(), []string{"elements, Read)"}},
+		{"View, closed", goneView, []string{"3 elements, closed"}},
+		{"View, zero", region.View[uint64]{}, []string{"region.View[uint64](0 elements)"}},
+		{"View, raw access", raw.View(), []string{"2 elements, raw access only"}},
+		{"View, cut", cutView, []string{"8 elements, 3 of them left"}},
+		{"Strided", column, []string{"region.Strided[uint64](", "16 bytes apart", "Read|Write"}},
+		{"Strided, cut", cutColumn, []string{"4 elements, 2 of them left"}},
+		{"Strided, zero", region.Strided[uint64]{}, []string{"region.Strided[uint64](0 elements)"}},
+		{"Bool8", region.Bool8(7), nil},
+		{"Slab", s, []string{"slab.Slab[", S, "of 100 objects", "Read|Write"}},
+		{"Slab, zero", new(slab.Slab[printedRecord]), []string{"(closed)"}},
+		{"Slab, nil", (*slab.Slab[printedRecord])(nil), []string{"nil"}},
+		{"Slab, closed", slabGone, []string{"(closed)"}},
+		{"Slab, checked", checked, []string{"1 of 100 objects", "checked"}},
+		{"Slab, created", slabFile, []string{"0 of 100 objects", "slab.tm"}},
+		{"Slab, opened", slabReader, []string{"100 slots", "slab.tm"}},
+		{"Handle", h, nil},
+		{"Config", slab.Config{Options: base}, []string{"options.New("}},
+		{"Stats", s.Stats(), nil},
+		{"Leaks", checked.Leaks(), nil},
+		{"MisuseError", &slab.MisuseError{Handle: h.Uint64()}, nil},
+		{"MisuseError, nil", (*slab.MisuseError)(nil), []string{"nil"}},
+		{"Cache", cache, []string{"slab.Cache[", "slots parked"}},
+		{"Cache, closed", cacheGone, []string{"closed"}},
+		{"Cache, nil", (*slab.Cache[printedRecord])(nil), []string{"nil"}},
+	}
+}
+
+// inside returns the value as it comes to fmt in a program: bare, as a copy of what it points to, and in
+// structs with and without names that fmt may call methods of, slices, maps and pointers.
+func inside(x any) []any {
+	v := reflect.ValueOf(x)
+	list := []any{
+		x, &x, []any{x}, map[string]any{"x": x},
+		struct{ X any }{x}, &struct{ X any }{x}, struct{ x any }{x}, &struct{ x any }{x},
+		[1]struct{ x []any }{{[]any{x}}},
+	}
+	hidden := struct{ x reflect.Value }{v}
+	list = append(list, hidden)
+	slice := reflect.MakeSlice(reflect.SliceOf(v.Type()), 1, 1)
+	slice.Index(0).Set(v)
+	list = append(list, slice.Interface())
+	typed := reflect.New(reflect.StructOf([]reflect.StructField{{Name: "X", Type: v.Type()}}))
+	typed.Elem().Field(0).Set(v)
+	list = append(list, typed.Interface(), typed.Elem().Interface())
+	if v.Kind() == reflect.Pointer && !v.IsNil() {
+		list = append(list, v.Elem().Interface(), struct{ X any }{v.Elem().Interface()}, struct{ x any }{v.Elem().Interface()})
+	}
+	return list
+}
+
+// TestEveryValuePrints: fmt must not walk into mapped memory, where one byte that may not be read ends the
+// program and recover does not help. A child process prints, so that this one is told.
+func TestEveryValuePrints(t *testing.T) {
+	const asked = "TYPEDMEM_PRINT"
+	if os.Getenv(asked) == "" && emulator() == "" {
+		child := osexec.Command(os.Args[0], "-test.run=^TestEveryValuePrints$", "-test.v")
+		child.Env = append(os.Environ(), asked+"=1")
+		if out, err := child.CombinedOutput(); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+		return
+	}
+	const most = 10_000 // bytes: more is a walk through memory
+	for _, p := range printables(t) {
+		for i, x := range inside(p.value) {
+			if i > 5 && strings.HasPrefix(p.name, "Region") {
+				continue
+			}
+			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x", "%T", "%20v", "%-5s"} {
+				text := fmt.Sprintf(verb, x)
+				if len(text) > most || strings.Contains(text, "PANIC") {
+					t.Errorf("%s, case %d, %s: %d bytes: %.500s", p.name, i, verb, len(text), text)
+				}
+				if i != 0 || verb != "%v" && verb != "%+v" && verb != "%#v" {
+					continue
+				}
+				for _, w := range p.words {
+					if !strings.Contains(text, w) {
+						t.Errorf("%s, %s: %s: no %q", p.name, verb, text, w)
+					}
+				}
+			}
+			var out bytes.Buffer
+			log.New(&out, "", 0).Print(x)
+			slog.New(slog.NewTextHandler(&out, nil)).Info("m", "x", x)
+			slog.New(slog.NewJSONHandler(&out, nil)).Info("m", "x", x)
+			if out.Len() > 3*most || strings.Contains(out.String(), "PANIC") {
+				t.Errorf("%s, case %d, logged: %d bytes: %.500s", p.name, i, out.Len(), out.String())
+			}
+		}
+		t.Logf("%s: %v", p.name, p.value)
+	}
+}
+
+// TestPrintingBesideUse: under the race detector a value that fmt reads without its lock is reported.
+func TestPrintingBesideUse(t *testing.T) {
+	r := must[*region.Region[uint64]](t)(region.Create[uint64](filepath.Join(t.TempDir(), "r.tm"), 1))
+	s := must[*slab.Slab[uint64]](t)(slab.New[uint64](1000))
+	m := must[*typedmem.Mapping](t)(options.New(unit).WithCapacity(64 * unit).MapMut())
+	all := []any{r, r.View(), r.View().ReadOnly(), r.Mapping(), r.Mapping().Limits(), s, s.Mapping(), m, m.Limits(), struct{ X, y any }{m, m}}
+	var users sync.WaitGroup
+	var done atomic.Bool
+	printed := make(chan struct{})
+	go func() {
+		defer close(printed)
+		for last := false; !last; runtime.Gosched() {
+			last = done.Load()
+			for _, x := range all {
+				fmt.Fprintf(io.Discard, "%v %+v %#v", x, x, x)
+			}
+		}
+	}()
+	use := func(f func(i int)) {
+		users.Add(1)
+		go func() {
+			defer users.Done()
+			for i := range 200 {
+				f(i)
+			}
+		}()
+	}
+	try := func(err error) {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	use(func(i int) {
+		try(r.Append(uint64(i)))
+		try(r.Sync())
+	})
+	use(func(i int) {
+		h, err := s.Insert(uint64(i))
+		try(err)
+		if i%2 == 0 {
+			try(s.Free(h))
+		}
+	})
+	use(func(i int) {
+		try(m.Resize((1 + i%64) * unit))
+		try(m.MakeReadOnly())
+		try(m.MakeMut())
+		unpin, err := m.Pin()
+		try(err)
+		unpin()
+	})
+	users.Wait()
+	try(errors.Join(r.Close(), s.Close(), m.Close()))
+	done.Store(true)
+	<-printed
+}
