@@ -204,11 +204,11 @@ func (r Request) checkFile() error {
 	if !r.WithinFile {
 		return nil
 	}
-	info, err := r.File.Stat()
+	size, _, err := sys.FileSize(r.File)
 	if err != nil {
 		return err
 	}
-	if end, size := r.Offset+int64(r.Size), info.Size(); end > size {
+	if end := r.Offset + int64(r.Size); end > size {
 		return fmt.Errorf("bytes [%d,%d) of a file of %d bytes: %w", r.Offset, end, size, ErrTruncated)
 	}
 	return nil

@@ -12,9 +12,12 @@ import (
 
 // Resize sets the length to n bytes, in place: no address changes, views of what stays are valid, and readers go on meanwhile.
 //
-// Growing takes address space that WithCapacity set aside; past Cap it answers ErrCapacity. New anonymous memory is zero. A writable shared
-// mapping of a file makes the file longer where it has to and sets disk space aside, so that a full disk is an error here and not a fault later; it does so
-// ahead of the length, by a quarter of it and at most 64 MiB, which Close takes back. Any other file mapping must lie within the file (ErrTruncated), whose bytes come into view; of a page of a private mapping that was written before, what was written.
+// Growing takes address space that WithCapacity set aside; past Cap it returns ErrCapacity. New anonymous memory is zero. A
+// writable shared mapping of a file makes the file longer where it has to and sets disk space aside, so that a full disk is an
+// error here and not a fault later; it does so ahead of the length, by a quarter of it and at most 64 MiB, which Close takes
+// back. Any other file mapping, and any of a device, must lie within the file (ErrTruncated), whose bytes come into view; of a
+// page of a private mapping that was written before, what was written. Where somebody has cut off the file under the mapping,
+// growth is refused with ErrTruncated.
 //
 // Shrinking gives whole pages back at once. Views of what goes away notice at their next checked access, until the mapping is made longer again: then they show
 // what is there now. The file keeps its length and contents. Anonymous memory must be writable (ErrProtection), since the rest of its last page is cleared.
@@ -98,6 +101,11 @@ func (m *Mapping) MakeRoom(n int) error {
 // makeRoom provides memory, and where a file is shown the file, for a length of n bytes.
 func (m *Mapping) makeRoom(n int) error {
 	s := m.span
+	if m.plan.HasFile && n > m.length() {
+		if err := m.checkWhole(); err != nil {
+			return err
+		}
+	}
 	if m.lead()+n <= s.ready {
 		return nil
 	}
@@ -122,6 +130,23 @@ func (m *Mapping) makeRoom(n int) error {
 	return nil
 }
 
+// checkWhole refuses to put more behind bytes that the file has lost: growth would show them as zeros. What was set aside ahead
+// and is gone is set aside again.
+func (m *Mapping) checkWhole() error {
+	size, fixed, err := sys.FileSize(m.plan.File)
+	if err != nil {
+		return err
+	}
+	length := m.length()
+	if end := m.plan.Offset + int64(length); length > 0 && end > size {
+		return fmt.Errorf("%s was cut off at byte %d, the mapping shows it up to byte %d: %w", m.plan.File.Name(), size, end, ErrTruncated)
+	}
+	if first := m.plan.Offset - int64(m.lead()); !fixed && first+int64(m.span.ready) > size {
+		m.span.ready = m.lead() + length
+	}
+	return nil
+}
+
 // provide sees to it that memory is behind the addresses up to total bytes from the first page, for a length of n bytes. On error
 // the file has the length that it had.
 func (m *Mapping) provide(n, total int) error {
@@ -130,13 +155,13 @@ func (m *Mapping) provide(n, total int) error {
 		return m.mapMore(total)
 	}
 	f := m.plan.File
-	info, err := f.Stat()
+	size, fixed, err := sys.FileSize(f)
 	if err != nil {
 		return err
 	}
-	if !m.Shared() || !m.plan.Protection.Has(flags.Write) {
-		if end := m.plan.Offset + int64(n); end > info.Size() {
-			return fmt.Errorf("bytes [%d,%d) of a file of %d bytes: %w", m.plan.Offset, end, info.Size(), ErrTruncated)
+	if fixed || !m.Shared() || !m.plan.Protection.Has(flags.Write) {
+		if end := m.plan.Offset + int64(n); end > size {
+			return fmt.Errorf("bytes [%d,%d) of %s, which has %d bytes: %w", m.plan.Offset, end, f.Name(), size, ErrTruncated)
 		}
 		if err := m.mapMore(total); err != nil {
 			return err
@@ -149,10 +174,10 @@ func (m *Mapping) provide(n, total int) error {
 		return err
 	}
 	if err := m.mapMore(total); err != nil {
-		return errors.Join(err, cutBack(f, first+int64(total), info.Size()))
+		return errors.Join(err, cutBack(f, first+int64(total), size))
 	}
 	s.ready = total
-	m.grown.to(first+int64(total), info.Size())
+	m.grown.to(first+int64(total), size)
 	return nil
 }
 

@@ -1,0 +1,51 @@
+//go:build unix
+
+package typedmem_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/options"
+	"github.com/typedmem/typedmem/region"
+)
+
+// Growth never hides that the file was cut off under the mapping: what was there is lost. Where only the room ahead was cut off, it is
+// set aside again.
+func TestGrowthTellsThatTheFileWasCutOff(t *testing.T) {
+	deviant(t, partialLargePage)
+	for name, grow := range map[string]func(r *region.Region[byte]) error{
+		"resize":           func(r *region.Region[byte]) error { return r.Resize(9 * unit) },
+		"far":              func(r *region.Region[byte]) error { return r.Resize(60 * unit) },
+		"within the room":  func(r *region.Region[byte]) error { return r.Resize(r.Len() + 1) },
+		"mapping":          func(r *region.Region[byte]) error { return r.Mapping().Resize(9 * unit) },
+		"make room":        func(r *region.Region[byte]) error { return r.Mapping().MakeRoom(9 * unit) },
+		"append past room": func(r *region.Region[byte]) error { return r.Append(make([]byte, 60*unit)...) },
+	} {
+		for kind, f := range map[string]flags.Map{"shared": flags.Shared, "private": 0} {
+			for _, left := range []int64{0, int64(unit) + 100} {
+				file := fileOf(t, pattern(16*unit))
+				r := must[*region.Region[byte]](t)(region.MapMut[byte](options.New(2*unit).WithFile(file, 0).WithFlags(f).WithCapacity(64 * unit)))
+				check(t, "first growth", r.Resize(3*unit))
+				check(t, "Truncate", os.Truncate(file.Name(), left))
+				wants(t, kind+": "+name, grow(r), typedmem.ErrTruncated)
+				if info, err := file.Stat(); err != nil || info.Size() != left || r.Len() != 3*unit {
+					t.Errorf("%s: %s: %d elements, a file of %d bytes, %v", kind, name, r.Len(), info.Size(), err)
+				}
+				check(t, "Close", r.Close())
+			}
+		}
+		file := fileOf(t, pattern(2*unit))
+		r := must[*region.Region[byte]](t)(region.MapMut[byte](options.New(2*unit).WithFile(file, 0).WithFlags(flags.Shared).WithCapacity(64 * unit)))
+		check(t, "first growth", r.Resize(3*unit))
+		check(t, "Truncate", os.Truncate(file.Name(), int64(3*unit)))
+		check(t, "the room was cut off: "+name, grow(r))
+		check(t, "MakeRoom", r.Mapping().MakeRoom(r.Len()))
+		if info, err := file.Stat(); err != nil || info.Size() < int64(r.Len()) {
+			t.Errorf("%s: %d elements, a file of %d bytes, %v", name, r.Len(), info.Size(), err)
+		}
+		check(t, "Close", r.Close())
+	}
+}
