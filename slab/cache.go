@@ -44,6 +44,9 @@ func (c *Cache[T]) Alloc() (Handle[T], error) {
 			}
 			// SAFETY: as in Insert.
 			*(*T)(p) = *new(T)
+			if raceEnabled {
+				s.core.shadows.write(h)
+			}
 			publish(wordAt(s.words, uintptr(uint32(h))), h&^(oneGeneration-1))
 			setCount(&k.allocs, k.allocs+1)
 			setCount(&k.n, k.n-1)
@@ -73,6 +76,9 @@ func (c *Cache[T]) Insert(x T) (Handle[T], error) {
 			}
 			// SAFETY: p is the address of a free slot, aligned for T, that this cache alone uses.
 			*(*T)(p) = x
+			if raceEnabled {
+				s.core.shadows.write(h)
+			}
 			publish(wordAt(s.words, uintptr(uint32(h))), h&^(oneGeneration-1))
 			setCount(&k.allocs, k.allocs+1)
 			setCount(&k.n, k.n-1)
@@ -105,6 +111,9 @@ func (c *Cache[T]) Free(h Handle[T]) error {
 	if last := uintptr(s.slots) + i*unsafe.Sizeof(*new(T)) + (unsafe.Sizeof(*new(T)) - 1); i < s.n && last < s.limits.Writable() && !s.special {
 		w := wordAt(s.words, i)
 		word := atomic.LoadUint64(w)
+		if raceEnabled {
+			s.core.freeing(h.Bits, word)
+		}
 		if generation(word) == generation(h.Bits) && word&liveBits == oneGeneration && generation(h.Bits) < lastLive && k.n < magazineSize &&
 			atomic.CompareAndSwapUint64(w, word, (h.Bits>>32+1)<<32) {
 			k.handles[k.n] = h.Bits + 2*oneGeneration

@@ -132,9 +132,6 @@ func TestAStoreNeverHitsTheNextOwner(t *testing.T) {
 
 // A Load beside Stores of the same object gives one of the values, whole.
 func TestALoadIsWhole(t *testing.T) {
-	if raceBuild {
-		t.Skip("the race detector reports a Load beside a Store")
-	}
 	s := newSlab[filled](t, 1)
 	h := must[slab.Handle[filled]](t)(s.Alloc())
 	var stop atomic.Bool

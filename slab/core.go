@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/typedmem/typedmem"
@@ -33,6 +35,10 @@ type core struct {
 	special bool
 
 	shadows shadows
+
+	// waited is the handle of an object whose word somebody has waited for, long: those that would
+	// store to it step aside for a moment. 0 for none.
+	waited atomic.Uint64
 
 	pool pool
 	live uint64 // objects that were there when the slab was opened
@@ -113,6 +119,9 @@ func (c *core) access(op string, h uint64, write bool, stale *stale) (w *uint64,
 	if c.file != nil {
 		c.file.follow(c, i)
 	}
+	if raceEnabled {
+		defer c.shadows.seen(h)
+	}
 	for spin := 0; ; spin++ {
 		if i >= c.n {
 			return nil, 0, c.closedOr(op, stale.of(h))
@@ -132,9 +141,40 @@ func (c *core) access(op string, h uint64, write bool, stale *stale) (w *uint64,
 		case write && c.limits.Writable() == 0:
 			return nil, 0, fail(op, c.refusal(i, true))
 		case word&busy == 0:
+			if spin > mayWait {
+				c.waited.CompareAndSwap(h, 0)
+			}
 			return w, word, nil
 		}
+		if spin >= mayWait {
+			c.waited.Store(h)
+		}
 		pause(spin)
+	}
+}
+
+// mayWait is how often a goroutine looks at a word that is busy before it asks others to step
+// aside.
+const mayWait = 8
+
+// mayHold reports whether this process works on words of its own, in which it can set the busy bit.
+func (c *core) mayHold() bool { return c.file == nil || c.file.writer }
+
+// hold finds a live object as access does, for writing, and sets the busy bit in its word, which
+// the caller publishes without it. Who holds one keeps others out: Load, Store, Update and Free
+// wait.
+func (c *core) hold(op string, h uint64, stale *stale) (w *uint64, word uint64, err error) {
+	// A moment only: the one who waits may do so for an object that this goroutine has in an Update.
+	for spin := 0; spin < 1<<11 && c.waited.Load() == h && h != 0; spin++ {
+		runtime.Gosched()
+	}
+	for {
+		if w, word, err = c.access(op, h, true, stale); err != nil {
+			return nil, 0, err
+		}
+		if atomic.CompareAndSwapUint64(w, word, word|busy) {
+			return w, word, nil
+		}
 	}
 }
 

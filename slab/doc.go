@@ -19,10 +19,20 @@
 //
 // # Concurrency
 //
-// All methods of Slab are safe for concurrent use. Alloc and Free take one of several magazines of slots, some for each processor, for a few instructions; a Cache
-// makes one goroutine free of the others. Load and Store of one object are atomic to each other and to Free. In builds with the race detector
-// a Load and a Store, or two Stores, that nothing orders are reported all the same, as for any variable; what goes through Ptr is not seen. Memory that Close, or a change of
-// Mapping, takes away while another goroutine is inside an access faults there: pin the mapping, or stop the others first.
+// All methods of Slab are safe for concurrent use. Alloc and Free take one of several magazines of
+// slots, some for each processor, for a few instructions; a [Cache] avoids contention between
+// goroutines. Load, Store, [Slab.Update], Insert and Free of one object are atomic to each other. A
+// Load writes nothing to memory that others read, unless Stores of the same object keep spoiling
+// its copy; then it keeps them out for a moment, so its wait is bounded.
+//
+// In builds with the race detector these operations order each other as those of sync/atomic do: a
+// Load that returns what a Store wrote comes after it. An address from [Slab.Ptr] is raw memory,
+// and to the detector Ptr reads the object: a Store, Update or Free that nothing orders with the
+// Ptr is reported. What is done through the address later it cannot see, nor what is done through
+// the addresses that [Slab.All] yields. An object with sync/atomic fields is left out.
+//
+// Memory that Close, or a change of Mapping, takes away while another goroutine is inside an access
+// faults there: pin the mapping, or stop the others first.
 //
 // # Files
 //

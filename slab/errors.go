@@ -17,11 +17,12 @@ var (
 
 // The answers for handles that are not valid, made once: no operation allocates, which is why they do not name the handle.
 var (
-	staleLoad  = newStale("load")
-	staleStore = newStale("store")
-	stalePtr   = newStale("ptr")
-	staleFree  = newStale("free")
-	full       = fail("alloc", ErrFull)
+	staleLoad   = newStale("load")
+	staleStore  = newStale("store")
+	staleUpdate = newStale("update")
+	stalePtr    = newStale("ptr")
+	staleFree   = newStale("free")
+	full        = fail("alloc", ErrFull)
 )
 
 // stale is what one operation answers for handles that are not valid.

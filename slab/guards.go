@@ -26,6 +26,7 @@ type guardSlot struct {
 	m    *typedmem.Mapping
 	p    unsafe.Pointer // of the object
 	word uint32         // its generation
+	busy bool           // an Update is at work
 	slot uint64         // the handle that was popped for it
 }
 
@@ -114,31 +115,74 @@ func (g *guards) publish(c *core, handle uint64) {
 	g.slots[uintptr(index(handle))-c.n].word = generation(handle)
 }
 
-// hold finds the object of a handle and keeps it until unlock is called.
+// hold finds the object of a handle and keeps it until unlock is called. It waits for an Update.
 func (g *guards) hold(op string, h uint64, c *core, stale *stale) (p unsafe.Pointer, unlock func(), err error) {
-	write := op == "store" || op == "free"
+	for spin := 0; ; spin++ {
+		s, err := g.find(op, h, c, stale)
+		if err != nil {
+			return nil, nil, err
+		}
+		if !s.busy {
+			return s.p, g.mu.Unlock, nil
+		}
+		g.mu.Unlock()
+		pause(spin)
+	}
+}
+
+// find finds the object of a handle, and where there is one leaves mu locked.
+func (g *guards) find(op string, h uint64, c *core, stale *stale) (*guardSlot, error) {
+	write := op == "store" || op == "free" || op == "update"
 	if seen := c.limits.Readable(); seen == 0 || write && c.limits.Writable() == 0 {
-		return nil, nil, fail(op, c.limits.Refusal(seen, seen, write))
+		return nil, fail(op, c.limits.Refusal(seen, seen, write))
 	}
 	g.mu.Lock()
 	s := &g.slots[uintptr(index(h))-c.n]
 	if s.word&1 == 0 || s.word != generation(h) {
 		g.mu.Unlock()
-		return nil, nil, stale.of(h)
+		return nil, stale.of(h)
 	}
-	return s.p, g.mu.Unlock, nil
+	return s, nil
 }
 
-// lend finds the object of a handle for raw access.
-func (g *guards) lend(op string, h uint64, c *core) (unsafe.Pointer, error) {
-	p, unlock, err := g.hold(op, h, c, stalePtr)
+// borrow is hold for an Update, which runs code of the user: what holds the object until release is
+// a mark, and no lock.
+func (g *guards) borrow(op string, h uint64, c *core, stale *stale) (p unsafe.Pointer, release func(), err error) {
+	p, unlock, err := g.hold(op, h, c, stale)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer unlock()
+	s := &g.slots[uintptr(index(h))-c.n]
+	s.busy = true
+	return p, func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		s.busy = false
+	}, nil
+}
+
+// present reports whether a handle is that of an object.
+func (g *guards) present(h uint64, c *core) bool {
+	if _, err := g.find("has", h, c, stalePtr); err != nil {
+		return false
+	}
+	g.mu.Unlock()
+	return true
+}
+
+// lend finds the object of a handle for raw access; for good, if it may stay in use when the slab
+// is not any more.
+func (g *guards) lend(op string, h uint64, c *core, forGood bool) (unsafe.Pointer, error) {
+	s, err := g.find(op, h, c, stalePtr)
 	if err != nil {
 		return nil, err
 	}
-	defer unlock()
-	// The slot is a mapping of its own, which the collector would close with the slab.
-	g.slots[uintptr(index(h))-c.n].m.Limits().Lend()
-	return p, nil
+	defer g.mu.Unlock()
+	if forGood { // the slot is a mapping of its own, which the collector would close with the slab
+		s.m.Limits().Lend()
+	}
+	return s.p, nil
 }
 
 // free ends the object of a handle.

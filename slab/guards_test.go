@@ -130,11 +130,6 @@ func TestAnAddressInAGuardSlotStaysGood(t *testing.T) {
 			}
 			return p
 		},
-		"All": func(s *Slab[guarded], _ Handle[guarded]) (p *guarded) {
-			for _, p = range s.All() {
-			}
-			return p
-		},
 	} {
 		gone := make(chan bool)
 		p := func() *guarded {

@@ -1,44 +1,76 @@
 package slab
 
-import "iter"
+import (
+	"iter"
+	"runtime"
+	"unsafe"
+)
 
-// All yields handle and address of every object, in the order of the slots. Objects may be made and freed meanwhile, by the loop's own body too: one that lives
-// through the whole iteration is yielded once, one that is made or freed during it once or not at all. The address is raw memory, as of Ptr. The
-// iteration ends where the memory cannot be read any more.
+// All yields handle and address of every object, in the order of the slots. Objects may be made and
+// freed meanwhile, by the loop's own body too: one that lives through the whole iteration is
+// yielded once, one that is made or freed during it once or not at all. The iteration ends where
+// the memory cannot be read any more.
+//
+// The address is raw memory. It is valid while the object lives and the slab is open; unlike one
+// from [Slab.Ptr] it does not keep a slab that nobody closes and nobody refers to any more. Take
+// Ptr for an address that outlives the loop, [Slab.Values] for copies.
 func (s *Slab[T]) All() iter.Seq2[Handle[T], *T] {
 	return func(yield func(Handle[T], *T) bool) {
-		c := s.core
-		if c == nil {
-			return
+		c := s.inner()
+		defer runtime.KeepAlive(s) // the loop uses memory that goes with it
+		for h, p := range c.objects {
+			if raceEnabled {
+				c.shadows.seen(h) // others made the object; that its address is used is not known
+			}
+			if !yield(Handle[T]{h}, (*T)(p)) {
+				return
+			}
 		}
-		c.limits.Lend()
-		for i := uintptr(0); i < c.n; i++ {
+	}
+}
+
+// Values yields handle and value of every object, in the order of the slots. Each value is a whole
+// copy, as [Slab.Load] returns it. Objects may be made, changed and freed meanwhile, as in
+// [Slab.All]; one that is freed before it is copied is not yielded. The iteration ends where the
+// memory cannot be read any more. A T with sync/atomic fields has no copies: nothing is yielded.
+func (s *Slab[T]) Values() iter.Seq2[Handle[T], T] {
+	return func(yield func(Handle[T], T) bool) {
+		for h := range s.inner().objects {
+			if x, err := s.Load(Handle[T]{h}); err == nil && !yield(Handle[T]{h}, x) {
+				return
+			}
+		}
+	}
+}
+
+// objects yields handle and address of every object.
+func (c *core) objects(yield func(h uint64, p unsafe.Pointer) bool) {
+	for i := uintptr(0); i < c.n; i++ {
+		if i >= uintptr(c.pool.used.Load()) {
+			if c.file != nil {
+				c.file.follow(c, i)
+			}
 			if i >= uintptr(c.pool.used.Load()) {
-				if c.file != nil {
-					c.file.follow(c, i)
-				}
-				if i >= uintptr(c.pool.used.Load()) {
-					break
-				}
-			}
-			if !c.reachable(i) {
-				return
-			}
-			word := loadWord(wordAt(c.words, i))
-			// SAFETY: slot i is readable and holds an object.
-			if isLive(word) && !yield(Handle[T]{word&^(oneGeneration-1) | uint64(i)}, (*T)(c.slot(i))) {
-				return
+				break
 			}
 		}
-		if c.care == nil {
+		if !c.reachable(i) {
 			return
 		}
-		var handles []uint64
-		c.care.guards.each(func(l life) { handles = append(handles, l.handle) })
-		for _, h := range handles {
-			if p, err := c.care.guards.lend("all", h, c); err == nil && !yield(Handle[T]{h}, (*T)(p)) {
-				return
-			}
+		word := loadWord(wordAt(c.words, i))
+		// SAFETY: slot i is readable and holds an object.
+		if isLive(word) && !yield(word&^(oneGeneration-1)|uint64(i), c.slot(i)) {
+			return
+		}
+	}
+	if c.care == nil {
+		return
+	}
+	var handles []uint64
+	c.care.guards.each(func(l life) { handles = append(handles, l.handle) })
+	for _, h := range handles {
+		if p, err := c.care.guards.lend("all", h, c, false); err == nil && !yield(h, p) {
+			return
 		}
 	}
 }

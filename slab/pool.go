@@ -351,6 +351,9 @@ func (c *core) give(h uint64) error {
 		w := wordAt(c.words, i)
 		// The word is read before the shard is locked: a processor does not look ahead over the lock.
 		word := loadWord(w)
+		if raceEnabled {
+			c.freeing(h, word)
+		}
 		if generation(word) == generation(h) && word&liveBits == oneGeneration && generation(h) < lastLive {
 			s := c.pool.near()
 			if !s.lockNow() {
@@ -424,6 +427,9 @@ func (c *core) bury(k *magazine, w *uint64, word, h uint64) bool {
 // finds the handle stale and calls Sync has that on the device.
 func (c *core) kill(w *uint64, word, h uint64) bool {
 	dead := uint64(generation(h)+1) << 32
+	if raceEnabled {
+		c.freeing(h, word)
+	}
 	switch {
 	case c.file != nil:
 		if !atomic.CompareAndSwapUint64(w, word, word|busy) {

@@ -74,6 +74,9 @@ func (s *Slab[T]) Alloc() (Handle[T], error) {
 	}
 	// SAFETY: as in Insert.
 	*(*T)(unsafe.Add(s.slots, uintptr(uint32(u))*unsafe.Sizeof(*new(T)))) = *new(T)
+	if raceEnabled {
+		s.core.shadows.write(u)
+	}
 	publish(wordAt(s.words, uintptr(uint32(u))), u&^(oneGeneration-1))
 	return Handle[T]{u}, nil
 }
@@ -92,6 +95,9 @@ func (s *Slab[T]) Insert(x T) (Handle[T], error) {
 	}
 	// SAFETY: pop found the slot writable and gave it to nobody else.
 	*(*T)(unsafe.Add(s.slots, uintptr(uint32(u))*unsafe.Sizeof(x))) = x
+	if raceEnabled {
+		s.core.shadows.write(u)
+	}
 	publish(wordAt(s.words, uintptr(uint32(u))), u&^(oneGeneration-1))
 	return Handle[T]{u}, nil
 }
@@ -123,6 +129,9 @@ func (s *Slab[T]) put(u uint64, x *T) (Handle[T], error) {
 	}
 	// SAFETY: p is a free slot that was found writable and given to nobody else, or the memory of a guard slot.
 	*(*T)(p) = *x
+	if raceEnabled {
+		c.shadows.write(u)
+	}
 	if uintptr(index(u)) < c.n {
 		c.born(u)
 	} else {
@@ -136,9 +145,14 @@ func (s *Slab[T]) put(u uint64, x *T) (Handle[T], error) {
 // the same one too.
 func (s *Slab[T]) Free(h Handle[T]) error { return s.inner().give(h.Bits) }
 
-// Load returns the object's value. A handle that is not valid is ErrStale; a Load that races with a Free gives the object's own value or ErrStale, and one
-// that races with a Store the value before or after it. ErrOperation: T has sync/atomic fields, use Ptr.
-//   - In a slab that Open made, a Load that races with a Store of the writer may mix both values, unless T is one number no larger than a machine word.
+// Load returns the object's value. A Load that races with a Free gives the object's own value or
+// [ErrStale], one that races with a Store or Update the value before or after it. It copies again
+// where a Store came between; after a few copies it keeps Stores out, so its wait is bounded.
+//
+//   - ErrStale: the handle is not valid.
+//   - [typedmem.ErrOperation]: T has sync/atomic fields; use [Slab.Ptr] or [Slab.Update].
+//   - In a slab that [Open] made, a Load never waits: one that races with a Store of the writer may
+//     mix both values, unless T is one number no larger than a machine word.
 func (s *Slab[T]) Load(h Handle[T]) (x T, err error) {
 	if i := uintptr(uint32(h.Bits)); i < s.n {
 		// SAFETY: i is below n; the address is compared with the limits before it is used.
@@ -178,10 +192,17 @@ func (s *Slab[T]) load(h Handle[T]) (x T, err error) {
 		// SAFETY: the guard slot holds a live T until unlock.
 		return *(*T)(p), nil
 	}
-	for {
+	for tries := 0; ; tries++ {
 		w, word, err := c.access("load", h.Bits, false, staleLoad)
 		if err != nil {
 			return x, err
+		}
+		if tries >= patience && c.mayHold() {
+			if !atomic.CompareAndSwapUint64(w, word, word|busy) {
+				continue
+			}
+			s.copyHeld(w, word, h, &x)
+			return x, nil
 		}
 		// SAFETY: access found the slot readable; see Load for the copy.
 		y := *(*T)(c.slot(uintptr(index(h.Bits))))
@@ -194,6 +215,20 @@ func (s *Slab[T]) load(h Handle[T]) (x T, err error) {
 			}
 			return y, nil
 		}
+	}
+}
+
+// patience is how many copies a Load makes that a Store spoils before it keeps Stores out.
+const patience = 3
+
+// copyHeld reads an object whose word says busy, which no Store changes then. The word is
+// afterwards what it was, so other Loads need not copy again.
+func (s *Slab[T]) copyHeld(w *uint64, word uint64, h Handle[T], x *T) {
+	defer publish(w, word)
+	// SAFETY: access found the slot readable, and while its word says busy nobody writes or frees it.
+	*x = *(*T)(unsafe.Add(s.slots, uintptr(index(h.Bits))*unsafe.Sizeof(*x)))
+	if raceEnabled {
+		s.core.shadows.read(h.Bits)
 	}
 }
 
@@ -214,26 +249,20 @@ func (s *Slab[T]) Store(h Handle[T], x T) error {
 		*(*T)(p) = x
 		return nil
 	}
-	for {
-		w, word, err := c.access("store", h.Bits, true, staleStore)
-		if err != nil {
-			return err
-		}
-		if !atomic.CompareAndSwapUint64(w, word, word|busy) {
-			continue
-		}
-		if raceEnabled {
-			c.shadows.write(h.Bits)
-		}
-		s.write(w, word, h, &x)
-		return nil
+	w, word, err := c.hold("store", h.Bits, staleStore)
+	if err != nil {
+		return err
 	}
+	if raceEnabled {
+		c.shadows.write(h.Bits)
+	}
+	s.write(w, word, h, &x)
+	return nil
 }
 
 // write copies x into a slot whose word says busy. A fault in the copy, which typedmem.Guard turns into an error, must not leave it so.
 func (s *Slab[T]) write(w *uint64, word uint64, h Handle[T], x *T) {
-	// Loads that saw the word before this Store must see that it changed: the count of Stores goes up.
-	defer publish(w, word&^(oneGeneration-1)|uint64(uint32(word)+2))
+	defer publish(w, stored(word))
 	if !ordered {
 		fence()
 	}
@@ -250,6 +279,9 @@ func (s *Slab[T]) Ptr(h Handle[T]) (*T, error) {
 		if uintptr(p)+(unsafe.Sizeof(*new(T))-1) < s.limits.Readable() {
 			if word := atomic.LoadUint64(wordAt(s.words, i)); word>>32 == h.Bits>>32 && word&oneGeneration != 0 {
 				s.limits.Lend()
+				if raceEnabled {
+					s.core.lent(h.Bits)
+				}
 				return (*T)(p), nil
 			}
 		}
@@ -260,13 +292,16 @@ func (s *Slab[T]) Ptr(h Handle[T]) (*T, error) {
 func (s *Slab[T]) ptr(h Handle[T]) (*T, error) {
 	c := s.inner()
 	if c.care != nil && c.care.guards.has(h.Bits, c) {
-		p, err := c.care.guards.lend("ptr", h.Bits, c)
+		p, err := c.care.guards.lend("ptr", h.Bits, c, true)
 		return (*T)(p), err
 	}
 	if _, _, err := c.access("ptr", h.Bits, false, stalePtr); err != nil {
 		return nil, err
 	}
 	c.limits.Lend()
+	if raceEnabled {
+		c.lent(h.Bits)
+	}
 	// SAFETY: access found the slot readable and its object alive.
 	return (*T)(c.slot(uintptr(index(h.Bits)))), nil
 }
@@ -275,11 +310,7 @@ func (s *Slab[T]) ptr(h Handle[T]) (*T, error) {
 func (s *Slab[T]) Has(h Handle[T]) bool {
 	c := s.inner()
 	if c.care != nil && c.care.guards.has(h.Bits, c) {
-		_, unlock, err := c.care.guards.hold("has", h.Bits, c, stalePtr)
-		if err == nil {
-			unlock()
-		}
-		return err == nil
+		return c.care.guards.present(h.Bits, c)
 	}
 	i := uintptr(uint32(h.Bits))
 	if c.file != nil {
@@ -289,6 +320,9 @@ func (s *Slab[T]) Has(h Handle[T]) bool {
 		return false
 	}
 	word := loadWord(wordAt(s.words, i))
+	if raceEnabled {
+		c.shadows.seen(h.Bits)
+	}
 	return generation(word) == generation(h.Bits) && isLive(word)
 }
 

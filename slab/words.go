@@ -3,6 +3,7 @@ package slab
 import (
 	"runtime"
 	"sync/atomic"
+	"time"
 	"unsafe"
 )
 
@@ -55,9 +56,17 @@ func validKept(salt uint64, i uint32, word uint64) bool {
 	return word == 0 || word == kept(salt, i, g) && first(salt, i) <= g && g <= retired
 }
 
-// pause lets others go on while a goroutine waits for one that is copying an object.
+// stored is the word of an object after a Store: Loads that saw the word before must see that it
+// changed, so the count of Stores goes up.
+func stored(word uint64) uint64 { return word&^(oneGeneration-1) | uint64(uint32(word)+2)&^busy }
+
+// pause lets others go on while a goroutine waits for one that is copying an object, or is inside
+// an Update, which may take long.
 func pause(spin int) {
-	if spin > 16 {
+	switch {
+	case spin > 1<<13: // an Update takes its time
+		time.Sleep(50 * time.Microsecond)
+	case spin > 16:
 		runtime.Gosched()
 	}
 }

@@ -53,48 +53,153 @@ func check(err error) {
 	}
 }
 
-// Each case gets a slab and one of its objects.
+// Each case gets a slab and one of its objects. Raw access and an operation that writes, which nothing orders, are a race.
 var racy = map[string]func(*slab.Slab[object], handle){
-	"Load and Store": func(s *slab.Slab[object], h handle) {
-		together(func() { must(s.Load(h)) }, func() { check(s.Store(h, object{1, 2})) })
+	"Ptr and Store": func(s *slab.Slab[object], h handle) {
+		together(func() { use(s, h) }, func() { check(s.Store(h, object{1, 2})) })
 	},
-	"two Stores": func(s *slab.Slab[object], h handle) {
-		together(func() { check(s.Store(h, object{1, 2})) }, func() { check(s.Store(h, object{3, 4})) })
+	"Ptr and Update": func(s *slab.Slab[object], h handle) {
+		together(func() { use(s, h) }, func() { check(s.Update(h, func(o *object) { o.A++ })) })
+	},
+	"Ptr and Free": func(s *slab.Slab[object], h handle) {
+		apart(func() { use(s, h) })
+		check(s.Free(h))
+	},
+	"Ptr and Free through a Cache": func(s *slab.Slab[object], h handle) {
+		apart(func() { use(s, h) })
+		check(s.Cache().Free(h))
 	},
 	"a slot that was used before": func(s *slab.Slab[object], h handle) {
 		for range 100 {
 			check(s.Free(h))
 			h = must(s.Alloc())
 		}
-		together(func() { must(s.Load(h)) }, func() { check(s.Store(h, object{1, 2})) })
+		together(func() { use(s, h) }, func() { check(s.Store(h, object{1, 2})) })
 	},
 	"an object of a Cache": func(s *slab.Slab[object], _ handle) {
 		c := s.Cache()
 		h := must(c.Insert(object{}))
-		together(func() { must(s.Load(h)) }, func() { check(s.Store(h, object{1, 2})) })
+		together(func() { use(s, h) }, func() { check(s.Store(h, object{1, 2})) })
 	},
 	// That both use the slab orders nothing between them.
 	"Alloc and Free beside": func(s *slab.Slab[object], h handle) {
-		together(func() { must(s.Load(h)) }, func() {
+		together(func() { use(s, h) }, func() {
 			check(s.Store(h, object{1, 2}))
 			check(s.Free(must(s.Alloc())))
 		})
 	},
 	"an object that nobody used before": func(s *slab.Slab[object], h handle) {
 		apart(func() { check(s.Store(h, object{1, 2})) })
-		must(s.Load(h))
+		use(s, h)
 	},
-	// What the detector is told of an object orders nothing else.
+	// What the detector is told of an object orders nothing else: Loads do not order each other.
 	"a variable beside": func(s *slab.Slab[object], h handle) {
 		apart(func() { shared = 1; must(s.Load(h)) })
 		must(s.Load(h))
 		shared++
 	},
+	// A Load publishes nothing, so a Store after it does not see what came before it.
+	"a variable before a Load": func(s *slab.Slab[object], h handle) {
+		apart(func() { shared = 1; must(s.Load(h)) })
+		check(s.Store(h, object{1, 2}))
+		shared++
+	},
+	"a variable beside another object": func(s *slab.Slab[object], h handle) {
+		other := must(s.Alloc())
+		apart(func() { shared = 1; check(s.Store(h, object{1, 2})) })
+		check(s.Store(other, object{1, 2}))
+		shared++
+	},
 }
+
+// seen keeps what was read from raw memory.
+var seen uint64
+
+// use reads an object through its address.
+func use(s *slab.Slab[object], h handle) { seen += must(s.Ptr(h)).A }
 
 var shared int
 
+// Load, Store, Update, Insert and Free of one object order each other, as operations of sync/atomic do.
 var clean = map[string]func(*slab.Slab[object], handle){
+	"Load and Store": func(s *slab.Slab[object], h handle) {
+		together(func() { must(s.Load(h)) }, func() { check(s.Store(h, object{1, 2})) })
+	},
+	"two Stores": func(s *slab.Slab[object], h handle) {
+		together(func() { check(s.Store(h, object{1, 2})) }, func() { check(s.Store(h, object{3, 4})) })
+	},
+	// The addresses may go unused.
+	"All, Insert, Store and Free": func(s *slab.Slab[object], h handle) {
+		together(func() {
+			for range s.All() {
+			}
+		}, func() { check(s.Store(h, object{1, 2})); check(s.Free(must(s.Alloc()))) })
+	},
+	"Values and Store": func(s *slab.Slab[object], h handle) {
+		together(func() {
+			for range s.Values() {
+			}
+		}, func() { check(s.Store(h, object{1, 2})) })
+	},
+	"Load, Has and Free": func(s *slab.Slab[object], h handle) {
+		together(func() { s.Has(h); _, _ = s.Load(h) }, func() { check(s.Free(h)) })
+	},
+	"a Store that is seen": func(s *slab.Slab[object], h handle) {
+		together(func() { shared = 1; check(s.Store(h, object{A: 1})) }, func() {
+			for must(s.Load(h)).A == 0 {
+				runtime.Gosched()
+			}
+			shared++
+		})
+	},
+	"an Update that is seen": func(s *slab.Slab[object], h handle) {
+		together(func() { shared = 1; check(s.Update(h, func(o *object) { o.A = 1 })) }, func() {
+			for must(s.Load(h)).A == 0 {
+				runtime.Gosched()
+			}
+			shared++
+		})
+	},
+	"Updates": func(s *slab.Slab[object], h handle) {
+		add := func() {
+			for range 1000 {
+				check(s.Update(h, func(o *object) { o.A++; shared++ }))
+			}
+		}
+		together(add, add)
+		if must(s.Load(h)).A != 2000 || shared != 2000 {
+			panic("additions were lost")
+		}
+	},
+	"an Insert that is seen": func(s *slab.Slab[object], _ handle) {
+		c := s.Cache()
+		for i, insert := range []func(object) (handle, error){s.Insert, c.Insert} {
+			apart(func() { shared = 1; must(insert(object{A: uint64(i) + 5})) })
+			for h := range s.All() {
+				if must(s.Load(h)).A == uint64(i)+5 {
+					shared++
+				}
+			}
+		}
+		if shared != 2 {
+			panic("an object was not seen")
+		}
+	},
+	"a Free that is seen": func(s *slab.Slab[object], _ handle) {
+		for _, free := range []func(handle) error{s.Free, func(h handle) error { return s.Cache().Free(h) }} {
+			h, other := must(s.Alloc()), must(s.Alloc())
+			apart(func() { shared = 1; check(free(h)) })
+			if s.Has(h) {
+				panic("the object lives")
+			}
+			shared++
+			apart(func() { shared = 1; check(free(other)) })
+			if _, err := s.Load(other); err == nil {
+				panic("the object lives")
+			}
+			shared++
+		}
+	},
 	"two Loads": func(s *slab.Slab[object], h handle) {
 		together(func() { must(s.Load(h)) }, func() { must(s.Load(h)) })
 	},

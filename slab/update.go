@@ -1,0 +1,54 @@
+package slab
+
+import (
+	"unsafe"
+)
+
+// Update calls f with the address of the object. It is exclusive: a Store, another Update and a
+// Free of the object wait until f is through, and a Load shows the object before or after it, never
+// in between. Nothing is copied.
+//
+// A panic in f, or a [runtime.Goexit], releases the object; what f has changed by then stays. The
+// address is for f only: memory that is used through it later is the next owner's.
+//
+//   - [ErrStale]: the handle is not valid. f is not called.
+//   - [typedmem.ErrProtection]: the memory is not writable, or the slab file was opened for reading.
+//   - f must not call Load, Store, Update or Free with the same handle, which would wait for ever,
+//     nor wait for another goroutine that does. Other objects it may use: goroutines that hold one
+//     object and update another do it in one order, as with locks.
+//   - The fields of sync/atomic that T may have are used through their methods, since raw access
+//     through [Slab.Ptr] is not kept out.
+//   - In a slab file an Update is durable as a Store is: after [Slab.Sync]. Of one that the end of
+//     the process cuts short the file has a part.
+func (s *Slab[T]) Update(h Handle[T], f func(*T)) error {
+	c := s.inner()
+	if c.care != nil && c.care.guards.has(h.Bits, c) {
+		p, release, err := c.care.guards.borrow("update", h.Bits, c, staleUpdate)
+		if err != nil {
+			return err
+		}
+		defer release()
+		// SAFETY: the guard slot holds a live T, which nobody frees before release.
+		f((*T)(p))
+		return nil
+	}
+	w, word, err := c.hold("update", h.Bits, staleUpdate)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if raceEnabled {
+			c.shadows.write(h.Bits)
+		}
+		publish(w, stored(word))
+	}()
+	if raceEnabled {
+		c.shadows.write(h.Bits)
+	}
+	if !ordered {
+		fence()
+	}
+	// SAFETY: hold found the slot writable, and while its word says busy nobody else uses it.
+	f((*T)(unsafe.Add(s.slots, uintptr(index(h.Bits))*unsafe.Sizeof(*new(T)))))
+	return nil
+}
