@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"testing"
@@ -339,12 +340,38 @@ func TestFixedWithCapacity(t *testing.T) {
 	same(t, "contents", m.Bytes(), pattern(8*unit))
 }
 
+// Where the system cannot map over what is there, flags.Fixed is refused before anything is touched: what was at the address stays as it was.
 func TestFixedIsUnsupportedOnWindows(t *testing.T) {
 	if runtime.GOOS != "windows" {
 		t.Skip("elsewhere it works, see TestFixedTakesAddressesOver")
 	}
-	_, err := options.New(unit).WithAddress(1 << 28).WithUnsafeFlags(flags.Fixed).MapMut()
-	wants(t, "Fixed", err, errors.ErrUnsupported)
+	f := must[*os.File](t)(os.Create(filepath.Join(t.TempDir(), "file")))
+	defer f.Close()
+	check(t, "truncate", f.Truncate(int64(4*unit)))
+	for _, term := range terminals {
+		for name, o := range map[string]options.Options{
+			"plain":         options.New(unit),
+			"capacity":      options.New(unit).WithCapacity(4 * unit),
+			"only capacity": options.New(0).WithCapacity(4 * unit),
+			"file":          options.New(unit).WithFile(f, 0).WithFlags(flags.Shared),
+			"growing file":  options.New(unit).WithFile(f, 0).WithFlags(flags.Shared).WithCapacity(4 * unit),
+		} {
+			if term.reserve && name == "only capacity" {
+				continue // nothing to commit is refused by itself
+			}
+			old := mapMut(t, options.New(4*unit).WithCapacity(8*unit))
+			copy(old.Bytes(), pattern(4*unit))
+			restore := sys.Interpose(func(c sys.Call) error {
+				t.Errorf("%s of %s asks the system: %v", term.name, name, c.Op)
+				return nil
+			})
+			_, err := term.make(o.WithAddress(old.Addr()).WithUnsafeFlags(flags.Fixed | flags.JIT))
+			restore()
+			wants(t, term.name+" of "+name, err, errors.ErrUnsupported)
+			same(t, "what was there", old.Bytes(), pattern(4*unit))
+			check(t, "close", old.Close())
+		}
+	}
 }
 
 // A large range is reserved once and committed piece by piece, addresses fixed, as WebAssembly runtimes do.

@@ -114,6 +114,9 @@ func (r Request) checkFlags() error {
 	if r.Unsafe.Has(flags.Fixed) && r.Address == 0 {
 		return fmt.Errorf("flags.Fixed needs an address, see WithAddress: %w", ErrOperation)
 	}
+	if r.Unsafe.Has(flags.Fixed) && !sys.HasFixed {
+		return fmt.Errorf("flags.Fixed: this system cannot map over what is there: %w", errors.ErrUnsupported)
+	}
 	return checkProtection(r.Protection, r.Unsafe)
 }
 

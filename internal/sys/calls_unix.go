@@ -15,6 +15,9 @@ import (
 // OutOfAddresses reports whether the system refused because no addresses, areas or memory are left.
 func OutOfAddresses(err error) bool { return errors.Is(err, unix.ENOMEM) }
 
+// HasFixed says whether Map knows flags.Fixed.
+const HasFixed = true
+
 func granularity() int { return os.Getpagesize() }
 
 // mmap is mmap(2) on plain addresses. x/sys's own Mmap keeps a table of slices that splitting and merging would break.

@@ -16,6 +16,9 @@ import (
 // FlushNeedsFile says whether Flush has to be given a handle of the mapped file.
 const FlushNeedsFile = true
 
+// HasFixed says whether Map knows flags.Fixed. Windows maps nothing over what is there.
+const HasFixed = false
+
 // OutOfAddresses reports whether the system refused because no addresses, areas or memory are left.
 func OutOfAddresses(err error) bool {
 	for _, e := range []error{windows.ERROR_NOT_ENOUGH_MEMORY, windows.ERROR_OUTOFMEMORY, windows.ERROR_COMMITMENT_LIMIT, windows.ERROR_NO_SYSTEM_RESOURCES} {
