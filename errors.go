@@ -25,7 +25,7 @@ var (
 	ErrUnsafeFlag = errors.New("an unsafe flag is needed")
 	// ErrClosed: anything done to what was closed, merged into another one, or made by no constructor.
 	ErrClosed = errors.New("closed")
-	// ErrBusy: the memory is pinned, the file has another writer, or another goroutine changed the length meanwhile.
+	// ErrBusy: the memory is pinned or another goroutine's call is at work on it, the file has another writer, or another goroutine changed the length meanwhile.
 	ErrBusy = errors.New("busy")
 	// ErrProtection: an access or an operation that the protection forbids, or that a read-only view does.
 	ErrProtection = errors.New("protection forbids it")

@@ -16,8 +16,11 @@ import (
 // Offsets and lengths are in bytes, offsets count from the first byte of the mapping. After Close every method answers ErrClosed. All methods
 // are safe for concurrent use; see the package comment for accesses in flight.
 type Mapping struct {
-	mu   sync.RWMutex   // for reading: the state stays as it is meanwhile, as Flush, Prefault and their like need
+	mu   sync.RWMutex   // guards the state; held for reading or changing it, never while the kernel waits for a device
 	addr atomic.Uintptr // of the first byte
+
+	users   atomic.Int32 // calls at work on the memory without the lock, see work; counted up with mu held for reading at least
+	growing sync.Mutex   // held by the one growth or Commit that is at work; taken before mu
 
 	limits atomic.Pointer[Limits]
 	span   *span
@@ -27,11 +30,12 @@ type Mapping struct {
 	hidden    int // the length while nothing is readable, bytes
 	committed bool
 	open      bool
+	locked    bool // growth locks what it adds
 	pins      int
 }
 
 func newMapping(p *plan, s *span) *Mapping {
-	m := &Mapping{span: s, plan: *p, hidden: p.Size, committed: !p.Reserve, open: true}
+	m := &Mapping{span: s, plan: *p, hidden: p.Size, committed: !p.Reserve, open: true, locked: p.Flags.Has(flags.Locked)}
 	m.plan.File = s.backing.handle()
 	m.addr.Store(s.base + uintptr(p.delta))
 	m.limits.Store(newLimits(s, m))
@@ -134,6 +138,8 @@ func (m *Mapping) refuse(needs need) error {
 		return ErrClosed
 	case needs&needUnpinned != 0 && m.pins > 0:
 		return fmt.Errorf("the mapping has %d pins; call each unpin first: %w", m.pins, ErrBusy)
+	case needs&needUnpinned != 0 && m.users.Load() > 0:
+		return fmt.Errorf("another goroutine's call (a flush, a prefault, growth or the like) is at work on the mapping; try again when it has returned: %w", ErrBusy)
 	case needs&needCommitted != 0 && !m.committed:
 		return fmt.Errorf("the range is reserved, not committed; call Commit: %w", ErrOperation)
 	case needs&needReadable != 0 && !m.plan.Protection.Has(flags.Read):
@@ -300,7 +306,7 @@ func (m *Mapping) Bytes() []byte {
 	return unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(nil), m.addr.Load())), n)[:n:n]
 }
 
-// Pin holds the mapping open: until unpin is called, Close, SplitOff, SplitTo, Merge and a shrinking Resize answer ErrBusy. Pins count;
+// Pin holds the mapping open: until unpin is called, Close, SplitOff, SplitTo, Merge and a shrinking Resize return ErrBusy. Pins count;
 // calling one unpin more than once is harmless.
 func (m *Mapping) Pin() (unpin func(), err error) {
 	if err := m.enter("pin", 0); err != nil {
@@ -316,25 +322,27 @@ func (m *Mapping) Pin() (unpin func(), err error) {
 }
 
 // Close gives the memory back and ends every view of it; see the package comment for the addresses. It does not flush. A second Close
-// answers ErrClosed, that of a pinned mapping ErrBusy, and nothing has changed then or when the system refuses. A file that the mapping made longer than
+// returns ErrClosed. That of a pinned mapping, or beside a call of another goroutine that is at work on the memory (Flush, Prefault, Lock, Advise, growth and
+// their like), returns ErrBusy. Nothing has changed then, or when the system refuses. A file that the mapping made longer than
 // it is itself is cut back to the length, where the system allows that: not on Windows while another view shows the file. Shared anonymous memory that was
 // split goes back when the last of its parts is closed.
 func (m *Mapping) Close() error {
 	if err := m.enter("close", needUnpinned); err != nil {
 		return err
 	}
-	defer m.mu.Unlock()
 	length := m.withdraw()
 	backing := m.span.backing.share()
 	defer backing.release()
 	if err := m.span.close(); err != nil {
+		defer m.mu.Unlock()
 		m.publish(length)
 		return m.fail("close", err)
 	}
-	if !m.plan.LeaveFile {
+	m.close()
+	m.mu.Unlock()
+	if !m.plan.LeaveFile { // nobody changes what belongs to a closed mapping
 		m.grown.cut(m.plan.File, m.plan.Offset+int64(length))
 	}
-	m.close()
 	return nil
 }
 

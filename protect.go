@@ -18,19 +18,20 @@ func (m *Mapping) Commit() error {
 	if m.committed {
 		return nil
 	}
-	if err := m.plan.lockable(); err != nil {
+	err := m.withoutLock(func() error {
+		n := m.wholePages(m.hidden)
+		return m.unlocked(func() error {
+			return m.mapIn(0, n, func() {
+				m.span.mapped, m.span.reached = n, n
+				m.span.ready = m.plan.sure(n, m.lead()+m.hidden)
+				m.committed = true
+				m.publish(m.hidden)
+			})
+		})
+	})
+	if err != nil {
 		return m.fail("commit", err)
 	}
-	n := m.wholePages(m.hidden)
-	call := m.plan.call(m.span.base, 0, n)
-	call.Replace = true
-	if err := m.span.untaken(0, n, func() error { _, err := sys.Map(call); return err }); err != nil {
-		return m.fail("commit", err)
-	}
-	m.span.mapped, m.span.reached = n, n
-	m.span.ready = m.plan.sure(n, m.lead()+m.hidden)
-	m.committed = true
-	m.publish(m.hidden)
 	return nil
 }
 
@@ -64,7 +65,36 @@ func (m *Mapping) protect(op string, p flags.Protection, flushCode bool) error {
 	if err := m.enter(op, 0); err != nil {
 		return err
 	}
+	if flushCode && m.committed {
+		return m.protectCode(op, p)
+	}
 	defer m.mu.Unlock()
+	return m.protectLocked(op, p)
+}
+
+// protectCode is protect that also shows written code to instruction fetches, for which the pages have to be there: that is done without the lock that the
+// caller holds. When it fails the pages get back the protection that they had, unless another one was set meanwhile.
+func (m *Mapping) protectCode(op string, p flags.Protection) error {
+	before := m.plan.Protection
+	err := m.protectLocked(op, p)
+	if err != nil {
+		m.mu.Unlock()
+		return err
+	}
+	w := work{addr: m.span.base, n: m.span.filled(m.plan.unit)}
+	err = m.work(op, 0, w, m.mu.Unlock, m.flushInstructionCache)
+	if err != nil {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if m.open && m.plan.Protection == p {
+			err = errors.Join(err, m.protectLocked(op, before))
+		}
+	}
+	return err
+}
+
+// protectLocked is protect for a caller that holds m.mu.
+func (m *Mapping) protectLocked(op string, p flags.Protection) error {
 	if err := checkProtection(p, m.plan.Unsafe); err != nil {
 		return m.fail(op, err)
 	}
@@ -79,7 +109,7 @@ func (m *Mapping) protect(op string, p flags.Protection, flushCode bool) error {
 	case !kept.Has(flags.Write):
 		m.limits.Load().forbidWrites()
 	}
-	err := m.setProtection(p, flushCode)
+	err := m.setProtection(p)
 	if err == nil {
 		m.plan.Protection = p
 	}
@@ -90,17 +120,14 @@ func (m *Mapping) protect(op string, p flags.Protection, flushCode bool) error {
 	return nil
 }
 
-// setProtection changes the pages. When a part of that fails the rest is put back: the system may have changed some of the pages.
-func (m *Mapping) setProtection(p flags.Protection, flushCode bool) error {
+// setProtection changes the pages. When that fails what they had is put back: the system may have changed some of them.
+func (m *Mapping) setProtection(p flags.Protection) error {
 	s := m.span
 	if s.mapped == 0 {
 		return nil
 	}
 	return s.untaken(0, s.mapped, func() error {
 		err := sys.Protect(s.base, s.mapped, p)
-		if err == nil && flushCode {
-			err = m.noPage(s.flushInstructionCache())
-		}
 		if err != nil {
 			return errors.Join(err, sys.Protect(s.base, s.mapped, m.plan.Protection))
 		}

@@ -108,7 +108,7 @@ func (r Request) checkFlags() error {
 	if bad := r.Unsafe &^ flags.AllUnsafe; bad != 0 {
 		return fmt.Errorf("unsafe flags %v are not known: %w", bad, ErrOperation)
 	}
-	if err := r.lockable(); err != nil && !r.Reserve {
+	if err := lockable(r.Flags, r.Protection); err != nil && !r.Reserve {
 		return err
 	}
 	if r.Unsafe.Has(flags.Fixed) && r.Address == 0 {
@@ -121,9 +121,9 @@ func (r Request) checkFlags() error {
 }
 
 // lockable refuses to lock memory that nobody may read: the system cannot bring its pages in.
-func (r *Request) lockable() error {
-	if r.Flags.Has(flags.Locked) && !r.Protection.Has(flags.Read) {
-		return fmt.Errorf("flags.Locked with protection %v: pages are brought in by reading them: %w", r.Protection, ErrProtection)
+func lockable(f flags.Map, p flags.Protection) error {
+	if f.Has(flags.Locked) && !p.Has(flags.Read) {
+		return fmt.Errorf("flags.Locked with protection %v: pages are brought in by reading them: %w", p, ErrProtection)
 	}
 	return nil
 }
@@ -297,7 +297,7 @@ func (p *plan) lessCapacity() bool {
 // place asks the system for the addresses and the memory.
 func (p *plan) place(s *span) error {
 	if p.Unsafe.Has(flags.Fixed) {
-		placing.Lock()
+		lockPlacing(piece{p.Address, p.Address + uintptr(p.reserved)})
 		defer placing.Unlock()
 		err := p.ask(s)
 		if err == nil || errors.Is(err, sys.ErrReplaced) {

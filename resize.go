@@ -21,15 +21,20 @@ import (
 //
 // Shrinking gives whole pages back at once. Views of what goes away notice at their next checked access, until the mapping is made longer again: then they show
 // what is there now. The file keeps its length and contents. Anonymous memory must be writable (ErrProtection), since the rest of its last page is cleared.
+// A pinned mapping, or one with a call of another goroutine at work on its memory as at [Mapping.Close], is not made shorter (ErrBusy).
+//
+// Growing waits for the file system without keeping other calls waiting, but for another growth.
 func (m *Mapping) Resize(n int) error {
 	if err := m.enter("resize", needCommitted); err != nil {
 		return err
 	}
 	defer m.mu.Unlock()
-	err := m.checkLength(n)
+	var err error
 	for done := false; err == nil && !done; {
-		// Limits.Extend takes no lock: a length that it changed meanwhile is looked at again.
+		// Limits.Extend takes no lock, and makeRoom gives it up: a length that was changed meanwhile is looked at again.
+		err = m.checkLength(n)
 		switch length := m.length(); {
+		case err != nil:
 		case n < length:
 			err, done = m.shrink(n), true
 		default:
@@ -65,6 +70,9 @@ func (m *Mapping) CanResize(n int) error {
 func (m *Mapping) lengthen(from, n int) bool {
 	l, first := m.limits.Load(), m.addr.Load()
 	if l.Readable() == 0 {
+		if m.hidden != from {
+			return false
+		}
 		m.hidden = n
 		return true
 	}
@@ -98,16 +106,64 @@ func (m *Mapping) MakeRoom(n int) error {
 	return nil
 }
 
-// makeRoom provides memory, and where a file is shown the file, for a length of n bytes.
+// makeRoom provides memory, and where a file is shown the file, for a length of n bytes. The caller holds m.mu, which it gives up while the system is at
+// work; what the caller has seen before may have changed then.
 func (m *Mapping) makeRoom(n int) error {
-	s := m.span
-	if m.plan.HasFile && n > m.length() {
-		if err := m.checkWhole(); err != nil {
+	if m.lead()+n <= m.span.ready && !(m.plan.HasFile && n > m.length()) { // a file has to be asked whether it still is as long
+		return nil
+	}
+	return m.withoutLock(func() error {
+		if err := m.checkLength(n); err != nil {
 			return err
 		}
+		if m.plan.HasFile && n > m.length() {
+			if err := m.checkWhole(); err != nil {
+				return err
+			}
+		}
+		if m.lead()+n <= m.span.ready {
+			return nil
+		}
+		return m.provideAhead(n)
+	})
+}
+
+// withoutLock runs f, one at a time for each mapping, in place of the lock m.mu that the caller holds: f has the lock when it begins and when it returns,
+// and gives it up where the system is at work, by [Mapping.unlocked]. Until then it may see another state than its caller, but a committed or a
+// reserved mapping as before.
+func (m *Mapping) withoutLock(f func() error) error {
+	committed := m.committed
+	m.mu.Unlock()
+	m.growing.Lock()
+	defer m.growing.Unlock()
+	m.mu.Lock()
+	if err := m.refuse(0); err != nil {
+		return err
 	}
-	if m.lead()+n <= s.ready {
+	if m.committed != committed { // by a Commit that was waited for: there is nothing to do
 		return nil
+	}
+	return f()
+}
+
+// unlocked runs f without the lock m.mu. Meanwhile the mapping stays open and where it is; see work.
+func (m *Mapping) unlocked(f func() error) error {
+	m.users.Add(1)
+	m.mu.Unlock()
+	err := f()
+	m.mu.Lock()
+	m.users.Add(-1)
+	return err
+}
+
+// provideAhead provides what makeRoom promises, and more for the growth to come. The caller holds m.growing and m.mu, which is given up meanwhile.
+func (m *Mapping) provideAhead(n int) error {
+	s := m.span
+	if filled := s.filled(m.plan.unit); m.locked && filled < s.mapped { // pages of a file that could not be locked when all others were
+		if err := s.hold(filled, s.mapped-filled); err != nil {
+			return err
+		}
+		s.mapped = filled
 	}
 	need := m.wholePages(n)
 	ahead, soon := m.ahead()
@@ -116,24 +172,32 @@ func (m *Mapping) makeRoom(n int) error {
 	if !ok || wish > s.reserved {
 		wish = s.reserved
 	}
-	err := m.provide(n, max(wish, s.mapped))
-	if err != nil && wish > need {
-		err = m.provide(n, max(need, s.mapped))
-	}
+	err := m.unlocked(func() error {
+		err := m.provide(n, max(wish, from))
+		if err != nil && wish > need {
+			err = m.provide(n, max(need, from))
+		}
+		if n := s.mapped - from; err == nil && soon && n > 0 && n <= 2*soonAhead {
+			_ = sys.Prefault(s.base+uintptr(from), n, true) // pages that do not come now come when they are touched
+		}
+		return err
+	})
 	if err != nil {
 		return err
-	}
-	if n := s.mapped - from; soon && n > 0 && n <= 2*soonAhead {
-		_ = sys.Prefault(s.base+uintptr(from), n, true) // pages that do not come now come when they are touched
 	}
 	m.limits.Load().room.Store(s.base + uintptr(s.ready))
 	return nil
 }
 
 // checkWhole refuses to put more behind bytes that the file has lost: growth would show them as zeros. What was set aside ahead
-// and is gone is set aside again.
+// and is gone is set aside again. The caller holds m.growing and m.mu, which is given up meanwhile.
 func (m *Mapping) checkWhole() error {
-	size, fixed, err := sys.FileSize(m.plan.File)
+	var size int64
+	var fixed bool
+	err := m.unlocked(func() (err error) {
+		size, fixed, err = sys.FileSize(m.plan.File)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -148,7 +212,7 @@ func (m *Mapping) checkWhole() error {
 }
 
 // provide sees to it that memory is behind the addresses up to total bytes from the first page, for a length of n bytes. On error
-// the file has the length that it had.
+// the file has the length that it had. The caller holds m.growing and not m.mu.
 func (m *Mapping) provide(n, total int) error {
 	s := m.span
 	if !m.plan.HasFile {
@@ -159,14 +223,14 @@ func (m *Mapping) provide(n, total int) error {
 	if err != nil {
 		return err
 	}
-	if fixed || !m.Shared() || !m.plan.Protection.Has(flags.Write) {
+	if fixed || !m.Shared() || !m.Protection().Has(flags.Write) {
 		if end := m.plan.Offset + int64(n); end > size {
 			return fmt.Errorf("bytes [%d,%d) of %s, which has %d bytes: %w", m.plan.Offset, end, f.Name(), size, ErrTruncated)
 		}
 		if err := m.mapMore(total); err != nil {
 			return err
 		}
-		s.ready = m.lead() + n
+		m.setReady(m.lead() + n)
 		return nil
 	}
 	first := m.plan.Offset - int64(m.lead()) // of the first page, in the file
@@ -176,7 +240,7 @@ func (m *Mapping) provide(n, total int) error {
 	if err := m.mapMore(total); err != nil {
 		return errors.Join(err, cutBack(f, first+int64(total), size))
 	}
-	s.ready = total
+	m.setReady(total)
 	m.grown.to(first+int64(total), size)
 	return nil
 }
@@ -190,24 +254,81 @@ func cutBack(f *os.File, made, size int64) error {
 	return f.Truncate(size)
 }
 
-// mapMore puts memory behind the addresses up to total bytes from the first page.
+// setReady notes up to where the mapping can become longer without asking.
+func (m *Mapping) setReady(n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.span.ready = n
+}
+
+// mapMore puts memory behind the addresses up to total bytes from the first page. The caller holds m.growing and not m.mu.
 func (m *Mapping) mapMore(total int) error {
 	s := m.span
 	from := s.mapped
 	if total <= from {
 		return nil
 	}
-	if err := m.plan.lockable(); err != nil {
+	return m.mapIn(from, total-from, func() {
+		s.mapped, s.reached = total, max(s.reached, total)
+		if !m.plan.HasFile {
+			s.ready = total
+		}
+	})
+}
+
+// mapIn maps the reserved bytes [from, from+n) of the span and then, with m.mu held, calls done. The memory gets the protection that the mapping has
+// at that moment, and is locked where the mapping is: either may change while the system is at work. The caller holds m.growing and not m.mu.
+func (m *Mapping) mapIn(from, n int, done func()) error {
+	call := m.callNow(from, n)
+	if err := lockable(call.Flags, call.Prot); err != nil {
 		return err
 	}
-	call := m.plan.call(s.base+uintptr(from), from, total-from)
+	return m.span.untaken(from, n, func() error {
+		if _, err := sys.Map(call); err != nil {
+			return err
+		}
+		for {
+			m.mu.Lock()
+			if m.plan.Protection == call.Prot && m.locked == call.Flags.Has(flags.Locked) {
+				done()
+				m.mu.Unlock()
+				return nil
+			}
+			m.mu.Unlock()
+			now := m.callNow(from, n)
+			if err := adapt(call, now); err != nil {
+				return errors.Join(err, sys.Hold(call.Addr, call.Len))
+			}
+			call = now
+		}
+	})
+}
+
+// callNow is what maps the bytes [from, from+n) of the span as the mapping is now.
+func (m *Mapping) callNow(from, n int) sys.Request {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	call := m.plan.call(m.span.base+uintptr(from), from, n)
 	call.Replace = true
-	if err := s.untaken(from, total-from, func() error { _, err := sys.Map(call); return err }); err != nil {
-		return err
+	call.Flags &^= flags.Locked
+	if m.locked {
+		call.Flags |= flags.Locked
 	}
-	s.mapped, s.reached = total, max(s.reached, total)
-	if !m.plan.HasFile {
-		s.ready = total
+	return call
+}
+
+// adapt changes memory that was mapped by one call to what another one of the same range would have made.
+func adapt(was, now sys.Request) error {
+	if was.Prot != now.Prot {
+		if err := sys.Protect(now.Addr, now.Len, now.Prot); err != nil {
+			return err
+		}
+	}
+	switch before, after := was.Flags.Has(flags.Locked), now.Flags.Has(flags.Locked); {
+	case after && !before:
+		return sys.Lock(now.Addr, now.Len)
+	case before && !after:
+		return sys.Unlock(now.Addr, now.Len)
 	}
 	return nil
 }

@@ -128,7 +128,17 @@ func (s *span) each(from, n int, do func(addr uintptr, n int) error) error {
 }
 
 // untaken calls do, which changes the bytes [from, from+n), and refuses where they include what a mapping with flags.Fixed took over: it would be changed too.
+// No lock is held while do runs; whoever would take these bytes over waits for it.
 func (s *span) untaken(from, n int, do func() error) error {
+	leave, err := s.enterWork(from, n)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return do()
+}
+
+func (s *span) enterWork(from, n int) (leave func(), err error) {
 	placing.RLock()
 	defer placing.RUnlock()
 	rest := n
@@ -136,14 +146,20 @@ func (s *span) untaken(from, n int, do func() error) error {
 		rest -= n
 	}
 	if rest > 0 {
-		return fmt.Errorf("%d of these bytes were taken over by a mapping with flags.Fixed: %w", rest, ErrOperation)
+		return nil, fmt.Errorf("%d of these bytes were taken over by a mapping with flags.Fixed: %w", rest, ErrOperation)
 	}
-	return do()
+	return beginWork(piece{s.base + uintptr(from), s.base + uintptr(from) + uintptr(n)}), nil
 }
 
 // untakenAt is untaken for the n bytes at an address.
 func (s *span) untakenAt(addr uintptr, n int, do func(addr uintptr, n int) error) error {
 	return s.untaken(int(addr-s.base), n, func() error { return do(addr, n) })
+}
+
+// filled returns how many bytes from the first page on hold what the length may reach without a system call: pages of a file that are mapped behind them may
+// lie past the file's end. The caller holds the mapping's lock.
+func (s *span) filled(unit int) int {
+	return min(num.Down(s.ready+unit-1, unit), s.mapped)
 }
 
 // takeOver notes for every other span that the addresses [from, to) belong to it no more; the caller holds placing for writing.

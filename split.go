@@ -72,7 +72,7 @@ func (m *Mapping) cut(at int) *Mapping {
 	left.ready, left.mapped, left.reached = min(left.ready, from), min(left.mapped, from), min(left.reached, from)
 	left.cede(from, right)
 
-	n := &Mapping{span: right, grown: m.grown, plan: m.plan, hidden: length - at, committed: m.committed, open: true}
+	n := &Mapping{span: right, grown: m.grown, plan: m.plan, hidden: length - at, committed: m.committed, open: true, locked: m.locked}
 	m.grown = grown{} // the end of the file is of the right part now
 	n.plan.Offset += int64(at)
 	n.plan.delta = 0
@@ -145,6 +145,7 @@ func (m *Mapping) Merge(next *Mapping) error {
 		m.plan.Capacity, m.plan.File = next.plan.Capacity, next.plan.File
 		left.backing, right.backing = right.backing, left.backing
 	}
+	m.locked = m.locked && next.locked
 	if next.grown.made != 0 {
 		m.grown = next.grown
 	}

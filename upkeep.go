@@ -10,11 +10,31 @@ import (
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
-// Lock keeps the whole mapping in memory; see LockRange.
-func (m *Mapping) Lock() error { return m.onWhole("lock", needCommitted|needReadable, m.lock) }
+// Lock keeps the whole mapping in memory, and what growth adds to it from now on: a growth that cannot lock its memory fails. What is mapped ahead of the
+// length is locked too. Unlock ends that; see LockRange for the rest.
+func (m *Mapping) Lock() error {
+	if err := m.enter("lock", needCommitted|needReadable); err != nil {
+		return err
+	}
+	before := m.locked
+	m.locked = true
+	err := m.work("lock", needCommitted|needReadable, work{addr: m.span.base, n: m.span.filled(m.plan.unit)}, m.mu.Unlock, m.lock)
+	if err != nil {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.locked = before
+	}
+	return err
+}
 
-// Unlock undoes Lock; see UnlockRange.
-func (m *Mapping) Unlock() error { return m.onWhole("unlock", needCommitted, m.unlock) }
+// Unlock undoes Lock, and flags.Locked for what growth adds; see UnlockRange.
+func (m *Mapping) Unlock() error {
+	if err := m.enter("unlock", needCommitted); err != nil {
+		return err
+	}
+	m.locked = false
+	return m.work("unlock", needCommitted, work{addr: m.span.base, n: m.span.mapped}, m.mu.Unlock, m.unlock)
+}
 
 // LockRange keeps the pages that hold the bytes [lo, hi) in memory. A reserved range is refused with ErrOperation, memory that cannot be read with
 // ErrProtection, and a page past the end of the file with ErrTruncated.
@@ -23,7 +43,8 @@ func (m *Mapping) LockRange(lo, hi int) error {
 	return m.onRange("lock", lo, hi, needCommitted|needReadable, m.lock)
 }
 
-func (m *Mapping) lock(addr uintptr, n int) error {
+func (m *Mapping) lock(w work) error {
+	addr, n := w.addr, w.n
 	if m.plan.HasFile || m.plan.PageSize != 0 { // a page that cannot come would fail mlock and leave the pages before it locked
 		if err := m.pagesCome(addr, n, false); err != nil {
 			return err
@@ -35,7 +56,7 @@ func (m *Mapping) lock(addr uintptr, n int) error {
 	return nil
 }
 
-func (m *Mapping) unlock(addr uintptr, n int) error { return m.span.untakenAt(addr, n, sys.Unlock) }
+func (m *Mapping) unlock(w work) error { return m.span.untakenAt(w.addr, w.n, sys.Unlock) }
 
 // UnlockRange undoes LockRange. Locks do not nest: one unlock undoes any number of locks of a page.
 func (m *Mapping) UnlockRange(lo, hi int) error {
@@ -53,11 +74,11 @@ func (m *Mapping) Flush(lo, hi int) error { return m.flush("flush", lo, hi, fals
 func (m *Mapping) FlushAsync(lo, hi int) error { return m.flush("flush async", lo, hi, true) }
 
 func (m *Mapping) flush(op string, lo, hi int, async bool) error {
-	return m.onRange(op, lo, hi, needCommitted, func(addr uintptr, n int) error {
+	return m.onRange(op, lo, hi, needCommitted, func(w work) error {
 		if !m.plan.HasFile || !m.Shared() {
 			return nil
 		}
-		return sys.Flush(addr, n, m.plan.File, async)
+		return sys.Flush(w.addr, w.n, m.plan.File, async)
 	})
 }
 
@@ -66,21 +87,21 @@ func (m *Mapping) flush(op string, lo, hi int, async bool) error {
 //   - arm64, ppc64: instructions of the processor; riscv64, arm and mips on Linux: a system call; loong64: a barrier. Windows: the API of that name.
 //   - Elsewhere errors.ErrUnsupported.
 func (m *Mapping) FlushInstructionCache() error {
-	return m.on("flush instruction cache", needCommitted|needReadable, func() error {
-		if m.span.mapped == 0 {
-			return nil
-		}
-		return m.noPage(m.span.untaken(0, m.span.mapped, m.span.flushInstructionCache))
-	})
+	const op, needs = "flush instruction cache", needCommitted | needReadable
+	if err := m.look(op, needs); err != nil {
+		return err
+	}
+	return m.work(op, needs, work{addr: m.span.base, n: m.span.filled(m.plan.unit)}, m.mu.RUnlock, m.flushInstructionCache)
 }
 
-// flushInstructionCache flushes the whole span. On some processors the instructions for that touch the memory, and a page may not come.
-func (s *span) flushInstructionCache() error {
-	var err error
-	if fault := touching(func() { err = sys.FlushInstructionCache(s.base, s.mapped) }); fault != nil {
-		return fault
-	}
-	return err
+// flushInstructionCache is the system's, on whole pages of m. On some processors the instructions for that touch the memory, and a page may not come.
+func (m *Mapping) flushInstructionCache(w work) error {
+	return m.noPage(m.span.untakenAt(w.addr, w.n, func(addr uintptr, n int) (err error) {
+		if fault := touching(func() { err = sys.FlushInstructionCache(addr, n) }); fault != nil {
+			return fault
+		}
+		return err
+	}))
 }
 
 // Advise tells the kernel how the bytes [lo, hi) will be used: any of flags.Advice, in the order in which that lists them. Other flags are
@@ -89,25 +110,27 @@ func (m *Mapping) Advise(lo, hi int, f flags.Map) error {
 	if err := m.lookRange("advise", lo, hi, needCommitted); err != nil {
 		return err
 	}
-	defer m.mu.RUnlock()
 	if bad := f &^ flags.Advice; bad != 0 {
+		defer m.mu.RUnlock()
 		return m.fail("advise", fmt.Errorf("%v is no advice (that is %v): %w", bad, flags.Advice, ErrOperation))
 	}
-	var err error
-	if rest := f &^ flags.DontNeed; rest != 0 {
-		if addr, n := m.pages(lo, hi); n > 0 {
-			err = m.span.untakenAt(addr, n, func(addr uintptr, n int) error { return sys.Advise(addr, n, rest) })
+	addr, n := m.pages(lo, hi)
+	inside, most := m.pagesInside(lo, hi)
+	return m.work("advise", needCommitted, work{addr: addr, n: n}, m.mu.RUnlock, func(w work) error {
+		if rest := f &^ flags.DontNeed; rest != 0 {
+			if err := m.advise(w.addr, w.n, rest); err != nil {
+				return err
+			}
 		}
-	}
-	if err == nil && f.Has(flags.DontNeed) {
-		if addr, n := m.pagesInside(lo, hi); n > 0 {
-			err = m.span.untakenAt(addr, n, func(addr uintptr, n int) error { return sys.Advise(addr, n, flags.DontNeed) })
+		if !f.Has(flags.DontNeed) || most == 0 {
+			return nil
 		}
-	}
-	if err != nil {
-		return m.fail("advise", err)
-	}
-	return nil
+		return m.advise(inside, most, flags.DontNeed)
+	})
+}
+
+func (m *Mapping) advise(addr uintptr, n int, f flags.Map) error {
+	return m.span.untakenAt(addr, n, func(addr uintptr, n int) error { return sys.Advise(addr, n, f) })
 }
 
 // Prefault brings the pages that hold the bytes [lo, hi) into memory, so that no access to them has to wait for a fault. A page that cannot
@@ -116,14 +139,23 @@ func (m *Mapping) Advise(lo, hi int, f flags.Map) error {
 //   - Linux since 5.14: MADV_POPULATE_READ, or MADV_POPULATE_WRITE for anonymous writable memory.
 //   - Elsewhere every page is touched, and a fault caught.
 func (m *Mapping) Prefault(lo, hi int) error {
-	return m.onRange("prefault", lo, hi, needCommitted|needReadable, func(addr uintptr, n int) error {
-		return m.pagesCome(addr, n, !m.plan.HasFile && m.plan.Protection.Has(flags.Write))
+	return m.onRange("prefault", lo, hi, needCommitted|needReadable, func(w work) error {
+		return m.pagesCome(w.addr, w.n, !m.plan.HasFile && w.protection.Has(flags.Write))
 	})
 }
 
+// prefaultStep is how many bytes the system is asked to bring in at once: it keeps other changes of the address space waiting meanwhile.
+const prefaultStep = 16 << 20
+
 // pagesCome brings pages of m in, and says so where the file is the reason that one cannot come.
 func (m *Mapping) pagesCome(addr uintptr, n int, write bool) error {
-	return m.noPage(bringIn(addr, n, m.plan.unit, write))
+	step := max(prefaultStep, m.plan.unit)
+	for done := 0; done < n; done += step {
+		if err := bringIn(addr+uintptr(done), min(step, n-done), m.plan.unit, write); err != nil {
+			return m.noPage(err)
+		}
+	}
+	return nil
 }
 
 // noPage says so where the file is the reason that a page cannot come.
@@ -168,41 +200,40 @@ func touching(f func()) (err error) {
 	return nil
 }
 
-// on runs f while the state of m stays as it is and fulfils needs.
-func (m *Mapping) on(op string, needs need, f func() error) error {
-	if err := m.look(op, needs); err != nil {
-		return err
+// work is what a call without the lock is to be done on: whole pages, with the protection that they had when it began.
+type work struct {
+	addr       uintptr
+	n          int
+	protection flags.Protection
+}
+
+// work runs f, which may wait for the kernel, without the lock, which unlock gives up. Until f returns the mapping stays open and where it is, and no shorter
+// than it was: what would change that is refused with ErrBusy. Its protection may change; where f fails for that reason, the error says so.
+func (m *Mapping) work(op string, needs need, w work, unlock func(), f func(work) error) error {
+	m.users.Add(1)
+	defer m.users.Add(-1)
+	w.protection = m.plan.Protection
+	unlock()
+	if w.n == 0 {
+		return nil
 	}
+	err := f(w)
+	if err == nil {
+		return nil
+	}
+	m.mu.RLock()
 	defer m.mu.RUnlock()
-	if err := f(); err != nil {
-		return m.fail(op, err)
+	if now := m.refuse(needs); now != nil {
+		err = now
 	}
-	return nil
+	return m.fail(op, err)
 }
 
 // onRange runs f on the pages that hold the bytes [lo, hi); an empty range needs none.
-func (m *Mapping) onRange(op string, lo, hi int, needs need, f func(addr uintptr, n int) error) error {
+func (m *Mapping) onRange(op string, lo, hi int, needs need, f func(work) error) error {
 	if err := m.lookRange(op, lo, hi, needs); err != nil {
 		return err
 	}
-	defer m.mu.RUnlock()
 	addr, n := m.pages(lo, hi)
-	if n == 0 {
-		return nil
-	}
-	if err := f(addr, n); err != nil {
-		return m.fail(op, err)
-	}
-	return nil
-}
-
-// onWhole runs f on all pages of the mapping.
-func (m *Mapping) onWhole(op string, needs need, f func(addr uintptr, n int) error) error {
-	return m.on(op, needs, func() error {
-		addr, n := m.pages(0, m.length())
-		if n == 0 {
-			return nil
-		}
-		return f(addr, n)
-	})
+	return m.work(op, needs, work{addr: addr, n: n}, m.mu.RUnlock, f)
 }

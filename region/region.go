@@ -253,7 +253,8 @@ func (r *Region[T]) appendSlow(xs []T) error {
 // the region is no longer than that: once it has grown over them again, they show the new elements. Over a raw file (Map, MapMut) the file's own bytes come into
 // view instead of zeros, and shrinking leaves them.
 //
-// Errors are those of Append, and ErrSize for a negative n, ErrBusy for shrinking a pinned region; elements with atomic fields are fine. On error nothing
+// Errors are those of Append, and ErrSize for a negative n, ErrBusy for shrinking a pinned region or beside a call of
+// another goroutine as at [Region.Close]; elements with atomic fields are fine. On error nothing
 // has changed.
 func (r *Region[T]) Resize(n int) error {
 	if r.core.closed() {
@@ -334,7 +335,8 @@ func (r *Region[T]) Pin() (unpin func(), err error) {
 
 // Close gives the memory back and ends every view of it. A region file's length is made durable first if it has changed since the last Sync, with the data
 // before it; should that fail, the region stays open. Of a file that another program made shorter everything is given back all the same, and Close answers
-// ErrTruncated. A second Close is ErrClosed, that of a pinned region ErrBusy.
+// ErrTruncated. A second Close is ErrClosed. That of a pinned region, or while another goroutine is in a Flush, Sync, Prefault or a growing call, is ErrBusy: the
+// region stays open.
 func (r *Region[T]) Close() error {
 	if err := r.core.close(); err != nil {
 		return fail("close", err)

@@ -1,0 +1,134 @@
+package typedmem_test
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	osexec "os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/testenv"
+	"github.com/typedmem/typedmem/options"
+	"golang.org/x/sys/unix"
+)
+
+// lockedBytes is how much of m the kernel keeps in memory: what smaps says of areas within it.
+func lockedBytes(t *testing.T, m *typedmem.Mapping) int {
+	t.Helper()
+	f := must[*os.File](t)(os.Open("/proc/self/smaps"))
+	defer f.Close()
+	sum, inside := 0, false
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		var from, to uintptr
+		var perms string
+		if n, _ := fmt.Sscanf(lines.Text(), "%x-%x %s", &from, &to, &perms); n == 3 {
+			inside = from < m.Addr()+uintptr(m.Len()) && to > m.Addr()
+		}
+		var kib int
+		if n, _ := fmt.Sscanf(lines.Text(), "Locked: %d kB", &kib); n == 1 && inside {
+			sum += kib << 10
+		}
+	}
+	return sum
+}
+
+// Lock of the whole mapping holds for what growth adds, until Unlock.
+func TestLockHoldsForWhatGrowthAdds(t *testing.T) {
+	if emulator() != "" {
+		t.Skip("the emulator's own list of areas is not the program's")
+	}
+	file := must[*os.File](t)(os.Create(filepath.Join(t.TempDir(), "file")))
+	defer file.Close()
+	check(t, "truncate", file.Truncate(int64(64*unit)))
+	anonymous := options.New(2 * unit).WithCapacity(64 * unit)
+	for name, make := range map[string]func() (*typedmem.Mapping, error){
+		"anonymous":      anonymous.MapMut,
+		"shared file":    anonymous.WithFile(file, 0).WithFlags(flags.Shared).MapMut,
+		"private file":   anonymous.WithFile(file, 0).MapMut,
+		"read-only file": anonymous.WithFile(file, 0).WithFlags(flags.Shared).Map,
+		"flags.Locked":   anonymous.WithFlags(flags.Locked).MapMut,
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, err := make()
+			if err == nil {
+				defer m.Close()
+				check(t, "Resize", m.Resize(3*unit)) // maps ahead, by more than that
+				err = m.Lock()
+			}
+			if err != nil {
+				t.Skip("memory cannot be locked here: ", err)
+			}
+			for _, n := range []int{3 * unit, 4 * unit, 40 * unit, 5 * unit, 41 * unit} {
+				check(t, "Resize", m.Resize(n))
+				if got := lockedBytes(t, m); got < n {
+					t.Errorf("%d of %d bytes are locked", got, n)
+				}
+			}
+			check(t, "Unlock", m.Unlock())
+			check(t, "Resize", m.Resize(64*unit))
+			if got := lockedBytes(t, m); got != 0 {
+				t.Errorf("%d bytes are locked after Unlock", got)
+			}
+		})
+	}
+}
+
+// Growth of a locked mapping fails where its memory cannot be locked, and the mapping stays as it was. A child process has the limit.
+func TestGrowthOfALockedMappingIsLimited(t *testing.T) {
+	if os.Getenv("TYPEDMEM_LOCK_CHILD") == "" {
+		testenv.Processes(t)
+		cmd := osexec.Command(must[string](t)(os.Executable()), "-test.run=^"+t.Name()+"$", "-test.v")
+		cmd.Env = append(os.Environ(), "TYPEDMEM_LOCK_CHILD=1")
+		out, err := cmd.CombinedOutput()
+		if strings.Contains(string(out), "--- SKIP") {
+			t.Skipf("%s", out)
+		}
+		if err != nil || !strings.Contains(string(out), "--- PASS") {
+			t.Errorf("%v\n%s", err, out)
+		}
+		return
+	}
+	var before unix.Rlimit
+	check(t, "getrlimit", unix.Getrlimit(unix.RLIMIT_MEMLOCK, &before))
+	limit := uint64(16 * unit)
+	if before.Max < limit {
+		t.Skip("too little memory may be locked")
+	}
+	check(t, "setrlimit", unix.Setrlimit(unix.RLIMIT_MEMLOCK, &unix.Rlimit{Cur: limit, Max: limit}))
+	runtime.LockOSThread()
+	withoutPrivilege(t)
+	m := must[*typedmem.Mapping](t)(options.New(2 * unit).WithCapacity(64 * unit).MapMut())
+	check(t, "Lock", m.Lock())
+	check(t, "Resize", m.Resize(4*unit))
+	if err := m.Resize(60 * unit); err == nil {
+		t.Error("growth beyond the limit succeeded")
+	}
+	if m.Len() != 4*unit {
+		t.Errorf("%d bytes after a growth that failed", m.Len())
+	}
+	check(t, "Resize", m.Resize(6*unit))
+	check(t, "Unlock", m.Unlock())
+	check(t, "Resize", m.Resize(60*unit))
+	m.Bytes()[60*unit-1] = 1
+	wants(t, "Lock", m.Lock(), unix.ENOMEM)
+	check(t, "Resize", m.Resize(64*unit)) // a Lock that failed is none
+	check(t, "Close", m.Close())
+}
+
+// withoutPrivilege takes the right to lock any amount of memory from this thread for good; the test ends with it.
+func withoutPrivilege(t *testing.T) {
+	t.Helper()
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	check(t, "capget", unix.Capget(&header, &data[0]))
+	data[0].Effective &^= 1 << unix.CAP_IPC_LOCK
+	if err := unix.Capset(&header, &data[0]); err != nil && !errors.Is(err, unix.EPERM) {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,263 @@
+package typedmem_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/sys"
+	"github.com/typedmem/typedmem/options"
+	"github.com/typedmem/typedmem/region"
+)
+
+// stopped runs call in a goroutine and stops it within the first system call of the kind op, as a slow device would. resume lets it go on and returns
+// its error.
+func stopped(t *testing.T, op sys.Op, call func() error) (resume func() error) {
+	t.Helper()
+	entered, release, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	var first atomic.Bool
+	restore := sys.Interpose(func(c sys.Call) error {
+		if c.Op == op && first.CompareAndSwap(false, true) {
+			close(entered)
+			<-release
+		}
+		return nil
+	})
+	go func() { done <- call() }()
+	select {
+	case <-entered:
+	case err := <-done:
+		restore()
+		t.Fatalf("the call returned without a system call %v: %v", op, err)
+	}
+	var resumed bool
+	resume = func() error {
+		resumed = true
+		close(release)
+		err := <-done
+		restore()
+		return err
+	}
+	t.Cleanup(func() {
+		if !resumed {
+			_ = resume()
+		}
+	})
+	return resume
+}
+
+// returns fails the test unless f returns, however long that takes within reason.
+func returns(t *testing.T, what string, f func() error) error {
+	t.Helper()
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(30 * time.Second):
+		t.Fatalf("%s waits for the other call", what)
+		return nil
+	}
+}
+
+// A call that waits for the kernel keeps none of these waiting, and they see a whole mapping: what would take its memory away is refused.
+func TestCallsThatWaitKeepNobodyWaiting(t *testing.T) {
+	growing := options.New(3 * unit).WithCapacity(64 * unit)
+	onFile := func(t *testing.T) options.Options {
+		f := must[*os.File](t)(os.Create(filepath.Join(t.TempDir(), "file")))
+		t.Cleanup(func() { f.Close() })
+		check(t, "truncate", f.Truncate(int64(3*unit)))
+		return growing.WithFile(f, 0).WithFlags(flags.Shared)
+	}
+	memory := func(*testing.T) options.Options { return growing }
+	all := func(do func(m *typedmem.Mapping, lo, hi int) error) func(*typedmem.Mapping) error {
+		return func(m *typedmem.Mapping) error { return do(m, 0, m.Len()) }
+	}
+	for _, c := range []struct {
+		name    string
+		op      sys.Op
+		options func(*testing.T) options.Options
+		reserve bool
+		call    func(*typedmem.Mapping) error
+	}{
+		{"Prefault", sys.OpPrefault, memory, false, all((*typedmem.Mapping).Prefault)},
+		{"Prefault of a file", sys.OpPrefault, onFile, false, all((*typedmem.Mapping).Prefault)},
+		{"Flush", sys.OpFlush, onFile, false, all((*typedmem.Mapping).Flush)},
+		{"FlushAsync", sys.OpFlush, onFile, false, all((*typedmem.Mapping).FlushAsync)},
+		{"Lock", sys.OpLock, memory, false, (*typedmem.Mapping).Lock},
+		{"Lock of a file, which brings pages in", sys.OpPrefault, onFile, false, (*typedmem.Mapping).Lock},
+		{"LockRange", sys.OpLock, memory, false, all((*typedmem.Mapping).LockRange)},
+		{"Unlock", sys.OpUnlock, memory, false, (*typedmem.Mapping).Unlock},
+		{"UnlockRange", sys.OpUnlock, memory, false, all((*typedmem.Mapping).UnlockRange)},
+		{"Advise", sys.OpAdvise, memory, false, all(func(m *typedmem.Mapping, lo, hi int) error { return m.Advise(lo, hi, flags.WillNeed) })},
+		{"Advise of DontNeed", sys.OpAdvise, onFile, false, all(func(m *typedmem.Mapping, lo, hi int) error { return m.Advise(lo, hi, flags.DontNeed) })},
+		{"FlushInstructionCache", sys.OpFlushInstructionCache, memory, false, (*typedmem.Mapping).FlushInstructionCache},
+		{"MakeExec", sys.OpFlushInstructionCache, memory, false, (*typedmem.Mapping).MakeExec},
+		{"Resize", sys.OpMap, memory, false, func(m *typedmem.Mapping) error { return m.Resize(9 * unit) }},
+		{"Resize of a file", sys.OpAllocate, onFile, false, func(m *typedmem.Mapping) error { return m.Resize(9 * unit) }},
+		{"MakeRoom", sys.OpMap, memory, false, func(m *typedmem.Mapping) error { return m.MakeRoom(9 * unit) }},
+		{"MakeRoom of a file", sys.OpAllocate, onFile, false, func(m *typedmem.Mapping) error { return m.MakeRoom(9 * unit) }},
+		{"Commit", sys.OpMap, memory, true, (*typedmem.Mapping).Commit},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := c.options(t)
+			var m *typedmem.Mapping
+			if c.reserve {
+				m = must[*typedmem.Mapping](t)(o.ReserveMut())
+			} else {
+				m = must[*typedmem.Mapping](t)(o.MapMut())
+			}
+			closeLater(t, m)
+			resume := stopped(t, c.op, func() error { return c.call(m) })
+			for what, f := range map[string]func() error{
+				"Len": func() error {
+					if n := m.Len(); n != 3*unit {
+						t.Errorf("Len %d", n)
+					}
+					return nil
+				},
+				"Cap":        func() error { _ = m.Cap(); return nil },
+				"Protection": func() error { _ = m.Protection(); return nil },
+				"Committed":  func() error { _ = m.Committed(); return nil },
+				"CanResize":  func() error { return ignore(m.CanResize(unit), typedmem.ErrBusy, typedmem.ErrOperation) },
+				"Bytes":      func() error { _, err := raw(m); return ignore(err, typedmem.ErrOperation) },
+				"Pin": func() error {
+					unpin, err := m.Pin()
+					if err == nil {
+						unpin()
+					}
+					return err
+				},
+			} {
+				check(t, what, returns(t, what, f))
+			}
+			for what, f := range map[string]func() error{
+				"Close":    m.Close,
+				"SplitOff": func() error { _, err := m.SplitOff(unit); return err },
+				"SplitTo":  func() error { _, err := m.SplitTo(unit); return err },
+				"Merge":    func() error { return m.Merge(mapMut(t, options.New(unit))) },
+			} {
+				wants(t, what, returns(t, what, f), typedmem.ErrBusy)
+			}
+			if !c.reserve {
+				wants(t, "a shrinking Resize", returns(t, "Resize", func() error { return m.Resize(unit) }), typedmem.ErrBusy)
+				check(t, "MakeReadOnly", returns(t, "MakeReadOnly", m.MakeReadOnly))
+				check(t, "MakeMut", returns(t, "MakeMut", m.MakeMut))
+			}
+			err := resume()
+			switch {
+			case strings.Contains(c.name, "Lock"): // how much may be locked is limited
+			case errors.Is(err, errors.ErrUnsupported):
+			default:
+				check(t, c.name, err)
+			}
+			check(t, "Close", m.Close())
+		})
+	}
+}
+
+func ignore(err error, allowed ...error) error {
+	for _, e := range allowed {
+		if errors.Is(err, e) {
+			return nil
+		}
+	}
+	return err
+}
+
+// While the file is being flushed, locked or brought in, elements are appended, also where the file has to grow for them.
+func TestAppendBesideCallsThatWait(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		op   sys.Op
+		call func(*region.Region[int64]) error
+	}{
+		{"Flush", sys.OpFlush, (*region.Region[int64]).Flush},
+		{"Sync", sys.OpFlush, (*region.Region[int64]).Sync},
+		{"Prefault", sys.OpPrefault, func(r *region.Region[int64]) error { return r.Prefault(0, 3) }},
+		{"Advise", sys.OpAdvise, func(r *region.Region[int64]) error { return r.Mapping().Advise(0, 8, flags.WillNeed) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "r")
+			r := must[*region.Region[int64]](t)(region.Create[int64](path, 3))
+			resume := stopped(t, c.op, func() error { return c.call(r) })
+			n := 100_000 // more than was set aside
+			check(t, "Append", returns(t, "Append", func() error { return r.Append(make([]int64, n)...) }))
+			check(t, "Append", returns(t, "Append", func() error { return r.Append(7) }))
+			if got := r.Len(); got != n+4 || r.At(n+3) != 7 {
+				t.Errorf("%d elements", got)
+			}
+			check(t, c.name, resume())
+			check(t, "Close", r.Close())
+		})
+	}
+}
+
+// Memory that was being added while the protection changed gets the new one, and is locked where the mapping was locked meanwhile.
+func TestGrowthHeedsWhatChangedMeanwhile(t *testing.T) {
+	for name, reserve := range map[string]bool{"growth": false, "Commit": true} {
+		t.Run(name, func(t *testing.T) {
+			o := options.New(2 * unit).WithCapacity(16 * unit)
+			var m *typedmem.Mapping
+			var resume func() error
+			if reserve {
+				m = must[*typedmem.Mapping](t)(o.ReserveMut())
+				resume = stopped(t, sys.OpMap, m.Commit)
+			} else {
+				m = must[*typedmem.Mapping](t)(o.MapMut())
+				resume = stopped(t, sys.OpMap, func() error { return m.Resize(8 * unit) })
+			}
+			closeLater(t, m)
+			check(t, "MakeReadOnly", m.MakeReadOnly())
+			check(t, name, resume())
+			if runtime.GOOS == "linux" {
+				a, ok := areaAt(t, m.Addr()+uintptr(m.Len()-1))
+				if !ok || a.Protection != read {
+					t.Errorf("protection %v of what was added, %v", a.Protection, ok)
+				}
+			}
+			if got := m.Bytes()[m.Len()-1]; got != 0 {
+				t.Errorf("%d in what was added", got)
+			}
+			check(t, "MakeMut", m.MakeMut())
+			m.Bytes()[m.Len()-1] = 1
+		})
+	}
+}
+
+// A mapping with flags.Fixed takes nothing over that a call is at work on: it waits, and meanwhile nobody waits for it.
+func TestFixedWaitsForCallsAtWork(t *testing.T) {
+	if !sys.HasFixed {
+		t.Skip("no flags.Fixed on this system")
+	}
+	m := mapMut(t, options.New(4*unit))
+	other := mapMut(t, options.New(4*unit).WithCapacity(64*unit))
+	resume := stopped(t, sys.OpAdvise, func() error { return m.Advise(0, m.Len(), flags.WillNeed) })
+	var over atomic.Bool
+	inner := make(chan error, 1)
+	go func() {
+		taken, err := options.New(unit).WithAddress(m.Addr()).WithUnsafeFlags(flags.Fixed).MapMut()
+		if !over.Load() {
+			t.Error("the pages were taken over while a call was at work on them")
+		}
+		if err == nil {
+			err = taken.Close()
+		}
+		inner <- err
+	}()
+	for range 100 {
+		runtime.Gosched()
+	}
+	check(t, "Resize", returns(t, "Resize of another mapping", func() error { return other.Resize(32 * unit) }))
+	check(t, "Close", returns(t, "Close of another mapping", other.Close))
+	over.Store(true)
+	check(t, "Advise", resume())
+	check(t, "Fixed", <-inner)
+}
