@@ -111,7 +111,10 @@ func create(path string, n int, l *layout.Layout, ask typedmem.Request) (*core, 
 	if err != nil {
 		return nil, errors.Join(err, f.Discard())
 	}
-	if err := c.resize(bytes); err != nil {
+	if err = c.resize(bytes); err == nil {
+		err = f.Link(n)
+	}
+	if err != nil {
 		return nil, errors.Join(err, c.m.Close(), f.Discard())
 	}
 	return c, nil

@@ -64,8 +64,9 @@ func From[T any](m *typedmem.Mapping) (*Region[T], error) {
 	})
 }
 
-// Create makes a new self-describing file of n zero elements and opens it for writing. A file that exists is an error that wraps fs.ErrExist. On error no
-// file is left. Address space for growth is set aside as with New; CreateWith asks for more.
+// Create makes a new self-describing file of n zero elements and opens it for writing. A file that exists is an error that
+// wraps fs.ErrExist. The file appears under its name when it is whole and on the device, so others never see half of one; a
+// crash of the system before the first Sync may take it as a whole. On error no file is left. Address space for growth is set aside as with New; CreateWith asks for more.
 func Create[T any](path string, n int) (*Region[T], error) {
 	return CreateWith[T](path, n, options.New(0))
 }

@@ -263,13 +263,13 @@ func TestSharedViewShowsWritesToTheFile(t *testing.T) {
 	wants(t, "Store", v.Store(0, 1), typedmem.ErrProtection)
 }
 
+// roles are what the test program does as the other process of a test.
+var roles = map[string]func(path string) int{"writer": childWriter, "reader": childReader, "creator": childCreator}
+
 // TestMain turns the test program into the other process of a test when that is asked of it.
 func TestMain(m *testing.M) {
-	switch path := os.Getenv("TYPEDMEM_REGION"); os.Getenv("TYPEDMEM_ROLE") {
-	case "writer":
-		os.Exit(childWriter(path))
-	case "reader":
-		os.Exit(childReader(path))
+	if run := roles[os.Getenv("TYPEDMEM_ROLE")]; run != nil {
+		os.Exit(run(os.Getenv("TYPEDMEM_REGION")))
 	}
 	os.Exit(m.Run())
 }

@@ -46,7 +46,8 @@ func With[T any](capacity int, c Config) (*Slab[T], error) {
 }
 
 // Create makes a new slab file for up to capacity objects and opens it for writing. A file that exists is an error that wraps fs.ErrExist; on error no
-// file is left. The file grows as objects are made.
+// file is left. It appears under its name when it is whole and on the device, so others never see half of one; a crash of
+// the system before the first Sync may take it as a whole. The file grows as objects are made.
 func Create[T any](path string, capacity int) (*Slab[T], error) {
 	return CreateWith[T](path, capacity, Config{})
 }

@@ -62,7 +62,13 @@ func create(path string, capacity int, l *layout.Layout, cfg Config) (*core, err
 	if err == nil && cfg.Debug {
 		c.care, err = newCare(c, cfg)
 	}
+	if err == nil {
+		err = f.Link(0)
+	}
 	if err != nil {
+		if c.care != nil {
+			err = errors.Join(err, c.care.close())
+		}
 		return nil, errors.Join(err, c.closeMappings(), f.Discard())
 	}
 	return c, nil

@@ -39,10 +39,18 @@ func watch(t *testing.T, path string) *disk {
 
 func (d *disk) image() []byte {
 	b, err := os.ReadFile(d.path)
+	if errors.Is(err, fs.ErrNotExist) { // it is being made
+		b, err = os.ReadFile(d.maker())
+	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		d.t.Fatal(err)
 	}
 	return b
+}
+
+// maker is the name that the file has while Create makes it.
+func (d *disk) maker() string {
+	return filepath.Join(filepath.Dir(d.path), "."+filepath.Base(d.path)+".typedmem-0")
 }
 
 // look notes what has changed since the last look.
@@ -86,7 +94,7 @@ func (d *disk) interpose(c sys.Call) error {
 		if err != nil || !ok {
 			d.t.Skip("this system does not tell what is mapped where: ", err)
 		}
-		if filepath.Base(area.Path) == filepath.Base(d.path) {
+		if name := filepath.Base(area.Path); name == filepath.Base(d.path) || name == filepath.Base(d.maker()) {
 			d.flush(int(area.Offset)+int(c.Addr-area.Start), c.Len)
 		}
 	case sys.OpSyncFile:

@@ -13,7 +13,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/region"
 )
 
@@ -77,10 +76,8 @@ func followFile(path string, n int, pause time.Duration) (err error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		fmt.Fprintf(os.Stderr, "shared: waiting for %s\n", path)
 	}
-	for tries := 0; errors.Is(err, fs.ErrNotExist) || unfinished(err) && tries < 100; { // the writer has not begun, or is about to
-		if time.Sleep(10 * time.Millisecond); unfinished(err) {
-			tries++
-		}
+	for errors.Is(err, fs.ErrNotExist) { // the writer has not begun
+		time.Sleep(10 * time.Millisecond)
 		r, err = region.Open[Measurement](path)
 	}
 	if err != nil {
@@ -110,9 +107,4 @@ func followFile(path string, n int, pause time.Duration) (err error) {
 		time.Sleep(10 * pause)
 	}
 	return nil
-}
-
-// unfinished reports whether a file may be one whose header is being written for the first time.
-func unfinished(err error) bool {
-	return errors.Is(err, typedmem.ErrTruncated) || errors.Is(err, typedmem.ErrCorrupt)
 }

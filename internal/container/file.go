@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"math/bits"
 	"os"
 	"path/filepath"
@@ -25,12 +24,13 @@ var Spare = 64 << 20 << (10 * (bits.UintSize / 64))
 //
 // Its methods are for one goroutine at a time, but for Publish, which may run beside Sync.
 type File struct {
-	path   string
-	f      *os.File
-	spec   Spec
-	header *header
-	writer bool
-	locked bool // this open file has the writer lock
+	path      string
+	f         *os.File
+	temporary string // the name that the file has until Link
+	spec      Spec
+	header    *header
+	writer    bool
+	locked    bool // this open file has the writer lock
 
 	block *typedmem.Mapping // the header block
 	live  liveRecord
@@ -38,42 +38,12 @@ type File struct {
 
 	synced  uint64   // length that both copies state
 	durable int      // which of the two copies is known to be on the device, -1 for none
-	dir     *os.File // the directory, until the file's entry there is known to be on the device
+	unnamed bool     // the file's entry in its directory may not be on the device yet
+	dir     *os.File // the directory, as long as that is so and if it may be read
 	settled bool     // the copies as the file was opened with are known to be on the device
 	heal    bool     // one copy was damaged when the file was opened
 	unsure  bool     // a copy could not be flushed: the device may hold a length that nobody was told of
 	left    Left     // how the last writer left the file
-}
-
-// Create makes a new file for spec with length 0; a file that exists already is an error that wraps fs.ErrExist. On error nothing is left.
-func Create(path string, spec Spec) (_ *File, err error) {
-	if len(spec.Layout.Fields()) > maxFields {
-		return nil, fmt.Errorf("the field list of %v takes %d bytes, a header holds %d: use arrays of structs: %w",
-			spec.Layout.Type, len(spec.Layout.Fields()), maxFields, typedmem.ErrType)
-	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
-	if errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("%w; open it, or remove it first", err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	c := &File{path: path, f: f, spec: spec, header: spec.header(), writer: true, durable: -1}
-	if err = c.openDirectory(); err == nil {
-		if err = c.lock(); err == nil {
-			if err = sys.Allocate(f, 0, DataOffset); err == nil {
-				err = c.mapBlock()
-			}
-		}
-	}
-	if err != nil {
-		return nil, errors.Join(err, c.release(), os.Remove(path))
-	}
-	for i := range 2 {
-		c.writeCopy(i, 0)
-	}
-	c.live.begin(0)
-	return c, nil
 }
 
 // Open opens a file and checks that it holds what spec says. write takes the writer lock. A file that is damaged, foreign or too short is
@@ -86,11 +56,7 @@ func Open(path string, spec Spec, write bool) (_ *File, err error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s: it is a %v and no regular file: %w", path, info.Mode().Type(), typedmem.ErrOperation)
 	}
-	mode := os.O_RDONLY
-	if write {
-		mode = os.O_RDWR
-	}
-	f, err := os.OpenFile(path, mode, 0)
+	f, err := sys.OpenFile(path, write)
 	if err != nil {
 		return nil, err
 	}
@@ -144,8 +110,7 @@ func (c *File) open() error {
 	if !c.writer {
 		return nil
 	}
-	// Whoever made the file may not have synced its entry. A directory that cannot be opened is left to them.
-	_ = c.openDirectory()
+	c.openDirectory() // whoever made the file may not have synced its entry
 	return c.mapBlock()
 }
 
@@ -367,13 +332,8 @@ func (c *File) Sync(n int, flushData func() error) error {
 }
 
 func (c *File) sync(n int) error {
-	if c.dir != nil {
-		if err := sys.SyncFile(c.dir); err != nil {
-			return err
-		}
-		if err := c.closeDirectory(); err != nil {
-			return err
-		}
+	if err := c.syncDirectory(); err != nil {
+		return err
 	}
 	if !c.settled { // what a writer before this one left may not be on the device yet, nor the live record of Create
 		if err := c.block.Flush(0, liveOffset+liveSize); err != nil {
@@ -403,15 +363,34 @@ func (c *File) flushCopy(i int) error { return c.block.Flush(i*copySpace, (i+1)*
 // Dirty reports whether the length n is other than the one that is known to be durable.
 func (c *File) Dirty(n int) bool { return c.writer && (uint64(n) != c.synced || c.unsure) }
 
-// openDirectory keeps the directory for the first Sync: its name may be another one by then.
-func (c *File) openDirectory() (err error) {
+// openDirectory keeps the directory for the first Sync: its name may be another one by then. One that may be written and not be read
+// cannot be opened: SyncEntry then does without.
+func (c *File) openDirectory() {
+	c.unnamed = true
 	if runtime.GOOS == "windows" { // there the file system logs entries itself, and a directory cannot be flushed
+		c.unnamed = false
+		return
+	}
+	if d, err := os.Open(filepath.Dir(c.path)); err == nil {
+		c.dir = d
+	}
+}
+
+// syncDirectory makes the file's entry in its directory durable, once.
+func (c *File) syncDirectory() error {
+	if !c.unnamed {
 		return nil
 	}
-	if c.dir, err = os.Open(filepath.Dir(c.path)); err != nil {
-		return fmt.Errorf("the directory is opened to sync the file's entry in it: %w", err)
+	sync := sys.SyncEntry
+	f := c.f
+	if c.dir != nil {
+		sync, f = sys.SyncFile, c.dir
 	}
-	return nil
+	if err := sync(f); err != nil {
+		return err
+	}
+	c.unnamed = false
+	return c.closeDirectory()
 }
 
 func (c *File) closeDirectory() error {
@@ -447,9 +426,4 @@ func (c *File) Abandon() error {
 		err = c.block.Close()
 	}
 	return errors.Join(err, c.release())
-}
-
-// Discard closes a file that Create made and removes it: a constructor failed after it.
-func (c *File) Discard() error {
-	return errors.Join(c.block.Close(), c.release(), os.Remove(c.path))
 }

@@ -132,6 +132,33 @@ func Duplicate(f *os.File) (*os.File, error) {
 	return duplicate(f)
 }
 
+// CreateFile makes a file at path and opens it for reading and writing. One that exists is an error that wraps fs.ErrExist. name is what
+// the handle, and errors about it, call the file: the path that NameFile will give it.
+func CreateFile(path, name string) (*os.File, error) {
+	if err := before(Call{Op: OpCreateFile, Path: path}); err != nil {
+		return nil, err
+	}
+	return createFile(path, name)
+}
+
+// OpenFile opens the file at path for reading, with write for writing too. On Windows others may then rename and remove it meanwhile, as
+// they may elsewhere.
+func OpenFile(path string, write bool) (*os.File, error) {
+	if err := before(Call{Op: OpOpenFile, Path: path}); err != nil {
+		return nil, err
+	}
+	return openFile(path, write)
+}
+
+// NameFile gives the file f, which CreateFile made at from, the name to instead, in the same directory. It replaces no file: one that exists
+// is an error that wraps fs.ErrExist.
+func NameFile(f *os.File, from, to string) error {
+	if err := before(Call{Op: OpNameFile, File: f, Path: to}); err != nil {
+		return err
+	}
+	return nameFile(from, to)
+}
+
 // Allocate makes the file at least off+n bytes long and sets disk space aside for the bytes [off, off+n), so that storing into them
 // later cannot run out of space. Where the file system cannot set space aside the file is only made longer.
 func Allocate(f *os.File, off, n int64) error {
@@ -174,6 +201,15 @@ func SyncFile(f *os.File) error {
 		return err
 	}
 	return syncFile(f)
+}
+
+// SyncEntry returns when the file's entry in its directory is on the device, for a directory that cannot be opened. It may write much
+// else of the file system too.
+func SyncEntry(f *os.File) error {
+	if err := before(Call{Op: OpSyncEntry, File: f}); err != nil {
+		return err
+	}
+	return syncEntry(f)
 }
 
 // Areas calls yield for each area of the process's address space that overlaps [lo, hi), in ascending order, until yield

@@ -32,6 +32,10 @@ func advise(uintptr, int, flags.Map) error             { return errors.ErrUnsupp
 func prefault(uintptr, int, bool) error                { return errors.ErrUnsupported }
 func flushInstructionCache(uintptr, int) error         { return errors.ErrUnsupported }
 func duplicate(*os.File) (*os.File, error)             { return nil, errors.ErrUnsupported }
+func createFile(string, string) (*os.File, error)      { return nil, errors.ErrUnsupported }
+func openFile(string, bool) (*os.File, error)          { return nil, errors.ErrUnsupported }
+func nameFile(string, string) error                    { return errors.ErrUnsupported }
+func syncEntry(*os.File) error                         { return errors.ErrUnsupported }
 func allocate(*os.File, int64, int64) error            { return errors.ErrUnsupported }
 func zero(*os.File, int64, int64) error                { return errors.ErrUnsupported }
 func lockFile(*os.File) error                          { return errors.ErrUnsupported }

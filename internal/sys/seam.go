@@ -31,18 +31,22 @@ const (
 	OpPrefault
 	OpFlushInstructionCache
 	OpDuplicate
+	OpCreateFile
+	OpOpenFile
+	OpNameFile
 	OpAllocate
 	OpZero
 	OpLockFile
 	OpUnlockFile
 	OpSyncFile
+	OpSyncEntry
 	OpAreas
 	OpCount // how many there are
 )
 
 var opNames = [OpCount]string{
 	"reserve", "map", "hold", "release", "protect", "lock", "unlock", "flush", "advise", "prefault",
-	"flush instruction cache", "duplicate", "allocate", "zero", "lock file", "unlock file", "sync file", "areas",
+	"flush instruction cache", "duplicate", "create file", "open file", "name file", "allocate", "zero", "lock file", "unlock file", "sync file", "sync entry", "areas",
 }
 
 func (op Op) String() string { return opNames[op] }
@@ -54,6 +58,7 @@ type Call struct {
 	Len    int
 	File   *os.File
 	Offset int64
+	Path   string
 }
 
 var interposed atomic.Pointer[func(Call) error]

@@ -1,0 +1,167 @@
+package container
+
+import (
+	"errors"
+	"fmt"
+	"hash/crc64"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/sys"
+)
+
+// Create makes a new file for spec, in the directory of path and without that name yet: whoever opens path finds a whole file or none. The
+// caller fills it and has Link name it, or Discard remove it. A file that exists already is an error that wraps fs.ErrExist, here and from
+// Link. On error nothing is left.
+func Create(path string, spec Spec) (_ *File, err error) {
+	if len(spec.Layout.Fields()) > maxFields {
+		return nil, fmt.Errorf("the field list of %v takes %d bytes, a header holds %d: use arrays of structs: %w",
+			spec.Layout.Type, len(spec.Layout.Fields()), maxFields, typedmem.ErrType)
+	}
+	c := &File{path: path, spec: spec, header: spec.header(), writer: true, durable: -1}
+	if err := c.makeFile(); err != nil {
+		return nil, err
+	}
+	if err = sys.Allocate(c.f, 0, DataOffset); err == nil {
+		err = c.mapBlock()
+	}
+	if err != nil {
+		return nil, errors.Join(err, c.remove())
+	}
+	c.openDirectory()
+	c.live.begin(0)
+	return c, nil
+}
+
+// Link gives the file that Create made its name, with n elements. All of it is on the device before: after a failure of the system the file
+// is there whole, or not at all until a Sync.
+func (c *File) Link(n int) error {
+	err := typedmem.Guard(func() error {
+		for i := range 2 {
+			c.writeCopy(i, uint64(n))
+		}
+		c.Publish(n)
+		if sys.FlushNeedsFile {
+			return c.block.Flush(0, DataOffset) // and the file with it
+		}
+		return sys.SyncFile(c.f)
+	})
+	if err != nil {
+		return err
+	}
+	if err := sys.NameFile(c.f, c.temporary, c.path); err != nil {
+		return exists(err)
+	}
+	c.temporary = ""
+	c.durable, c.synced, c.settled = 1, uint64(n), true
+	c.header.length = uint64(n)
+	return nil
+}
+
+// Discard closes a file that Create made and that Link has not named, and removes it.
+func (c *File) Discard() error { return errors.Join(c.block.Close(), c.remove()) }
+
+// remove removes a file that has no name yet. It is removed while it is locked: after that the temporary name may be somebody else's.
+func (c *File) remove() error { return errors.Join(os.Remove(c.temporary), c.release()) }
+
+// exists says what to do about a file that is there.
+func exists(err error) error {
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%w; open it, or remove it first", err)
+	}
+	return err
+}
+
+// temporaries is how many processes may be creating a file of one name at the same moment; the others wait for them.
+const temporaries = 8
+
+// temporaryName returns the i-th name under which a file for path is made. There are few of them, so that the next Create finds what a
+// killed one left without listing the directory.
+func temporaryName(path string, i int) string {
+	dir, name := filepath.Split(path)
+	const long = 200 // of the 255 bytes that file systems allow
+	if len(name) > long {
+		sum := crc64.Checksum([]byte(name), crc64.MakeTable(crc64.ECMA))
+		name = fmt.Sprintf("%s~%016x", strings.ToValidUTF8(name[:long], ""), sum)
+	}
+	return fmt.Sprintf("%s.%s.typedmem-%d", dir, name, i)
+}
+
+// patience is how long Create waits for others that are creating files of the same name.
+const patience = 10 * time.Second
+
+// makeFile makes the file under a temporary name and locks it. What killed creates left under these names is removed.
+func (c *File) makeFile() error {
+	for start := time.Now(); ; time.Sleep(time.Millisecond) {
+		for i := range temporaries {
+			removeLeftover(temporaryName(c.path, i))
+		}
+		if _, err := os.Lstat(c.path); err == nil {
+			return exists(&fs.PathError{Op: "create", Path: c.path, Err: fs.ErrExist})
+		}
+		for i := range temporaries {
+			if made, err := c.makeTemporary(temporaryName(c.path, i)); made || err != nil {
+				return err
+			}
+		}
+		if time.Since(start) > patience {
+			return fmt.Errorf("%s: %d others have been creating it for %v, as the files %s say: %w",
+				c.path, temporaries, patience, temporaryName(c.path, 0), typedmem.ErrBusy)
+		}
+	}
+}
+
+// makeTemporary makes the file under that name; made is false where somebody else has the name.
+func (c *File) makeTemporary(name string) (made bool, err error) {
+	f, err := sys.CreateFile(name, c.path)
+	if errors.Is(err, fs.ErrExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	c.f, c.temporary = f, name
+	err = sys.LockFile(f)
+	if errors.Is(err, sys.ErrLocked) || err == nil && !isNamed(f, name) { // somebody took it for a leftover
+		c.temporary = ""
+		return false, f.Close()
+	}
+	if err != nil {
+		return false, errors.Join(err, c.remove())
+	}
+	c.locked = true
+	return true, nil
+}
+
+// removeLeftover removes the file that a killed Create left: one that nobody has locked.
+func removeLeftover(name string) {
+	if info, err := os.Lstat(name); err != nil || !info.Mode().IsRegular() {
+		return
+	}
+	f, err := sys.OpenFile(name, true)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	if sys.LockFile(f) != nil {
+		return
+	}
+	if isNamed(f, name) { // and nobody else removes or renames it while it is locked
+		_ = os.Remove(name)
+	}
+	_ = sys.UnlockFile(f)
+}
+
+// isNamed reports whether name is still a name of the open file.
+func isNamed(f *os.File, name string) bool {
+	mine, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	now, err := os.Lstat(name)
+	return err == nil && os.SameFile(mine, now)
+}

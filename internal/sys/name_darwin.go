@@ -1,0 +1,7 @@
+package sys
+
+import "golang.org/x/sys/unix"
+
+func renameNew(from, to string) error {
+	return ignoringInterrupts(func() error { return unix.RenamexNp(from, to, unix.RENAME_EXCL) })
+}

@@ -1,0 +1,50 @@
+//go:build linux || darwin || freebsd || netbsd || openbsd || dragonfly
+
+package sys
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// Each way to name a file, and the choice of one where those before it are unknown, moves the file and replaces none.
+func TestNamingReplacesNothing(t *testing.T) {
+	none := func(string, string) error { return unix.EINVAL }
+	all := namings
+	t.Cleanup(func() { namings = all })
+	for skip := range all {
+		namings = []func(from, to string) error{none}
+		namings = append(namings, all[skip:]...)
+		dir := t.TempDir()
+		f, err := CreateFile(dir+"/from", dir+"/to")
+		must(t, err)
+		defer f.Close()
+		if f.Name() != dir+"/to" {
+			t.Errorf("the handle is called %s", f.Name())
+		}
+		_, err = f.WriteString("new")
+		must(t, err)
+		must(t, os.WriteFile(dir+"/to", []byte("old"), 0o666))
+		if err := NameFile(f, dir+"/from", dir+"/to"); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("over a file: %v", err)
+		}
+		if b, err := os.ReadFile(dir + "/to"); string(b) != "old" || err != nil {
+			t.Errorf("the file that was there is %q, %v", b, err)
+		}
+		must(t, os.Remove(dir+"/to"))
+		must(t, NameFile(f, dir+"/from", dir+"/to"))
+		if b, err := os.ReadFile(dir + "/to"); string(b) != "new" || err != nil {
+			t.Errorf("the file is %q, %v", b, err)
+		}
+		if left, err := os.ReadDir(dir); len(left) != 1 || err != nil {
+			t.Errorf("%v, %v", left, err)
+		}
+	}
+	if _, err := CreateFile(t.TempDir()+"/none/file", "name"); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+}
