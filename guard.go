@@ -31,7 +31,10 @@ func (e *FaultError) Unwrap() error { return e.Err }
 // Guard calls f and returns its error; a memory fault inside f becomes a *FaultError instead of a crash: a file that was truncated, a full
 // disk or an I/O error under a mapping (SIGBUS, an in-page error on Windows), or a raw access to memory that was closed or protected (SIGSEGV).
 //
-// It covers loads and stores of f's own goroutine, those inside copy, append, sort and hashing included. It does not cover goroutines that f
+// It covers loads and stores of f's own goroutine, those inside copy, append and sort included. A
+// fault inside an operation of a Go map, which hashes and compares keys that lie in mapped memory,
+// leaves that map unusable: its next use may end the program with "concurrent map read and map
+// write". Copy such a key to the heap before the map sees it. Guard does not cover goroutines that f
 // starts, C code, or a nil dereference, which panics as ever. A system call that is given such memory answers EFAULT by itself. A fault interrupts f
 // where it stands: what f had changed stays changed. Guards nest. See runtime/debug.SetPanicOnFault.
 func Guard(f func() error) error { return catch(f) }
