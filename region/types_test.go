@@ -237,7 +237,7 @@ func TestCastIsRefused(t *testing.T) {
 	_, err = region.Cast[struct{}](r.View())
 	wants(t, "nothing", err, typedmem.ErrType)
 	_, err = region.Cast[bool](r.View())
-	wants(t, "a bool", err, typedmem.ErrType, "Bool8")
+	wants(t, "a bool", err, typedmem.ErrType, "uint8 as bool", "Bool8")
 	_, err = region.Cast[uint16](r.View())
 	wants(t, "a fraction", err, typedmem.ErrBounds, "9 bytes", "uint16")
 	odd, err := r.Sub(1, 9)

@@ -200,8 +200,8 @@ func (l *Layout) scalar(t reflect.Type, path string, off uintptr) uintptr {
 		natural /= 2
 	}
 	if off%natural != 0 {
-		l.inFile(fmt.Errorf("has %v at %s at byte %d, no multiple of %d: the layout differs between 32- and 64-bit platforms, reorder the fields or fill up with _ [n]byte",
-			t, path, off, natural))
+		l.inFile(fmt.Errorf("has %v at %s at byte %d, no multiple of %d, where 64-bit platforms would not have it: write _ [%d]byte before it",
+			t, path, off, natural, natural-off%natural))
 	}
 	l.Leaves = append(l.Leaves, Leaf{path, t.Kind().String(), t.String(), off, t.Size()})
 	return natural
@@ -221,7 +221,8 @@ func (l *Layout) walkAtomic(t reflect.Type, path string, off uintptr) uintptr {
 		l.atomic64 = l.blame(t, path, fmt.Sprintf("is a 64-bit atomic: on %s these work within one process only", runtime.GOARCH))
 	}
 	if off%t.Size() != 0 {
-		l.inFile(fmt.Errorf("has an %v at %s at byte %d, no multiple of %d", t, path, off, t.Size()))
+		l.inFile(fmt.Errorf("has an %v at %s at byte %d, no multiple of %d: write _ [%d]byte before it",
+			t, path, off, t.Size(), t.Size()-off%t.Size()))
 	}
 	l.Leaves = append(l.Leaves, Leaf{path, t.String(), t.String(), off, t.Size()})
 	return t.Size()
@@ -231,10 +232,10 @@ func (l *Layout) walkStruct(t reflect.Type, path string, off uintptr) (natural u
 	end := uintptr(0)
 	padding := func(to uintptr, where string) {
 		if to > end {
-			l.inFile(fmt.Errorf("has %d bytes of padding %s, whose contents are left to chance: write _ [%d]byte there", to-end, where, to-end))
+			l.inFile(fmt.Errorf("has %d bytes of padding after %s, whose contents are left to chance: write _ [%d]byte there", to-end, where, to-end))
 		}
 	}
-	last := "at its start"
+	var last string
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name := f.Name
@@ -244,7 +245,10 @@ func (l *Layout) walkStruct(t reflect.Type, path string, off uintptr) (natural u
 		if f.Type.Size() > 0 {
 			padding(f.Offset, last)
 			end = f.Offset + f.Type.Size()
-			last = "after " + name
+			last = name
+		} else if i == t.NumField()-1 && t.Size() > end { // any field before it would move it on
+			l.inFile(fmt.Errorf("has %d bytes of padding after %s, since the last field %s has no size, which Go keeps apart from what follows: make %s the first field",
+				t.Size()-end, last, name, f.Name))
 		}
 		natural = max(natural, l.walk(f.Type, name, off+f.Offset))
 	}
@@ -261,7 +265,8 @@ func (l *Layout) walkArray(t reflect.Type, path string, off uintptr) (natural ui
 	case reflect.Struct, reflect.Array:
 		natural = l.walk(elem, fmt.Sprintf("%s[%d:%d]", path, n, elem.Size()), off)
 		if n > 1 && natural > 0 && elem.Size()%natural != 0 {
-			l.inFile(fmt.Errorf("has elements of %d bytes%s, no multiple of their alignment of %d", elem.Size(), where(path), natural))
+			l.inFile(fmt.Errorf("has elements of %d bytes%s, no multiple of their alignment of %d on some platforms: fill %v up with _ [%d]byte",
+				elem.Size(), where(path), natural, elem, natural-elem.Size()%natural))
 		}
 		return natural
 	}
