@@ -29,7 +29,8 @@ type Limits struct {
 
 	owner    atomic.Pointer[Mapping] // of a mapping's own Limits
 	readOnly atomic.Pointer[Limits]  // the narrowed Limits that ReadOnly returns, once asked for
-	sealed   atomic.Pointer[Limits]  // the same for Sealed
+	sealed   atomic.Pointer[Limits]  // the same for Sealed; of the read-only Limits as well
+	shut     atomic.Pointer[Limits]  // the same for Shut
 	reader   atomic.Bool             // see OpenedForReading
 }
 
@@ -59,7 +60,10 @@ func (l *Limits) Extend(from, end uintptr) bool {
 
 // ReadOnly returns the Limits that follow l and never allow a write.
 func (l *Limits) ReadOnly() *Limits {
-	if l.origin != nil { // read-only or sealed already
+	if l.isSealed() && l != l.origin.shut.Load() {
+		return l.origin.ReadOnly().Sealed()
+	}
+	if l.origin != nil { // read-only or shut already
 		return l
 	}
 	ro := l.readOnly.Load()
@@ -71,16 +75,43 @@ func (l *Limits) ReadOnly() *Limits {
 	return ro
 }
 
-// Sealed returns Limits that allow no access at all: those of memory whose type allows raw access only.
+// Sealed returns Limits that allow no access at all: those of memory whose type allows raw access
+// only. Unsealed leads back, for what lies beside the atomic fields of that type.
 func (l *Limits) Sealed() *Limits {
-	if l.origin != nil {
-		l = l.origin
+	if l.isSealed() {
+		return l
 	}
-	if s := l.sealed.Load(); s != nil {
-		return s
+	return l.noAccess(&l.sealed)
+}
+
+// Unsealed returns the Limits that Sealed was called of, and any others as they are.
+func (l *Limits) Unsealed() *Limits {
+	if l.isSealed() && l != l.origin.shut.Load() {
+		return l.origin
 	}
-	l.sealed.CompareAndSwap(nil, &Limits{origin: l, span: l.span})
-	return l.sealed.Load()
+	return l
+}
+
+// Shut is Sealed without a way back: for sealed memory that is shown as another type, of which the
+// fields may overlap atomic ones. Limits that are not sealed stay as they are.
+func (l *Limits) Shut() *Limits {
+	if !l.isSealed() {
+		return l
+	}
+	return l.own().noAccess(&l.own().shut)
+}
+
+// noAccess returns the Limits at one of l's pointers, which it makes if they are not there.
+func (l *Limits) noAccess(at *atomic.Pointer[Limits]) *Limits {
+	if at.Load() == nil {
+		at.CompareAndSwap(nil, &Limits{origin: l, span: l.span})
+	}
+	return at.Load()
+}
+
+// isSealed reports whether l came from Sealed or Shut.
+func (l *Limits) isSealed() bool {
+	return l.origin != nil && (l == l.origin.sealed.Load() || l == l.origin.shut.Load())
 }
 
 // follow copies the readable limit of l. It repeats that until nothing has changed meanwhile, so that of several followers at once the
@@ -96,8 +127,8 @@ func (ro *Limits) follow(l *Limits) {
 
 // own returns the mapping's own Limits behind l.
 func (l *Limits) own() *Limits {
-	if l.origin != nil {
-		return l.origin
+	for l.origin != nil { // what is read-only may be sealed besides
+		l = l.origin
 	}
 	return l
 }
@@ -123,7 +154,7 @@ func (l *Limits) OpenedForReading() { l.own().reader.Store(true) }
 
 // Refusal says why memory up to the address end cannot be accessed, given that a check just failed while Readable was seen.
 func (l *Limits) Refusal(seen, end uintptr, write bool) error {
-	if l.origin != nil && l == l.origin.sealed.Load() {
+	if l.isSealed() {
 		return fmt.Errorf("the type has sync/atomic fields, use Ptr: %w", ErrOperation)
 	}
 	m := l.Mapping()

@@ -69,7 +69,7 @@ func (l *Limits) State() string {
 		return "closed"
 	case l.origin == nil:
 		return m.state(m.plan.Protection)
-	case l == l.origin.sealed.Load():
+	case l.isSealed():
 		return "raw access only, " + m.state(m.plan.Protection)
 	}
 	return m.state(m.plan.Protection &^ flags.Write)

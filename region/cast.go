@@ -31,10 +31,13 @@ func Cast[U, T any](v View[T]) (View[U], error) {
 		return View[U]{}, fail("cast", fmt.Errorf("%v begins at multiples of %d, the view at %#x: %w", to.Type, to.Align, uintptr(first), typedmem.ErrBounds))
 	}
 	l := v.limits
-	if l != nil && to.Atomic {
-		l = l.Sealed()
-	} else if l != nil && from.Bool && to.Type != from.Type {
-		l = l.ReadOnly()
+	if l != nil && to.Type != from.Type {
+		if l = l.Shut(); from.Bool {
+			l = l.ReadOnly()
+		}
+		if to.Atomic {
+			l = l.Sealed()
+		}
 	}
 	// SAFETY: the same bytes under the same or stricter limits; alignment and length were checked, and U takes any bytes.
 	return View[U]{first, bytes / int(to.Size), v.end, l}, nil
@@ -54,13 +57,16 @@ func checkCast(to, from *layout.Layout, l *typedmem.Limits) error {
 		return err
 	}
 	if to.Bool {
-		return fmt.Errorf("%w: %v has a bool, and %v may hold bytes that are neither 0 nor 1: write Bool8", typedmem.ErrType, to.Type, from.Type)
+		return fmt.Errorf("%w: %v as %v: a bool is 0 or 1, and other bytes may be there: write region.Bool8 in place of bool",
+			typedmem.ErrType, from.Type, to.Type)
 	}
 	return nil
 }
 
-// Field shows one field of every element as a column: the field of type F that lies offset bytes into T (unsafe.Offsetof). It may be nested, an element of an
-// array, or a whole nested struct or array. When T has no such field it is ErrType, and the error lists the fields of T.
+// Field shows one field of every element as a column: the field of type F that lies offset bytes
+// into T ([unsafe.Offsetof]). It may be nested, an element of an array, or a whole nested struct or
+// array. A field without sync/atomic types is usable, whatever lies beside it in T. When T has no
+// such field it is ErrType, and the error lists the fields of T.
 func Field[F, T any](v View[T], offset uintptr) (Strided[F], error) {
 	want, in := reflect.TypeFor[F](), reflect.TypeFor[T]()
 	if in.Kind() != reflect.Struct && in.Kind() != reflect.Array || !hasField(in, want, offset) {
@@ -71,8 +77,11 @@ func Field[F, T any](v View[T], offset uintptr) (Strided[F], error) {
 		return Strided[F]{nil, 0, in.Size(), v.limits}, nil
 	}
 	l := v.limits
-	if layoutOf[F]().Atomic {
+	switch {
+	case layoutOf[F]().Atomic:
 		l = l.Sealed()
+	case layoutOf[T]().Atomic:
+		l = l.Unsealed()
 	}
 	// SAFETY: the field lies inside every element of v, so each address is below v's end and aligned as Go aligns the field.
 	return Strided[F]{unsafe.Add(v.first, offset), v.n, in.Size(), l}, nil

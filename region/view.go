@@ -252,7 +252,7 @@ func (v View[T]) Bytes() View[byte] {
 	if v.limits == nil {
 		return View[byte]{}
 	}
-	l := v.limits
+	l := v.limits.Shut()
 	if layoutOf[T]().Bool {
 		l = l.ReadOnly()
 	}
