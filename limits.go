@@ -1,26 +1,29 @@
 package typedmem
 
 import (
-	"fmt"
 	"sync/atomic"
 
 	"github.com/typedmem/typedmem/internal/race"
 )
 
-// Limits is what a checked access compares its address with: up to where the mapping may be read, and whether it may be written. It is how
-// packages other than this one build checked views: a view keeps the Limits, and before each access
+// Limits is what a checked access compares its address with: up to where the mapping may be read,
+// and up to where it may be written. It is how packages other than this one build checked views: a
+// view keeps the Limits, and before each access
 //
 //	address of the last byte < Readable() to read
 //	address of the last byte < Writable() to write
 //
-// Each is one atomic load. A mapping publishes every change of its length, protection and lifetime here before it takes memory away. As long as
-// a Limits is reachable the addresses of its mapping are given to nobody else, also after Close.
+// Each is one atomic load. A limit that allows nothing is smaller than any address, so that the same
+// compare refuses, and says why: see [Allows] and [Refusal]. A mapping publishes every change of its
+// length, protection and lifetime here before it takes memory away. As long as a Limits is reachable
+// the addresses of its mapping are given to nobody else, also after Close.
 //
-// All methods are safe for concurrent use.
+// All methods are safe for concurrent use. The zero Limits are those of a closed mapping.
 type Limits struct {
-	// Accessed by functions of sync/atomic: the methods of atomic.Uintptr would leave a no-op in every access that is inlined.
-	readable uintptr        // address after the last readable byte; 0: nothing is readable
-	writable uintptr        // readable again where that may be written, else 0; see settle
+	// Accessed by functions of sync/atomic: the methods of atomic.Uintptr would leave a no-op in
+	// every access that is inlined.
+	readable uintptr        // address after the last readable byte, or why nothing is readable
+	writable uintptr        // readable again where that may be written, else why not; see settle
 	room     atomic.Uintptr // address after the last byte that Extend may reach
 
 	shadow race.Shadow // of a mapping's own Limits
@@ -31,23 +34,38 @@ type Limits struct {
 	readOnly atomic.Pointer[Limits]  // the narrowed Limits that ReadOnly returns, once asked for
 	sealed   atomic.Pointer[Limits]  // the same for Sealed; of the read-only Limits as well
 	shut     atomic.Pointer[Limits]  // the same for Shut
-	reader   atomic.Bool             // see OpenedForReading
 }
 
-// Readable returns the address after the last byte that may be read, 0 when none may.
+// Readable returns the address after the last byte that may be read. Where none may, [Allows] is
+// false for it and [Refusal] says why.
 func (l *Limits) Readable() uintptr { return atomic.LoadUintptr(&l.readable) }
 
-// Writable returns the address after the last byte that may be written: Readable, or 0 when none may.
+// Writable returns the address after the last byte that may be written: Readable, or a limit for
+// which [Allows] is false.
 func (l *Limits) Writable() uintptr { return atomic.LoadUintptr(&l.writable) }
 
 // Room returns the address after the last byte that memory, and where the mapping shows a file the file, is provided for ahead of the length: up
 // to there Extend needs no system call.
 func (l *Limits) Room() uintptr { return l.room.Load() }
 
-// Extend publishes a greater length: bytes up to the address end were written and may now be read. It does so only if Readable still is from
-// and not 0, and end lies within Room; otherwise it answers false and changes nothing.
+// Err returns why nothing may be read, or with write why nothing may be written; nil where something
+// may.
+func (l *Limits) Err(write bool) error {
+	limit := l.Readable()
+	if write {
+		limit = l.Writable()
+	}
+	if Allows(limit) {
+		return nil
+	}
+	return Refusal(limit)
+}
+
+// Extend publishes a greater length: bytes up to the address end were written and may now be read.
+// It does so only if Readable still is from and allows something, and end lies within Room;
+// otherwise it returns false and changes nothing.
 func (l *Limits) Extend(from, end uintptr) bool {
-	if from == 0 || end < from || end > l.room.Load() || !atomic.CompareAndSwapUintptr(&l.readable, from, end) {
+	if !Allows(from) || end < from || end > l.room.Load() || !atomic.CompareAndSwapUintptr(&l.readable, from, end) {
 		return false
 	}
 	if end > l.room.Load() { // a mapping that was made shorter meanwhile, and again as long as it was, has less room
@@ -104,24 +122,30 @@ func (l *Limits) Shut() *Limits {
 // noAccess returns the Limits at one of l's pointers, which it makes if they are not there.
 func (l *Limits) noAccess(at *atomic.Pointer[Limits]) *Limits {
 	if at.Load() == nil {
-		at.CompareAndSwap(nil, &Limits{origin: l, span: l.span})
+		at.CompareAndSwap(nil, &Limits{readable: sealed, writable: sealed, origin: l, span: l.span})
 	}
 	return at.Load()
 }
 
 // isSealed reports whether l came from Sealed or Shut.
-func (l *Limits) isSealed() bool {
-	return l.origin != nil && (l == l.origin.sealed.Load() || l == l.origin.shut.Load())
-}
+func (l *Limits) isSealed() bool { return l.Readable() == sealed }
 
-// follow copies the readable limit of l. It repeats that until nothing has changed meanwhile, so that of several followers at once the
-// last one leaves the newest limit, and none puts an older one in place of a newer one.
+// follow copies the readable limit of l, and the reason where there is one. It repeats that until
+// nothing has changed meanwhile, so that of several followers at once the last one leaves the newest
+// limit, and none puts an older one in place of a newer one.
 func (ro *Limits) follow(l *Limits) {
 	for {
-		old, now := ro.Readable(), l.Readable()
-		if old == now || atomic.CompareAndSwapUintptr(&ro.readable, old, now) && l.Readable() == now {
+		old, why := ro.Readable(), ro.Writable()
+		now := l.Readable()
+		never := now
+		if Allows(now) {
+			never = readOnlyView
+		}
+		if old == now && why == never {
 			return
 		}
+		atomic.CompareAndSwapUintptr(&ro.readable, old, now)
+		atomic.CompareAndSwapUintptr(&ro.writable, why, never)
 	}
 }
 
@@ -149,63 +173,32 @@ func (l *Limits) Lend() {
 	}
 }
 
-// OpenedForReading notes that the mapping shows a file that was opened for reading, which MakeMut would not change: Refusal says what does.
-func (l *Limits) OpenedForReading() { l.own().reader.Store(true) }
-
-// Refusal says why memory up to the address end cannot be accessed, given that a check just failed while Readable was seen.
-func (l *Limits) Refusal(seen, end uintptr, write bool) error {
-	if l.isSealed() {
-		return fmt.Errorf("the type has sync/atomic fields, use Ptr: %w", ErrOperation)
-	}
-	m := l.Mapping()
-	if m == nil || m.isClosed() {
-		return fmt.Errorf("the mapping is closed: %w", ErrClosed)
-	}
-	if seen == 0 {
-		if !m.Committed() {
-			return fmt.Errorf("the memory is reserved, not committed; call Commit of its Mapping: %w", ErrOperation)
-		}
-		return fmt.Errorf("the memory is not readable (protection %v); call MakeReadOnly or MakeMut of its Mapping: %w", m.Protection(), ErrProtection)
-	}
-	if seen < end {
-		return fmt.Errorf("the memory was cut off behind this view (shrunk or split); take a new view: %w", ErrBounds)
-	}
-	if write {
-		if l.origin != nil {
-			return fmt.Errorf("the view is read-only: %w", ErrProtection)
-		}
-		if l.reader.Load() {
-			return fmt.Errorf("the file was opened for reading; use OpenMut: %w", ErrProtection)
-		}
-		return fmt.Errorf("the memory is not writable (protection %v); call MakeMut of its Mapping: %w", m.Protection(), ErrProtection)
-	}
-	return fmt.Errorf("the memory was not accessible at that moment: %w", ErrProtection)
-}
-
-// publish sets the limits to what the mapping allows now; the caller holds the mapping's lock. Writing that was allowed is not forbidden.
-func (l *Limits) publish(readable uintptr, write bool) {
+// publish sets the limits to what the mapping allows now; the caller holds the mapping's lock. What
+// was allowed is not taken away.
+func (l *Limits) publish(readable, writable uintptr) {
 	atomic.StoreUintptr(&l.readable, readable)
-	if write {
-		atomic.CompareAndSwapUintptr(&l.writable, 0, readable)
-	}
-	l.settle()
+	l.allowWrites(writable)
 }
 
-// allowWrites makes writable what is readable, whoever extends that meanwhile; the caller holds the mapping's lock.
-func (l *Limits) allowWrites() {
-	atomic.CompareAndSwapUintptr(&l.writable, 0, l.Readable())
+// allowWrites makes writable what is readable, whoever extends that meanwhile, or puts another
+// reason in place of the one that is there; the caller holds the mapping's lock.
+func (l *Limits) allowWrites(writable uintptr) {
+	if why := l.Writable(); !Allows(why) {
+		atomic.StoreUintptr(&l.writable, writable)
+	}
 	l.settle()
 }
 
 // forbidWrites leaves nothing writable; the caller holds the mapping's lock.
-func (l *Limits) forbidWrites() { atomic.StoreUintptr(&l.writable, 0) }
+func (l *Limits) forbidWrites(why uintptr) { atomic.StoreUintptr(&l.writable, why) }
 
-// settle makes the limits that depend on readable follow it. It repeats that until nothing has changed meanwhile, so that of several at once the last one
-// leaves the newest limit. A writable of 0 forbids writing and stays; a readable of 0 is left to withdraw, which may be over before it is noticed here.
+// settle makes the limits that depend on readable follow it. It repeats that until nothing has
+// changed meanwhile, so that of several at once the last one leaves the newest limit. A reason stays
+// where it is: what withdraw has put there may be over before it is noticed here.
 func (l *Limits) settle() {
 	for {
 		old, now := l.Writable(), l.Readable()
-		if old == 0 || now == 0 || old == now || atomic.CompareAndSwapUintptr(&l.writable, old, now) && l.Readable() == now {
+		if !Allows(old) || !Allows(now) || old == now || atomic.CompareAndSwapUintptr(&l.writable, old, now) && l.Readable() == now {
 			break
 		}
 	}
@@ -214,7 +207,8 @@ func (l *Limits) settle() {
 	}
 }
 
-// lower publishes a smaller length in place of from; it answers false when that is no longer the length.
+// lower publishes a smaller length in place of from; it returns false when that is no longer the
+// length.
 func (l *Limits) lower(from, end uintptr) bool {
 	if !atomic.CompareAndSwapUintptr(&l.readable, from, end) {
 		return false
@@ -223,10 +217,11 @@ func (l *Limits) lower(from, end uintptr) bool {
 	return true
 }
 
-// withdraw takes every permission and returns the readable limit as it was. Nothing can extend it afterwards.
-func (l *Limits) withdraw() (readable uintptr) {
-	l.forbidWrites()
-	readable = atomic.SwapUintptr(&l.readable, 0)
+// withdraw takes every permission and returns the readable limit as it was. Nothing can extend it
+// afterwards.
+func (l *Limits) withdraw(why uintptr) (readable uintptr) {
+	l.forbidWrites(why)
+	readable = atomic.SwapUintptr(&l.readable, why)
 	l.settle()
 	return readable
 }

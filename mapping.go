@@ -45,28 +45,49 @@ func newMapping(p *plan, s *span) *Mapping {
 
 // publish sets the limits for a length in bytes; the caller holds m.mu or is the only one who knows m.
 func (m *Mapping) publish(length int) {
-	l, first := m.limits.Load(), m.addr.Load()
+	l := m.limits.Load()
 	m.hidden = length
-	if !m.committed || !m.plan.Protection.Has(flags.Read) {
-		l.publish(0, false)
-	} else {
-		l.publish(first+uintptr(length), m.plan.Protection.Has(flags.Write))
-	}
+	l.publish(m.limitsOf(m.addr.Load() + uintptr(length)))
 	l.room.Store(m.span.base + uintptr(m.span.ready)) // last: what Extend publishes from here on is not overwritten
+}
+
+// limitsOf returns what may be read and written of memory up to the address end.
+func (m *Mapping) limitsOf(end uintptr) (readable, writable uintptr) {
+	switch p := m.plan.Protection; {
+	case !m.committed:
+		return reserved, reserved
+	case !p.Has(flags.Read):
+		return protected + uintptr(p), protected + uintptr(p)
+	case p.Has(flags.Write):
+		return end, end
+	default:
+		return end, m.unwritable(p)
+	}
+}
+
+// unwritable is the reason why nothing may be written with a protection.
+func (m *Mapping) unwritable(p flags.Protection) uintptr {
+	if m.plan.ReadOnlyFile {
+		return readOnlyFile
+	}
+	return protected + uintptr(p)
 }
 
 // allow publishes what the protection permits now, after it changed. A length that is readable already is left to whoever extends it.
 func (m *Mapping) allow() {
-	if l := m.limits.Load(); l.Readable() == 0 {
+	l := m.limits.Load()
+	end := l.Readable()
+	if !Allows(end) {
 		m.publish(m.hidden)
-	} else if m.plan.Protection.Has(flags.Write) {
-		l.allowWrites()
+		return
 	}
+	_, writable := m.limitsOf(end)
+	l.allowWrites(writable)
 }
 
 // withdraw takes every permission from all views and returns the length, in bytes, for publish to restore.
-func (m *Mapping) withdraw() (length int) {
-	if end := m.limits.Load().withdraw(); end != 0 {
+func (m *Mapping) withdraw(why uintptr) (length int) {
+	if end := m.limits.Load().withdraw(why); Allows(end) {
 		m.hidden = int(end - m.addr.Load())
 	}
 	return m.hidden
@@ -77,7 +98,7 @@ func (m *Mapping) lower(n int) (length int) {
 	l, first := m.limits.Load(), m.addr.Load()
 	for {
 		end := l.Readable()
-		if end == 0 {
+		if !Allows(end) {
 			return m.hidden
 		}
 		if l.lower(end, first+uintptr(n)) {
@@ -88,7 +109,7 @@ func (m *Mapping) lower(n int) (length int) {
 
 // length returns the length in bytes; the caller holds m.mu, for reading at least.
 func (m *Mapping) length() int {
-	if end := m.Limits().Readable(); end != 0 {
+	if end := m.Limits().Readable(); Allows(end) {
 		return int(end - m.addr.Load())
 	}
 	return m.hidden
@@ -201,12 +222,6 @@ func (m *Mapping) pagesInside(lo, hi int) (addr uintptr, n int) {
 		return 0, 0
 	}
 	return first, int(end - first)
-}
-
-func (m *Mapping) isClosed() bool {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	return !m.open
 }
 
 // Addr returns the address of the first byte. It stays the same after Close, when nothing is there any more.
@@ -330,7 +345,7 @@ func (m *Mapping) Close() error {
 	if err := m.enter("close", needUnpinned); err != nil {
 		return err
 	}
-	length := m.withdraw()
+	length := m.withdraw(closed)
 	backing := m.span.backing.share()
 	defer backing.release()
 	if err := m.span.close(); err != nil {

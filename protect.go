@@ -105,9 +105,9 @@ func (m *Mapping) protectLocked(op string, p flags.Protection) error {
 	// Views lose what goes away before the system takes it, and gain what comes only once it is there.
 	switch kept := m.plan.Protection & p; {
 	case !kept.Has(flags.Read):
-		m.withdraw()
+		m.withdraw(protected + uintptr(p))
 	case !kept.Has(flags.Write):
-		m.limits.Load().forbidWrites()
+		m.limits.Load().forbidWrites(m.unwritable(p))
 	}
 	err := m.setProtection(p)
 	if err == nil {

@@ -49,10 +49,10 @@ func TestEachChangeOfProtection(t *testing.T) {
 					}
 				}
 				limits := m.Limits()
-				if (limits.Readable() == m.Addr()+uintptr(n)) != to.to.Has(read) || (limits.Writable() != 0) != to.to.Has(mut) {
+				if (limits.Readable() == m.Addr()+uintptr(n)) != to.to.Has(read) || typedmem.Allows(limits.Writable()) != to.to.Has(mut) {
 					t.Errorf("limits with %v: readable %#x, writable %#x", to.to, limits.Readable(), limits.Writable())
 				}
-				if ro := limits.ReadOnly(); (ro.Readable() != 0) != to.to.Has(read) || ro.Writable() != 0 {
+				if ro := limits.ReadOnly(); typedmem.Allows(ro.Readable()) != to.to.Has(read) || typedmem.Allows(ro.Writable()) {
 					t.Errorf("read-only limits with %v: readable %#x, writable %#x", to.to, ro.Readable(), ro.Writable())
 				}
 				check(t, "MakeReadOnly", m.MakeReadOnly())
@@ -96,7 +96,7 @@ func TestRefusedProtectionChange(t *testing.T) {
 	if err := m.MakeMut(); err == nil {
 		t.Fatal("a shared mapping of a file that was opened read-only became writable")
 	}
-	if r, w := accessible(m, b, 0); m.Protection() != read || !r || w || m.Limits().Writable() != 0 {
+	if r, w := accessible(m, b, 0); m.Protection() != read || !r || w || typedmem.Allows(m.Limits().Writable()) {
 		t.Errorf("protection %v, really readable %v, writable %v", m.Protection(), r, w)
 	}
 	same(t, "contents", m.Bytes(), pattern(2*unit))
@@ -157,10 +157,22 @@ func TestRefusalsNameTheReason(t *testing.T) {
 		{"closed", m.Close, false, typedmem.ErrClosed},
 	} {
 		check(t, c.name, c.do())
-		if err := limits.Refusal(limits.Readable(), end, c.write); err == nil || fmt.Sprint(err) == "" {
+		if err := refusalOf(limits, end, c.write); err == nil || fmt.Sprint(err) == "" {
 			t.Errorf("%s: no reason", c.name)
 		} else {
 			wantsSentinel(t, c.name, err, c.want)
 		}
 	}
+}
+
+// refusalOf returns the error of an access to memory up to the address end.
+func refusalOf(l *typedmem.Limits, end uintptr, write bool) error {
+	limit := l.Readable()
+	if write {
+		limit = l.Writable()
+	}
+	if end <= limit {
+		return nil
+	}
+	return typedmem.Refusal(limit)
 }

@@ -30,6 +30,9 @@ type Request struct {
 	Elastic    bool             // Capacity is a wish: take less where addresses are short
 	LeaveFile  bool             // Close leaves a file as long as growth has made it: the caller sees to that
 	WithinFile bool             // refuse a range that reaches past the end of the file
+	// ReadOnlyFile: only opening the file for writing would make the mapping writable, which is what
+	// a refused write then says.
+	ReadOnlyFile bool
 }
 
 // plan is a Request that has been checked, in pages.

@@ -69,7 +69,7 @@ func (m *Mapping) CanResize(n int) error {
 // lengthen publishes a length of n bytes in place of one of from bytes; it answers false when that is no longer the length.
 func (m *Mapping) lengthen(from, n int) bool {
 	l, first := m.limits.Load(), m.addr.Load()
-	if l.Readable() == 0 {
+	if !Allows(l.Readable()) {
 		if m.hidden != from {
 			return false
 		}

@@ -129,7 +129,7 @@ func (m *Mapping) Merge(next *Mapping) error {
 		return m.fail("merge", err)
 	}
 	length := m.length()
-	more := next.withdraw()
+	more := next.withdraw(closed)
 	left, right := m.span, next.span
 	end := left.reserved
 	left.ready, left.mapped, left.reached = end+right.ready, end+right.mapped, end+right.reached

@@ -163,6 +163,7 @@ func attach(f *container.File, bytes int, l *layout.Layout, ask typedmem.Request
 	r.LeaveFile = true // core.close cuts it, and knows how far readers look
 	r.Flags |= flags.Shared
 	r.Protection = flags.Read
+	r.ReadOnlyFile = !write
 	if write {
 		r.Protection |= flags.Write
 	}
@@ -196,24 +197,15 @@ func (c *core) clearRest(bytes int) error {
 
 // length returns the length in bytes, 0 after Close.
 func (c *core) length() int {
-	if end := c.limits.Readable(); end != 0 {
+	if end := c.limits.Readable(); typedmem.Allows(end) {
 		return int(end - c.m.Addr())
 	}
 	return c.m.Len()
 }
 
-// writable answers ErrClosed, or ErrProtection, as Set would.
-func (c *core) writable() error {
-	seen := c.limits.Readable()
-	if seen == 0 || c.limits.Writable() == 0 {
-		return c.limits.Refusal(seen, seen, true)
-	}
-	return nil
-}
-
 // makeRoom puts memory behind more elements after the length, which stays.
 func (c *core) makeRoom(more int) error {
-	if err := c.writable(); err != nil {
+	if err := c.limits.Err(true); err != nil {
 		return err
 	}
 	if err := c.whole(c.length()); err != nil {
@@ -229,7 +221,7 @@ func (c *core) makeRoom(more int) error {
 
 // resize sets the length; what is new is zero. On error nothing has changed, on the device neither.
 func (c *core) resize(bytes int) error {
-	if err := c.writable(); err != nil {
+	if err := c.limits.Err(true); err != nil {
 		return err
 	}
 	old := c.length()
@@ -349,8 +341,8 @@ func (c *core) refresh() (int, error) {
 	}
 	c.follow.Lock()
 	defer c.follow.Unlock()
-	if c.limits.Readable() == 0 {
-		return 0, c.limits.Refusal(0, 0, false)
+	if err := c.limits.Err(false); err != nil {
+		return 0, err
 	}
 	n, err := c.file.Refresh()
 	if err != nil {

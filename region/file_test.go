@@ -224,7 +224,9 @@ func TestEmptyFiles(t *testing.T) {
 	wants(t, "Sync", e.Sync(), nil)
 	wants(t, "Close", e.Close(), nil)
 	e = open[uint32](t, path)
-	wants(t, "Load", e.Store(0, 1), typedmem.ErrBounds)
+	_, err = e.Load(0)
+	wants(t, "Load", err, typedmem.ErrBounds)
+	wants(t, "Store", e.Store(0, 1), typedmem.ErrProtection)
 	wants(t, "Close", e.Close(), nil)
 }
 
@@ -423,7 +425,9 @@ func TestOneWriterAtATime(t *testing.T) {
 	if n, err := reader.Refresh(); n != 10 || err != nil {
 		t.Errorf("a reader sees %d elements, %v", n, err)
 	}
-	wants(t, "an old view of the reader", old.Store(20, pair{}), typedmem.ErrBounds)
+	_, cutOff := old.Load(20)
+	wants(t, "an old view of the reader", cutOff, typedmem.ErrBounds)
+	wants(t, "a write to it", old.Store(20, pair{}), typedmem.ErrProtection)
 	wants(t, "Close", r.Close(), nil)
 	wants(t, "Close", reader.Close(), nil)
 	if strings.Contains(fmt.Sprint(err), "\n") {

@@ -2,67 +2,48 @@ package region
 
 import (
 	"fmt"
-	"unsafe"
 
 	"github.com/typedmem/typedmem"
 )
 
-// readRefusal is why a checked access to a View was refused. The accessors build it where they stand, with nothing but stores, so that they stay within
-// what the compiler inlines; the reason is worked out when somebody asks, which is right after.
-type readRefusal[T any] struct {
-	v     View[T]
-	index int
+// refusal is why a checked access to a View or a Strided was refused. The accessors build it where
+// they stand, with nothing but stores of what they saw, so that they stay within what the compiler
+// inlines; the words are found when somebody asks, and never change.
+type refusal struct {
+	index, length int
+	limit         uintptr // that the access compared with, if the index is within the length
 }
 
-func (r *readRefusal[T]) Error() string { return r.v.refuse(r.index, false).Error() }
-func (r *readRefusal[T]) Unwrap() error { return r.v.refuse(r.index, false) }
-
-// writeRefusal is readRefusal for a write.
-type writeRefusal[T any] struct {
-	v     View[T]
-	index int
-}
-
-func (r *writeRefusal[T]) Error() string { return r.v.refuse(r.index, true).Error() }
-func (r *writeRefusal[T]) Unwrap() error { return r.v.refuse(r.index, true) }
-
-// refuse says why element i cannot be accessed.
-func (v View[T]) refuse(i int, write bool) error {
-	if v.limits == nil {
-		return fmt.Errorf("index %d out of range with length 0: %w", i, typedmem.ErrBounds)
+func (r *refusal) Unwrap() error {
+	if uint(r.index) >= uint(r.length) {
+		return outOfRange(r.index, r.length)
 	}
-	size := unsafe.Sizeof(*new(T))
-	return refuse(v.limits, v.limits.Readable(), uintptr(v.first), size, size, i, v.n, write)
+	return typedmem.Refusal(r.limit)
 }
 
-// regionRefusal is readRefusal and writeRefusal for a Region.
+func (r *refusal) Error() string { return r.Unwrap().Error() }
+
+// regionRefusal is refusal for a Region.
 type regionRefusal[T any] struct {
-	r     *Region[T]
-	index int
-	write bool
+	index  int
+	limit  uintptr
+	window *window[T] // nil in the zero Region
 }
 
-func (r *regionRefusal[T]) reason() error {
-	if r.r.limits == nil {
+func (r *regionRefusal[T]) Unwrap() error {
+	if r.window == nil {
 		return errZero
 	}
-	base, size := uintptr(unsafe.Pointer(unsafe.SliceData(r.r.all))), unsafe.Sizeof(*new(T))
-	seen := r.r.limits.Readable()
-	return refuse(r.r.limits, seen, base, size, size, r.index, int((seen-base)/size), r.write)
+	if !typedmem.Allows(r.limit) {
+		return typedmem.Refusal(r.limit)
+	}
+	return outOfRange(r.index, r.window.count(r.limit))
 }
 
-func (r *regionRefusal[T]) Error() string { return r.reason().Error() }
-func (r *regionRefusal[T]) Unwrap() error { return r.reason() }
+func (r *regionRefusal[T]) Error() string { return r.Unwrap().Error() }
 
-// refuse works the reason out: elements of size bytes lie stride bytes apart from base on.
-func refuse(limits *typedmem.Limits, seen, base, stride, size uintptr, index, length int, write bool) error {
-	if seen == 0 {
-		return limits.Refusal(0, base, write)
-	}
-	if index < 0 || index >= length {
-		return fmt.Errorf("index %d out of range with length %d: %w", index, length, typedmem.ErrBounds)
-	}
-	return limits.Refusal(seen, base+uintptr(index)*stride+size, write)
+func outOfRange(index, length int) error {
+	return fmt.Errorf("index %d out of range with length %d: %w", index, length, typedmem.ErrBounds)
 }
 
 // errZero is why the zero Region can do nothing.

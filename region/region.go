@@ -3,6 +3,7 @@ package region
 import (
 	"fmt"
 	"iter"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/typedmem/typedmem"
@@ -15,12 +16,27 @@ import (
 //
 // A Region must not be copied. The zero Region is closed: every method answers ErrClosed, or as after Close. See the package comment for what may run at the same time.
 type Region[T any] struct {
-	_ noCopy
-	// SAFETY: all covers the whole reserved range of limits; an element is touched only after its address has been compared with limits, which a
-	// mapping lowers before it takes memory away.
+	_      noCopy
+	window unsafe.Pointer // *window[T], nil in the zero Region; see shown
+	core   *core
+}
+
+// window is the memory that a region shows. It never changes: where the region moves on to other
+// memory it gets another one, so that an access takes all that it compares from the same one.
+type window[T any] struct {
+	// SAFETY: all covers the whole reserved range of limits; an element is touched only after its
+	// address has been compared with limits, which a mapping lowers before it takes memory away.
 	all    []T
 	limits *typedmem.Limits // sealed for types that allow raw access only
-	core   *core
+}
+
+// shown returns the window of now. The accessors load it themselves, by a function of sync/atomic: a
+// method would leave a no-op wherever they are inlined.
+func (r *Region[T]) shown() *window[T] {
+	if w := (*window[T])(atomic.LoadPointer(&r.window)); w != nil {
+		return w
+	}
+	return &window[T]{limits: new(typedmem.Limits)}
 }
 
 // noCopy makes go vet report copies of what it is a field of.
@@ -42,33 +58,35 @@ func show[T any](c *core, err error) (*Region[T], error) {
 // attach takes over the addresses and limits that the core has now.
 func (r *Region[T]) attach() {
 	m := r.core.m
-	r.core.limits = m.Limits()
-	r.limits = r.core.limits
-	if f := r.core.file; f != nil && !f.Writer() {
-		r.limits.OpenedForReading()
-	}
+	l := m.Limits()
+	r.core.limits = l
 	if r.core.layout.Atomic {
-		r.limits = r.limits.Sealed()
+		l = l.Sealed()
 	}
 	// SAFETY: [Addr, Addr+Cap) is reserved for this mapping; Addr is a multiple of T's alignment, and T was found fit for the memory.
-	r.all = unsafe.Slice((*T)(unsafe.Add(unsafe.Pointer(nil), m.Addr())), m.Cap()/int(unsafe.Sizeof(*new(T))))
+	all := unsafe.Slice((*T)(unsafe.Add(unsafe.Pointer(nil), m.Addr())), m.Cap()/int(unsafe.Sizeof(*new(T))))
+	atomic.StorePointer(&r.window, unsafe.Pointer(&window[T]{all, l}))
 }
 
+// base returns the address of the first element.
+func (w *window[T]) base() uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(w.all))) }
+
 // count returns how many whole elements lie before the address end.
-func (r *Region[T]) count(end uintptr) int {
-	return int((end - uintptr(unsafe.Pointer(unsafe.SliceData(r.all)))) / unsafe.Sizeof(*new(T)))
+func (w *window[T]) count(end uintptr) int { return int((end - w.base()) / unsafe.Sizeof(*new(T))) }
+
+// length returns the number of elements, 0 after Close.
+func (w *window[T]) length() int {
+	n := 0
+	if end := w.limits.Raw(); typedmem.Allows(end) {
+		n = w.count(end)
+	} else if m := w.limits.Mapping(); m != nil { // elements that cannot be read now are elements
+		n = m.Len() / int(unsafe.Sizeof(*new(T)))
+	}
+	return min(n, len(w.all))
 }
 
 // Len returns the number of elements, 0 after Close.
-func (r *Region[T]) Len() int {
-	if c := r.core; c != nil {
-		if end := c.limits.Readable(); end != 0 {
-			return min(r.count(end), len(r.all))
-		}
-		return min(c.m.Len()/int(unsafe.Sizeof(*new(T))), len(r.all))
-	}
-	return 0
-}
+func (r *Region[T]) Len() int { return r.shown().length() }
 
 // Cap returns how many elements Append and Resize have addresses for, 0 after Close.
 func (r *Region[T]) Cap() int {
@@ -80,61 +98,77 @@ func (r *Region[T]) Cap() int {
 
 // At returns element i. Where Load would return an error it panics with it.
 func (r *Region[T]) At(i int) (x T) {
-	if s := r.all; uint(i) < uint(len(s)) {
-		if p := &s[i]; uintptr(unsafe.Pointer(p))+(unsafe.Sizeof(x)-1) < r.limits.Readable() {
+	var end uintptr
+	w := (*window[T])(atomic.LoadPointer(&r.window))
+	if w != nil {
+		end = w.limits.Readable()
+		if s := w.all; uint(i) < uint(len(s)) && uintptr(unsafe.Pointer(&s[i]))+(unsafe.Sizeof(x)-1) < end {
 			if race.Enabled {
-				r.limits.Race().Read(unsafe.Pointer(p), unsafe.Sizeof(x))
+				w.limits.Race().Read(unsafe.Pointer(&s[i]), unsafe.Sizeof(x))
 			}
-			return *p
+			return s[i]
 		}
 	}
-	panic(&typedmem.Error{Op: "at", Err: &regionRefusal[T]{r, i, false}})
+	panic(&typedmem.Error{Op: "at", Err: &regionRefusal[T]{i, end, w}})
 }
 
 // Set sets element i to x. Where Store would return an error it panics with it.
 func (r *Region[T]) Set(i int, x T) {
-	if s := r.all; uint(i) < uint(len(s)) {
-		if p := &s[i]; uintptr(unsafe.Pointer(p))+(unsafe.Sizeof(x)-1) < r.limits.Writable() {
+	var end uintptr
+	w := (*window[T])(atomic.LoadPointer(&r.window))
+	if w != nil {
+		end = w.limits.Writable()
+		if s := w.all; uint(i) < uint(len(s)) && uintptr(unsafe.Pointer(&s[i]))+(unsafe.Sizeof(x)-1) < end {
 			if race.Enabled {
-				r.limits.Race().Write(unsafe.Pointer(p), unsafe.Sizeof(x))
+				w.limits.Race().Write(unsafe.Pointer(&s[i]), unsafe.Sizeof(x))
 			}
-			*p = x
+			s[i] = x
 			return
 		}
 	}
-	panic(&typedmem.Error{Op: "set", Err: &regionRefusal[T]{r, i, true}})
+	panic(&typedmem.Error{Op: "set", Err: &regionRefusal[T]{i, end, w}})
 }
 
 // Load returns element i. It is not atomic: where others write the element meanwhile, see Ptr and sync/atomic. An index out of range is ErrBounds, a closed region ErrClosed, memory that is not readable ErrProtection, a type with atomic
 // fields ErrOperation.
 func (r *Region[T]) Load(i int) (x T, err error) {
-	if s := r.all; uint(i) < uint(len(s)) {
-		if p := &s[i]; uintptr(unsafe.Pointer(p))+(unsafe.Sizeof(x)-1) < r.limits.Readable() {
+	var end uintptr
+	w := (*window[T])(atomic.LoadPointer(&r.window))
+	if w != nil {
+		end = w.limits.Readable()
+		if s := w.all; uint(i) < uint(len(s)) && uintptr(unsafe.Pointer(&s[i]))+(unsafe.Sizeof(x)-1) < end {
 			if race.Enabled {
-				r.limits.Race().Read(unsafe.Pointer(p), unsafe.Sizeof(x))
+				w.limits.Race().Read(unsafe.Pointer(&s[i]), unsafe.Sizeof(x))
 			}
-			return *p, nil
+			return s[i], nil
 		}
 	}
-	return x, &typedmem.Error{Op: "load", Err: &regionRefusal[T]{r, i, false}}
+	return x, &typedmem.Error{Op: "load", Err: &regionRefusal[T]{i, end, w}}
 }
 
-// Store sets element i to x, which is not atomic: see Load. Errors are those of Load; memory that is not writable is ErrProtection.
+// Store sets element i to x, which is not atomic: see Load. Errors are those of Load; where nothing
+// may be written it is ErrProtection, whatever the index.
 func (r *Region[T]) Store(i int, x T) error {
-	if s := r.all; uint(i) < uint(len(s)) {
-		if p := &s[i]; uintptr(unsafe.Pointer(p))+(unsafe.Sizeof(x)-1) < r.limits.Writable() {
+	var end uintptr
+	w := (*window[T])(atomic.LoadPointer(&r.window))
+	if w != nil {
+		end = w.limits.Writable()
+		if s := w.all; uint(i) < uint(len(s)) && uintptr(unsafe.Pointer(&s[i]))+(unsafe.Sizeof(x)-1) < end {
 			if race.Enabled {
-				r.limits.Race().Write(unsafe.Pointer(p), unsafe.Sizeof(x))
+				w.limits.Race().Write(unsafe.Pointer(&s[i]), unsafe.Sizeof(x))
 			}
-			*p = x
+			s[i] = x
 			return nil
 		}
 	}
-	return &typedmem.Error{Op: "store", Err: &regionRefusal[T]{r, i, true}}
+	return &typedmem.Error{Op: "store", Err: &regionRefusal[T]{i, end, w}}
 }
 
 // View returns a view of all elements that there are now; it is empty after Close.
-func (r *Region[T]) View() View[T] { return viewOf(r.all[:r.Len()], r.limits) }
+func (r *Region[T]) View() View[T] {
+	w := r.shown()
+	return viewOf(w.all[:w.length()], w.limits)
+}
 
 // Ptr returns the address of element i: raw memory; see View.Ptr.
 func (r *Region[T]) Ptr(i int) *T {
@@ -186,12 +220,12 @@ func (r *Region[T]) Values() iter.Seq[T] {
 // been appended then. A region that is not writable is ErrProtection, a closed one ErrClosed, a type with atomic fields ErrOperation. A file that another
 // program has made shorter meanwhile faults here, as at any access: see typedmem.Guard.
 func (r *Region[T]) Append(xs ...T) error {
-	if l := r.limits; l != nil {
-		if end := l.Writable(); end != 0 {
-			first := r.count(end)
-			stop := uintptr(unsafe.Pointer(unsafe.SliceData(r.all))) + uintptr(first+len(xs))*unsafe.Sizeof(*new(T))
-			if stop <= l.Room() && len(xs) <= len(r.all)-first {
-				return r.put(end, stop, first, xs)
+	if w := (*window[T])(atomic.LoadPointer(&r.window)); w != nil {
+		if end := w.limits.Writable(); typedmem.Allows(end) {
+			first := w.count(end)
+			stop := w.base() + uintptr(first+len(xs))*unsafe.Sizeof(*new(T))
+			if stop <= w.limits.Room() && len(xs) <= len(w.all)-first {
+				return r.put(w, end, stop, first, xs)
 			}
 		}
 	}
@@ -199,23 +233,23 @@ func (r *Region[T]) Append(xs ...T) error {
 }
 
 // put writes xs into memory that is there, behind the length, and publishes it.
-func (r *Region[T]) put(end, stop uintptr, first int, xs []T) error {
+func (r *Region[T]) put(w *window[T], end, stop uintptr, first int, xs []T) error {
 	if race.Enabled && len(xs) > 0 {
-		r.limits.Race().Write(unsafe.Pointer(&r.all[first]), uintptr(len(xs))*unsafe.Sizeof(xs[0]))
+		w.limits.Race().Write(unsafe.Pointer(&w.all[first]), uintptr(len(xs))*unsafe.Sizeof(xs[0]))
 	}
 	if len(xs) == 1 { // the usual case is not worth a call of memmove
 		if unsafe.Sizeof(xs[0]) > unsafe.Alignof(xs[0]) { // several stores, between which reading xs may fault
-			r.soil(stop)
+			r.soil(w, stop)
 		}
-		r.all[first] = xs[0]
+		w.all[first] = xs[0]
 	} else {
-		r.soil(stop)
-		copy(r.all[first:], xs)
+		r.soil(w, stop)
+		copy(w.all[first:], xs)
 	}
 	if len(xs) == 0 { // the end may lie behind the last whole element, and stays
 		return nil
 	}
-	if !r.limits.Extend(end, stop) {
+	if !w.limits.Extend(end, stop) {
 		return fail("append", fmt.Errorf("the region was changed by another goroutine meanwhile: %w", typedmem.ErrBusy))
 	}
 	if r.core.file != nil {
@@ -225,8 +259,8 @@ func (r *Region[T]) put(end, stop uintptr, first int, xs []T) error {
 }
 
 // soil notes that memory is about to be written up to the address stop; see core.clean.
-func (r *Region[T]) soil(stop uintptr) {
-	if n := int(stop - uintptr(unsafe.Pointer(unsafe.SliceData(r.all)))); n > r.core.dirty {
+func (r *Region[T]) soil(w *window[T], stop uintptr) {
+	if n := int(stop - w.base()); n > r.core.dirty {
 		r.core.dirty = n
 	}
 }
@@ -241,12 +275,13 @@ func (r *Region[T]) appendSlow(xs []T) error {
 	if err := r.core.makeRoom(len(xs)); err != nil {
 		return fail("append", err)
 	}
-	end := r.limits.Readable()
-	if end == 0 {
-		return fail("append", r.limits.Refusal(0, 0, true))
+	w := r.shown()
+	end := w.limits.Readable()
+	if !typedmem.Allows(end) {
+		return fail("append", typedmem.Refusal(end))
 	}
-	first := r.count(end)
-	return r.put(end, uintptr(unsafe.Pointer(unsafe.SliceData(r.all)))+uintptr(first+len(xs))*unsafe.Sizeof(*new(T)), first, xs)
+	first := w.count(end)
+	return r.put(w, end, w.base()+uintptr(first+len(xs))*unsafe.Sizeof(*new(T)), first, xs)
 }
 
 // Resize sets the length to n elements in place. New elements are zero. What is cut off goes back to the system at once, and views of it are refused as long as

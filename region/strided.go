@@ -27,21 +27,25 @@ func (s Strided[T]) Len() int { return s.n }
 
 // At returns element i. Where Load would return an error it panics with it.
 func (s Strided[T]) At(i int) (x T) {
+	var end uintptr
 	if uint(i) < uint(s.n) {
-		if p := unsafe.Add(s.first, uintptr(i)*s.stride); uintptr(p)+(unsafe.Sizeof(x)-1) < s.limits.Readable() {
+		end = s.limits.Readable()
+		if p := unsafe.Add(s.first, uintptr(i)*s.stride); uintptr(p)+(unsafe.Sizeof(x)-1) < end {
 			if race.Enabled {
 				s.limits.Race().Read(p, unsafe.Sizeof(x))
 			}
 			return *(*T)(p)
 		}
 	}
-	panic(&typedmem.Error{Op: "at", Err: &stridedRefusal[T]{s, i, false}})
+	panic(&typedmem.Error{Op: "at", Err: &refusal{i, s.n, end}})
 }
 
 // Set sets element i to x. Where Store would return an error it panics with it.
 func (s Strided[T]) Set(i int, x T) {
+	var end uintptr
 	if uint(i) < uint(s.n) {
-		if p := unsafe.Add(s.first, uintptr(i)*s.stride); uintptr(p)+(unsafe.Sizeof(x)-1) < s.limits.Writable() {
+		end = s.limits.Writable()
+		if p := unsafe.Add(s.first, uintptr(i)*s.stride); uintptr(p)+(unsafe.Sizeof(x)-1) < end {
 			if race.Enabled {
 				s.limits.Race().Write(p, unsafe.Sizeof(x))
 			}
@@ -49,26 +53,30 @@ func (s Strided[T]) Set(i int, x T) {
 			return
 		}
 	}
-	panic(&typedmem.Error{Op: "set", Err: &stridedRefusal[T]{s, i, true}})
+	panic(&typedmem.Error{Op: "set", Err: &refusal{i, s.n, end}})
 }
 
 // Load returns element i, with the errors of View.Load.
 func (s Strided[T]) Load(i int) (x T, err error) {
+	var end uintptr
 	if uint(i) < uint(s.n) {
-		if p := unsafe.Add(s.first, uintptr(i)*s.stride); uintptr(p)+(unsafe.Sizeof(x)-1) < s.limits.Readable() {
+		end = s.limits.Readable()
+		if p := unsafe.Add(s.first, uintptr(i)*s.stride); uintptr(p)+(unsafe.Sizeof(x)-1) < end {
 			if race.Enabled {
 				s.limits.Race().Read(p, unsafe.Sizeof(x))
 			}
 			return *(*T)(p), nil
 		}
 	}
-	return x, &typedmem.Error{Op: "load", Err: &stridedRefusal[T]{s, i, false}}
+	return x, &typedmem.Error{Op: "load", Err: &refusal{i, s.n, end}}
 }
 
 // Store sets element i to x, with the errors of View.Store.
 func (s Strided[T]) Store(i int, x T) error {
+	var end uintptr
 	if uint(i) < uint(s.n) {
-		if p := unsafe.Add(s.first, uintptr(i)*s.stride); uintptr(p)+(unsafe.Sizeof(x)-1) < s.limits.Writable() {
+		end = s.limits.Writable()
+		if p := unsafe.Add(s.first, uintptr(i)*s.stride); uintptr(p)+(unsafe.Sizeof(x)-1) < end {
 			if race.Enabled {
 				s.limits.Race().Write(p, unsafe.Sizeof(x))
 			}
@@ -76,25 +84,8 @@ func (s Strided[T]) Store(i int, x T) error {
 			return nil
 		}
 	}
-	return &typedmem.Error{Op: "store", Err: &stridedRefusal[T]{s, i, true}}
+	return &typedmem.Error{Op: "store", Err: &refusal{i, s.n, end}}
 }
-
-// stridedRefusal is readRefusal and writeRefusal for a Strided.
-type stridedRefusal[T any] struct {
-	s     Strided[T]
-	index int
-	write bool
-}
-
-func (r *stridedRefusal[T]) reason() error {
-	if r.s.limits == nil {
-		return fmt.Errorf("index %d out of range with length 0: %w", r.index, typedmem.ErrBounds)
-	}
-	return refuse(r.s.limits, r.s.limits.Readable(), uintptr(r.s.first), r.s.stride, unsafe.Sizeof(*new(T)), r.index, r.s.n, r.write)
-}
-
-func (r *stridedRefusal[T]) Error() string { return r.reason().Error() }
-func (r *stridedRefusal[T]) Unwrap() error { return r.reason() }
 
 // Sub returns the elements [lo, hi) of s, or ErrBounds.
 func (s Strided[T]) Sub(lo, hi int) (Strided[T], error) {
@@ -184,8 +175,8 @@ func (s Strided[T]) check(op string, n int) {
 		return
 	}
 	end := uintptr(s.first) + uintptr(n-1)*s.stride + unsafe.Sizeof(*new(T))
-	if end > s.limits.Writable() {
-		panic(fail(op, s.limits.Refusal(s.limits.Readable(), end, true)))
+	if limit := s.limits.Writable(); end > limit {
+		panic(fail(op, typedmem.Refusal(limit)))
 	}
 }
 

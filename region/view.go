@@ -1,7 +1,6 @@
 package region
 
 import (
-	"fmt"
 	"iter"
 	"unsafe"
 
@@ -41,21 +40,23 @@ func (v View[T]) Len() int { return v.n }
 
 // At returns element i. Where Load would return an error it panics with it.
 func (v View[T]) At(i int) (x T) {
+	var end uintptr
 	if uint(i) < uint(v.n) {
-		if end := v.limits.Readable(); v.end <= end || uintptr(v.first)+uintptr(i)*unsafe.Sizeof(x)+(unsafe.Sizeof(x)-1) < end {
+		if end = v.limits.Readable(); v.end <= end || uintptr(v.first)+uintptr(i)*unsafe.Sizeof(x)+(unsafe.Sizeof(x)-1) < end {
 			if race.Enabled {
 				v.limits.Race().Read(unsafe.Add(v.first, uintptr(i)*unsafe.Sizeof(x)), unsafe.Sizeof(x))
 			}
 			return *(*T)(unsafe.Add(v.first, uintptr(i)*unsafe.Sizeof(x)))
 		}
 	}
-	panic(&typedmem.Error{Op: "at", Err: &readRefusal[T]{v, i}})
+	panic(&typedmem.Error{Op: "at", Err: &refusal{i, v.n, end}})
 }
 
 // Set sets element i to x. Where Store would return an error it panics with it.
 func (v View[T]) Set(i int, x T) {
+	var end uintptr
 	if uint(i) < uint(v.n) {
-		if end := v.limits.Writable(); v.end <= end || uintptr(v.first)+uintptr(i)*unsafe.Sizeof(x)+(unsafe.Sizeof(x)-1) < end {
+		if end = v.limits.Writable(); v.end <= end || uintptr(v.first)+uintptr(i)*unsafe.Sizeof(x)+(unsafe.Sizeof(x)-1) < end {
 			if race.Enabled {
 				v.limits.Race().Write(unsafe.Add(v.first, uintptr(i)*unsafe.Sizeof(x)), unsafe.Sizeof(x))
 			}
@@ -63,27 +64,31 @@ func (v View[T]) Set(i int, x T) {
 			return
 		}
 	}
-	panic(&typedmem.Error{Op: "set", Err: &writeRefusal[T]{v, i}})
+	panic(&typedmem.Error{Op: "set", Err: &refusal{i, v.n, end}})
 }
 
 // Load returns element i. It is not atomic: where others write the element meanwhile, see Ptr and sync/atomic. An index out of range, or memory that was cut off behind the view, is ErrBounds; a closed mapping ErrClosed, one that is not
-// readable ErrProtection, a reserved one or a type with atomic fields ErrOperation.
+// readable ErrProtection, a reserved one or a type with atomic fields ErrOperation. The error says what was found at this access, and never changes; an index that v does not have is
+// ErrBounds whatever became of the memory.
 func (v View[T]) Load(i int) (x T, err error) {
+	var end uintptr
 	if uint(i) < uint(v.n) {
-		if end := v.limits.Readable(); v.end <= end || uintptr(v.first)+uintptr(i)*unsafe.Sizeof(x)+(unsafe.Sizeof(x)-1) < end {
+		if end = v.limits.Readable(); v.end <= end || uintptr(v.first)+uintptr(i)*unsafe.Sizeof(x)+(unsafe.Sizeof(x)-1) < end {
 			if race.Enabled {
 				v.limits.Race().Read(unsafe.Add(v.first, uintptr(i)*unsafe.Sizeof(x)), unsafe.Sizeof(x))
 			}
 			return *(*T)(unsafe.Add(v.first, uintptr(i)*unsafe.Sizeof(x))), nil
 		}
 	}
-	return x, &typedmem.Error{Op: "load", Err: &readRefusal[T]{v, i}}
+	return x, &typedmem.Error{Op: "load", Err: &refusal{i, v.n, end}}
 }
 
-// Store sets element i to x, which is not atomic: see Load. Errors are those of Load; memory or a view that is not writable is ErrProtection.
+// Store sets element i to x, which is not atomic: see Load. Errors are those of Load; memory or a view
+// that is not writable is ErrProtection, whatever part of it is still there.
 func (v View[T]) Store(i int, x T) error {
+	var end uintptr
 	if uint(i) < uint(v.n) {
-		if end := v.limits.Writable(); v.end <= end || uintptr(v.first)+uintptr(i)*unsafe.Sizeof(x)+(unsafe.Sizeof(x)-1) < end {
+		if end = v.limits.Writable(); v.end <= end || uintptr(v.first)+uintptr(i)*unsafe.Sizeof(x)+(unsafe.Sizeof(x)-1) < end {
 			if race.Enabled {
 				v.limits.Race().Write(unsafe.Add(v.first, uintptr(i)*unsafe.Sizeof(x)), unsafe.Sizeof(x))
 			}
@@ -91,7 +96,7 @@ func (v View[T]) Store(i int, x T) error {
 			return nil
 		}
 	}
-	return &typedmem.Error{Op: "store", Err: &writeRefusal[T]{v, i}}
+	return &typedmem.Error{Op: "store", Err: &refusal{i, v.n, end}}
 }
 
 // Slice returns the elements as a Go slice: raw memory, as fast as any slice, valid until Close, a shrinking Resize, a split or a change of protection, after
@@ -105,7 +110,7 @@ func (v View[T]) Slice() []T {
 // is not readable.
 func (v View[T]) Ptr(i int) *T {
 	if uint(i) >= uint(v.n) {
-		panic(fail("ptr", fmt.Errorf("index %d out of range with length %d: %w", i, v.n, typedmem.ErrBounds)))
+		panic(fail("ptr", outOfRange(i, v.n)))
 	}
 	p := (*T)(unsafe.Add(v.first, uintptr(i)*unsafe.Sizeof(*new(T))))
 	lend("ptr", v.limits, uintptr(unsafe.Pointer(p))+unsafe.Sizeof(*p))
@@ -117,8 +122,8 @@ func lend(op string, l *typedmem.Limits, end uintptr) {
 	if l == nil { // the zero View
 		return
 	}
-	if r := l.Raw(); r == 0 || end > r {
-		panic(fail(op, l.Mapping().Limits().Refusal(r, end, false)))
+	if limit := l.Raw(); end > limit {
+		panic(fail(op, typedmem.Refusal(limit)))
 	}
 	l.Lend()
 }
@@ -229,7 +234,7 @@ func (v View[T]) check(op string, write bool) {
 		allowed = v.limits.Writable()
 	}
 	if v.end > allowed {
-		panic(fail(op, v.limits.Refusal(v.limits.Readable(), v.end, write)))
+		panic(fail(op, typedmem.Refusal(allowed)))
 	}
 	if race.Enabled && write {
 		v.limits.Race().Write(v.first, uintptr(v.n)*unsafe.Sizeof(*new(T)))

@@ -99,18 +99,24 @@ func (c *core) writable(i uintptr) bool {
 	return c.end(i) <= c.limits.Writable()
 }
 
-// refusal says why slot i, to which memory was given, cannot be reached: ErrClosed, ErrProtection, or ErrBounds of a mapping that was cut.
-func (c *core) refusal(i uintptr, write bool) error {
-	i = min(i, c.n-1)
-	seen := c.limits.Readable()
-	if seen != 0 && c.end(i) > seen {
+// refusal says why slot i, to which memory was given, lies behind a limit: ErrClosed, ErrProtection, or ErrBounds of a mapping that was cut.
+func (c *core) refusal(i, limit uintptr) error {
+	if typedmem.Allows(limit) {
 		return fmt.Errorf("slot %d was cut off: the mapping was shrunk or split: %w", i, typedmem.ErrBounds)
 	}
-	return c.limits.Refusal(seen, c.end(i), write)
+	return typedmem.Refusal(limit)
 }
 
 // gone reports whether the mapping was closed that the first slot is in. After Mapping.SplitTo that is not m, which has the rest.
 func (c *core) gone() bool { return c.limits.Mapping().Limits() != c.limits }
+
+// usable says why no object can be made, nil where some may be; the caller holds the pool's lock.
+func (c *core) usable() error {
+	if c.pool.closed {
+		return typedmem.ErrClosed
+	}
+	return c.limits.Err(true)
+}
 
 // access finds the word of a live object and reports why there is none; stale is the answer for a handle that is not valid. A word that
 // somebody is storing under is waited for.
@@ -129,17 +135,18 @@ func (c *core) access(op string, h uint64, write bool, stale *stale) (w *uint64,
 		// The limits rise before used does, so a slot that used counts and the limits do not was taken away.
 		used := uintptr(c.pool.used.Load())
 		if seen := c.limits.Readable(); c.end(i) > seen {
-			if seen != 0 && i >= used {
+			if typedmem.Allows(seen) && i >= used {
 				return nil, 0, stale.of(h)
 			}
-			return nil, 0, fail(op, c.refusal(i, write))
+			return nil, 0, fail(op, c.refusal(i, seen))
 		}
+		limit := c.limits.Writable()
 		w = wordAt(c.words, i)
 		switch word = loadWord(w); {
 		case generation(word) != generation(h) || !isLive(word):
 			return nil, 0, stale.of(h)
-		case write && c.limits.Writable() == 0:
-			return nil, 0, fail(op, c.refusal(i, true))
+		case write && !typedmem.Allows(limit):
+			return nil, 0, fail(op, c.refusal(i, limit))
 		case word&busy == 0:
 			if spin > mayWait {
 				c.waited.CompareAndSwap(h, 0)
@@ -180,8 +187,8 @@ func (c *core) hold(op string, h uint64, stale *stale) (w *uint64, word uint64, 
 
 // closedOr answers why nothing of the slab can be reached, if so, else err.
 func (c *core) closedOr(op string, err error) error {
-	if seen := c.limits.Readable(); seen == 0 {
-		return fail(op, c.refusal(0, false))
+	if why := c.limits.Err(false); why != nil {
+		return fail(op, why)
 	}
 	return err
 }

@@ -160,7 +160,7 @@ func (c *core) attachFile(f *container.File, used int) error {
 	if f.Writer() {
 		r.Protection |= flags.Write
 	} else {
-		r.Size, r.Capacity = r.Capacity, 0
+		r.Size, r.Capacity, r.ReadOnlyFile = r.Capacity, 0, true
 	}
 	m, err := typedmem.Map(r)
 	if err != nil {

@@ -133,8 +133,8 @@ func (g *guards) hold(op string, h uint64, c *core, stale *stale) (p unsafe.Poin
 // find finds the object of a handle, and where there is one leaves mu locked.
 func (g *guards) find(op string, h uint64, c *core, stale *stale) (*guardSlot, error) {
 	write := op == "store" || op == "free" || op == "update"
-	if seen := c.limits.Readable(); seen == 0 || write && c.limits.Writable() == 0 {
-		return nil, fail(op, c.limits.Refusal(seen, seen, write))
+	if err := c.limits.Err(write); err != nil {
+		return nil, fail(op, err)
 	}
 	g.mu.Lock()
 	s := &g.slots[uintptr(index(h))-c.n]

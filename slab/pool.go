@@ -175,8 +175,8 @@ func (c *core) refill(k *magazine, s *shard) error {
 	p := &c.pool
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if seen := c.limits.Readable(); p.closed || seen == 0 || c.limits.Writable() == 0 {
-		return fail("alloc", c.limits.Refusal(seen, seen, true))
+	if err := c.usable(); err != nil {
+		return fail("alloc", err)
 	}
 	stocked := len(k.stock) > 0
 	if !stocked {
@@ -288,8 +288,8 @@ func (c *core) extend(used int) error {
 			return err
 		}
 	}
-	if !c.writable(uintptr(used - 1)) {
-		return fmt.Errorf("the mapping changed meanwhile: %w", typedmem.ErrProtection)
+	if i, limit := uintptr(used-1), c.limits.Writable(); c.end(i) > limit {
+		return c.refusal(i, limit)
 	}
 	if c.file != nil {
 		return c.file.extend(used)
@@ -306,14 +306,15 @@ func (c *core) pop() (uint64, error) {
 		}
 		if s.n > 0 {
 			h := s.handles[(s.n-1)&(magazineSize-1)]
-			if c.writable(uintptr(index(h))) {
+			i, limit := uintptr(index(h)), c.limits.Writable()
+			if c.end(i) <= limit {
 				setCount(&s.allocs, s.allocs+1)
 				setCount(&s.n, s.n-1)
 				s.unlock()
 				return h, nil
 			}
 			s.unlock()
-			return 0, fail("alloc", c.refusal(uintptr(index(h)), true))
+			return 0, fail("alloc", c.refusal(i, limit))
 		}
 		s.unlock()
 		if err := c.refill(&s.magazine, s); err != nil {
@@ -337,8 +338,8 @@ func (c *core) popFrom(k *magazine) (uint64, error) {
 		}
 	}
 	h := k.handles[k.n-1]
-	if !c.writable(uintptr(index(h))) {
-		return 0, fail("alloc", c.refusal(uintptr(index(h)), true))
+	if i, limit := uintptr(index(h)), c.limits.Writable(); c.end(i) > limit {
+		return 0, fail("alloc", c.refusal(i, limit))
 	}
 	setCount(&k.allocs, k.allocs+1)
 	setCount(&k.n, k.n-1)

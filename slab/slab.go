@@ -43,9 +43,6 @@ func show[T any](op string, c *core, err error) (*Slab[T], error) {
 	if c.layout.Atomic {
 		s.plain = c.limits.Sealed()
 	}
-	if c.file != nil && !c.file.writer {
-		s.limits.OpenedForReading()
-	}
 	return s, nil
 }
 
@@ -181,7 +178,7 @@ func (s *Slab[T]) Load(h Handle[T]) (x T, err error) {
 func (s *Slab[T]) load(h Handle[T]) (x T, err error) {
 	c := s.inner()
 	if c.layout.Atomic {
-		return x, fail("load", s.plain.Refusal(0, 0, false))
+		return x, fail("load", s.plain.Err(false))
 	}
 	if c.care != nil && c.care.guards.has(h.Bits, c) {
 		p, unlock, err := c.care.guards.hold("load", h.Bits, c, staleLoad)
@@ -237,7 +234,7 @@ func (s *Slab[T]) copyHeld(w *uint64, word uint64, h Handle[T], x *T) {
 func (s *Slab[T]) Store(h Handle[T], x T) error {
 	c := s.inner()
 	if c.layout.Atomic {
-		return fail("store", s.plain.Refusal(0, 0, true))
+		return fail("store", s.plain.Err(true))
 	}
 	if c.care != nil && c.care.guards.has(h.Bits, c) {
 		p, unlock, err := c.care.guards.hold("store", h.Bits, c, staleStore)

@@ -13,8 +13,8 @@ func (c *core) trim() (bytes int, err error) {
 	p := &c.pool
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if seen := c.limits.Readable(); p.closed || seen == 0 || c.limits.Writable() == 0 {
-		return 0, c.limits.Refusal(seen, seen, true)
+	if err := c.usable(); err != nil {
+		return 0, err
 	}
 	if c.care != nil && c.care.debug || c.m.Shared() && !c.m.FileBacked() { // shared memory stays what it is while it is mapped
 		return 0, nil

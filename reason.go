@@ -1,0 +1,52 @@
+package typedmem
+
+import (
+	"fmt"
+
+	"github.com/typedmem/typedmem/flags"
+)
+
+// A limit is an address, or one of these reasons why nothing may be accessed. The access that found
+// it keeps it, so that its error says what was then, whatever happens to the mapping afterwards.
+const (
+	closed       uintptr = iota // also what the zero Limits say
+	reserved                    // not committed
+	readOnlyView                // see Limits.ReadOnly
+	readOnlyFile                // see Request.ReadOnlyFile
+	sealed                      // see Limits.Sealed
+	protected                   // and the flags.Protection that is in the way, added
+	lastReason   = protected + uintptr(flags.Read|flags.Write|flags.Execute)
+)
+
+// Allows reports whether a limit lets something be accessed: whether it is an address, and not a
+// reason why not. No mapping begins in the first page of an address space.
+func Allows(limit uintptr) bool { return limit > lastReason }
+
+// Refusal returns why an access was refused that compared its address with limit. It looks at
+// nothing but the limit: however late it is called, the reason is the one of the moment at which the
+// limit was loaded.
+func Refusal(limit uintptr) error {
+	if Allows(limit) {
+		return errCutOff
+	}
+	return refusals[limit]
+}
+
+// errCutOff is why memory behind a limit that is an address cannot be accessed.
+var errCutOff = fmt.Errorf("the memory was cut off behind this view (shrunk or split); take a new view: %w", ErrBounds)
+
+var refusals = func() (r [lastReason + 1]error) {
+	r[closed] = fmt.Errorf("the mapping is closed: %w", ErrClosed)
+	r[reserved] = fmt.Errorf("the memory is reserved, not committed; call Commit of its Mapping: %w", ErrOperation)
+	r[readOnlyView] = fmt.Errorf("the view is read-only: %w", ErrProtection)
+	r[readOnlyFile] = fmt.Errorf("the file was opened for reading; use OpenMut: %w", ErrProtection)
+	r[sealed] = fmt.Errorf("the type has sync/atomic fields, use Ptr: %w", ErrOperation)
+	for p := flags.None; protected+uintptr(p) <= lastReason; p++ {
+		text := "the memory is not readable (protection %v); call MakeReadOnly or MakeMut of its Mapping: %w"
+		if p.Has(flags.Read) {
+			text = "the memory is not writable (protection %v); call MakeMut of its Mapping: %w"
+		}
+		r[protected+uintptr(p)] = fmt.Errorf(text, p, ErrProtection)
+	}
+	return r
+}()
