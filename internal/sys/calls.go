@@ -51,11 +51,26 @@ func Map(r Request) (addr uintptr, err error) {
 }
 
 // Hold turns a mapped range into a reserved one: the memory goes back to the system, the addresses stay ours. Reserved parts stay reserved.
+//
+// It works where the system has no room for another area, or for more locked memory, as well: then the
+// pages are made inaccessible in place and dropped. Where that takes an area too, they are unmapped
+// and reserved anew; should another thread have taken the addresses in between, the error wraps
+// ErrFreed and the range is a free one. At last pages are only dropped: private memory reads as zero.
 func Hold(addr uintptr, n int) error {
 	if err := before(Call{Op: OpHold, Addr: addr, Len: n}); err != nil {
 		return err
 	}
 	return hold(addr, n)
+}
+
+// Drop gives the memory of a mapped range of private anonymous memory back and leaves the range
+// mapped: it reads as zero. It needs no area. errors.ErrUnsupported, or the system's error, where
+// there is no such call.
+func Drop(addr uintptr, n int) error {
+	if err := before(Call{Op: OpDrop, Addr: addr, Len: n}); err != nil {
+		return err
+	}
+	return drop(addr, n)
 }
 
 // Release turns a mapped or reserved range into a free one.
@@ -249,3 +264,19 @@ func HugePageSize() (flags.PageSize, error) { return hugePageSize() }
 
 // BootID names the run of the system since it was last started. ok is false where the system has no such name.
 func BootID() (id [16]byte, ok bool) { return bootID() }
+
+// AreaCount counts the areas of the process's address space and returns how many the system allows.
+// It reads a list of them all: some 100 µs for a thousand. ok is false where there is no such limit,
+// or it cannot be known.
+func AreaCount() (count, limit int, ok bool) { return areaCount() }
+
+// AddressLimit returns how many bytes of addresses the process may have (RLIMIT_AS), and how many it
+// has. ok is false where no limit is set.
+func AddressLimit() (limit, used uint64, ok bool) { return addressLimit() }
+
+// AddressSpace returns how many bytes of addresses a process can have at the most, about.
+func AddressSpace() uint64 { return addressSpace() }
+
+// LockRoom returns how many bytes more the process may lock in memory (RLIMIT_MEMLOCK). ok is false
+// where that cannot be known.
+func LockRoom() (left uint64, ok bool) { return lockRoom() }

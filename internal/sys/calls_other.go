@@ -16,13 +16,17 @@ const (
 	HasFixed       = false
 )
 
+var ErrNoRoom = errors.ErrUnsupported
+
 func OutOfAddresses(error) bool { return false }
+func OutOfLocks(error) bool     { return false }
 
 func granularity() int { return os.Getpagesize() }
 
 func reserve(uintptr, int, int, bool) (uintptr, error) { return 0, errors.ErrUnsupported }
 func mapMemory(Request) (uintptr, error)               { return 0, errors.ErrUnsupported }
 func hold(uintptr, int) error                          { return errors.ErrUnsupported }
+func drop(uintptr, int) error                          { return errors.ErrUnsupported }
 func release(uintptr, int) error                       { return errors.ErrUnsupported }
 func protect(uintptr, int, flags.Protection) error     { return errors.ErrUnsupported }
 func lock(uintptr, int) error                          { return errors.ErrUnsupported }

@@ -6,14 +6,23 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/typedmem/typedmem/flags"
 	"golang.org/x/sys/unix"
 )
 
-// OutOfAddresses reports whether the system refused because no addresses, areas or memory are left.
-func OutOfAddresses(err error) bool { return errors.Is(err, unix.ENOMEM) }
+// ErrNoRoom is the system's error for a process that has as many areas as it may have.
+var ErrNoRoom error = unix.ENOMEM
+
+// OutOfAddresses reports whether the system refused because no addresses, areas or memory are left,
+// or because all that is mapped is locked in memory (mlockall) and no more may be.
+func OutOfAddresses(err error) bool { return errors.Is(err, unix.ENOMEM) || OutOfLocks(err) }
+
+// OutOfLocks reports whether the system refused because no more memory may be locked: where
+// mlockall(2) with MCL_FUTURE locks all that is mapped, addresses without memory count too.
+func OutOfLocks(err error) bool { return errors.Is(err, unix.EAGAIN) }
 
 // HasFixed says whether Map knows flags.Fixed.
 const HasFixed = true
@@ -24,8 +33,14 @@ func granularity() int { return os.Getpagesize() }
 func mmap(addr uintptr, n, prot, flag, fd int, off int64) (uintptr, error) {
 	// SAFETY: the address is a hint or a range that the caller owns; no Go object lives there.
 	p, err := unix.MmapPtr(fd, off, unsafe.Add(unsafe.Pointer(nil), addr), uintptr(n), prot, flag)
+	if OutOfLocks(err) {
+		locksAll.Store(true)
+	}
 	return uintptr(p), err
 }
+
+// locksAll says that the system locks in memory all that is mapped, reserved ranges too: it refused one for that.
+var locksAll atomic.Bool
 
 // noFile is the descriptor of anonymous memory.
 const noFile = -1
@@ -156,6 +171,32 @@ func settle(addr uintptr, r Request) error {
 
 func hold(addr uintptr, n int) error {
 	_, err := mmap(addr, n, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON|mapNoReserve|unix.MAP_FIXED, noFile, 0)
+	if !OutOfAddresses(err) {
+		if err == nil && locksAll.Load() {
+			_ = unlock(addr, n)
+		}
+		return err
+	}
+	return holdInPlace(addr, n, err)
+}
+
+// holdInPlace is hold where the system refuses a new mapping even in place of another one. A change of
+// protection and an unmapping need no area as long as they cut none in two.
+func holdInPlace(addr uintptr, n int, err error) error {
+	if protect(addr, n, flags.None) == nil {
+		_ = unlock(addr, n)
+		_ = drop(addr, n) // what is not dropped goes with the addresses
+		return nil
+	}
+	if munmap(addr, n) == nil {
+		if reserveAgain(addr, n) {
+			return nil
+		}
+		return fmt.Errorf("%w: %w", ErrFreed, err)
+	}
+	if drop(addr, n) == nil {
+		return nil
+	}
 	return err
 }
 

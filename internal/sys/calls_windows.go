@@ -29,6 +29,15 @@ func OutOfAddresses(err error) bool {
 	return false
 }
 
+// ErrNoRoom is the system's error for a process that has as many areas as it may have.
+var ErrNoRoom error = windows.ERROR_NOT_ENOUGH_MEMORY
+
+// OutOfLocks reports whether the system refused because no more memory may be locked. Mapping locks nothing here.
+func OutOfLocks(error) bool { return false }
+
+// drop: Windows takes back the memory of any range that is held.
+func drop(uintptr, int) error { return errors.ErrUnsupported }
+
 func granularity() int { return int(theSystem().allocationGranularity) }
 
 // protect changes one piece after the other, and changes back what it changed when one refuses.

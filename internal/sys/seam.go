@@ -15,6 +15,9 @@ var ErrNoPage = errors.New("a page cannot be brought in")
 // ErrReplaced is wrapped by the error of a Map with flags.Fixed that failed after it had replaced what was there: now nothing is.
 var ErrReplaced = errors.New("what was mapped at the fixed address is gone")
 
+// ErrFreed is wrapped by the error of a Hold that gave the memory back and lost the addresses: they are free.
+var ErrFreed = errors.New("the addresses are given back too")
+
 // Op names a function of this package that asks the system for something.
 type Op uint8
 
@@ -23,6 +26,7 @@ const (
 	OpMap
 	OpHold
 	OpRelease
+	OpDrop
 	OpProtect
 	OpLock
 	OpUnlock
@@ -45,7 +49,7 @@ const (
 )
 
 var opNames = [OpCount]string{
-	"reserve", "map", "hold", "release", "protect", "lock", "unlock", "flush", "advise", "prefault",
+	"reserve", "map", "hold", "release", "drop", "protect", "lock", "unlock", "flush", "advise", "prefault",
 	"flush instruction cache", "duplicate", "create file", "open file", "name file", "allocate", "zero", "lock file", "unlock file", "sync file", "sync entry", "areas",
 }
 

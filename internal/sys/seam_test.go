@@ -27,6 +27,7 @@ func TestInterpose(t *testing.T) {
 		OpMap:                   func() error { _, err := Map(Request{Len: page}); return err },
 		OpHold:                  func() error { return Hold(1, page) },
 		OpRelease:               func() error { return Release(1, page) },
+		OpDrop:                  func() error { return Drop(1, page) },
 		OpProtect:               func() error { return Protect(1, page, 0) },
 		OpLock:                  func() error { return Lock(1, page) },
 		OpUnlock:                func() error { return Unlock(1, page) },

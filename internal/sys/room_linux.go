@@ -1,0 +1,131 @@
+package sys
+
+import (
+	"bytes"
+	"math/bits"
+	"strconv"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// Sources: proc_pid_maps(5), proc_pid_statm(5), proc_pid_status(5), getrlimit(2) and vm.max_map_count of
+// Documentation/admin-guide/sysctl/vm.rst of the kernel.
+
+// procBuffer is what files below /proc are read into. It is not on the heap, which may not be able
+// to grow when these files are asked.
+var procBuffer struct {
+	sync.Mutex
+	bytes [64 << 10]byte
+}
+
+// eachRead calls do with the file's bytes, a part at a time. The caller holds the lock of procBuffer.
+func eachRead(path string, do func([]byte)) error {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	for {
+		n, err := unix.Read(fd, procBuffer.bytes[:])
+		switch {
+		case err == unix.EINTR:
+		case err != nil || n <= 0:
+			return err
+		default:
+			do(procBuffer.bytes[:n])
+		}
+	}
+}
+
+// numberIn reads the first number that follows the text key in a short file.
+func numberIn(path, key string) (n uint64, ok bool) {
+	err := eachRead(path, func(b []byte) {
+		at := bytes.Index(b, []byte(key))
+		if ok || at < 0 {
+			return
+		}
+		b = bytes.TrimLeft(b[at+len(key):], " \t")
+		end := 0
+		for end < len(b) && b[end] >= '0' && b[end] <= '9' {
+			end++
+		}
+		var e error
+		n, e = strconv.ParseUint(string(b[:end]), 10, 64)
+		ok = e == nil
+	})
+	return n, ok && err == nil
+}
+
+func areaCount() (count, limit int, ok bool) {
+	procBuffer.Lock()
+	defer procBuffer.Unlock()
+	most, ok := numberIn("/proc/sys/vm/max_map_count", "")
+	if !ok || most > 1<<31-1 {
+		return 0, 0, false
+	}
+	err := eachRead("/proc/self/maps", func(b []byte) { count += bytes.Count(b, []byte{'\n'}) })
+	return count, int(most), err == nil
+}
+
+func addressLimit() (limit, used uint64, ok bool) {
+	var r unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_AS, &r); err != nil || r.Cur >= 1<<62 || r.Cur == unix.RLIM_INFINITY {
+		return 0, 0, false
+	}
+	procBuffer.Lock()
+	defer procBuffer.Unlock()
+	pages, ok := numberIn("/proc/self/statm", "")
+	return r.Cur, pages * uint64(PageSize()), ok
+}
+
+// addressSpace is told by the place where the kernel puts a page: below the stack, at the top.
+var addressSpace = sync.OnceValue(func() uint64 {
+	if bits.UintSize == 32 {
+		return 1 << 32
+	}
+	addr, err := mmap(0, PageSize(), unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON, noFile, 0)
+	if err != nil {
+		return 1 << 38
+	}
+	_ = munmap(addr, PageSize())
+	return 1 << bits.Len64(uint64(addr))
+})
+
+func lockRoom() (left uint64, ok bool) {
+	var r unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_MEMLOCK, &r); err != nil {
+		return 0, false
+	}
+	procBuffer.Lock()
+	defer procBuffer.Unlock()
+	kb, ok := numberIn("/proc/self/status", "VmLck:")
+	return r.Cur - min(r.Cur, kb<<10), ok
+}
+
+// drop is MADV_DONTNEED, which leaves pages alone that are locked in memory.
+func drop(addr uintptr, n int) error {
+	if !madviseAnswers() {
+		return unix.ENOSYS
+	}
+	err := unix.Madvise(bytesAt(addr, n), unix.MADV_DONTNEED)
+	if err == unix.EINVAL {
+		err = unix.Madvise(bytesAt(addr, n), unix.MADV_DONTNEED_LOCKED) // since Linux 5.18
+	}
+	if err == unix.EINVAL {
+		if err = unlock(addr, n); err == nil {
+			err = unix.Madvise(bytesAt(addr, n), unix.MADV_DONTNEED)
+		}
+	}
+	return err
+}
+
+// reserveAgain reserves a range that was just unmapped, unless somebody else was faster.
+func reserveAgain(addr uintptr, n int) bool {
+	got, err := mmap(addr, n, unix.PROT_NONE,
+		unix.MAP_PRIVATE|unix.MAP_ANON|mapNoReserve|unix.MAP_FIXED_NOREPLACE, noFile, 0)
+	if err == nil && got != addr { // before Linux 4.17 the address is a hint
+		_ = munmap(got, n)
+	}
+	return err == nil && got == addr
+}
