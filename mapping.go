@@ -342,6 +342,14 @@ func (m *Mapping) Pin() (unpin func(), err error) {
 // it is itself is cut back to the length, where the system allows that: not on Windows while another view shows the file. Shared anonymous memory that was
 // split goes back when the last of its parts is closed.
 func (m *Mapping) Close() error {
+	err := m.giveBack()
+	if err == nil {
+		relieve()
+	}
+	return err
+}
+
+func (m *Mapping) giveBack() error {
 	if err := m.enter("close", needUnpinned); err != nil {
 		return err
 	}

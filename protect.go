@@ -35,7 +35,8 @@ func (m *Mapping) Commit() error {
 	return nil
 }
 
-// MakeNone forbids every access. Like all of Make*, it takes effect for the views that exist, never commits a reserved range (which
+// MakeNone forbids every access. At the limit of memory areas, where the system refuses to cut one in
+// two, only checked access is forbidden (see the package comment). Like all of Make*, it takes effect for the views that exist, never commits a reserved range (which
 // gets the protection when it is committed), and leaves the mapping as it was when the system refuses.
 func (m *Mapping) MakeNone() error { return m.protect("make none", flags.None, false) }
 
@@ -110,6 +111,9 @@ func (m *Mapping) protectLocked(op string, p flags.Protection) error {
 		m.limits.Load().forbidWrites(m.unwritable(p))
 	}
 	err := m.setProtection(p)
+	if p == flags.None && sys.OutOfAddresses(err) {
+		err = nil // taking away never fails for want of areas: views are refused, raw access is not
+	}
 	if err == nil {
 		m.plan.Protection = p
 	}
@@ -125,6 +129,9 @@ func (m *Mapping) setProtection(p flags.Protection) error {
 	s := m.span
 	if s.mapped == 0 {
 		return nil
+	}
+	if crowd.tight() {
+		return crowd.refusal()
 	}
 	return s.untaken(0, s.mapped, func() error {
 		err := sys.Protect(s.base, s.mapped, p)

@@ -27,7 +27,7 @@ type Request struct {
 	PageSize   flags.PageSize   // 0 for the usual one
 	Protection flags.Protection // of the memory, for Reserve once it is committed
 	Reserve    bool             // address space only, until Commit
-	Elastic    bool             // Capacity is a wish: take less where addresses are short
+	Elastic    bool             // Capacity is the least that is needed: reserve more, as much as suits the process
 	LeaveFile  bool             // Close leaves a file as long as growth has made it: the caller sees to that
 	WithinFile bool             // refuse a range that reaches past the end of the file
 	// ReadOnlyFile: only opening the file for writing would make the mapping writable, which is what
@@ -42,6 +42,7 @@ type plan struct {
 	delta    int // bytes from the start of the first page to the first byte of the mapping
 	mapped   int // bytes to map, from the start of the first page
 	reserved int // bytes to reserve, at least mapped
+	least    int // bytes from the first byte of the mapping that reserved must include
 }
 
 // check validates the request, once and before any system call that makes something.
@@ -49,6 +50,11 @@ func (r Request) check() (p plan, err error) {
 	p.Request = r
 	if err := r.checkSizes(); err != nil {
 		return p, err
+	}
+	p.least = max(r.Size, r.Capacity)
+	if r.Elastic {
+		r.Capacity = growing(p.least)
+		p.Capacity = r.Capacity
 	}
 	if err := r.checkFlags(); err != nil {
 		return p, err
@@ -245,7 +251,7 @@ func Map(r Request) (*Mapping, error) {
 	if err != nil {
 		return fail(err)
 	}
-	s := &span{reserved: p.reserved}
+	s := &span{reserved: p.reserved, private: !p.HasFile && !p.Flags.Has(flags.Shared)}
 	if r.File != nil {
 		// What has a capacity can grow, be it within its last page or to where it was before it shrank.
 		if s.backing, err = newBacking(r.File, p.Reserve || p.Capacity > 0 || sys.FlushNeedsFile); err != nil {
@@ -264,15 +270,20 @@ func Map(r Request) (*Mapping, error) {
 		p.Address = 0
 		err = p.place(s)
 	}
-	for tries := 0; again() && tries < mostReclaims && reclaim(); tries++ {
-		err = p.place(s)
-	}
-	for r.Elastic && again() && p.lessCapacity() {
+	for r.Elastic && again() && !errors.Is(err, errNoAreas) && p.lessCapacity(err) {
 		s.reserved = p.reserved
 		err = p.place(s)
 	}
+	for tries := 0; again() && tries < mostReclaims && reclaim(); tries++ {
+		err = p.place(s)
+	}
 	if err != nil {
-		if sys.OutOfAddresses(err) && uint64(p.reserved)>>46 != 0 {
+		if errors.Is(err, errNoAreas) {
+			err = fmt.Errorf("%d bytes: %w", p.mapped, err)
+		} else if sys.OutOfLocks(err) {
+			err = fmt.Errorf("%d bytes: all that the process maps is locked in memory (mlockall with MCL_FUTURE), "+
+				"and so much may not be; raise RLIMIT_MEMLOCK (ulimit -l), or reserve less with WithCapacity: %w", p.reserved, err)
+		} else if sys.OutOfAddresses(err) && uint64(p.reserved)>>46 != 0 {
 			err = fmt.Errorf("%d bytes of address space: %w: %w", p.reserved, ErrSize, err)
 		} else if sys.OutOfAddresses(err) && p.PageSize != 0 {
 			err = fmt.Errorf("%d bytes in huge pages of %v: the system has not as many free ones, the administrator sets them aside: %w",
@@ -285,16 +296,6 @@ func Map(r Request) (*Mapping, error) {
 		return undone(err)
 	}
 	return newMapping(&p, s), nil
-}
-
-// lessCapacity halves the spare capacity; it answers false when there is next to none.
-func (p *plan) lessCapacity() bool {
-	spare := num.Down((p.reserved-p.mapped)/2, max(p.unit, sys.Granularity()))
-	if spare <= 0 {
-		return false
-	}
-	p.reserved = num.Down(p.mapped+max(p.unit, sys.Granularity())-1, max(p.unit, sys.Granularity())) + spare
-	return true
 }
 
 // place asks the system for the addresses and the memory.
@@ -315,6 +316,9 @@ func (p *plan) place(s *span) error {
 }
 
 func (p *plan) ask(s *span) error {
+	if err := crowd.admit(); err != nil {
+		return err
+	}
 	if !p.Reserve && p.reserved == p.mapped {
 		addr, err := sys.Map(p.call(p.Address, 0, p.mapped))
 		s.base = addr

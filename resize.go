@@ -283,6 +283,11 @@ func (m *Mapping) mapIn(from, n int, done func()) error {
 	if err := lockable(call.Flags, call.Prot); err != nil {
 		return err
 	}
+	if from == 0 { // later growth moves the end of an area
+		if err := crowd.admit(); err != nil {
+			return err
+		}
+	}
 	return m.span.untaken(from, n, func() error {
 		if _, err := sys.Map(call); err != nil {
 			return err

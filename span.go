@@ -2,6 +2,7 @@ package typedmem
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"iter"
 	"math/bits"
@@ -26,7 +27,9 @@ type span struct {
 	reserved int     // bytes from base that are ours; at least reached
 	taken    []piece // of these, what a mapping with flags.Fixed took over, in order; written under placing and the lock of spans, read under one of them
 	state    spanState
+	private  bool // private anonymous memory, which sys.Drop gives back
 	backing  *backing
+	found    bool        // by the collector, without views; guarded by the lock of spans
 	lent     atomic.Bool // raw memory was handed out
 }
 
@@ -63,16 +66,38 @@ func (s *span) firstTaken(addr uintptr) int {
 
 // hold gives back the memory of the bytes [from, from+n) and keeps the addresses. On error nothing has changed: once a piece is gone there is no way
 // back, so that what the system refuses from then on, beyond a hole, goes with the addresses.
+//
+// Where the process is at the system's limit of areas, private memory is dropped and stays mapped: see crowd.
 func (s *span) hold(from, n int) error {
 	begun := false
-	return s.each(from, n, func(addr uintptr, n int) error {
+	var gone []piece
+	err := s.each(from, n, func(addr uintptr, n int) error {
+		if s.private && crowd.tight() && sys.Drop(addr, n) == nil {
+			begun = true
+			return nil
+		}
 		err := sys.Hold(addr, n)
+		if errors.Is(err, sys.ErrFreed) {
+			gone = append(gone, piece{addr, addr + uintptr(n)})
+			err = nil
+		}
 		if begun {
 			return nil
 		}
 		begun = err == nil
 		return err
 	})
+	s.giveUp(gone)
+	return err
+}
+
+// giveUp notes that pieces of the span are free: another try must not touch what may be someone else's by now.
+func (s *span) giveUp(gone []piece) {
+	if len(gone) > 0 {
+		placing.Lock()
+		defer placing.Unlock()
+		s.lose(gone)
+	}
 }
 
 // release gives back the addresses of the bytes [from, from+n). On error it says whether some of them are gone.
@@ -85,10 +110,8 @@ func (s *span) release(from, n int) (begun bool, err error) {
 		}
 		return err
 	})
-	if err != nil && len(gone) > 0 { // another try must not touch what may be someone else's by then
-		placing.Lock()
-		defer placing.Unlock()
-		s.lose(gone)
+	if err != nil {
+		s.giveUp(gone)
 	}
 	return len(gone) > 0, err
 }
@@ -146,7 +169,7 @@ func (s *span) enterWork(from, n int) (leave func(), err error) {
 		rest -= n
 	}
 	if rest > 0 {
-		return nil, fmt.Errorf("%d of these bytes were taken over by a mapping with flags.Fixed: %w", rest, ErrOperation)
+		return nil, fmt.Errorf("%d of these bytes belong to it no more: a mapping with flags.Fixed took them over, or the system had no room to keep them reserved: %w", rest, ErrOperation)
 	}
 	return beginWork(piece{s.base + uintptr(from), s.base + uintptr(from) + uintptr(n)}), nil
 }
@@ -207,6 +230,7 @@ func (s *span) cede(from int, right *span) {
 	spans.Lock()
 	defer spans.Unlock()
 	taken := s.taken
+	spans.reserved -= uint64(s.reserved - from)
 	s.reserved, s.taken = from, nil
 	for _, t := range taken {
 		s.lost(t)
@@ -218,6 +242,7 @@ func (s *span) cede(from int, right *span) {
 func (s *span) setReserved(n int) {
 	spans.Lock()
 	defer spans.Unlock()
+	spans.reserved += uint64(n) - uint64(s.reserved)
 	s.reserved = n
 }
 
@@ -235,13 +260,20 @@ var spans = struct {
 	limits map[*span]weak.Pointer[Limits]
 	held   int    // spans in state spanHeld
 	bytes  uint64 // of the addresses that these keep
-	gone   int    // how many there have been in state spanGone
+	needed uint64 // of these, what a collection has left: views need it
+	gone   int    // how many the collector has found and given back
+
+	waiting  int    // how many it has found and are still to be given back
+	reserved uint64 // bytes of addresses that all of them have
 }{limits: map[*span]weak.Pointer[Limits]{}}
 
 // enter puts a span into the books.
 func (s *span) enter(l weak.Pointer[Limits]) {
 	spans.Lock()
 	defer spans.Unlock()
+	if _, there := spans.limits[s]; !there {
+		spans.reserved += uint64(s.reserved)
+	}
 	spans.limits[s] = l
 }
 
@@ -257,6 +289,12 @@ func newLimits(s *span, owner *Mapping) *Limits {
 // abandoned runs when nothing refers to the Limits of the span any more. A goroutine may stand between its check and its access with
 // the Limits forgotten already: it has until the collection after this one.
 func (s *span) abandoned() {
+	spans.Lock()
+	if s.state != spanGone {
+		s.found = true
+		spans.waiting++
+	}
+	spans.Unlock()
 	runtime.AddCleanup(&struct{ later *span }{s}, (*span).letGo, s)
 }
 
@@ -303,8 +341,22 @@ func (s *span) forget() {
 		spans.bytes -= s.kept()
 	}
 	s.state = spanGone
-	spans.gone++
+	if s.found {
+		spans.waiting--
+		spans.gone++
+	}
+	if _, there := spans.limits[s]; there {
+		spans.reserved -= uint64(s.reserved)
+		scarce.Store(false)
+	}
 	delete(spans.limits, s)
+}
+
+// reservedBytes returns how many bytes of addresses all mappings have.
+func reservedBytes() uint64 {
+	spans.Lock()
+	defer spans.Unlock()
+	return spans.reserved
 }
 
 // manyHeld is the number of closed mappings whose addresses wait for the collector at which one collection is started. The kernel
@@ -312,7 +364,7 @@ func (s *span) forget() {
 const manyHeld = 8192
 
 // manyBytes is the number of bytes of such addresses at which one is started as well: 128 MiB in a 32-bit program, whose own heap must find room between
-// them, 16 TiB in others.
+// them, 16 TiB in others. Where RLIMIT_AS leaves little it is an eighth of that, see relieve.
 var manyBytes uint64 = 128 << 20 << (17 * (bits.UintSize / 64))
 
 // kept returns how many bytes of addresses a closed span has until the collector comes.
@@ -335,32 +387,73 @@ func (s *span) keep() {
 	}
 }
 
+// relieve has the collector look for the addresses of closed mappings, and waits, where they take much
+// of what the system allows: the Go heap asks for addresses without looking for them first. The caller
+// has just closed a mapping and holds no lock. Addresses that views still need do not count again.
+func relieve() {
+	limit, used, limited := sys.AddressLimit()
+	bound := manyBytes
+	if limited {
+		bound = min(bound, (limit-min(limit, used)+heldBytes())/8)
+	} else if bits.UintSize == 64 {
+		return // there are always more
+	}
+	relieving.Lock()
+	defer relieving.Unlock()
+	spans.Lock()
+	due := spans.bytes >= spans.needed+bound
+	spans.Unlock()
+	if !due {
+		return
+	}
+	for tries := 0; tries < mostReclaims && reclaim() && heldBytes() >= bound; tries++ {
+	}
+	spans.Lock()
+	spans.needed = spans.bytes
+	spans.Unlock()
+}
+
+var relieving sync.Mutex
+
+// heldBytes returns how many bytes of addresses closed mappings keep.
+func heldBytes() uint64 {
+	spans.Lock()
+	defer spans.Unlock()
+	spans.needed = min(spans.needed, spans.bytes)
+	return spans.bytes
+}
+
 // mostReclaims is how often one request has the collector look for addresses.
 const mostReclaims = 8
 
-// reclaim has the collector look for addresses that nobody needs any more when the system has none left, and waits until what it found is given
-// back; it reports whether asking again is worth it.
+// reclaim has the collector look for addresses that nobody needs any more, and waits until what it found is given
+// back; it reports whether there was any.
 func reclaim() bool {
-	count := func() (there, gone int) {
+	count := func() (waiting, gone int) {
 		spans.Lock()
 		defer spans.Unlock()
-		return len(spans.limits), spans.gone
+		return spans.waiting, spans.gone
 	}
-	there, before := count()
-	for range 3 { // what was abandoned goes with the second collection, what the system refused to take with the one after
-		if there == 0 {
-			return false
-		}
+	if reservedBytes() == 0 {
+		return false
+	}
+	_, before := count()
+	for range 3 { // what was found goes with the second collection, what the system refused to take with the one after
 		runtime.GC()
 		last := before
+		waiting := 0
 		for quiet, waited := 0, 0; quiet < 5 && waited < 100; quiet, waited = quiet+1, waited+1 { // others may close mappings all the time
 			time.Sleep(time.Millisecond) // cleanups run in a goroutine of their own
-			if _, now := count(); now != last {
+			var now int
+			if waiting, now = count(); now != last {
 				quiet, last = 0, now
 			}
 		}
 		if last != before {
 			return true
+		}
+		if waiting == 0 {
+			return false
 		}
 	}
 	return false

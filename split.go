@@ -66,6 +66,7 @@ func (m *Mapping) cut(at int) *Mapping {
 		mapped:   max(left.mapped-from, 0),
 		reached:  max(left.reached-from, 0),
 		reserved: left.reserved - from,
+		private:  left.private,
 		backing:  left.backing.share(),
 	}
 	right.lent.Store(left.lent.Load())

@@ -81,7 +81,8 @@ func (o Options) WithPageSize(p flags.PageSize) Options {
 	return o
 }
 
-// WithCapacity reserves address space, in bytes, for the mapping to grow into without moving (Mapping.Resize). Address space costs no memory.
+// WithCapacity reserves address space, in bytes, for the mapping to grow into without moving (Mapping.Resize). Address space costs no memory,
+// but it is counted by RLIMIT_AS, and by RLIMIT_MEMLOCK after mlockall(2) with MCL_FUTURE. All of the capacity is reserved, or the terminal method fails.
 func (o Options) WithCapacity(bytes int) Options {
 	o.r.Capacity = bytes
 	return o

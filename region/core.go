@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"math/bits"
 	"sync"
 	"unsafe"
 
@@ -65,21 +64,6 @@ func mapRequest(r typedmem.Request, l *layout.Layout) (*core, error) {
 	return c, nil
 }
 
-// elastic asks for address space to grow into: much, since it costs nothing, and relative to the size where that is large.
-func elastic(r typedmem.Request) typedmem.Request {
-	factor, most := 4, 1<<30
-	if bits.UintSize == 64 {
-		factor, most = 16, most<<16
-	}
-	wish, ok := num.Mul(r.Size, factor)
-	if !ok || wish > most {
-		wish = most
-	}
-	r.Capacity = max(r.Size, wish, container.Spare)
-	r.Elastic = true
-	return r
-}
-
 // spec describes a region file of the type.
 func spec(l *layout.Layout) container.Spec {
 	return container.Spec{Kind: container.KindRegion, Layout: l}
@@ -98,10 +82,7 @@ func create(path string, n int, l *layout.Layout, ask typedmem.Request) (*core, 
 		return nil, fmt.Errorf("%d elements of %d bytes: %w", n, l.Size, typedmem.ErrSize)
 	}
 	if ask.Capacity == 0 { // it goes by the size, and the file is mapped before it has one
-		grown := ask
-		grown.Size = bytes
-		grown = elastic(grown)
-		ask.Capacity, ask.Elastic = grown.Capacity, grown.Elastic
+		ask.Capacity, ask.Elastic = bytes, true
 	}
 	f, err := container.Create(path, spec(l))
 	if err != nil {
@@ -167,9 +148,7 @@ func attach(f *container.File, bytes int, l *layout.Layout, ask typedmem.Request
 	if write {
 		r.Protection |= flags.Write
 	}
-	if r.Capacity == 0 {
-		r = elastic(r)
-	}
+	r.Elastic = r.Elastic || r.Capacity == 0
 	c, err := mapRequest(r, l)
 	if err != nil {
 		return nil, err

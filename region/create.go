@@ -19,8 +19,8 @@ func construct[T any](op string, f func() (*core, error)) (*Region[T], error) {
 	return show[T](c, nil)
 }
 
-// New makes a region of n zero elements in anonymous memory, with address space to grow into: 64 GiB or 16 times the size, whichever is more, on 64-bit
-// systems (64 MiB or 4 times on 32-bit ones), less where addresses are short. For another capacity use MapMut.
+// New makes a region of n zero elements in anonymous memory, with address space to grow into; the package comment says
+// how much. For another capacity use MapMut.
 //
 // ErrType: T cannot live in mapped memory. ErrSize: n is negative or too large.
 func New[T any](n int) (*Region[T], error) {
@@ -30,7 +30,8 @@ func New[T any](n int) (*Region[T], error) {
 			return nil, fmt.Errorf("%d elements of %d bytes: %w", n, unsafe.Sizeof(*new(T)), typedmem.ErrSize)
 		}
 		r := options.New(size).Request(flags.Read|flags.Write, false)
-		return mapRequest(elastic(r), layoutOf[T]())
+		r.Elastic = true
+		return mapRequest(r, layoutOf[T]())
 	})
 }
 

@@ -7,6 +7,20 @@
 // at any offset included; From takes over a Mapping. Which T may live where is checked once, when the region is made: see the package's type rules in
 // ARCHITECTURE.md. A refusal wraps typedmem.ErrType and names the field.
 //
+// # Capacity
+//
+// Growth needs address space, which is reserved when a region is made: what options.Options.WithCapacity asks for, in bytes, exactly, with MapMut, CreateWith
+// and their like. Without it New, Create, Open and OpenMut go by what there is:
+//
+//   - 64-bit systems: 16 GiB for each of the first 2,048 regions that are open at once, 8 GiB for each of the next 2,048, and so on: the ten
+//     thousandth gets 1 GiB. All of them together take at most half of the address space. Under Linux's default limit of memory areas
+//     some 20,000 regions fit.
+//   - Less address space (32-bit programs, some 64-bit processors) and under RLIMIT_AS: a thirty-second at the most of what is left, of one half; the
+//     other half, and what the program takes of both, is not touched. The 32-bit address space gives the first region 32 MiB.
+//   - Large regions get 16 times their size where that is at most a sixteenth of what is left.
+//
+// Where the system refuses so much, a region takes what it can get, down to its size.
+//
 // # Access
 //
 // At, Set, Load, Store, iterators and copies are checked: an index out of range, a closed, shrunk, split or protected mapping gives an error that wraps

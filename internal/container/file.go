@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/bits"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -15,10 +14,6 @@ import (
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/sys"
 )
-
-// Spare is how many bytes of addresses are set aside for growth at the least, unless the caller says otherwise: 64 GiB, or 64 MiB in a 32-bit
-// address space.
-var Spare = 64 << 20 << (10 * (bits.UintSize / 64))
 
 // File is an open container. A writer has the file's lock and its header block mapped; a reader maps the block when it first refreshes.
 //

@@ -1,7 +1,6 @@
-// Package testenv fits the tests to where they run; test packages import it for its effect.
+// Package testenv fits the tests to where they run.
 //
-// TYPEDMEM_SMALL_SPACE, set to anything, has regions set aside 64 MiB of addresses for growth instead of 64 GiB: qemu's user mode keeps a record
-// of every page of them in memory.
+// TYPEDMEM_SMALL_SPACE, set to anything, says that they run under qemu's user mode.
 package testenv
 
 import (
@@ -10,15 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-
-	"github.com/typedmem/typedmem/internal/container"
 )
-
-func init() {
-	if os.Getenv("TYPEDMEM_SMALL_SPACE") != "" {
-		container.Spare = 64 << 20
-	}
-}
 
 // PartialPages skips a test that maps a shared file which ends within a page, where that cannot be placed over reserved addresses.
 func PartialPages(t testing.TB) {

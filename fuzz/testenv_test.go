@@ -1,3 +1,0 @@
-package fuzz
-
-import _ "github.com/typedmem/typedmem/internal/testenv"

@@ -1,3 +1,0 @@
-package region_test
-
-import _ "github.com/typedmem/typedmem/internal/testenv"

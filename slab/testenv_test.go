@@ -1,3 +1,0 @@
-package slab
-
-import _ "github.com/typedmem/typedmem/internal/testenv"
