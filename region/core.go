@@ -347,9 +347,9 @@ func (c *core) close() error {
 		if err == nil && c.file.Dirty(c.length()/c.size) {
 			err = c.sync()
 		}
-		if err != nil && !errors.Is(err, typedmem.ErrTruncated) {
+		if err != nil && !container.Foreign(err) {
 			return err
-		} else if err != nil { // others have cut the file off, and no second Close could mend that
+		} else if err != nil { // others have cut the file off or written over it, and no second Close could mend that
 			return errors.Join(err, c.giveBack())
 		}
 	}
@@ -364,7 +364,7 @@ func (c *core) close() error {
 		if e == nil && f.Dirty(c.last/c.size) {
 			e = f.Sync(c.last/c.size, f.Handle().Sync)
 		}
-		if errors.Is(e, typedmem.ErrTruncated) {
+		if container.Foreign(e) {
 			c.file = nil
 			return errors.Join(err, e, f.Abandon())
 		} else if e != nil {

@@ -340,6 +340,7 @@ func (r *Region[T]) Sync() error {
 
 // Refresh follows the writer of a region file that was opened read-only: it takes over the length that the writer, in this or another process, has
 // published, and returns it. The elements up to there are complete. For other regions it returns Len. Goroutines may call it at once.
+// A file over which another file's contents were copied is ErrLayout.
 func (r *Region[T]) Refresh() (int, error) {
 	if r.core.closed() {
 		return 0, fail("refresh", r.errClosed())

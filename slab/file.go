@@ -313,7 +313,7 @@ func (c *core) close() error {
 	var cut error // others have cut the file off, and no second Close could mend that
 	if c.file != nil && c.file.writer {
 		err := c.sync()
-		if errors.Is(err, typedmem.ErrTruncated) {
+		if container.Foreign(err) {
 			cut = err
 		} else if err != nil && !errors.Is(err, typedmem.ErrClosed) { // a closed mapping has nothing to flush
 			return err

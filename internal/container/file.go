@@ -3,6 +3,7 @@ package container
 import (
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"os"
 	"path/filepath"
@@ -75,10 +76,7 @@ func (c *File) open() error {
 	buffer := blocks.Get().(*headerBlock)
 	defer blocks.Put(buffer)
 	block := buffer[:]
-	if err := readBlock(c.f, block); err != nil {
-		return err
-	}
-	if err := c.choose(block, info.Size()); err != nil {
+	if err := c.readHeader(block, info.Size()); err != nil {
 		return err
 	}
 	if err := c.spec.matches(c.header); err != nil {
@@ -174,15 +172,38 @@ func readBlock(f *os.File, block []byte) error {
 	return nil
 }
 
-// choose takes over the valid copy that was written last.
-func (c *File) choose(block []byte, size int64) error {
-	copies, err := newest(block, size)
-	if err != nil {
-		return err
+// readHeader reads the header block, from the mapped one where it is mapped, and takes over the valid copy that was written last. A reader may have read both copies while a
+// writer was at them, one after the other: so it reads again until one is valid, or until the file does not change any more.
+func (c *File) readHeader(block []byte, size int64) error {
+	var before uint32
+	for same, i := 0, 0; ; i++ {
+		reading()
+		if c.block != nil {
+			copy(block, c.bytes())
+		} else if err := readBlock(c.f, block); err != nil {
+			return err
+		}
+		copies, err := newest(block, size)
+		if err == nil {
+			c.header, c.durable, c.heal = copies.header, copies.index, copies.other != nil
+			return nil
+		}
+		sum := crc32.ChecksumIEEE(block[:liveOffset])
+		if same++; i == 0 || sum != before {
+			same, before = 0, sum
+		}
+		if c.writer || same == alike || i == again {
+			return err
+		}
+		runtime.Gosched()
 	}
-	c.header, c.durable, c.heal = copies.header, copies.index, copies.other != nil
-	return nil
 }
+
+// reading is called before the header is read, for tests.
+var reading = func() {}
+
+// alike is how often in a row both copies must be unusable in the same way: a writer never has both half-written, and writes each anew.
+const alike = 3
 
 // chosen is a valid header copy, which of the two it is, and what is wrong with the other one.
 type chosen struct {
@@ -293,11 +314,15 @@ func (c *File) refresh() (int, error) {
 		return 0, fmt.Errorf("%s: %w", c.path, errLengthWord)
 	}
 	if !writing {
-		h, err := newest(block, DataOffset)
+		h, err := c.readAgain()
 		if err != nil {
 			return 0, err
 		}
 		n = h.length
+	} else if !c.holds(block) {
+		if _, err := c.readAgain(); err != nil {
+			return 0, err
+		}
 	}
 	h := *c.header
 	h.length = n
@@ -306,6 +331,41 @@ func (c *File) refresh() (int, error) {
 	}
 	c.header = &h
 	return int(n), nil
+}
+
+// readAgain reads the header of the open file anew. Somebody may have written another file's contents over it: those are no longer what
+// the caller asked for when it opened the file.
+func (c *File) readAgain() (*header, error) {
+	buffer := blocks.Get().(*headerBlock)
+	defer blocks.Put(buffer)
+	now := File{f: c.f, spec: c.spec, block: c.block}
+	err := now.readHeader(buffer[:], DataOffset)
+	if err == nil {
+		err = c.spec.matches(now.header)
+	}
+	if err == nil && (now.header.capacity != c.header.capacity || now.header.salt != c.header.salt) {
+		err = fmt.Errorf("it holds the objects of another file now: %w", typedmem.ErrLayout)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.path, err)
+	}
+	return now.header, nil
+}
+
+// Foreign reports whether err says that others have cut the file off or written another file's contents over it: what an open file holds
+// cannot be saved then.
+func Foreign(err error) bool {
+	return errors.Is(err, typedmem.ErrTruncated) || errors.Is(err, typedmem.ErrLayout)
+}
+
+// holds reports whether a copy of the header still says what the file holds: all that is the same in every copy that a writer writes.
+func (c *File) holds(block []byte) bool {
+	for _, b := range [][]byte{block[:copySpace], block[copySpace:liveOffset]} {
+		if c.header.describes(b) {
+			return true
+		}
+	}
+	return false
 }
 
 // writeCopy writes one of the two copies with the length n.
@@ -327,6 +387,9 @@ func (c *File) Sync(n int, flushData func() error) error {
 }
 
 func (c *File) sync(n int) error {
+	if !c.holds(c.bytes()) {
+		return fmt.Errorf("%s: another file's contents were written over it: %w", c.path, typedmem.ErrLayout)
+	}
 	if err := c.syncDirectory(); err != nil {
 		return err
 	}

@@ -96,6 +96,15 @@ func (h *header) encode(b []byte) int {
 	return n
 }
 
+// describes reports whether the copy b says the same of the file as h, length and sequence number aside. Those bytes never change while a
+// file is what it is: a writer stores the same ones again.
+func (h *header) describes(b []byte) bool {
+	le := binary.LittleEndian
+	return [8]byte(b[:8]) == magic && le.Uint32(b[8:]) == Version && le.Uint32(b[12:]) == uint32(h.kind) &&
+		le.Uint32(b[16:]) == orderNumbers[h.order] && le.Uint64(b[24:]) == h.elemSize && le.Uint64(b[32:]) == h.elemAlign &&
+		[16]byte(b[48:64]) == h.fingerprint && le.Uint64(b[80:]) == h.capacity && le.Uint64(b[88:]) == h.salt
+}
+
 // checksum is CRC-32 (IEEE) over a copy without the four bytes that hold it.
 func checksum(b []byte) uint32 {
 	return crc32.Update(crc32.ChecksumIEEE(b[:20]), crc32.IEEETable, b[24:])
