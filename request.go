@@ -264,7 +264,7 @@ func Map(r Request) (*Mapping, error) {
 	}
 	err = p.place(s)
 	again := func() bool { // what a fixed address had is gone, and the address may be someone else's by now
-		return sys.OutOfAddresses(err) && !errors.Is(err, sys.ErrReplaced)
+		return sys.OutOfAddresses(err) && !errors.Is(err, sys.ErrReplaced) && !errors.Is(err, sys.ErrNotLocked)
 	}
 	if again() && p.Address != 0 && !p.Unsafe.Has(flags.Fixed) { // a hint; qemu's user mode sometimes looks nowhere else
 		p.Address = 0
@@ -278,22 +278,7 @@ func Map(r Request) (*Mapping, error) {
 		err = p.place(s)
 	}
 	if err != nil {
-		if errors.Is(err, errNoAreas) {
-			err = fmt.Errorf("%d bytes: %w", p.mapped, err)
-		} else if sys.OutOfLocks(err) {
-			err = fmt.Errorf("%d bytes: all that the process maps is locked in memory (mlockall with MCL_FUTURE), "+
-				"and so much may not be; raise RLIMIT_MEMLOCK (ulimit -l), or reserve less with WithCapacity: %w", p.reserved, err)
-		} else if sys.OutOfAddresses(err) && uint64(p.reserved)>>46 != 0 {
-			err = fmt.Errorf("%d bytes of address space: %w: %w", p.reserved, ErrSize, err)
-		} else if sys.OutOfAddresses(err) && p.PageSize != 0 {
-			err = fmt.Errorf("%d bytes in huge pages of %v: the system has not as many free ones, the administrator sets them aside: %w",
-				p.mapped, p.PageSize, err)
-		} else if sys.OutOfAddresses(err) && !p.Flags.Has(flags.Locked) { // of locking the error says more itself
-			err = fmt.Errorf("%d bytes: the system has no addresses in one piece, areas or memory left for them; WithCapacity reserves less: %w", p.reserved, err)
-		} else if p.HasFile && errors.Is(err, os.ErrPermission) {
-			err = fmt.Errorf("%s must be open for what the mapping does with it, protection %v and flags %v: %w", p.File.Name(), p.Protection, p.Flags, err)
-		}
-		return undone(err)
+		return undone(p.explain(p.reserved, err))
 	}
 	return newMapping(&p, s), nil
 }
@@ -334,7 +319,10 @@ func (p *plan) ask(s *span) error {
 	if err != nil {
 		return err
 	}
-	if p.Reserve || p.mapped == 0 {
+	if p.Reserve {
+		return p.rehearse(s.base)
+	}
+	if p.mapped == 0 {
 		return nil
 	}
 	call := p.call(s.base, 0, p.mapped)
@@ -346,6 +334,29 @@ func (p *plan) ask(s *span) error {
 		return errors.Join(err, sys.Release(s.base, p.reserved))
 	}
 	s.fill(p)
+	return nil
+}
+
+// rehearse has what Commit would ask for refused now: it maps the first pages of a reserved range and gives
+// them back. Of plain memory there is nothing that the system could refuse.
+func (p *plan) rehearse(base uintptr) error {
+	if !p.HasFile && p.PageSize == 0 {
+		return nil
+	}
+	n := min(p.mapped, max(p.unit, sys.Granularity()))
+	call := p.call(base, 0, n)
+	call.Replace = true
+	call.Flags &^= flags.Advice | flags.Locked | flags.Populate // nothing stays for which these count
+	_, err := sys.Map(call)
+	if err == nil {
+		err = sys.Hold(base, n)
+	}
+	if err != nil {
+		if p.Unsafe.Has(flags.Fixed) {
+			err = fmt.Errorf("%w; %w", err, sys.ErrReplaced)
+		}
+		return errors.Join(err, sys.Release(base, p.reserved))
+	}
 	return nil
 }
 

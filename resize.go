@@ -290,7 +290,7 @@ func (m *Mapping) mapIn(from, n int, done func()) error {
 	}
 	return m.span.untaken(from, n, func() error {
 		if _, err := sys.Map(call); err != nil {
-			return err
+			return m.plan.explain(n, err)
 		}
 		for {
 			m.mu.Lock()

@@ -130,7 +130,11 @@ func (m *Mapping) Advise(lo, hi int, f flags.Map) error {
 }
 
 func (m *Mapping) advise(addr uintptr, n int, f flags.Map) error {
-	return m.span.untakenAt(addr, n, func(addr uintptr, n int) error { return sys.Advise(addr, n, f) })
+	err := m.span.untakenAt(addr, n, func(addr uintptr, n int) error { return sys.Advise(addr, n, f) })
+	if f == flags.DontNeed && sys.CannotDrop(err) {
+		return fmt.Errorf("pages that are locked, or of a device, cannot be dropped; call Unlock first: %w: %w", ErrOperation, err)
+	}
+	return err
 }
 
 // Prefault brings the pages that hold the bytes [lo, hi) into memory, so that no access to them has to wait for a fault. A page that cannot

@@ -119,7 +119,8 @@ func (o Options) MapExecMut() (*typedmem.Mapping, error) {
 	return typedmem.Map(o.Request(execMut, false))
 }
 
-// ReserveNone reserves addresses without memory. Commit puts memory there, with no access until the protection is changed.
+// ReserveNone reserves addresses without memory. Like all of Reserve*, it refuses what [Options.MapNone]
+// and its kin would refuse of the file and the page size. Commit puts memory there, with no access until the protection is changed.
 func (o Options) ReserveNone() (*typedmem.Mapping, error) { return typedmem.Map(o.Request(none, true)) }
 
 // Reserve reserves addresses without memory; once committed they can be read.

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"unsafe"
 
+	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/printing"
 )
 
@@ -82,10 +83,10 @@ func elements(n, left int) string {
 }
 
 // reachable returns how many of n elements of size bytes, stride bytes apart from first on, lie
-// before the address end; all of them where that is 0, which the state of the memory explains.
+// before the address end; all of them where that allows nothing, which the state of the memory explains.
 func reachable(first, stride, size uintptr, n int, end uintptr) int {
 	switch {
-	case end == 0 || n == 0:
+	case !typedmem.Allows(end) || n == 0:
 		return n
 	case end < first || end-first < size:
 		return 0

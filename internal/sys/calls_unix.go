@@ -160,7 +160,7 @@ func settle(addr uintptr, r Request) error {
 	}
 	if r.Flags.Has(flags.Locked) {
 		if err := Lock(addr, r.Len); err != nil {
-			return fmt.Errorf("locking %d bytes in memory (see ulimit -l; every page must exist and be readable): %w", r.Len, err)
+			return fmt.Errorf("locking %d bytes in memory (see ulimit -l; every page must exist and be readable): %w: %w", r.Len, ErrNotLocked, err)
 		}
 	}
 	if r.Flags.Has(flags.Populate) {

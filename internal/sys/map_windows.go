@@ -141,7 +141,7 @@ func settle(addr uintptr, r Request) error {
 	}
 	if r.Flags.Has(flags.Locked) {
 		if err := Lock(addr, r.Len); err != nil {
-			return fmt.Errorf("locking %d bytes in memory (every page must be accessible): %w", r.Len, err)
+			return fmt.Errorf("locking %d bytes in memory (every page must be accessible): %w: %w", r.Len, ErrNotLocked, err)
 		}
 	}
 	if r.Flags.Has(flags.Populate) {
