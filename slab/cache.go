@@ -12,8 +12,11 @@ import (
 // slots from the slab, and gives them back, dozens at a time. It frees any object of the slab, and any other goroutine may free what it
 // allocated.
 //
-// Slots that are parked in a Cache cannot be allocated by others: Close it, which gives them back, when its goroutine is done. One that nothing
-// refers to any more is closed by the garbage collector. After a crash they are free.
+// Slots that are parked in a Cache cannot be allocated by others. All caches together keep an eighth
+// of the capacity at the most, and once somebody has found no other slot each gives back what it has
+// at its next Free, until many slots are free again. Close a Cache, which gives all back, when its
+// goroutine is done. One that nothing refers to any more is closed by the garbage collector. After a
+// crash its slots are free.
 //
 // A Cache is for one goroutine at a time, and must not be copied.
 type Cache[T any] struct {
@@ -114,10 +117,10 @@ func (c *Cache[T]) Free(h Handle[T]) error {
 		if raceEnabled {
 			s.core.freeing(h.Bits, word)
 		}
-		if generation(word) == generation(h.Bits) && word&liveBits == oneGeneration && generation(h.Bits) < lastLive && k.n < magazineSize &&
+		if generation(word) == generation(h.Bits) && word&liveBits == oneGeneration && generation(h.Bits) < lastLive && k.n < k.room() &&
 			atomic.CompareAndSwapUint64(w, word, (h.Bits>>32+1)<<32) {
-			k.handles[k.n] = h.Bits + 2*oneGeneration
-			setCount(&k.n, k.n+1)
+			k.push(h.Bits + 2*oneGeneration)
+			setCount(&k.frees, k.frees+1)
 			runtime.KeepAlive(c)
 			return nil
 		}

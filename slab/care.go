@@ -193,6 +193,7 @@ func (d *careful) buried(c *core, h uint64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	l := d.lives[index(h)]
+	delete(d.lives, index(h)) // a fault leaves a slot of which nothing is known
 	l.handle, l.free = h, here()
 	if c.file != nil {
 		l.left = bytes.Clone(slot)
@@ -297,5 +298,5 @@ func (d *careful) at(c *core, addr uintptr) (l life, p uintptr, ok bool) {
 func (c *core) closed() bool {
 	c.pool.mu.Lock()
 	defer c.pool.mu.Unlock()
-	return c.pool.closed
+	return c.pool.closed.Load()
 }

@@ -42,6 +42,10 @@ type core struct {
 
 	pool pool
 	live uint64 // objects that were there when the slab was opened
+
+	// Of a file: how many freed slots may wait in one magazine, and how many in the pool at the
+	// least and the most before the words are flushed for them. Large objects wait in small numbers.
+	mostWaits, leastWaiting, mostWaiting int
 }
 
 // newCore makes the part of a slab that is the same for all kinds; slots are attached next.
@@ -56,10 +60,15 @@ func newCore(capacity int, l *layout.Layout, salt uint64) (*core, error) {
 		return nil, fmt.Errorf("%d objects of %d bytes: %w", capacity, l.Size, typedmem.ErrSize)
 	}
 	c := &core{n: uintptr(capacity), size: l.Size, layout: l, salt: salt, shadows: newShadows(capacity)}
+	size := int(l.Size)
+	c.mostWaits = max(min(magazineSize, waitsBytes/size), 1)
+	c.leastWaiting = max(min(leastWaiting, leastWaitingBytes/size), 1)
+	c.mostWaiting = max(c.leastWaiting, mostWaitingBytes/size)
 	c.pool.spread.Store(uint32(mix(1)) | 1)
 	c.pool.shards = make([]shard, shardCount(capacity))
 	for i := range c.pool.shards {
 		c.pool.shards[i].place = uint32(i)
+		c.pool.shards[i].limit = magazineSize
 	}
 	return c, nil
 }
@@ -112,7 +121,7 @@ func (c *core) gone() bool { return c.limits.Mapping().Limits() != c.limits }
 
 // usable says why no object can be made, nil where some may be; the caller holds the pool's lock.
 func (c *core) usable() error {
-	if c.pool.closed {
+	if c.pool.closed.Load() {
 		return typedmem.ErrClosed
 	}
 	return c.limits.Err(true)

@@ -11,7 +11,8 @@ import (
 var (
 	// ErrStale: the handle names no live object of this slab. It was freed, belongs to another slab, or was made up.
 	ErrStale = errors.New("stale handle")
-	// ErrFull: every slot holds an object, is retired, or is parked in some Cache.
+	// ErrFull: every slot holds an object, is retired, or is parked in a Cache whose goroutine
+	// did not free anything meanwhile.
 	ErrFull = errors.New("the slab is full")
 )
 

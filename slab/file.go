@@ -28,8 +28,15 @@ type file struct {
 	closed bool
 }
 
-// leastWaiting is how many freed slots a file's words are flushed for at once, unless the slab is full before.
-const leastWaiting = 4096
+// leastWaiting is how many freed slots a file's words are flushed for at once, unless the slab is
+// full before, or they are so large that they take leastWaitingBytes. More wait where more are in
+// use, up to mostWaitingBytes. In one magazine wait waitsBytes at the most.
+const (
+	leastWaiting      = 4096
+	leastWaitingBytes = 4 << 20
+	mostWaitingBytes  = 64 << 20
+	waitsBytes        = 256 << 10
+)
 
 // wordsEnd returns where in the file the words end and the slots begin: where every system can map them.
 func wordsEnd(capacity uint64) int64 {
@@ -247,6 +254,7 @@ func (c *core) settle() error {
 		return err
 	}
 	c.join(&c.pool.free, &c.pool.waits)
+	c.pool.waiting.Store(0)
 	return nil
 }
 
@@ -281,7 +289,7 @@ func (c *core) flush() error {
 	}
 	c.pool.mu.Lock()
 	defer c.pool.mu.Unlock()
-	if c.pool.closed {
+	if c.pool.closed.Load() {
 		return typedmem.ErrClosed
 	}
 	if c.file == nil || !c.file.writer {
@@ -298,7 +306,7 @@ func (c *core) sync() error {
 	}
 	c.pool.mu.Lock()
 	defer c.pool.mu.Unlock()
-	if c.pool.closed {
+	if c.pool.closed.Load() {
 		return typedmem.ErrClosed
 	}
 	used := int(c.pool.used.Load())
@@ -322,15 +330,14 @@ func (c *core) close() error {
 	p := &c.pool
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed {
+	if p.closed.Load() {
 		return typedmem.ErrClosed
 	}
-	p.closed = true
 	err := c.m.Close()
 	if err != nil && !errors.Is(err, typedmem.ErrClosed) {
-		p.closed = false
 		return err
 	}
+	p.shut()
 	if c.care != nil {
 		err = errors.Join(err, c.care.close())
 	}

@@ -108,6 +108,15 @@ func (g *guards) take(c *core, h uint64) (handle uint64, p unsafe.Pointer, ok bo
 	return handle, s.p, true
 }
 
+// giveBack takes back a guard slot that came to hold no object.
+func (g *guards) giveBack(c *core, handle uint64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	i := int(uintptr(index(handle)) - c.n)
+	g.slots[i].life = life{}
+	g.queue = append(g.queue, i)
+}
+
 // publish makes the handle that take gave valid.
 func (g *guards) publish(c *core, handle uint64) {
 	g.mu.Lock()
@@ -202,9 +211,10 @@ func (g *guards) free(c *core, h uint64) error {
 	g.queue = append(g.queue, i)
 	slot := s.slot
 	unlock()
+	c.pool.freed.Add(1)
 	c.pool.mu.Lock()
 	defer c.pool.mu.Unlock()
-	if !c.pool.closed {
+	if !c.pool.closed.Load() {
 		c.push(&c.pool.free, slot)
 	}
 	return nil

@@ -20,6 +20,8 @@ type magazine struct {
 	n      uint64 // slots that can be handed out
 	waits  uint64 // slots of a file that were freed and wait for the next flush of its words
 	allocs uint64 // objects made from this magazine
+	frees  uint64 // objects freed into it
+	limit  uint64 // how many slots it may keep, at most magazineSize; the pool sets it, see share
 
 	handles [magazineSize]uint64 // of the next object of each slot
 	waiting []uint64             // likewise; of a file only
@@ -28,7 +30,15 @@ type magazine struct {
 	stock []uint64
 }
 
-func (k *magazine) full() bool { return k.n == magazineSize || k.waits == magazineSize }
+// room returns how many slots the magazine may keep.
+func (k *magazine) room() uint64 { return atomic.LoadUint64(&k.limit) }
+
+// full reports whether slots have to leave before one can come; mostWaits is how many of them may
+// wait for a flush.
+func (k *magazine) full(mostWaits uint64) bool {
+	room := k.room()
+	return k.n >= room || k.waits >= min(room, mostWaits)
+}
 
 // push adds a slot by the handle of its next object.
 func (k *magazine) push(h uint64) {
@@ -47,6 +57,19 @@ func (k *magazine) pushWaiting(h uint64) {
 
 // parked returns how many slots are in the magazine; any goroutine may ask.
 func (k *magazine) parked() int { return int(atomic.LoadUint64(&k.n) + atomic.LoadUint64(&k.waits)) }
+
+// counts returns both counts as they were at one instant, unless the owner is so fast that nobody
+// sees one.
+func (k *magazine) counts() (allocs, frees uint64) {
+	for range 1000 {
+		frees = atomic.LoadUint64(&k.frees)
+		allocs = atomic.LoadUint64(&k.allocs)
+		if atomic.LoadUint64(&k.frees) == frees {
+			break
+		}
+	}
+	return allocs, frees
+}
 
 // shard is a magazine that all goroutines use, under a lock that is held for a few instructions.
 type shard struct {

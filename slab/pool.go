@@ -2,6 +2,7 @@ package slab
 
 import (
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -14,14 +15,21 @@ import (
 // Locks are taken in this order: mu, the shards by index.
 type pool struct {
 	mu     sync.Mutex
-	closed bool
+	closed atomic.Bool // changes under mu
 	free   list
-	waits  list // slots of a file that must not be used before its words were flushed
-	stocks int  // slots in the stocks of all magazines
-	bump   int  // the first slot that was never handed out; those up to used follow
-	caches map[*magazine]struct{}
-	gone   uint64 // objects made from caches that are closed
+	waits  list   // slots of a file that must not be used before its words were flushed
+	stocks int    // slots in the stocks of all magazines
+	bump   int    // the first slot that was never handed out; those up to used follow
+	tight  bool   // there was no free slot but in caches, which keep none until there are many again
+	share  uint64 // how many slots each cache may keep
 
+	registry sync.Mutex // of what follows, for a few instructions; taken after mu, or alone
+	caches   map[*magazine]struct{}
+	allocs   uint64 // objects made from caches that are closed
+	frees    uint64 // objects freed into them
+
+	waiting atomic.Int64  // waits.count, to read without mu
+	freed   atomic.Uint64 // objects that were freed into no magazine
 	used    atomic.Uint64 // slots with memory behind them
 	retired atomic.Uint64
 	spoilt  atomic.Uint64 // slots that were popped and came to hold no object
@@ -137,27 +145,28 @@ func (c *core) spill(k *magazine, s *shard) {
 	p := &c.pool
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed {
+	if p.closed.Load() {
 		return
 	}
 	if s != nil {
 		s.lockWait()
 		defer s.unlock()
 	}
-	if k.n == magazineSize { // the older half goes: what was freed last is in the processor's cache
-		const half = magazineSize / 2
-		if len(k.stock) < stockSize {
-			k.stock = append(k.stock, k.handles[:half]...)
-			p.stocks += half
+	if room := k.room(); k.n >= room { // the older half goes: what was freed last is in the processor's cache
+		rest := room / 2
+		old := k.handles[:k.n-rest]
+		if len(k.stock) < stockSize && !p.tight {
+			k.stock = append(k.stock, old...)
+			p.stocks += len(old)
 		} else {
-			for _, h := range k.handles[:half] {
+			for _, h := range old {
 				c.push(&p.free, h)
 			}
 		}
-		copy(k.handles[:half], k.handles[half:])
-		setCount(&k.n, half)
+		copy(k.handles[:rest], k.handles[len(old):k.n])
+		setCount(&k.n, rest)
 	}
-	if k.waits == magazineSize {
+	if k.waits >= min(k.room(), uint64(c.mostWaits)) {
 		c.await(k)
 	}
 }
@@ -167,6 +176,7 @@ func (c *core) await(k *magazine) {
 	for _, h := range k.waiting[:k.waits] {
 		c.push(&c.pool.waits, h)
 	}
+	c.pool.waiting.Add(int64(k.waits))
 	setCount(&k.waits, 0)
 }
 
@@ -189,14 +199,18 @@ func (c *core) refill(k *magazine, s *shard) error {
 		defer s.unlock()
 	}
 	if stocked {
-		rest := len(k.stock) - min(len(k.stock), magazineSize/2, int(magazineSize-k.n))
+		rest := len(k.stock) - min(len(k.stock), magazineSize/2, max(int(k.room()), 1), int(magazineSize-k.n))
 		setCount(&k.n, k.n+uint64(copy(k.handles[k.n:], k.stock[rest:])))
 		p.stocks -= len(k.stock) - rest
 		k.stock = k.stock[:rest]
 		return nil
 	}
 	most := p.free.count + int(c.n) - p.bump
-	batch := min(magazineSize/2, max(1, most/16))
+	if p.tight && most > int(c.n)/4 {
+		p.tight = false
+		c.allot()
+	}
+	batch := min(magazineSize/2, max(1, min(most/16, int(k.room()))))
 	start := k.n
 	for k.n < start+uint64(batch) && k.n < magazineSize && (p.free.count > 0 || p.bump < int(p.used.Load())) {
 		k.push(c.next())
@@ -227,7 +241,7 @@ func (c *core) provide() error {
 		switch {
 		case p.free.count > 0 || p.bump < used:
 			return nil
-		case p.waits.count > 0 && (used == int(c.n) || p.waits.count >= max(leastWaiting, used/2)):
+		case p.waits.count > 0 && (used == int(c.n) || p.waits.count >= min(max(c.leastWaiting, used/2), c.mostWaiting)):
 			if err := c.settle(); err != nil {
 				return fail("alloc", err)
 			}
@@ -317,16 +331,66 @@ func (c *core) pop() (uint64, error) {
 			return 0, fail("alloc", c.refusal(i, limit))
 		}
 		s.unlock()
-		if err := c.refill(&s.magazine, s); err != nil {
+		if err := c.refillPatiently(&s.magazine, s); err != nil {
 			return 0, err
 		}
+	}
+}
+
+// refillPatiently is refill, and before ErrFull is the answer it lets the goroutines whose caches
+// hold slots give them back.
+func (c *core) refillPatiently(k *magazine, s *shard) error {
+	err := c.refill(k, s)
+	for try := 0; err == full && try < 8 && c.askCaches(k); try++ {
+		for range 4 {
+			runtime.Gosched()
+		}
+		err = c.refill(k, s)
+	}
+	return err
+}
+
+// askCaches tells all caches to keep no slot, and reports whether one but k holds any.
+func (c *core) askCaches(k *magazine) bool {
+	p := &c.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tight = true
+	c.allot()
+	p.registry.Lock()
+	defer p.registry.Unlock()
+	for other := range p.caches {
+		if other != k && other.parked() > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// allot tells each cache how many slots it may keep: all of them together an eighth of the capacity
+// at the most, none while slots are short. The caller holds mu. A cache that has more gives them
+// back at its next Free.
+func (c *core) allot() {
+	p := &c.pool
+	p.registry.Lock()
+	defer p.registry.Unlock()
+	share := min(c.n/8/uintptr(max(len(p.caches), 1)), magazineSize)
+	if p.tight {
+		share = 0
+	}
+	if p.share == uint64(share) {
+		return
+	}
+	p.share = uint64(share)
+	for k := range p.caches {
+		atomic.StoreUint64(&k.limit, p.share)
 	}
 }
 
 // popFrom is pop from a cache.
 func (c *core) popFrom(k *magazine) (uint64, error) {
 	for k.n == 0 {
-		err := c.refill(k, nil)
+		err := c.refillPatiently(k, nil)
 		if err != nil && k.waits > 0 { // the cache's own freed slots, which a flush makes free
 			c.pool.mu.Lock()
 			c.await(k)
@@ -362,6 +426,7 @@ func (c *core) give(h uint64) error {
 			}
 			if s.n < magazineSize && atomic.CompareAndSwapUint64(w, word, uint64(generation(h)+1)<<32) {
 				s.push(h + 2*oneGeneration)
+				setCount(&s.frees, s.frees+1)
 				s.unlock()
 				return nil
 			}
@@ -381,10 +446,15 @@ func (c *core) giveSlow(h uint64, own *magazine) error {
 		if err != nil {
 			return err
 		}
+		if own != nil && own.full(uint64(c.mostWaits)) {
+			c.spill(own, nil)
+			if own.room() == 0 {
+				own = nil
+			}
+			continue
+		}
 		if own != nil {
-			if own.full() {
-				c.spill(own, nil)
-			} else if c.bury(own, w, word, h) {
+			if c.bury(own, w, word, h) {
 				return nil
 			}
 			continue
@@ -393,7 +463,7 @@ func (c *core) giveSlow(h uint64, own *magazine) error {
 		if !s.lockNow() {
 			s = c.pool.pick()
 		}
-		if s.full() {
+		if s.full(uint64(c.mostWaits)) {
 			s.unlock()
 			c.spill(&s.magazine, s)
 		} else if c.buryIn(s, w, word, h) {
@@ -421,6 +491,10 @@ func (c *core) bury(k *magazine, w *uint64, word, h uint64) bool {
 	default:
 		k.push(h + 2*oneGeneration)
 	}
+	setCount(&k.frees, k.frees+1)
+	if c.care != nil { // last: it may fault
+		c.care.buried(c, h)
+	}
 	return true
 }
 
@@ -439,9 +513,6 @@ func (c *core) kill(w *uint64, word, h uint64) bool {
 		c.noteDead(w, word, dead, index(h))
 	case !atomic.CompareAndSwapUint64(w, word, dead):
 		return false
-	}
-	if c.care != nil {
-		c.care.buried(c, h)
 	}
 	return true
 }
@@ -462,8 +533,8 @@ func (c *core) born(h uint64) {
 	publish(wordAt(c.words, uintptr(index(h))), h&^(oneGeneration-1))
 }
 
-// unborn takes back a slot that was popped and holds no object after all.
-func (c *core) unborn(h uint64) {
+// abortAlloc takes back a slot that was popped and holds no object after all.
+func (c *core) abortAlloc(h uint64) {
 	if c.care != nil {
 		c.care.forget(h)
 	}
@@ -471,7 +542,7 @@ func (c *core) unborn(h uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.spoilt.Add(1)
-	if uintptr(index(h)) < c.n && !p.closed {
+	if uintptr(index(h)) < c.n && !p.closed.Load() {
 		c.push(&p.free, h)
 	}
 }
@@ -479,12 +550,17 @@ func (c *core) unborn(h uint64) {
 // newCache makes a magazine that counts as a cache.
 func (c *core) newCache() *magazine {
 	k := new(magazine)
-	c.pool.mu.Lock()
-	defer c.pool.mu.Unlock()
-	if c.pool.caches == nil {
-		c.pool.caches = map[*magazine]struct{}{}
+	p := &c.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.registry.Lock()
+	if p.caches == nil {
+		p.caches = map[*magazine]struct{}{}
 	}
-	c.pool.caches[k] = struct{}{}
+	p.caches[k] = struct{}{}
+	p.registry.Unlock()
+	c.allot()
+	setCount(&k.limit, p.share)
 	return k
 }
 
@@ -496,9 +572,24 @@ func (c *core) endCache(k *magazine) {
 	if _, open := p.caches[k]; !open {
 		return
 	}
+	p.registry.Lock()
 	delete(p.caches, k)
-	p.gone += k.allocs
-	if !p.closed {
+	p.allocs += k.allocs
+	p.frees += k.frees
+	p.registry.Unlock()
+	if !p.closed.Load() {
 		c.empty(k)
+		c.allot()
+	}
+}
+
+// shut ends the use of the slots and their words, which can be unmapped after it. The caller holds
+// mu. Nobody is inside a shard then, and who comes later finds it full, and takes the way that asks
+// whether the slab is closed.
+func (p *pool) shut() {
+	p.closed.Store(true)
+	defer p.lockShards()()
+	for i := range p.shards {
+		setCount(&p.shards[i].n, magazineSize)
 	}
 }

@@ -47,7 +47,9 @@ func show[T any](op string, c *core, err error) (*Slab[T], error) {
 }
 
 // none is the core of the zero Slab: closed, without a slot.
-var none = &core{limits: new(typedmem.Limits), layout: new(layout.Layout), pool: pool{closed: true, shards: make([]shard, 1)}}
+var none = &core{limits: new(typedmem.Limits), layout: new(layout.Layout), pool: pool{shards: make([]shard, 1)}}
+
+func init() { none.pool.closed.Store(true) }
 
 func (s *Slab[T]) inner() *core {
 	if s.core == nil {
@@ -66,6 +68,12 @@ func (s *Slab[T]) Alloc() (Handle[T], error) {
 	if s.special {
 		return s.putZero(u)
 	}
+	inFlight := u
+	defer func() {
+		if inFlight != 0 { // memory that was closed or protected meanwhile made the copy fault
+			s.core.abortAlloc(inFlight)
+		}
+	}()
 	if !ordered {
 		fence()
 	}
@@ -75,6 +83,7 @@ func (s *Slab[T]) Alloc() (Handle[T], error) {
 		s.core.shadows.write(u)
 	}
 	publish(wordAt(s.words, uintptr(uint32(u))), u&^(oneGeneration-1))
+	inFlight = 0
 	return Handle[T]{u}, nil
 }
 
@@ -87,6 +96,12 @@ func (s *Slab[T]) Insert(x T) (Handle[T], error) {
 	if s.special {
 		return s.put(u, &x)
 	}
+	inFlight := u
+	defer func() {
+		if inFlight != 0 { // memory that was closed or protected meanwhile made the copy fault
+			s.core.abortAlloc(inFlight)
+		}
+	}()
 	if !ordered {
 		fence()
 	}
@@ -96,6 +111,7 @@ func (s *Slab[T]) Insert(x T) (Handle[T], error) {
 		s.core.shadows.write(u)
 	}
 	publish(wordAt(s.words, uintptr(uint32(u))), u&^(oneGeneration-1))
+	inFlight = 0
 	return Handle[T]{u}, nil
 }
 
@@ -109,18 +125,24 @@ func (s *Slab[T]) putZero(u uint64) (Handle[T], error) {
 func (s *Slab[T]) put(u uint64, x *T) (Handle[T], error) {
 	c := s.core
 	p := c.slot(uintptr(index(u)))
+	popped, settled := u, false
+	defer func() {
+		if !settled { // a file that was cut off, or memory that was protected, made a step fault
+			c.abortAlloc(popped)
+		}
+	}()
 	if c.care != nil {
 		var err error
 		if u, p, err = c.care.prepare(c, u, p); err != nil {
+			settled = true // the slot is retired
 			return Handle[T]{}, err
 		}
+		defer func() {
+			if !settled && u != popped {
+				c.care.guards.giveBack(c, u)
+			}
+		}()
 	}
-	born := false
-	defer func() {
-		if !born { // a file that was cut off made the copy or the note fault
-			c.unborn(u)
-		}
-	}()
 	if !ordered {
 		fence()
 	}
@@ -134,7 +156,7 @@ func (s *Slab[T]) put(u uint64, x *T) (Handle[T], error) {
 	} else {
 		c.care.guards.publish(c, u)
 	}
-	born = true
+	settled = true
 	return Handle[T]{u}, nil
 }
 
@@ -323,13 +345,15 @@ func (s *Slab[T]) Has(h Handle[T]) bool {
 	return generation(word) == generation(h.Bits) && isLive(word)
 }
 
-// Len returns the number of objects; slots that are parked in caches do not count. It is 0 after Close.
-func (s *Slab[T]) Len() int { return int(s.inner().stats().Live) }
+// Len returns the number of objects; slots that are parked in caches do not count. It is 0 after
+// Close. It adds up a few counters and stops nobody; objects that others make and free meanwhile
+// may count or not. A slab that [Open] made counts the words of all slots in use.
+func (s *Slab[T]) Len() int { return s.inner().len() }
 
 // Cap returns the number of objects that the slab was made for.
 func (s *Slab[T]) Cap() int { return int(s.n) }
 
-// Stats returns how the slab is used now.
+// Stats returns how the slab is used now, at the cost of [Slab.Len].
 func (s *Slab[T]) Stats() Stats { return s.inner().stats() }
 
 // Trim gives the memory of whole pages in which no object lives back to the system, and returns how many bytes that was. It comes again when slots there are used.

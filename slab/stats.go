@@ -6,8 +6,8 @@ import (
 	"github.com/typedmem/typedmem"
 )
 
-// Stats says how a slab is used. Live, Free, Cached, Waiting and Retired together are its capacity. Numbers that caches are changing meanwhile may be off by what
-// they do in that moment.
+// Stats says how a slab is used. Live, Free, Cached, Waiting and Retired together are its capacity.
+// Numbers that others change meanwhile may be off by what they do in that moment.
 type Stats struct {
 	Live    int // objects
 	Free    int // slots that any goroutine can allocate
@@ -21,43 +21,61 @@ type Stats struct {
 	Frees  uint64 // objects freed since then
 }
 
+// counts adds up how many objects were made and freed, and how many slots caches hold. It stops
+// nobody: each number is the one of some instant during the call.
+func (c *core) counts() (allocs, frees uint64, cached, waiting int) {
+	p := &c.pool
+	p.registry.Lock()
+	defer p.registry.Unlock()
+	allocs, frees = p.allocs-p.spoilt.Load(), p.frees+p.freed.Load()
+	for i := range p.shards {
+		k := &p.shards[i].magazine
+		made, gone := k.counts()
+		allocs, frees = allocs+made, frees+gone
+		waiting += int(atomic.LoadUint64(&k.waits))
+	}
+	for k := range p.caches {
+		made, gone := k.counts()
+		allocs, frees = allocs+made, frees+gone
+		cached += k.parked()
+	}
+	return allocs, frees, cached, waiting + int(p.waiting.Load())
+}
+
+// len returns the number of objects.
+func (c *core) len() int {
+	if c.pool.closed.Load() || c.gone() {
+		return 0
+	}
+	if c.file != nil && !c.file.writer {
+		return c.readerStats().Live
+	}
+	allocs, frees, _, _ := c.counts()
+	return c.between(c.live + allocs - frees)
+}
+
+// between keeps a sum of numbers that changed meanwhile within what can be.
+func (c *core) between(n uint64) int { return min(max(int(n), 0), int(c.n)) }
+
 // stats adds everything up.
 func (c *core) stats() Stats {
-	p := &c.pool
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed || c.gone() {
+	if c.pool.closed.Load() || c.gone() {
 		return Stats{}
 	}
 	if c.file != nil && !c.file.writer {
 		return c.readerStats()
 	}
-	defer p.lockShards()()
-	s := Stats{
-		Free:    p.free.count + int(c.n) - p.bump,
-		Waiting: p.waits.count,
-		Retired: int(p.retired.Load()),
-		Allocs:  p.gone,
-	}
-	for i := range p.shards {
-		k := &p.shards[i].magazine
-		s.Free += int(k.n) + len(k.stock)
-		s.Waiting += int(k.waits)
-		s.Allocs += k.allocs
-	}
-	for k := range p.caches {
-		s.Cached += k.parked()
-		s.Free += len(k.stock)
-		s.Allocs += atomic.LoadUint64(&k.allocs) // after parked: a slot leaves only when it was counted
-	}
-	s.Allocs -= p.spoilt.Load()
-	s.Live = max(0, int(c.n)-s.Free-s.Waiting-s.Retired-s.Cached)
-	s.Frees = max(c.live+s.Allocs, uint64(s.Live)) - uint64(s.Live)
+	var s Stats
+	s.Allocs, s.Frees, s.Cached, s.Waiting = c.counts()
+	s.Live = c.between(c.live + s.Allocs - s.Frees)
+	s.Frees = c.live + s.Allocs - uint64(s.Live)
+	s.Retired = int(c.pool.retired.Load())
+	s.Free = max(int(c.n)-s.Live-s.Cached-s.Waiting-s.Retired, 0)
 	words := uint64(8)
 	if c.file != nil { // in the file as well
 		words = 16
 	}
-	s.Committed = p.used.Load() * (uint64(c.size) + words)
+	s.Committed = c.pool.used.Load() * (uint64(c.size) + words)
 	return s
 }
 
