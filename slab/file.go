@@ -61,7 +61,7 @@ func create(path string, capacity int, l *layout.Layout, cfg Config) (*core, err
 		return nil, err
 	}
 	if err = f.Handle().Truncate(wordsEnd(uint64(capacity))); err == nil {
-		err = c.attachFile(f, 0)
+		err = c.attachFile(f, 0, 0)
 	}
 	if err == nil {
 		err = c.memoryForWords()
@@ -118,19 +118,25 @@ func openCore(f *container.File, l *layout.Layout) (*core, error) {
 	if err != nil {
 		return nil, err
 	}
-	if end := wordsEnd(capacity) + int64(used)*int64(l.Size); info.Size() < end {
-		return nil, fmt.Errorf("%d bytes, its slots end at byte %d: %w", info.Size(), end, typedmem.ErrTruncated)
+	room := info.Size() - wordsEnd(capacity)
+	there := int(min(int64(used), max(room, 0)/int64(l.Size)))
+	if room < 0 || there < used && !f.Left().MayMiss() {
+		return nil, cutOff(info.Size(), wordsEnd(capacity)+int64(used)*int64(l.Size))
 	}
 	c, err := newCore(int(capacity), l, f.Salt())
 	if err != nil {
 		return nil, err
 	}
-	if err := c.attachFile(f, used); err != nil {
+	if err := c.attachFile(f, used, there); err != nil {
 		return c, err
 	}
 	// The file may be cut off by others at any moment: its pages are read under Guard.
-	if err := typedmem.Guard(func() error { return c.checkWords(used) }); err != nil {
+	if err := typedmem.Guard(func() error { return c.checkWords(used, there, info.Size()) }); err != nil {
 		return c, err
+	}
+	if there < used {
+		used = there
+		f.Shorten(used)
 	}
 	c.pool.used.Store(uint64(used))
 	c.pool.bump = used
@@ -156,8 +162,12 @@ func openCore(f *container.File, l *layout.Layout) (*core, error) {
 	return c, f.Begin(true)
 }
 
-// attachFile maps the words and the slots of a file.
-func (c *core) attachFile(f *container.File, used int) error {
+func cutOff(size, end int64) error {
+	return fmt.Errorf("%d bytes, its slots end at byte %d: %w", size, end, typedmem.ErrTruncated)
+}
+
+// attachFile maps the words and the slots of a file: of those that its length counts, those that are there.
+func (c *core) attachFile(f *container.File, used, there int) error {
 	c.file = &file{c: f, writer: f.Writer()}
 	c.special = true
 	r := typedmem.Request{
@@ -176,7 +186,7 @@ func (c *core) attachFile(f *container.File, used int) error {
 	c.file.m = m
 	// SAFETY: the address of a mapping that c.file keeps, off the Go heap.
 	c.file.words = unsafe.Add(unsafe.Pointer(nil), m.Addr())
-	r.Size, r.Capacity, r.Offset = used*int(c.size), int(c.n*c.size), wordsEnd(uint64(c.n))
+	r.Size, r.Capacity, r.Offset = there*int(c.size), int(c.n*c.size), wordsEnd(uint64(c.n))
 	if m, err = typedmem.Map(r); err != nil {
 		return err
 	}
@@ -196,11 +206,15 @@ func (c *core) memoryForWords() error {
 	return nil
 }
 
-// checkWords looks at every word of the file.
-func (c *core) checkWords(used int) error {
+// checkWords looks at every word of the file. Where only some of the slots are there, the system went down and has lost that the file was made longer: the
+// slots were not in use yet, or the file was cut off.
+func (c *core) checkWords(used, there int, size int64) error {
 	for i := range uint32(used) {
-		if word := loadWord(wordAt(c.file.words, uintptr(i))); !validKept(c.salt, i, word) {
+		switch word := loadWord(wordAt(c.file.words, uintptr(i))); {
+		case !validKept(c.salt, i, word):
 			return fmt.Errorf("the word of slot %d is %016x: %w", i, word, typedmem.ErrCorrupt)
+		case int(i) >= there && word != 0:
+			return cutOff(size, c.slotsEnd(used))
 		}
 	}
 	return nil
@@ -239,9 +253,13 @@ func (f *file) note(c *core, i, g uint32) {
 	publish(wordAt(f.words, uintptr(i)), kept(c.salt, i, g))
 }
 
-// extend makes the file ready for used slots. That they may be in use is on the device before one is.
+// extend makes the file ready for used slots. That they may be in use is on the device before one is, and the file's size, which comes with the flush of a
+// word, before that.
 func (f *file) extend(used int) error {
 	if err := f.m.Resize(used * 8); err != nil {
+		return err
+	}
+	if err := f.m.Flush(used*8-8, used*8); err != nil {
 		return err
 	}
 	f.c.Publish(used)

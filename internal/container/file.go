@@ -38,7 +38,7 @@ type File struct {
 	dir     *os.File // the directory, as long as that is so and if it may be read
 	settled bool     // the copies as the file was opened with are known to be on the device
 	heal    bool     // one copy was damaged when the file was opened
-	unsure  bool     // a copy could not be flushed: the device may hold a length that nobody was told of
+	unsure  bool     // a copy could not be flushed, or a killed writer may not have: the device may hold a length that nobody was told of
 	left    Left     // how the last writer left the file
 }
 
@@ -84,6 +84,7 @@ func (c *File) open() error {
 	}
 	c.synced = c.header.length
 	c.left = leftBy(block[liveOffset:])
+	c.unsure = c.left == LeftKilled || c.left == LeftUnknown
 	n, writing, torn := liveLength(block[liveOffset:])
 	for i := 0; torn && !c.writer && i < again; i++ {
 		if err := readBlock(c.f, block); err != nil {
@@ -267,6 +268,13 @@ func (c *File) Zero(off, n int64) error { return sys.Zero(c.f, off, n) }
 
 // Length returns the length in elements that the file had when it was opened or last refreshed.
 func (c *File) Length() int { return int(c.header.length) }
+
+// Shorten sets the length to one that is less: the data ends before what the header says. It comes before Begin.
+func (c *File) Shorten(n int) {
+	h := *c.header
+	h.length = uint64(n)
+	c.header = &h
+}
 
 // Capacity returns the slots of a slab file.
 func (c *File) Capacity() uint64 { return c.header.capacity }
@@ -460,7 +468,8 @@ func (c *File) closeDirectory() error {
 	return d.Close()
 }
 
-// Close ends the writer's session, or the reader's. A writer cuts the file to size bytes where size is not negative: what it had set aside ahead. The
+// Close ends the writer's session, or the reader's. A writer cuts the file to size bytes and the rest of that page, where size is not negative: what it had
+// set aside ahead. An end inside a page is where file systems with smaller blocks have lost what was stored behind it later. The
 // length must have been synced before if Dirty says so. Of a file that others cut off everything is given back all the same, with an error.
 func (c *File) Close(size int64) error {
 	var err error
@@ -469,6 +478,9 @@ func (c *File) Close(size int64) error {
 	}
 	if c.block != nil {
 		err = errors.Join(err, c.block.Close())
+	}
+	if page := int64(sys.PageSize()); size >= 0 {
+		size = (size + page - 1) / page * page
 	}
 	if info, e := c.f.Stat(); c.writer && e == nil && size >= 0 && info.Size() > size {
 		// A reader's mapping may hold the length on some systems; the space ahead then stays until the next writer closes.

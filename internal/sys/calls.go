@@ -105,7 +105,8 @@ func Unlock(addr uintptr, n int) error {
 	return unlock(addr, n)
 }
 
-// Flush writes changed pages of a shared file mapping to the file: async starts it, otherwise it is done, to the device, on return.
+// Flush writes changed pages of a shared file mapping to the file: async starts it, otherwise it is done, to the device, on return, and the size that
+// the file has is there too. Until then any part of the pages may be on the device, with the size of before.
 // f is a handle of the mapped file, which some systems need.
 func Flush(addr uintptr, n int, f *os.File, async bool) error {
 	if err := before(Call{Op: OpFlush, Addr: addr, Len: n, File: f}); err != nil {

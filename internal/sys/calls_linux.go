@@ -95,13 +95,17 @@ var madviseAnswers = sync.OnceValue(func() bool {
 	return munmap(addr, n) == nil && answer != nil
 })
 
+// allocate makes the file longer with ftruncate(2) and leaves to fallocate(2) the space alone. ext4 with blocks smaller than a page does not look at a page
+// that is mapped for writing when fallocate moves the end of the file inside it, and loses what is stored there from then on (seen on Linux 6.1).
 func allocate(f *os.File, off, n int64) error {
 	return restoring(f, func() error {
-		err := fallocate(f, 0, off, n)
-		if err == unix.EOPNOTSUPP {
-			return extend(f, off+n)
+		if err := extend(f, off+n); err != nil {
+			return err
 		}
-		return err
+		if err := fallocate(f, unix.FALLOC_FL_KEEP_SIZE, off, n); err != unix.EOPNOTSUPP {
+			return err
+		}
+		return nil
 	})
 }
 

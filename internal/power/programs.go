@@ -1,0 +1,37 @@
+package power
+
+import (
+	"os"
+	"runtime"
+	"strconv"
+	"testing"
+)
+
+// Named says that a file's name in its directory has to be made durable by the program.
+const Named = runtime.GOOS != "windows"
+
+// Programs returns how many random programs a test is to run, and the number of the first: a few hundred, or what the environment says.
+func Programs(t testing.TB) (n, from uint64) {
+	n = 300
+	switch {
+	case os.Getenv("TYPEDMEM_SMALL_SPACE") != "": // under an emulator each system call takes its time
+		n = 5
+	case testing.Short():
+		n = 60
+	}
+	if k, err := strconv.ParseUint(os.Getenv("TYPEDMEM_POWER_PROGRAMS"), 10, 32); err == nil {
+		n = k
+	}
+	from, _ = strconv.ParseUint(os.Getenv("TYPEDMEM_POWER_FROM"), 10, 32)
+	return n, from
+}
+
+// Dir is a folder in memory where there is one: the programs count flushes and do not need them. It goes with the test.
+func Dir(t testing.TB) string {
+	dir, err := os.MkdirTemp("/dev/shm", "typedmem")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
