@@ -388,6 +388,9 @@ func (m *Mapping) shrink(n int) error {
 		}
 		s.mapped, s.ready = keep, min(s.ready, keep)
 	}
+	if m.plan.HasFile { // the blocks behind the length may be given back next: they are set aside again before anything is written there
+		s.ready = min(s.ready, m.lead()+n)
+	}
 	if tail > 0 { // a mapping that takes the page over at this moment keeps its contents
 		_ = s.untaken(keep-m.plan.unit, m.plan.unit, func() error {
 			clear(bytesAt(m.addr.Load()+uintptr(n), tail))

@@ -165,3 +165,23 @@ func TestCloseKeepsTheMappingsLength(t *testing.T) {
 		wants(t, "Close", r.Close(), nil)
 	}
 }
+
+// What a shorter Resize cut off has no disk space any more, in the last page neither where blocks are smaller than pages: it is set aside again before an Append
+// writes there.
+func TestAppendAfterAShrinkSetsSpaceAside(t *testing.T) {
+	r, err := region.Create[int64](filepath.Join(t.TempDir(), "r"), 10_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	wants(t, "Resize", r.Resize(10), nil)
+	asked := false
+	defer sys.Interpose(func(c sys.Call) error {
+		asked = asked || c.Op == sys.OpAllocate && c.Offset <= 65536+80 && c.Offset+int64(c.Len) >= 65536+88
+		return nil
+	})()
+	wants(t, "Append", r.Append(1), nil)
+	if !asked {
+		t.Error("an element was written to a hole of the file")
+	}
+}
