@@ -177,18 +177,18 @@ func (r Request) wishedUnit() (unit int, huge flags.PageSize, err error) {
 			return 0, 0, fmt.Errorf("huge pages: %w", err)
 		}
 	}
+	if p.Bytes() == int64(base) {
+		if r.Flags.Has(flags.HugePages) {
+			return 0, 0, fmt.Errorf("page size %v is the usual one and no huge page: %w", p, ErrOperation)
+		}
+		return base, 0, nil
+	}
 	sizes, err := sys.PageSizes()
 	if err != nil {
 		return 0, 0, fmt.Errorf("page sizes: %w", err)
 	}
 	if !sizes.Has(p) {
 		return 0, 0, fmt.Errorf("page size %v, the kernel has %v: %w", p, sizes, errors.ErrUnsupported)
-	}
-	if p.Bytes() == int64(base) {
-		if r.Flags.Has(flags.HugePages) {
-			return 0, 0, fmt.Errorf("page size %v is the usual one and no huge page: %w", p, ErrOperation)
-		}
-		return base, 0, nil
 	}
 	if p.Bytes() > math.MaxInt32 && strconv.IntSize == 32 {
 		return 0, 0, fmt.Errorf("page size %v does not fit this address space: %w", p, errors.ErrUnsupported)

@@ -146,4 +146,5 @@ func AllocationGranularity() int { return sys.Granularity() }
 
 // PageSizes returns every page size that the kernel can map.
 //   - Linux, Android: the usual page and each of /sys/kernel/mm/hugepages. FreeBSD: getpagesizes(3). Windows: GetLargePageMinimum.
+//   - Where these cannot be asked, as without /sys or without a descriptor left, the usual page comes with an error: there may be more.
 func PageSizes() (flags.PageSizes, error) { return sys.PageSizes() }

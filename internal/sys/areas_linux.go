@@ -25,16 +25,8 @@ func areas(pid int, lo, hi uintptr, yield func(Area) bool) error {
 		return err
 	}
 	defer f.Close()
-	yield = settleDeleted(who, yield)
-	err = queryAreas(f, lo, hi, yield)
-	if errors.Is(err, errNoQuery) {
-		return readAreas(f, lo, hi, yield)
-	}
-	return err
+	return queryAreas(f, lo, hi, settleDeleted(who, yield))
 }
-
-// errNoQuery is queryAreas's answer, before any yield, where the kernel has no such call.
-var errNoQuery = errors.New("no PROCMAP_QUERY")
 
 // settleDeleted asks the file system about each name that ends in " (deleted)": a file may be called so.
 func settleDeleted(who string, yield func(Area) bool) func(Area) bool {
@@ -76,7 +68,15 @@ const (
 	queryCoveringOrNext = 0x10
 )
 
-// queryAreas asks with the ioctl PROCMAP_QUERY (Linux 6.11), whose cost does not grow with the number of mappings.
+// procmap is the ioctl PROCMAP_QUERY (Linux 6.11). A test can have it refused, as kernels before and sandboxes do.
+var procmap = func(fd uintptr, q *procmapQuery) unix.Errno {
+	// SAFETY: q stays alive over the call, and the name that it points to is pinned; the kernel writes at most nameSize bytes there.
+	_, _, errno := unix.Syscall(unix.SYS_IOCTL, fd, procmapQueryRequest, uintptr(unsafe.Pointer(q)))
+	return errno
+}
+
+// queryAreas asks with the ioctl PROCMAP_QUERY, whose cost does not grow with the number of mappings. Where that is refused, for whatever reason, the text has
+// the rest.
 func queryAreas(f *os.File, lo, hi uintptr, yield func(Area) bool) error {
 	return withFd(f, func(fd uintptr) error { return queryDescriptor(f, fd, lo, hi, yield) })
 }
@@ -95,14 +95,10 @@ func queryDescriptor(f *os.File, fd, lo, hi uintptr, yield func(Area) bool) erro
 			nameSize:   uint32(len(name)),
 			nameAddr:   uint64(uintptr(unsafe.Pointer(&name[0]))),
 		}
-		// SAFETY: q stays alive over the call and name is pinned; the kernel writes at most nameSize bytes to it.
-		_, _, errno := unix.Syscall(unix.SYS_IOCTL, fd, procmapQueryRequest, uintptr(unsafe.Pointer(q)))
-		switch errno {
+		switch procmap(fd, q) {
 		case 0:
 		case unix.ENOENT:
 			return readGate(f, at, hi, yield)
-		case unix.ENOTTY, unix.ENOSYS:
-			return errNoQuery
 		case unix.EINTR:
 			continue
 		case unix.ENAMETOOLONG: // the text knows no limit
@@ -115,7 +111,7 @@ func queryDescriptor(f *os.File, fd, lo, hi uintptr, yield func(Area) bool) erro
 		case unix.ESRCH:
 			return nil // the process is gone: an empty address space
 		default:
-			return errno
+			return readAreas(f, at, hi, yield)
 		}
 		if q.start >= uint64(hi) {
 			return nil

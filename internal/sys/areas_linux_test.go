@@ -6,9 +6,11 @@ import (
 	"math"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"unsafe"
 
+	"github.com/typedmem/typedmem/flags"
 	"golang.org/x/sys/unix"
 )
 
@@ -69,13 +71,127 @@ func collect(t *testing.T, list func(*os.File, uintptr, uintptr, func(Area) bool
 	defer f.Close()
 	var all []Area
 	err = list(f, lo, hi, settleDeleted("self", func(a Area) bool { all = append(all, a); return true }))
-	if errors.Is(err, errNoQuery) {
-		t.Skip("the kernel has no PROCMAP_QUERY")
-	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	return all
+}
+
+// Where the ioctl is refused, as by old kernels and sandboxes, at once or half-way, the text has the answer.
+func TestAreasWithoutTheQuery(t *testing.T) {
+	lo, hi := someAreas(t)
+	want := collect(t, readAreas, lo, hi)
+	ask := procmap
+	defer func() { procmap = ask }()
+	for _, errno := range []unix.Errno{unix.ENOTTY, unix.ENOSYS, unix.EPERM, unix.EACCES, unix.EINVAL, unix.EOPNOTSUPP} {
+		for _, after := range []int{0, 3} {
+			n := 0
+			procmap = func(fd uintptr, q *procmapQuery) unix.Errno {
+				if n++; n > after {
+					return errno
+				}
+				return ask(fd, q)
+			}
+			if got := collect(t, queryAreas, lo, hi); fmt.Sprint(got) != fmt.Sprint(want) {
+				t.Errorf("%v after %d queries:\n%+v, want\n%+v", errno, after, got, want)
+			}
+		}
+	}
+}
+
+// A list of areas is in ascending order and none overlaps another one, while another thread changes what there is.
+func TestAreasAscendBesideChanges(t *testing.T) {
+	page := os.Getpagesize()
+	const pages = 64
+	base, err := mmap(0, pages*page, unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANON, noFile, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.MunmapPtr(unsafe.Add(unsafe.Pointer(nil), base), uintptr(pages*page))
+	var stop atomic.Bool
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := 0; !stop.Load(); i++ {
+			for k := i % 2; k < pages; k += 2 + i%3 {
+				_ = protect(base+uintptr(k*page), page, flags.Read|flags.Write)
+			}
+			_ = protect(base, pages*page, flags.Read)
+		}
+	}()
+	defer func() { stop.Store(true); <-done }()
+	lists := 3000
+	if testing.Short() {
+		lists = 300
+	}
+	ask := procmap
+	defer func() { procmap = ask }()
+	for _, text := range []bool{false, true} {
+		if text {
+			procmap = func(uintptr, *procmapQuery) unix.Errno { return unix.EPERM }
+		}
+		for range lists {
+			end := base
+			err := Areas(0, base, base+uintptr(pages*page), func(a Area) bool {
+				if a.Start < end && end != base || a.End <= a.Start {
+					t.Errorf("an area from %#x to %#x after one that ended at %#x", a.Start, a.End, end)
+				}
+				end = a.End
+				return !t.Failed()
+			})
+			if err != nil || t.Failed() {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// Clipping keeps the offset in the file true.
+func TestAscendingAreasAreClipped(t *testing.T) {
+	var got []Area
+	yield := ascending(func(a Area) bool { got = append(got, a); return true })
+	for _, a := range []Area{
+		{Start: 10, End: 20}, {Start: 10, End: 30, Path: "/f", Offset: 100}, {Start: 12, End: 25}, {Start: 5, End: 30}, {Start: 30, End: 40, Path: "/f", Offset: 7},
+	} {
+		yield(a)
+	}
+	want := []Area{{Start: 10, End: 20}, {Start: 20, End: 30, Path: "/f", Offset: 110}, {Start: 30, End: 40, Path: "/f", Offset: 7}}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
+// PageSizes says so where it cannot know all sizes: without sysfs, or without a descriptor to read it with.
+func TestPageSizesThatCannotBeListed(t *testing.T) {
+	defer func(old string) { hugePages = old }(hugePages)
+	base, _ := flags.PageSizeOf(int64(os.Getpagesize()))
+	dir := t.TempDir()
+	for path, fails := range map[string]bool{
+		dir + "/hugepages":      false, // a kernel without huge pages
+		dir + "/none/hugepages": true,  // no sysfs
+		"/dev/null/hugepages":   true,
+	} {
+		hugePages = path
+		set, err := pageSizes()
+		if !set.Has(base) || (err != nil) != fails {
+			t.Errorf("%s: %v, %v", path, set, err)
+		}
+	}
+	hugePages = "/"
+	var before unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 0, Max: before.Max}); err != nil {
+		t.Skip("no limit on descriptors: ", err)
+	}
+	_, err := pageSizes()
+	if restore := unix.Setrlimit(unix.RLIMIT_NOFILE, &before); restore != nil {
+		t.Fatal(restore)
+	}
+	if !errors.Is(err, unix.EMFILE) {
+		t.Errorf("without descriptors: %v", err)
+	}
 }
 
 // The ioctl and the text say the same about every area.
@@ -107,10 +223,11 @@ func TestQueryForOneAddressReadsNoText(t *testing.T) {
 	}
 	defer f.Close()
 	found := 0
-	err = queryAreas(f, lo, lo+1, func(Area) bool { found++; return true })
-	if errors.Is(err, errNoQuery) {
-		t.Skip("the kernel has no PROCMAP_QUERY")
+	probe := procmapQuery{size: uint64(unsafe.Sizeof(procmapQuery{})), queryFlags: queryCoveringOrNext}
+	if errno := procmap(f.Fd(), &probe); errno != 0 {
+		t.Skip("the kernel has no PROCMAP_QUERY: ", errno)
 	}
+	err = queryAreas(f, lo, lo+1, func(Area) bool { found++; return true })
 	if err != nil || found != 1 {
 		t.Fatalf("%d areas, %v", found, err)
 	}

@@ -234,7 +234,25 @@ func Areas(pid int, lo, hi uintptr, yield func(Area) bool) error {
 	if err := before(Call{Op: OpAreas}); err != nil {
 		return err
 	}
-	return areas(pid, lo, hi, yield)
+	return areas(pid, lo, hi, ascending(yield))
+}
+
+// ascending clips areas to what lies behind the one before: a process that changes its address space meanwhile may have an area joined to one that was listed.
+func ascending(yield func(Area) bool) func(Area) bool {
+	var end uintptr
+	return func(a Area) bool {
+		if a.End <= end {
+			return true
+		}
+		if a.Start < end {
+			if a.Path != "" {
+				a.Offset += int64(end - a.Start)
+			}
+			a.Start = end
+		}
+		end = a.End
+		return yield(a)
+	}
 }
 
 // Area is one stretch of a process's address space with one protection and one backing.

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -148,17 +149,26 @@ func bootID() (id [16]byte, ok bool) {
 	return parseUUID(string(text))
 }
 
+// hugePages is the directory with one entry for each size of huge pages; a kernel that has none lacks it.
+var hugePages = "/sys/kernel/mm/hugepages"
+
 func pageSizes() (flags.PageSizes, error) {
 	base, _ := flags.PageSizeOf(int64(os.Getpagesize()))
 	set := flags.Sizes(base)
-	dirs, err := filepath.Glob("/sys/kernel/mm/hugepages/hugepages-*kB")
+	dirs, err := os.ReadDir(hugePages)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, there := os.Stat(filepath.Dir(hugePages)); there == nil {
+			return set, nil
+		}
+		return set, fmt.Errorf("sysfs, which lists the sizes of huge pages, is not mounted: %w", err)
+	}
 	if err != nil {
 		return set, err
 	}
 	for _, dir := range dirs {
 		var kb int64
-		if _, err := fmt.Sscanf(filepath.Base(dir), "hugepages-%dkB", &kb); err != nil {
-			return set, fmt.Errorf("%s: %w", dir, err)
+		if _, err := fmt.Sscanf(dir.Name(), "hugepages-%dkB", &kb); err != nil {
+			continue // none of the sizes
 		}
 		if p, ok := flags.PageSizeOf(kb << 10); ok {
 			set |= flags.Sizes(p)
