@@ -10,24 +10,29 @@ import (
 // backing is the file behind one or more mappings, kept beyond the caller's own handle where later steps need it: to commit, to
 // grow, and on Windows to flush. The parts of a split mapping share it.
 type backing struct {
-	info os.FileInfo // identifies the file
-	name string      // as it was opened
-	file *os.File    // nil where no later step needs it
+	info os.FileInfo  // identifies the file
+	name string       // as it was opened
+	file *os.File     // nil where no later step needs it
+	done func() error // gives file up
 	refs atomic.Int32
 }
 
-// newBacking duplicates the handle if keep is set.
-func newBacking(f *os.File, keep bool) (*backing, error) {
+// newBacking keeps the handle if keep is set: it shares it with the owner, and without one duplicates it.
+func newBacking(f *os.File, owner interface{ Share() func() error }, keep bool) (*backing, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
 	}
 	b := &backing{info: info, name: f.Name()}
 	b.refs.Store(1)
-	if keep {
+	switch {
+	case keep && owner != nil:
+		b.file, b.done = f, owner.Share()
+	case keep:
 		if b.file, err = sys.Duplicate(f); err != nil {
 			return nil, err
 		}
+		b.done = b.file.Close
 	}
 	return b, nil
 }
@@ -42,7 +47,7 @@ func (b *backing) share() *backing {
 // release gives up one share; the last one closes the handle. A handle that was only mapped from has nothing to lose in Close.
 func (b *backing) release() {
 	if b != nil && b.refs.Add(-1) == 0 && b.file != nil {
-		_ = b.file.Close()
+		_ = b.done()
 	}
 }
 

@@ -30,6 +30,9 @@ type Request struct {
 	Elastic    bool             // Capacity is the least that is needed: reserve more, as much as suits the process
 	LeaveFile  bool             // Close leaves a file as long as growth has made it: the caller sees to that
 	WithinFile bool             // refuse a range that reaches past the end of the file
+	// FileOwner, where it is not nil, is asked for a share of File in place of a duplicate where the
+	// mapping needs it later. done gives up the share: until then File stays open.
+	FileOwner interface{ Share() (done func() error) }
 	// ReadOnlyFile: only opening the file for writing would make the mapping writable, which is what
 	// a refused write then says.
 	ReadOnlyFile bool
@@ -254,7 +257,7 @@ func Map(r Request) (*Mapping, error) {
 	s := &span{reserved: p.reserved, private: !p.HasFile && !p.Flags.Has(flags.Shared)}
 	if r.File != nil {
 		// What has a capacity can grow, be it within its last page or to where it was before it shrank.
-		if s.backing, err = newBacking(r.File, p.Reserve || p.Capacity > 0 || sys.FlushNeedsFile); err != nil {
+		if s.backing, err = newBacking(r.File, r.FileOwner, p.Reserve || p.Capacity > 0 || sys.FlushNeedsFile); err != nil {
 			return fail(err)
 		}
 	}

@@ -141,6 +141,7 @@ func (c *core) takeOver(bytes int) error {
 func attach(f *container.File, bytes int, l *layout.Layout, ask typedmem.Request, write bool) (*core, error) {
 	r := ask
 	r.Size, r.File, r.HasFile, r.Offset = bytes, f.Handle(), true, container.DataOffset
+	r.FileOwner = f
 	r.LeaveFile = true // core.close cuts it, and knows how far readers look
 	r.Flags |= flags.Shared
 	r.Protection = flags.Read

@@ -171,7 +171,7 @@ func (c *core) attachFile(f *container.File, used, there int) error {
 	c.file = &file{c: f, writer: f.Writer()}
 	c.special = true
 	r := typedmem.Request{
-		Size: used * 8, Capacity: int(c.n) * 8, File: f.Handle(), HasFile: true, Offset: container.DataOffset, Flags: flags.Shared, Protection: flags.Read,
+		Size: used * 8, Capacity: int(c.n) * 8, File: f.Handle(), FileOwner: f, HasFile: true, Offset: container.DataOffset, Flags: flags.Shared, Protection: flags.Read,
 		LeaveFile: true, WithinFile: true,
 	}
 	if f.Writer() {

@@ -6,7 +6,6 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
-	"path/filepath"
 	"runtime"
 	"sync"
 	"unsafe"
@@ -22,6 +21,7 @@ import (
 type File struct {
 	path      string
 	f         *os.File
+	users     *users // of f, once there are others
 	temporary string // the name that the file has until Link
 	spec      Spec
 	header    *header
@@ -32,14 +32,14 @@ type File struct {
 	live  liveRecord
 	word  *uint64 // the live record's length word
 
-	synced  uint64   // length that both copies state
-	durable int      // which of the two copies is known to be on the device, -1 for none
-	unnamed bool     // the file's entry in its directory may not be on the device yet
-	dir     *os.File // the directory, as long as that is so and if it may be read
-	settled bool     // the copies as the file was opened with are known to be on the device
-	heal    bool     // one copy was damaged when the file was opened
-	unsure  bool     // a copy could not be flushed, or a killed writer may not have: the device may hold a length that nobody was told of
-	left    Left     // how the last writer left the file
+	synced  uint64     // length that both copies state
+	durable int        // which of the two copies is known to be on the device, -1 for none
+	unnamed bool       // the file's entry in its directory may not be on the device yet
+	dir     *directory // the directory, as long as that is so and if it may be read
+	settled bool       // the copies as the file was opened with are known to be on the device
+	heal    bool       // one copy was damaged when the file was opened
+	unsure  bool       // a copy could not be flushed, or a killed writer may not have: the device may hold a length that nobody was told of
+	left    Left       // how the last writer left the file
 }
 
 // Open opens a file and checks that it holds what spec says. write takes the writer lock. A file that is damaged, foreign or too short is
@@ -139,7 +139,7 @@ func (c *File) release() error {
 	if c.locked {
 		err = sys.UnlockFile(c.f)
 	}
-	return errors.Join(err, c.closeDirectory(), c.f.Close())
+	return errors.Join(err, c.closeDirectory(), c.closeFile())
 }
 
 // lockedBy names the process that has the lock.
@@ -237,7 +237,7 @@ func newest(block []byte, size int64) (none chosen, err error) {
 }
 
 func (c *File) mapBlock() error {
-	r := typedmem.Request{Size: DataOffset, File: c.f, HasFile: true, Flags: flags.Shared, Protection: flags.Read, WithinFile: true}
+	r := typedmem.Request{Size: DataOffset, File: c.f, HasFile: true, Flags: flags.Shared, Protection: flags.Read, WithinFile: true, FileOwner: c}
 	if c.writer {
 		r.Protection |= flags.Write
 	}
@@ -437,7 +437,7 @@ func (c *File) openDirectory() {
 		c.unnamed = false
 		return
 	}
-	if d, err := os.Open(filepath.Dir(c.path)); err == nil {
+	if d, err := openDirectoryOf(c.path); err == nil {
 		c.dir = d
 	}
 }
@@ -450,7 +450,7 @@ func (c *File) syncDirectory() error {
 	sync := sys.SyncEntry
 	f := c.f
 	if c.dir != nil {
-		sync, f = sys.SyncFile, c.dir
+		sync, f = sys.SyncFile, c.dir.File
 	}
 	if err := sync(f); err != nil {
 		return err
