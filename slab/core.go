@@ -40,8 +40,10 @@ type core struct {
 	// store to it step aside for a moment. 0 for none.
 	waited atomic.Uint64
 
-	pool pool
-	live uint64 // objects that were there when the slab was opened
+	pool       pool
+	blocks     []atomic.Pointer[[blockChunk]block]
+	blockShift uint
+	live       uint64 // objects that were there when the slab was opened
 
 	// Of a file: how many freed slots may wait in one magazine, and how many in the pool at the
 	// least and the most before the words are flushed for them. Large objects wait in small numbers.
@@ -61,6 +63,9 @@ func newCore(capacity int, l *layout.Layout, salt uint64) (*core, error) {
 	}
 	c := &core{n: uintptr(capacity), size: l.Size, layout: l, salt: salt, shadows: newShadows(capacity)}
 	size := int(l.Size)
+	c.blockShift = blockShift(l.Size)
+	c.blocks = make([]atomic.Pointer[[blockChunk]block], capacity>>c.blockShift/blockChunk+1)
+	c.pool.waits.kind = waitingSlots
 	c.mostWaits = max(min(magazineSize, waitsBytes/size), 1)
 	c.leastWaiting = max(min(leastWaiting, leastWaitingBytes/size), 1)
 	c.mostWaiting = max(c.leastWaiting, mostWaitingBytes/size)

@@ -271,8 +271,7 @@ func (c *core) settle() error {
 	if err := c.file.m.Flush(0, c.file.m.Len()); err != nil {
 		return err
 	}
-	c.join(&c.pool.free, &c.pool.waits)
-	c.pool.waiting.Store(0)
+	c.settled()
 	return nil
 }
 

@@ -17,8 +17,8 @@ func age[T any](t *testing.T, s *Slab[T], objects uint32) {
 			t.Fatal(err)
 		}
 	}
-	if c.pool.free.head != 1 {
-		t.Fatalf("the free list begins with slot %d", c.pool.free.head)
+	if c.blockAt(0).lists[freeSlots].head != 1 {
+		t.Fatalf("the free list begins with slot %d", c.blockAt(0).lists[freeSlots].head)
 	}
 	h := c.shift(&c.pool.free)
 	g := uint32(lastLive) - 2*(objects-1)

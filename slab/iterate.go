@@ -54,6 +54,10 @@ func (c *core) objects(yield func(h uint64, p unsafe.Pointer) bool) {
 				break
 			}
 		}
+		if slots, idle := c.idleBlock(i); idle {
+			i += slots - 1
+			continue
+		}
 		if !c.reachable(i) {
 			return
 		}

@@ -16,12 +16,12 @@ import (
 type pool struct {
 	mu     sync.Mutex
 	closed atomic.Bool // changes under mu
-	free   list
-	waits  list   // slots of a file that must not be used before its words were flushed
-	stocks int    // slots in the stocks of all magazines
-	bump   int    // the first slot that was never handed out; those up to used follow
-	tight  bool   // there was no free slot but in caches, which keep none until there are many again
-	share  uint64 // how many slots each cache may keep
+	free   blockList
+	waits  blockList // slots of a file that must not be used before its words were flushed
+	stocks int       // slots in the stocks of all magazines
+	bump   int       // the first slot that was never handed out; those up to used follow
+	tight  bool      // there was no free slot but in caches, which keep none until there are many again
+	share  uint64    // how many slots each cache may keep
 
 	registry sync.Mutex // of what follows, for a few instructions; taken after mu, or alone
 	caches   map[*magazine]struct{}
@@ -39,46 +39,6 @@ type pool struct {
 	shards []shard
 	spread atomic.Uint32 // what a stack's address is multiplied with to find a shard: odd
 	_      [64]byte
-}
-
-// list is a chain of free slots through the lower half of their words.
-type list struct {
-	head, tail uint32 // index+1, 0 for none
-	count      int
-}
-
-// push adds a slot by the handle of its next object; the caller holds mu.
-func (c *core) push(l *list, h uint64) {
-	i := index(h)
-	publish(wordAt(c.words, uintptr(i)), uint64(generation(h)-1)<<32|uint64(l.head))
-	if l.head = i + 1; l.count == 0 {
-		l.tail = l.head
-	}
-	l.count++
-}
-
-// shift takes a slot out of a list that has one, and returns the handle of its next object; the caller holds mu.
-func (c *core) shift(l *list) uint64 {
-	i := l.head - 1
-	word := loadWord(wordAt(c.words, uintptr(i)))
-	l.head = uint32(word)
-	l.count--
-	return uint64(generation(word)+1)<<32 | uint64(i)
-}
-
-// join moves all of from to the front of to; the caller holds mu.
-func (c *core) join(to, from *list) {
-	if from.count == 0 {
-		return
-	}
-	w := wordAt(c.words, uintptr(from.tail-1))
-	publish(w, uint64(generation(loadWord(w)))<<32|uint64(to.head))
-	if to.count == 0 {
-		to.tail = from.tail
-	}
-	to.head = from.head
-	to.count += from.count
-	*from = list{}
 }
 
 // empty moves all slots of a magazine to the pool; the caller holds mu and owns k.

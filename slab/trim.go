@@ -8,58 +8,167 @@ import (
 	"github.com/typedmem/typedmem/internal/num"
 )
 
-// trim gives back whole pages of free slots. While mu is held no slot leaves the free list.
+// trimBytes is how many bytes of slots Trim looks at in one step. Between steps others make and free
+// objects.
+const trimBytes = 16 << 20
+
+// trim gives back whole pages of free slots, in steps.
 func (c *core) trim() (bytes int, err error) {
+	var t trimmer
+	for lo := 0; ; {
+		n, hi, err := c.trimStep(&t, lo)
+		if bytes += n; err != nil || hi == lo {
+			return bytes, err
+		}
+		lo = hi
+	}
+}
+
+// trimmer is what the steps of a Trim use again: a bit for each slot of a step.
+type trimmer struct {
+	free, cold bitmap
+}
+
+type bitmap []uint64
+
+func (b bitmap) set(i int)      { b[i/64] |= 1 << (i % 64) }
+func (b bitmap) has(i int) bool { return b[i/64]>>(i%64)&1 != 0 }
+
+// trimStep does it for a step that begins at slot lo, and returns where it ends. While mu is held no
+// slot leaves the lists.
+func (c *core) trimStep(t *trimmer, lo int) (bytes, hi int, err error) {
 	p := &c.pool
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := c.usable(); err != nil {
-		return 0, err
+		return 0, lo, err
 	}
 	if c.care != nil && c.care.debug || c.m.Shared() && !c.m.FileBacked() { // shared memory stays what it is while it is mapped
-		return 0, nil
+		return 0, lo, nil
 	}
-	c.gather()
+	if lo == 0 {
+		c.gather()
+	}
 	used := int(p.used.Load())
-	free := make([]bool, used)
-	for i := p.bump; i < used; i++ {
-		free[i] = true
+	slots := max(trimBytes/int(c.size)>>c.blockShift, 1) << c.blockShift
+	if hi = min(lo+slots, used); hi <= lo {
+		return 0, lo, nil
 	}
-	for i, left := p.free.head, p.free.count; left > 0; left-- {
-		free[i-1] = true
-		i = uint32(loadWord(wordAt(c.words, uintptr(i-1))))
+	if t.free == nil {
+		t.free, t.cold = make(bitmap, (slots+63)/64), make(bitmap, (slots+63)/64)
 	}
-	for lo := 0; lo < used; {
-		hi := lo
-		for hi < used && free[hi] {
-			hi++
+	clear(t.free)
+	clear(t.cold)
+	news := c.markFree(t, lo, hi)
+	if !news {
+		return 0, hi, nil
+	}
+	for i := lo; i < hi; {
+		end := i
+		for end < hi && t.free.has(end-lo) {
+			end++
 		}
-		if hi > lo {
-			n, err := c.drop(lo*int(c.size), hi*int(c.size))
-			bytes += n
+		if end > i {
+			first, last, err := c.drop(i*int(c.size), end*int(c.size))
 			if err != nil {
-				return bytes, err
+				return bytes, hi, err
+			}
+			if bytes += last - first; last > first {
+				for k := i; k < end; k++ {
+					if k*int(c.size) < last && (k+1)*int(c.size) > first {
+						t.cold.set(k - lo)
+					}
+				}
 			}
 		}
-		lo = hi + 1
+		i = end + 1
 	}
-	return bytes, nil
+	for i := lo; i < hi; i += c.blockSlots() {
+		c.sortBlock(t, i, lo)
+	}
+	return bytes, hi, nil
 }
 
-// drop gives back the whole pages inside the bytes [lo, hi) of the slots, the first of which need not begin at a page.
-func (c *core) drop(lo, hi int) (int, error) {
+// markFree sets the bit of each free slot from lo to hi, and reports whether any has memory behind
+// it, as far as is known.
+func (c *core) markFree(t *trimmer, lo, hi int) (news bool) {
+	p := &c.pool
+	for i := max(lo, p.bump); i < hi; i++ { // never used, but growth may have brought them in
+		t.free.set(i - lo)
+		news = true
+	}
+	for i := lo; i < hi; i += c.blockSlots() {
+		b := c.blockAt(i >> c.blockShift)
+		if b == nil {
+			continue
+		}
+		at := &b.lists[freeSlots]
+		news = news || at.count > b.cold
+		if int(at.count) == c.blockSlots() {
+			for k := range at.count {
+				t.free.set(i - lo + int(k))
+			}
+			continue
+		}
+		for slot, left := at.head, at.count; left > 0; left-- {
+			t.free.set(int(slot-1) - lo)
+			slot = uint32(loadWord(wordAt(c.words, uintptr(slot-1))))
+		}
+	}
+	return news
+}
+
+// sortBlock puts the free slots of a block in order: those with memory behind them first.
+func (c *core) sortBlock(t *trimmer, i, lo int) {
+	b, n := c.blockAt(i>>c.blockShift), i>>c.blockShift
+	if b == nil || b.lists[freeSlots].count == 0 {
+		return
+	}
+	at := &b.lists[freeSlots]
+	var cold uint32
+	for k := range c.blockSlots() {
+		if i+k < int(c.pool.bump) && i+k-lo < 64*len(t.cold) && t.cold.has(i+k-lo) {
+			cold++
+		}
+	}
+	if cold > 0 && cold < at.count {
+		var sorted list
+		for _, want := range []bool{true, false} { // pushed in front: the last ones come first
+			for k := c.blockSlots() - 1; k >= 0; k-- {
+				slot := i + k
+				if slot >= int(c.pool.bump) || !t.free.has(slot-lo) || t.cold.has(slot-lo) != want {
+					continue
+				}
+				w := wordAt(c.words, uintptr(slot))
+				publish(w, uint64(generation(loadWord(w)))<<32|uint64(sorted.head))
+				if sorted.head = uint32(slot) + 1; sorted.count == 0 {
+					sorted.tail = sorted.head
+				}
+				sorted.count++
+			}
+		}
+		*at = sorted
+	}
+	b.cold = cold
+	c.requeue(&c.pool.free, b, n)
+}
+
+// drop gives back the whole pages inside the bytes [lo, hi) of the slots, the first of which need
+// not begin at a page, and returns which bytes those are.
+func (c *core) drop(lo, hi int) (first, last int, err error) {
 	m := c.limits.Mapping() // the one that begins at the slots, were it cut or not
 	base, page := uintptr(c.slots), uintptr(m.PageSize())
-	first := num.Down(base+uintptr(lo)+page-1, page)
-	last := num.Down(base+uintptr(hi), page)
-	if first >= last {
-		return 0, nil
+	from := num.Down(base+uintptr(lo)+page-1, page)
+	to := num.Down(base+uintptr(hi), page)
+	if from >= to {
+		return 0, 0, nil
 	}
-	switch err := m.Advise(int(first-base), int(last-base), flags.DontNeed); {
+	first, last = int(from-base), int(to-base)
+	switch err := m.Advise(first, last, flags.DontNeed); {
 	case errors.Is(err, syscall.EINVAL): // they are locked, or huge ones of an old kernel
-		return 0, nil
+		return 0, 0, nil
 	case err != nil:
-		return 0, err
+		return 0, 0, err
 	}
-	return int(last - first), nil
+	return first, last, nil
 }

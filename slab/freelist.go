@@ -1,0 +1,191 @@
+package slab
+
+import (
+	"sync/atomic"
+)
+
+// Free slots lie in lists by block, a run of neighbouring slots of about four megabytes: so whoever
+// iterates can pass over a block in which no object lives, Trim works in steps, and slots with
+// memory behind them are used before those whose memory Trim gave back.
+const (
+	leastBlock = 1 << 6 // slots
+	mostBlock  = 1 << 12
+	blockBytes = 4 << 20
+
+	blockChunk = 64 // blocks that are made at a time
+)
+
+// list is a chain of free slots through the lower half of their words.
+type list struct {
+	head, tail uint32 // index+1, 0 for none
+	count      uint32
+}
+
+// block is what is known of one run of slots. All but idle is changed and read under mu.
+type block struct {
+	lists [2]list       // freeSlots and waitingSlots
+	links [2]link       // where the block stands in a queue of the blocks that have such slots
+	cold  uint32        // slots at the end of the free list whose memory Trim gave back
+	idle  atomic.Uint32 // slots in both lists
+}
+
+type link struct {
+	queue      *uint32 // the head of the queue that the block is in, nil for none
+	prev, next uint32  // block+1
+}
+
+// blockList is all free slots of one kind.
+type blockList struct {
+	kind       int
+	count      int
+	warm, cold uint32 // the first block of each queue, +1; the blocks in cold have cold slots only
+}
+
+const (
+	freeSlots    = iota // of pool.free
+	waitingSlots        // of pool.waits
+)
+
+// blockShift is the logarithm of the slots in a block.
+func blockShift(size uintptr) uint {
+	shift := uint(0)
+	for n := leastBlock; n < mostBlock && uintptr(n)*size < blockBytes; n *= 2 {
+		shift++
+	}
+	return shift + 6
+}
+
+// blockSlots is the number of slots in a block.
+func (c *core) blockSlots() int { return 1 << c.blockShift }
+
+// blockAt returns the block of a number, nil where no slot of it or its neighbours was ever free.
+func (c *core) blockAt(n int) *block {
+	if n/blockChunk >= len(c.blocks) {
+		return nil
+	}
+	chunk := c.blocks[n/blockChunk].Load()
+	if chunk == nil {
+		return nil
+	}
+	return &chunk[n%blockChunk]
+}
+
+// blockOf is blockAt for a slot that is going to be in a list.
+func (c *core) blockOf(slot uint32) (b *block, n int) {
+	n = int(slot >> c.blockShift)
+	chunk := &c.blocks[n/blockChunk]
+	if chunk.Load() == nil {
+		chunk.Store(new([blockChunk]block))
+	}
+	return &chunk.Load()[n%blockChunk], n
+}
+
+// push adds a slot by the handle of its next object; the caller holds mu.
+func (c *core) push(l *blockList, h uint64) {
+	i := index(h)
+	b, n := c.blockOf(i)
+	at := &b.lists[l.kind]
+	publish(wordAt(c.words, uintptr(i)), uint64(generation(h)-1)<<32|uint64(at.head))
+	if at.head = i + 1; at.count == 0 {
+		at.tail = at.head
+	}
+	at.count++
+	l.count++
+	b.idle.Store(b.idle.Load() + 1)
+	c.requeue(l, b, n)
+}
+
+// shift takes a slot out of a list that has one, and returns the handle of its next object; the
+// caller holds mu.
+func (c *core) shift(l *blockList) uint64 {
+	n := l.warm
+	if n == 0 {
+		n = l.cold
+	}
+	b := c.blockAt(int(n - 1))
+	at := &b.lists[l.kind]
+	i := at.head - 1
+	word := loadWord(wordAt(c.words, uintptr(i)))
+	at.head = uint32(word)
+	at.count--
+	l.count--
+	b.cold = min(b.cold, b.lists[freeSlots].count)
+	b.idle.Store(b.idle.Load() - 1)
+	c.requeue(l, b, int(n-1))
+	return uint64(generation(word)+1)<<32 | uint64(i)
+}
+
+// settled moves all slots that wait to the free ones; the caller holds mu.
+func (c *core) settled() {
+	p := &c.pool
+	for p.waits.warm != 0 {
+		n := int(p.waits.warm - 1)
+		b := c.blockAt(n)
+		moved := int(b.lists[waitingSlots].count)
+		c.join(&b.lists[freeSlots], &b.lists[waitingSlots])
+		p.waits.count -= moved
+		p.free.count += moved
+		c.requeue(&p.waits, b, n)
+		c.requeue(&p.free, b, n)
+	}
+	p.waiting.Store(0)
+}
+
+// join moves all of from to the front of to; the caller holds mu.
+func (c *core) join(to, from *list) {
+	if from.count == 0 {
+		return
+	}
+	w := wordAt(c.words, uintptr(from.tail-1))
+	publish(w, uint64(generation(loadWord(w)))<<32|uint64(to.head))
+	if to.count == 0 {
+		to.tail = from.tail
+	}
+	to.head = from.head
+	to.count += from.count
+	*from = list{}
+}
+
+// requeue puts a block whose lists have changed into the queue where it belongs.
+func (c *core) requeue(l *blockList, b *block, n int) {
+	var queue *uint32
+	switch count := b.lists[l.kind].count; {
+	case count == 0:
+	case l.kind == freeSlots && count <= b.cold:
+		queue = &l.cold
+	default:
+		queue = &l.warm
+	}
+	at := &b.links[l.kind]
+	if at.queue == queue {
+		return
+	}
+	if at.queue != nil {
+		if at.prev != 0 {
+			c.blockAt(int(at.prev - 1)).links[l.kind].next = at.next
+		} else {
+			*at.queue = at.next
+		}
+		if at.next != 0 {
+			c.blockAt(int(at.next - 1)).links[l.kind].prev = at.prev
+		}
+	}
+	*at = link{queue: queue}
+	if queue != nil {
+		if at.next = *queue; at.next != 0 {
+			c.blockAt(int(at.next - 1)).links[l.kind].prev = uint32(n) + 1
+		}
+		*queue = uint32(n) + 1
+	}
+}
+
+// idleBlock reports whether no object lives in the block that begins with slot i, and how many
+// slots that is. It reads one number.
+func (c *core) idleBlock(i uintptr) (slots uintptr, idle bool) {
+	slots = uintptr(c.blockSlots())
+	if i&(slots-1) != 0 {
+		return 0, false
+	}
+	b := c.blockAt(int(i >> c.blockShift))
+	return slots, b != nil && b.idle.Load() == uint32(slots)
+}
