@@ -79,7 +79,9 @@ func Open[T any](path string) (*Region[T], error) { return OpenWith[T](path, opt
 
 // OpenMut opens a self-describing file for reading and writing, with the errors of Open. A file has one writer at a time: a second one is refused with ErrBusy and
 // told which process it is. After a crash of a writer the length is the one that it published last, and what lies behind it is cleared; after a crash of the
-// system it is that of the last Sync.
+// system it is that of the last Sync. Which of the two it was the boot ID tells, and clocks in a container that has a boot ID
+// of its own: there a clock that was set forward by more than the system had run makes a crash of a writer look like one of
+// the system, see FORMAT.md.
 func OpenMut[T any](path string) (*Region[T], error) { return OpenMutWith[T](path, options.New(0)) }
 
 // CreateWith is Create with flags, an address and a capacity in bytes from o, as in options.New(0).WithCapacity(1<<40); a size or anything else is refused with

@@ -150,7 +150,7 @@ func killedAfter(t *testing.T, path string, do func(w *region.Region[int64]) err
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = f.WriteAt(b[at:at+40], at)
+	_, err = f.WriteAt(b[at:at+56], at)
 	if err := errors.Join(err, f.Close()); err != nil {
 		t.Fatal(err)
 	}

@@ -39,6 +39,7 @@
 // Which objects live is in the file at every instant: a process may be killed anywhere, and the next OpenMut finds every object. What was not
 // synced when the system goes down is another matter: see Sync. A slot that was freed is not used again before its word was flushed, which happens in
 // batches; when few slots are free this makes Alloc wait for the device.
+// A crash of the system is told from the end of a process by the boot ID, in a container that has one of its own by clocks: see FORMAT.md.
 //
 // A reader (Open) sees what the writer does at once, and does not see that the writer is inside a Store, which only the writer's process knows: a Load through a
 // reader may mix the bytes before and after a Store that goes on meanwhile, unless T is one number no larger than a machine word. The same goes for what is

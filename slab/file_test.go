@@ -293,7 +293,7 @@ func TestFilesThatAreNone(t *testing.T) {
 		{64, 1 << 60, nil}, {80, 1 << 30, nil}, {88, 12345, typedmem.ErrCorrupt},
 	} {
 		bad := bytes.Clone(image)
-		clear(bad[32<<10 : 32<<10+40])
+		clear(bad[32<<10 : 32<<10+56])
 		for _, at := range []int{0, 16 << 10} {
 			binary.LittleEndian.PutUint64(bad[at+lie.at:], lie.value)
 			reseal(bad[at:])

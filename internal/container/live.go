@@ -18,17 +18,25 @@ import (
 // are written behind the data.
 //
 //	 0  16  boot: name of the run of the system, zero when no writer is at work
-//	16   8  process id of the writer, little-endian
-//	24   4  CRC-32 of bytes 0 to 24
-//	28   4  zero
-//	32   8  length word, little-endian: bits 0..47 the length in elements, bits 48..63 the ones' complement sum of those three 16-bit words
+//	16   8  process id of the writer, little-endian, as all that follows
+//	24   8  when the system was started, in nanoseconds since 1970
+//	32   8  for how long it had run when the writer began, in nanoseconds
+//	40   4  1 where boot names the run of a container, else 0
+//	44   4  CRC-32 of bytes 0 to 44
+//	48   8  length word: bits 0..47 the length in elements, bits 48..63 the ones' complement sum of those three 16-bit words
 const (
-	liveSize   = 40
-	liveWordAt = 32
+	liveSumAt  = 44
+	liveWordAt = 48
+	liveSize   = 56
 	maxLength  = 1<<48 - 1
 )
 
-var bootID = sync.OnceValues(sys.BootID)
+// What the system says of its run; variables for tests.
+var (
+	bootID      = sync.OnceValues(sys.BootID)
+	privateBoot = sync.OnceValue(sys.PrivateBootID)
+	uptime      = sys.Uptime
+)
 
 // packLength makes the length word: one aligned store publishes it, and one byte that is wrong shows.
 func packLength(n uint64) uint64 { return n | uint64(foldLength(n))<<48 }
@@ -74,27 +82,59 @@ func (l liveRecord) begin(n uint64) {
 		return
 	}
 	l.publish(n)
-	binary.LittleEndian.PutUint64(l.b[16:], uint64(os.Getpid()))
-	var sum [24]byte
-	copy(sum[:], boot[:])
-	copy(sum[16:], l.b[16:24])
-	binary.LittleEndian.PutUint32(l.b[24:], crc32.ChecksumIEEE(sum[:]))
+	var record [liveSumAt]byte
+	copy(record[:], boot[:])
+	le := binary.LittleEndian
+	le.PutUint64(record[16:], uint64(os.Getpid()))
+	if started, up, ok := uptime(); ok {
+		le.PutUint64(record[24:], uint64(started))
+		le.PutUint64(record[32:], uint64(up))
+	}
+	if privateBoot() {
+		record[40] = 1
+	}
+	copy(l.b[16:], record[16:])
+	le.PutUint32(l.b[liveSumAt:], crc32.ChecksumIEEE(record[:]))
 	copy(l.b, boot[:])
 }
 
 // end says that no writer is at work.
 func (l liveRecord) end() { clear(l.b[:liveWordAt]) }
 
+// sameRun reports whether a live record is of this run of the system: whether the page cache holds all that its writer wrote.
+//
+// The kernel's own boot ID decides. A container that has one of its own, as with systemd-nspawn and LXC, sees another than the system and
+// than other containers: with such a one on either side the clocks decide. The record is of this run when the system was started, by
+// its clock, before the record was written, and has run for longer than then. A clock that was set in between can mislead. Set back, or
+// forward by less than the system had run, it does not take data from a killed writer.
+func sameRun(b []byte) bool {
+	le := binary.LittleEndian
+	boot, ok := bootID()
+	if !ok || livePID(b) == 0 || [16]byte(b[:16]) == [16]byte{} {
+		return false
+	}
+	equal := [16]byte(b[:16]) == boot
+	if b[40] == 0 && !privateBoot() {
+		return equal
+	}
+	started, up, ok := uptime()
+	if !ok {
+		return equal
+	}
+	wasStarted, wasUp := int64(le.Uint64(b[24:])), int64(le.Uint64(b[32:]))
+	return up >= wasUp && (equal || started <= wasStarted+wasUp)
+}
+
 // liveLength returns the length that a live record of this run of the system holds. writing says that a writer left it, alive or killed; torn that
 // the record is one but for its length word, which the writer may just be storing: reading it again helps, unless it is damaged.
 func liveLength(b []byte) (n uint64, writing, torn bool) {
-	boot, ok := bootID()
-	if !ok || [16]byte(b[:16]) != boot || binary.LittleEndian.Uint32(b[24:]) != crc32.ChecksumIEEE(b[:24]) {
+	if !sameRun(b) {
 		return 0, false, false
 	}
 	// SAFETY: as with word; a record that was read from the file lies in a headerBlock, which is so large that the allocator gives it whole pages.
 	word := littleEndian(atomic.LoadUint64((*uint64)(unsafe.Pointer(&b[liveWordAt]))))
-	if n, ok = unpackLength(word); !ok && storedInHalves {
+	n, ok := unpackLength(word)
+	if !ok && storedInHalves {
 		return word & math.MaxUint32, true, false
 	}
 	return n, ok, !ok
@@ -109,7 +149,7 @@ const again = 1000
 
 // livePID returns the process id of the writer, 0 where there is none.
 func livePID(b []byte) uint64 {
-	if binary.LittleEndian.Uint32(b[24:]) != crc32.ChecksumIEEE(b[:24]) {
+	if binary.LittleEndian.Uint32(b[liveSumAt:]) != crc32.ChecksumIEEE(b[:liveSumAt]) {
 		return 0
 	}
 	return binary.LittleEndian.Uint64(b[16:])

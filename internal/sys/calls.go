@@ -284,6 +284,13 @@ func HugePageSize() (flags.PageSize, error) { return hugePageSize() }
 // BootID names the run of the system since it was last started. ok is false where the system has no such name.
 func BootID() (id [16]byte, ok bool) { return bootID() }
 
+// PrivateBootID reports whether BootID names the run of a container and not the system's: others on the same system may see another one.
+func PrivateBootID() bool { return privateBootID() }
+
+// Uptime returns, in nanoseconds, when the system was started by what the clock says now, since 1970, and how long it has run, time in which it
+// was suspended included. ok is false where that is not known, which is so where no BootID is private.
+func Uptime() (started, up int64, ok bool) { return uptime() }
+
 // AreaCount counts the areas of the process's address space and returns how many the system allows.
 // It reads a list of them all: some 100 µs for a thousand. ok is false where there is no such limit,
 // or it cannot be known.

@@ -141,14 +141,6 @@ func syncFile(f *os.File) error {
 	})
 }
 
-func bootID() (id [16]byte, ok bool) {
-	text, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err != nil {
-		return id, false
-	}
-	return parseUUID(string(text))
-}
-
 // hugePages is the directory with one entry for each size of huge pages; a kernel that has none lacks it.
 var hugePages = "/sys/kernel/mm/hugepages"
 
