@@ -316,6 +316,8 @@ func (p *plan) ask(s *span) error {
 	var err error
 	if p.Unsafe.Has(flags.Fixed) {
 		s.base, err = p.Address, sys.Hold(p.Address, p.reserved)
+	} else if p.Unsafe.Has(flags.JIT) && p.File == nil && !p.Flags.Has(flags.Shared) && p.PageSize == 0 {
+		s.base, err = sys.ReserveJIT(p.Address, p.reserved, max(p.unit, sys.Granularity()))
 	} else {
 		s.base, err = sys.Reserve(p.Address, p.reserved, max(p.unit, sys.Granularity()), p.File != nil)
 	}

@@ -29,7 +29,7 @@ const (
 	NoReserve
 
 	// HugePages is a promise: the mapping is made of huge pages, of the size that WithPageSize names or of the system's default
-	// huge page size. Its length is rounded up to whole huge pages.
+	// huge page size. It occupies whole huge pages, of which Len shows as many bytes as were asked for.
 	//   - Linux, Android: MAP_HUGETLB.
 	//   - FreeBSD: MAP_ALIGNED_SUPER, which aligns for superpages and leaves promotion to the kernel.
 	//   - macOS on Intel processors: superpages of 2 MiB (VM_FLAGS_SUPERPAGE_SIZE_2MB).
@@ -101,7 +101,10 @@ const (
 	Fixed Unsafe = 1 << iota
 
 	// JIT allows protections that are writable and executable at once.
-	//   - macOS, iOS: MAP_JIT. OpenBSD, NetBSD: the kernel's W^X rules may still refuse. Others: no flag of the system's own.
+	//   - macOS, iOS: MAP_JIT, for private memory without flags.Fixed or huge pages; a program with the hardened runtime needs the entitlement
+	//     com.apple.security.cs.allow-jit. On Apple silicon the kernel may refuse another protection for memory that was writable and executable, and what
+	//     a shorter Resize gave back cannot be both again.
+	//   - OpenBSD, NetBSD: the kernel's W^X rules may still refuse. Others: no flag of the system's own.
 	JIT
 
 	unsafeEnd

@@ -41,6 +41,14 @@ func Reserve(hint uintptr, n, align int, file bool) (addr uintptr, err error) {
 	return reserve(hint, n, align, file)
 }
 
+// ReserveJIT is Reserve for private memory with flags.JIT, which macOS has to know beforehand.
+func ReserveJIT(hint uintptr, n, align int) (addr uintptr, err error) {
+	if err := before(Call{Op: OpReserve, Addr: hint, Len: n}); err != nil {
+		return 0, err
+	}
+	return reserveJIT(hint, n, align)
+}
+
 // Map turns a free range, or with Replace a reserved one, into a mapped one and carries out the flags that take further system calls
 // (locking, advice). When it fails the range is as it was before.
 func Map(r Request) (addr uintptr, err error) {

@@ -15,6 +15,11 @@ import (
 const (
 	mapNoReserve = unix.MAP_NORESERVE
 
+	// MAP_JIT is taken by the call that takes the addresses and by no other: xnu's mmap refuses it together with MAP_FIXED, MAP_SHARED or a
+	// file. So addresses are reserved with it, and memory is put behind them by mprotect(2), as V8 does for its code ranges
+	// (kNoAccessWillJitLater). What was given back by Hold has lost it.
+	mapJIT = unix.MAP_JIT
+
 	superpage2M = 2 << 16 // VM_FLAGS_SUPERPAGE_SIZE_2MB of mach/vm_statistics.h, given to mmap(2) in place of a descriptor
 )
 
@@ -28,8 +33,8 @@ func mapFlags(r Request) (flag, fd int, err error) {
 	if r.Flags.Has(flags.NoReserve) {
 		flag |= unix.MAP_NORESERVE
 	}
-	if r.Unsafe.Has(flags.JIT) && !r.Unsafe.Has(flags.Fixed) && !r.Replace && !r.Flags.Has(flags.Shared) && r.File == nil {
-		flag |= unix.MAP_JIT
+	if takesJIT(r) {
+		flag |= mapJIT
 	}
 	if r.PageSize != 0 {
 		if runtime.GOARCH != "amd64" || r.PageSize != flags.Page2M || r.File != nil {

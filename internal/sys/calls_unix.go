@@ -56,7 +56,14 @@ func bytesAt(addr uintptr, n int) []byte {
 }
 
 func reserve(hint uintptr, n, align int, _ bool) (uintptr, error) {
-	const flag = unix.MAP_PRIVATE | unix.MAP_ANON | mapNoReserve
+	return reserveAs(hint, n, align, unix.MAP_PRIVATE|unix.MAP_ANON|mapNoReserve)
+}
+
+func reserveJIT(hint uintptr, n, align int) (uintptr, error) {
+	return reserveAs(hint, n, align, unix.MAP_PRIVATE|unix.MAP_ANON|mapNoReserve|mapJIT)
+}
+
+func reserveAs(hint uintptr, n, align, flag int) (uintptr, error) {
 	if align <= os.Getpagesize() {
 		return mmap(hint, n, unix.PROT_NONE, flag, noFile, 0)
 	}
@@ -102,8 +109,17 @@ func onFd(f *os.File, call func(fd int) error) error {
 	return withFd(f, func(fd uintptr) error { return call(int(fd)) })
 }
 
+// takesJIT reports whether memory gets the system's own flag for what flags.JIT allows: private memory whose place the kernel
+// chooses.
+func takesJIT(r Request) bool {
+	return mapJIT != 0 && r.Unsafe.Has(flags.JIT) && !r.Unsafe.Has(flags.Fixed) && !r.Flags.Has(flags.Shared) && r.File == nil && r.PageSize == 0
+}
+
 // mapPages makes the mapping itself.
 func mapPages(r Request) (addr uintptr, err error) {
+	if r.Replace && takesJIT(r) {
+		return r.Addr, protect(r.Addr, r.Len, r.Prot) // the range came from ReserveJIT
+	}
 	flag, fd, err := mapFlags(r)
 	if err != nil {
 		return 0, err

@@ -52,6 +52,8 @@ func reserve(hint uintptr, n, align int, file bool) (uintptr, error) {
 	return addr, nil
 }
 
+func reserveJIT(hint uintptr, n, align int) (uintptr, error) { return reserve(hint, n, align, false) }
+
 func reservePlaceholder(addr uintptr, n int) (uintptr, error) {
 	return virtualAlloc2(addr, n, windows.MEM_RESERVE|memReservePlaceholder, windows.PAGE_NOACCESS)
 }
