@@ -9,6 +9,7 @@ import (
 
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/num"
+	"github.com/typedmem/typedmem/internal/printing"
 )
 
 // Mapping owns one range of mapped addresses. Make one with a terminal method of options.Options; give it back with Close. The zero Mapping is one that is closed.
@@ -117,6 +118,9 @@ func (m *Mapping) length() int {
 
 // fail builds the error of an operation on m.
 func (m *Mapping) fail(op string, err error) error {
+	if m.plan.HasFile && m.open {
+		err = printing.Named(m.span.backing.name, err)
+	}
 	return &Error{Op: op, Addr: m.addr.Load(), Len: m.length(), Err: err}
 }
 

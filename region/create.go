@@ -7,6 +7,7 @@ import (
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/num"
+	"github.com/typedmem/typedmem/internal/printing"
 	"github.com/typedmem/typedmem/options"
 )
 
@@ -17,6 +18,14 @@ func construct[T any](op string, f func() (*core, error)) (*Region[T], error) {
 		return nil, fail(op, err)
 	}
 	return show[T](c, nil)
+}
+
+// named has the errors of a constructor's work name the file.
+func named(path string, f func() (*core, error)) func() (*core, error) {
+	return func() (*core, error) {
+		c, err := f()
+		return c, printing.Named(path, err)
+	}
 }
 
 // New makes a region of n zero elements in anonymous memory, with address space to grow into; the package comment says
@@ -87,37 +96,37 @@ func OpenMut[T any](path string) (*Region[T], error) { return OpenMutWith[T](pat
 // CreateWith is Create with flags, an address and a capacity in bytes from o, as in options.New(0).WithCapacity(1<<40); a size or anything else is refused with
 // ErrOperation.
 func CreateWith[T any](path string, n int, o options.Options) (*Region[T], error) {
-	return construct[T]("create", func() (*core, error) {
+	return construct[T]("create", named(path, func() (*core, error) {
 		ask, err := fileRequest(o)
 		if err != nil {
 			return nil, err
 		}
 		return create(path, n, layoutOf[T](), ask)
-	})
+	}))
 }
 
 // OpenWith is Open with flags, an address and a capacity in bytes from o, as in options.New(0).WithCapacity(1<<40); a size or anything else is refused with
 // ErrOperation.
 func OpenWith[T any](path string, o options.Options) (*Region[T], error) {
-	return construct[T]("open", func() (*core, error) {
+	return construct[T]("open", named(path, func() (*core, error) {
 		ask, err := fileRequest(o)
 		if err != nil {
 			return nil, err
 		}
 		return open(path, false, layoutOf[T](), ask)
-	})
+	}))
 }
 
 // OpenMutWith is OpenMut with flags, an address and a capacity in bytes from o, as in options.New(0).WithCapacity(1<<40); a size or anything else is refused with
 // ErrOperation.
 func OpenMutWith[T any](path string, o options.Options) (*Region[T], error) {
-	return construct[T]("open", func() (*core, error) {
+	return construct[T]("open", named(path, func() (*core, error) {
 		ask, err := fileRequest(o)
 		if err != nil {
 			return nil, err
 		}
 		return open(path, true, layoutOf[T](), ask)
-	})
+	}))
 }
 
 // fileRequest takes flags and capacity out of o and refuses what a region file decides by itself.

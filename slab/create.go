@@ -8,6 +8,7 @@ import (
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/layout"
+	"github.com/typedmem/typedmem/internal/printing"
 	"github.com/typedmem/typedmem/options"
 )
 
@@ -55,7 +56,7 @@ func Create[T any](path string, capacity int) (*Slab[T], error) {
 // CreateWith is Create with a Config, of which slab files take Debug only; anything else is refused with ErrOperation.
 func CreateWith[T any](path string, capacity int, c Config) (*Slab[T], error) {
 	made, err := create(path, capacity, layoutOf[T](), c)
-	return show[T]("create", made, err)
+	return show[T]("create", made, printing.Named(path, err))
 }
 
 // Open opens a slab file for reading, beside any number of other readers and one writer, whose changes it sees. A Load of an object that the writer stores to
@@ -63,7 +64,7 @@ func CreateWith[T any](path string, capacity int, c Config) (*Slab[T], error) {
 // an error that wraps ErrLayout and shows the difference field by field; a damaged one ErrCorrupt, one that was cut off ErrTruncated.
 func Open[T any](path string) (*Slab[T], error) {
 	c, err := open(path, false, layoutOf[T](), Config{})
-	return show[T]("open", c, err)
+	return show[T]("open", c, printing.Named(path, err))
 }
 
 // OpenMut opens a slab file for reading and writing, with the errors of Open. A file has one writer at a time: a second one is refused with ErrBusy. After a crash of
@@ -75,7 +76,7 @@ func OpenMut[T any](path string) (*Slab[T], error) { return OpenMutWith[T](path,
 // nothing is known but their Free.
 func OpenMutWith[T any](path string, c Config) (*Slab[T], error) {
 	opened, err := open(path, true, layoutOf[T](), c)
-	return show[T]("open", opened, err)
+	return show[T]("open", opened, printing.Named(path, err))
 }
 
 // checkFile refuses what a slab file cannot have.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/printing"
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
@@ -264,7 +265,9 @@ func (c *File) Handle() *os.File { return c.f }
 func (c *File) Writer() bool { return c.writer }
 
 // Zero makes bytes of the file read as zero.
-func (c *File) Zero(off, n int64) error { return sys.Zero(c.f, off, n) }
+func (c *File) Zero(off, n int64) error {
+	return printing.Named(c.path, sys.Zero(c.f, off, n))
+}
 
 // Length returns the length in elements that the file had when it was opened or last refreshed.
 func (c *File) Length() int { return int(c.header.length) }
@@ -389,9 +392,9 @@ func (c *File) writeCopy(i int, n uint64) {
 // elements are all there. A header that was cut off is an error. On error the length before stays the durable one.
 func (c *File) Sync(n int, flushData func() error) error {
 	if err := flushData(); err != nil {
-		return err
+		return printing.Named(c.path, err)
 	}
-	return typedmem.Guard(func() error { return c.sync(n) })
+	return printing.Named(c.path, typedmem.Guard(func() error { return c.sync(n) }))
 }
 
 func (c *File) sync(n int) error {

@@ -1,0 +1,65 @@
+package region_test
+
+import (
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/typedmem/typedmem/internal/sys"
+	"github.com/typedmem/typedmem/region"
+	"github.com/typedmem/typedmem/slab"
+)
+
+// TestErrorsNameTheFile: whichever system call fails, the error says which file it was about.
+func TestErrorsNameTheFile(t *testing.T) {
+	dir := t.TempDir()
+	kept := filepath.Join(dir, "kept.tm")
+	r := must(region.Create[uint64](kept, 3))(t)
+	wants(t, "Close", r.Close(), nil)
+	fresh := filepath.Join(dir, "fresh.tm")
+	for op := range sys.OpCount {
+		restore := sys.Interpose(func(c sys.Call) error {
+			if c.Op == op {
+				return syscall.ENOSPC
+			}
+			return nil
+		})
+		created, errNew := region.Create[uint64](fresh, 3)
+		made, errSlab := slab.Create[uint64](fresh+".slab", 3)
+		opened, errOpen := region.OpenMut[uint64](kept)
+		var errGrow, errSync error
+		if errOpen == nil {
+			errGrow = opened.Resize(1 << 20)
+			errSync = opened.Sync()
+		}
+		restore()
+		if errNew == nil {
+			wants(t, "Close", created.Close(), nil)
+		}
+		if errSlab == nil {
+			wants(t, "Close", made.Close(), nil)
+		}
+		if errOpen == nil {
+			wants(t, "Close", opened.Close(), nil)
+		}
+		for _, e := range []struct {
+			what string
+			err  error
+			path string
+		}{{"Create", errNew, fresh}, {"slab.Create", errSlab, fresh + ".slab"}, {"OpenMut", errOpen, kept}, {"Resize", errGrow, "kept.tm"}, {"Sync", errSync, "kept.tm"}} {
+			if e.err != nil {
+				wants(t, e.what+", "+op.String(), e.err, syscall.ENOSPC, e.path)
+			}
+		}
+		remove(t, fresh, fresh+".slab")
+	}
+}
+
+func remove(t *testing.T, paths ...string) {
+	for _, p := range paths {
+		if err := os.Remove(p); err != nil && !os.IsNotExist(err) {
+			t.Error(err)
+		}
+	}
+}
