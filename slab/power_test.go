@@ -1,152 +1,36 @@
 package slab_test
 
 import (
-	"bytes"
 	"errors"
-	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strconv"
-	"sync"
 	"testing"
 
-	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/power"
 	"github.com/typedmem/typedmem/internal/sys"
 	"github.com/typedmem/typedmem/internal/testenv"
 	"github.com/typedmem/typedmem/slab"
 )
 
-const sector = 512 // bytes that a device writes as a whole
-
-// disk is what a device may hold of a file: of each sector the contents that are known to be there, and all that the file had since.
-type disk struct {
-	t        *testing.T
-	path     string
-	last     []byte
-	versions map[int][][]byte
-	sizes    []int
-	flushes  int
-	mu       sync.Mutex // the collector releases mappings in goroutines of its own
-}
-
 // watch follows the file of that name from before there is one.
-func watch(t *testing.T, path string) *disk {
-	d := &disk{t: t, path: path, versions: map[int][][]byte{}}
-	t.Cleanup(sys.Interpose(d.interpose))
+func watch(t *testing.T, path string) *power.Disk {
+	d, stop := power.Watch(path, func() error { return nil })
+	t.Cleanup(stop)
+	t.Cleanup(func() {
+		if err := d.Err(); err != nil {
+			t.Error(err)
+		}
+	})
 	return d
 }
 
-func (d *disk) image() []byte {
-	b, err := os.ReadFile(d.path)
-	if errors.Is(err, fs.ErrNotExist) { // it is being made
-		b, err = os.ReadFile(d.maker())
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		d.t.Fatal(err)
-	}
-	return b
-}
-
-// maker is the name that the file has while Create makes it.
-func (d *disk) maker() string {
-	return filepath.Join(filepath.Dir(d.path), "."+filepath.Base(d.path)+".typedmem-0")
-}
-
-// look notes what has changed since the last look.
-func (d *disk) look() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.compare()
-}
-
-func (d *disk) compare() {
-	now := d.image()
-	if len(now) != len(d.last) {
-		d.sizes = append(d.sizes, len(now))
-	}
-	for at := 0; at < len(now); at += sector {
-		s := now[at:min(at+sector, len(now))]
-		if at+len(s) > len(d.last) || !bytes.Equal(s, d.last[at:at+len(s)]) {
-			d.versions[at] = append(d.versions[at], bytes.Clone(s))
-		}
-	}
-	d.last = now
-}
-
-// flush notes that a part of the file is on the device now.
-func (d *disk) flush(off, n int) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.compare()
-	d.flushes++
-	d.sizes = []int{len(d.last)}
-	for at := off / sector * sector; at < min(off+n, len(d.last)); at += sector {
-		d.versions[at] = [][]byte{d.last[at:min(at+sector, len(d.last))]}
-	}
-}
-
-// interpose follows the calls that make something durable.
-func (d *disk) interpose(c sys.Call) error {
-	switch c.Op {
-	case sys.OpFlush:
-		area, ok, err := typedmem.AreaAt(typedmem.Self, c.Addr)
-		if err != nil || !ok {
-			d.t.Skip("this system does not tell what is mapped where: ", err)
-		}
-		if name := filepath.Base(area.Path); name == filepath.Base(d.path) || name == filepath.Base(d.maker()) {
-			d.flush(int(area.Offset)+int(c.Addr-area.Start), c.Len)
-		}
-	case sys.OpSyncFile:
-		if info, err := c.File.Stat(); err == nil && info.Mode().IsRegular() {
-			d.flush(0, 1<<30)
-		}
-	case sys.OpAllocate, sys.OpMap, sys.OpZero:
-		d.look()
-	}
-	return nil
-}
-
-// crash makes a file of what may be there after a power failure: of each sector any version since it was flushed.
-func (d *disk) crash(r *rand.Rand, path string) {
-	mode := r.IntN(4)
-	d.lose(path, func(versions int) int {
-		pick := r.IntN(versions)
-		switch {
-		case mode == 0:
-			pick = 0
-		case mode == 1:
-			pick = versions - 1
-		case mode == 2 && r.IntN(2) == 0:
-			pick = versions - 1
-		}
-		return pick
-	})
-}
-
-// oldest makes a file of what is certain to be there after a power failure, and nothing else.
-func (d *disk) oldest(path string) { d.lose(path, func(int) int { return 0 }) }
-
-// lose makes a file of one version of its size and of each sector.
-func (d *disk) lose(path string, pick func(versions int) int) {
-	d.look()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	size := d.sizes[pick(len(d.sizes))]
-	image := make([]byte, size)
-	for at := 0; at < size; at += sector {
-		if v := d.versions[at]; len(v) > 0 {
-			copy(image[at:], v[pick(len(v))])
-		}
-	}
-	// Another run of the system: a live record that is there is that of the one before. One that is not stays zero.
-	if boot := image[32<<10:][:16]; !bytes.Equal(boot, make([]byte, 16)) {
-		for i := range boot {
-			boot[i] ^= 0x5a
-		}
-	}
-	if err := os.WriteFile(path, image, 0o666); err != nil {
-		d.t.Fatal(err)
+// certain makes a file of what is certain to be there after a power failure, and nothing else.
+func certain(t *testing.T, d *power.Disk, path string) {
+	t.Helper()
+	d.Aside(d.Look)
+	if err := errors.Join(d.Lost(path, 0, nil), d.Err()); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -155,135 +39,275 @@ type wide struct {
 	_ [24]uint64
 }
 
-// What may be on the device after a power failure is opened, at every step of a random program: what Sync acknowledged is there, and no handle
-// that was ever given out becomes that of another object.
-func TestPowerFailureKeepsWhatWasSynced(t *testing.T) {
-	seeds := uint64(4)
-	if testing.Short() {
-		seeds = 2
-	}
-	if n, err := strconv.ParseUint(os.Getenv("TYPEDMEM_POWER_SEEDS"), 10, 64); err == nil {
-		seeds = n
-	}
-	opened := 0
-	for seed := range seeds {
-		opened += powerFailures(t, seed, slab.Config{Debug: seed%2 == 1}) // debug mode promises the same
-	}
-	t.Logf("%d images opened", opened)
+// A large object is one of which few fit a step of growth.
+type large struct {
+	claim
+	_ [500]uint64
 }
 
-func powerFailures(t *testing.T, seed uint64, cfg slab.Config) (opened int) {
-	r := rand.New(rand.NewPCG(seed, 9))
-	capacity := 5 + r.IntN(100)
-	d := watch(t, filepath.Join(fastDir(t), "s"))
-	s := must[*slab.Slab[wide]](t)(slab.CreateWith[wide](d.path, capacity, cfg))
-	if err := s.Sync(); err != nil {
-		t.Fatal(err)
-	}
+var errPowerKilled = errors.New("the program is killed here")
 
-	type handle = slab.Handle[wide]
-	history := map[handle][]claim{} // every value of every object ever
-	live, synced := map[handle]bool{}, map[handle]claim{}
-	ended := map[handle]bool{}   // freed before the last Sync
-	changed := map[handle]bool{} // freed or stored to since
-	var handles []handle
-	lost := filepath.Join(fastDir(t), "lost")
-	for step := range 200 {
-		switch op := r.IntN(12); {
-		case op < 5:
-			c := newClaim(uint64(step)+seed<<32, 0)
-			h, err := s.Insert(wide{claim: c})
-			if err != nil {
-				is(t, err, slab.ErrFull)
-				continue
-			}
-			history[h], live[h] = []claim{c}, true
-			handles = append(handles, h)
-		case op < 9 && len(handles) > 0:
-			i := r.IntN(len(handles))
-			h := handles[i]
-			handles = append(handles[:i], handles[i+1:]...)
-			if err := s.Free(h); err != nil {
-				t.Fatal(err)
-			}
-			delete(live, h)
-			changed[h] = true
-		case op == 9 && len(handles) > 0:
-			h := handles[r.IntN(len(handles))]
-			v := history[h]
-			c := newClaim(v[0].ID, uint64(len(v)))
-			if err := s.Store(h, wide{claim: c}); err != nil {
-				t.Fatal(err)
-			}
-			history[h] = append(v, c)
-			changed[h] = true
-		case op == 10 && r.IntN(3) == 0:
-			if r.IntN(3) == 0 { // another session
-				if err := s.Close(); err != nil {
-					t.Fatal(err)
-				}
-				if r.IntN(2) == 0 { // much later: the kernel has written all of it
-					d.flush(0, 1<<30)
-				}
-				s = must[*slab.Slab[wide]](t)(slab.OpenMutWith[wide](d.path, cfg))
-			} else if err := s.Sync(); err != nil {
-				t.Fatal(err)
-			}
-			synced, changed = map[handle]claim{}, map[handle]bool{}
-			for h := range live {
-				synced[h] = history[h][len(history[h])-1]
-			}
-			for h := range history {
-				ended[h] = !live[h]
-			}
+// powerProgram is a random program over a slab file, and what it knows of the file.
+type powerProgram[T any] struct {
+	t     *testing.T
+	r     *rand.Rand
+	d     *power.Disk
+	path  string
+	lost  string
+	cfg   slab.Config
+	make  func(claim) T
+	of    func(*T) claim
+	s     *slab.Slab[T]
+	where string
+
+	opened   int
+	capacity int
+	killIn   int // the point at which the program is killed, counted down
+
+	history map[slab.Handle[T]][]claim // every value of every object ever
+	live    map[slab.Handle[T]]bool
+	handles []slab.Handle[T]
+	synced  map[slab.Handle[T]]claim
+	ended   map[slab.Handle[T]]bool // freed before the last Sync
+	changed map[slab.Handle[T]]bool // freed or stored to since
+	making  bool                    // an Insert is under way, whose handle nobody knows
+}
+
+// What may be on the device after a power failure is opened, at every point of every operation of random programs: what Sync acknowledged is there, and no handle
+// that was ever given out becomes that of another object. The program is killed at such points, too. See power.Programs for how many there are.
+func TestPowerFailureKeepsWhatWasSynced(t *testing.T) {
+	testenv.PartialPages(t)
+	programs, from := power.Programs(t)
+	opened := 0
+	for seed := from; seed < from+programs; seed++ {
+		if seed%2 == 0 {
+			opened += runPowerProgram(t, seed, func(c claim) wide { return wide{claim: c} }, func(x *wide) claim { return x.claim })
+		} else {
+			opened += runPowerProgram(t, seed, func(c claim) large { return large{claim: c} }, func(x *large) claim { return x.claim })
 		}
-		d.look()
-		if r.IntN(2) == 0 {
-			d.crash(r, lost)
-			opened++
-			again, err := slab.OpenMut[wide](lost)
-			if err != nil {
-				t.Fatalf("seed %d, step %d: %v", seed, step, err)
-			}
-			for h, c := range synced {
-				x, err := again.Load(h)
-				switch {
-				case !changed[h] && (err != nil || x.claim != c):
-					t.Fatalf("seed %d, step %d: object %x is %v (%v), %v was synced", seed, step, h.Uint64(), x.claim, err, c)
-				case changed[h] && err == nil && !one(x.claim, history[h]):
-					t.Fatalf("seed %d, step %d: object %x is %v, it was %v", seed, step, h.Uint64(), x.claim, history[h])
-				case live[h] && err != nil:
-					t.Fatalf("seed %d, step %d: object %x: %v", seed, step, h.Uint64(), err)
+	}
+	t.Logf("%d programs, %d files opened", programs, opened)
+}
+
+func runPowerProgram[T any](t *testing.T, seed uint64, value func(claim) T, of func(*T) claim) int {
+	r := rand.New(rand.NewPCG(seed, 9))
+	dir := power.Dir(t)
+	type handle = slab.Handle[T]
+	p := &powerProgram[T]{t: t, r: r, path: filepath.Join(dir, "s"), lost: filepath.Join(dir, "lost"), make: value, of: of, capacity: 5 + r.IntN(60),
+		cfg:     slab.Config{Debug: seed%4 > 1}, // debug mode promises the same
+		history: map[handle][]claim{}, live: map[handle]bool{}, synced: map[handle]claim{}, ended: map[handle]bool{}, changed: map[handle]bool{}}
+	d, stop := power.Watch(p.path, p.point)
+	defer stop()
+	p.d = d
+	defer func() {
+		if t.Failed() {
+			t.Logf("seed %d, %s", seed, p.where)
+		}
+	}()
+	p.create()
+	for step := range 60 {
+		p.step(uint64(step) + seed<<32)
+		p.killIn = 0
+		d.Aside(func() { d.Look(); _ = p.point() })
+		if err := d.Err(); err != nil {
+			t.Skip(err)
+		}
+	}
+	p.do("close", func() error { return p.s.Close() })
+	return p.opened
+}
+
+func (p *powerProgram[T]) create() {
+	p.do("create", func() (err error) {
+		p.s, err = slab.CreateWith[T](p.path, p.capacity, p.cfg)
+		return err
+	})
+}
+
+// do carries out an operation, in which the program may be killed.
+func (p *powerProgram[T]) do(name string, op func() error) (done bool) {
+	p.where = name
+	err := op()
+	p.killIn = 0
+	if !p.d.Dead() {
+		if err != nil {
+			p.t.Fatalf("%s: %v", name, err)
+		}
+		return true
+	}
+	if p.s != nil {
+		_ = p.s.Close() // of a file that is no longer there
+	}
+	if err := p.d.Kill(); err != nil {
+		p.t.Fatal(err)
+	}
+	if !p.d.There() {
+		p.create()
+		return false
+	}
+	p.reopen("open after a kill in " + name)
+	return false
+}
+
+// reopen opens the file, and takes over what is there: an object whose Insert or Free was under way may be.
+func (p *powerProgram[T]) reopen(name string) {
+	if !p.do(name, func() (err error) {
+		p.s, err = slab.OpenMutWith[T](p.path, p.cfg)
+		return err
+	}) {
+		return
+	}
+	p.handles = p.handles[:0]
+	for h := range p.s.All() {
+		x := must[T](p.t)(p.s.Load(h))
+		if p.history[h] == nil && !p.making || p.history[h] != nil && !p.live[h] && !p.changed[h] {
+			p.t.Fatalf("%s: object %x is there", name, h.Uint64())
+		}
+		p.history[h] = append(p.history[h], p.of(&x))
+		p.live[h] = true
+		p.handles = append(p.handles, h)
+	}
+	for h := range p.live {
+		if !p.s.Has(h) {
+			p.t.Fatalf("%s: object %x is lost", name, h.Uint64())
+		}
+	}
+	p.making = false
+}
+
+func (p *powerProgram[T]) acknowledged() {
+	p.synced, p.changed = map[slab.Handle[T]]claim{}, map[slab.Handle[T]]bool{}
+	for h := range p.live {
+		p.synced[h] = p.history[h][len(p.history[h])-1]
+	}
+	for h := range p.history {
+		p.ended[h] = !p.live[h]
+	}
+}
+
+// step carries out a random operation.
+func (p *powerProgram[T]) step(id uint64) {
+	r := p.r
+	if r.IntN(8) == 0 {
+		p.killIn = 1 + r.IntN(8)
+	}
+	switch op := r.IntN(14); {
+	case op < 6:
+		for range 1 + r.IntN(4) {
+			c := newClaim(id, 0)
+			p.making = true
+			var h slab.Handle[T]
+			if !p.do("insert", func() (err error) {
+				if h, err = p.s.Insert(p.make(c)); errors.Is(err, slab.ErrFull) {
+					return nil
 				}
+				return err
+			}) {
+				return
 			}
-			for h, yes := range ended {
-				if yes && again.Has(h) {
-					t.Fatalf("seed %d, step %d: object %x is back", seed, step, h.Uint64())
-				}
+			p.making = false
+			if h.IsZero() {
+				return
 			}
-			for h := range again.All() {
-				if history[h] == nil {
-					t.Fatalf("seed %d, step %d: object %x that nobody made", seed, step, h.Uint64())
-				}
+			p.history[h], p.live[h] = []claim{c}, true
+			p.handles = append(p.handles, h)
+		}
+	case op < 9 && len(p.handles) > 0:
+		i := r.IntN(len(p.handles))
+		h := p.handles[i]
+		p.handles = append(p.handles[:i], p.handles[i+1:]...)
+		delete(p.live, h)
+		p.changed[h] = true
+		p.do("free", func() error { return p.s.Free(h) })
+	case op == 9 && len(p.handles) > 0:
+		h := p.handles[r.IntN(len(p.handles))]
+		v := p.history[h]
+		c := newClaim(v[0].ID, uint64(len(v)))
+		p.history[h], p.changed[h] = append(v, c), true
+		p.do("store", func() error { return p.s.Store(h, p.make(c)) })
+	case op < 12:
+		if p.do("sync", func() error { return p.s.Sync() }) {
+			if power.Named && !p.d.Named() {
+				p.t.Fatal("the file's name is not on the device")
 			}
-			for n := again.Len(); n < capacity; n++ {
-				h, err := again.Alloc()
+			p.acknowledged()
+		}
+	case op == 12:
+		if p.do("close", func() error { return p.s.Close() }) {
+			p.acknowledged()
+			p.reopen("open")
+		}
+	case op == 13 && r.IntN(3) == 0:
+		p.d.Flush() // much later
+	}
+}
+
+// point is where the power may fail, or the program be killed.
+func (p *powerProgram[T]) point() error {
+	if p.killIn--; p.killIn == 0 {
+		return errPowerKilled
+	}
+	if p.d.There() && p.r.IntN(3) == 0 {
+		p.failure()
+	}
+	return nil
+}
+
+// failure opens a file that a power failure leaves now.
+func (p *powerProgram[T]) failure() {
+	style := p.r.IntN(power.Styles)
+	for _, open := range []func(string) (*slab.Slab[T], error){slab.Open[T], slab.OpenMut[T]} {
+		if err := p.d.Lost(p.lost, style, p.r); err != nil {
+			p.t.Fatal(err)
+		}
+		s, err := open(p.lost)
+		if err != nil {
+			p.t.Fatalf("%s, style %d: %v", p.where, style, err)
+		}
+		p.opened++
+		p.check(s)
+		if p.opened%2 == 0 { // the one for writing
+			for n := s.Len(); n < p.capacity; n++ {
+				h, err := s.Alloc()
 				if err != nil {
-					t.Fatalf("seed %d, step %d: object %d of %d: %v", seed, step, n, capacity, err)
+					p.t.Fatalf("%s: object %d of %d: %v", p.where, n, p.capacity, err)
 				}
-				if history[h] != nil {
-					t.Fatalf("seed %d, step %d: handle %x was that of %v", seed, step, h.Uint64(), history[h])
+				if p.history[h] != nil {
+					p.t.Fatalf("%s: handle %x was that of %v", p.where, h.Uint64(), p.history[h])
 				}
-			}
-			if err := again.Close(); err != nil {
-				t.Fatal(err)
 			}
 		}
+		if err := s.Close(); err != nil {
+			p.t.Fatal(err)
+		}
 	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
+}
+
+func (p *powerProgram[T]) check(s *slab.Slab[T]) {
+	for h, c := range p.synced {
+		x, err := s.Load(h)
+		got := p.of(&x)
+		switch {
+		case !p.changed[h] && (err != nil || got != c):
+			p.t.Fatalf("%s: object %x is %v (%v), %v was synced", p.where, h.Uint64(), got, err, c)
+		case p.live[h] && err != nil:
+			p.t.Fatalf("%s: object %x: %v", p.where, h.Uint64(), err)
+		}
 	}
-	return opened
+	for h, yes := range p.ended {
+		if yes && s.Has(h) {
+			p.t.Fatalf("%s: object %x is back", p.where, h.Uint64())
+		}
+	}
+	strangers := 0
+	for h := range s.All() {
+		if p.history[h] == nil {
+			strangers++
+		}
+	}
+	if strangers > 1 || strangers == 1 && !p.making {
+		p.t.Fatalf("%s: %d objects that nobody made", p.where, strangers)
+	}
 }
 
 // neverAgain fills the slab: no object gets the handle h.
@@ -305,19 +329,20 @@ func neverAgain[T any](t *testing.T, path string, h slab.Handle[T]) {
 func TestPowerFailureBeforeTheFirstSync(t *testing.T) {
 	for name, opened := range map[string]bool{"new": false, "opened": true} {
 		t.Run(name, func(t *testing.T) {
-			d := watch(t, filepath.Join(fastDir(t), "s"))
-			s := must[*slab.Slab[uint64]](t)(slab.Create[uint64](d.path, 1000))
+			path := filepath.Join(fastDir(t), "s")
+			d := watch(t, path)
+			s := must[*slab.Slab[uint64]](t)(slab.Create[uint64](path, 1000))
 			if opened {
 				must[slab.Handle[uint64]](t)(s.Insert(1))
 				if err := s.Close(); err != nil {
 					t.Fatal(err)
 				}
-				d.flush(0, 1<<30)
-				s = must[*slab.Slab[uint64]](t)(slab.OpenMut[uint64](d.path))
+				d.Flush()
+				s = must[*slab.Slab[uint64]](t)(slab.OpenMut[uint64](path))
 			}
 			h := must[slab.Handle[uint64]](t)(s.Insert(1))
 			lost := filepath.Join(fastDir(t), "lost")
-			d.oldest(lost)
+			certain(t, d, lost)
 			neverAgain(t, lost, h)
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
@@ -337,14 +362,15 @@ func TestPowerFailureAfterAKillInGrowth(t *testing.T) {
 	if err := s.Sync(); err != nil {
 		t.Fatal(err)
 	}
-	d := watch(t, filepath.Join(fastDir(t), "killed"))
+	copied := filepath.Join(fastDir(t), "killed")
+	d := watch(t, copied)
 	copyTo := func() {
-		if err := os.WriteFile(d.path, must[[]byte](t)(os.ReadFile(path)), 0o666); err != nil {
+		if err := os.WriteFile(copied, must[[]byte](t)(os.ReadFile(path)), 0o666); err != nil {
 			t.Error(err)
 		}
 	}
 	copyTo()
-	d.flush(0, 1<<30)
+	d.Flush()
 	grown := false
 	restore := sys.Interpose(func(c sys.Call) error {
 		if c.Op == sys.OpFlush && !grown {
@@ -358,24 +384,15 @@ func TestPowerFailureAfterAKillInGrowth(t *testing.T) {
 	}
 	restore()
 	slots := s.Len() // the last one lies behind the length that is on the device
-	next := must[*slab.Slab[object]](t)(slab.OpenMut[object](d.path))
+	next := must[*slab.Slab[object]](t)(slab.OpenMut[object](copied))
 	defer next.Close()
 	var h slab.Handle[object]
 	for next.Len() < slots {
 		h = must[slab.Handle[object]](t)(next.Alloc())
 	}
 	lost := filepath.Join(fastDir(t), "lost")
-	d.oldest(lost)
+	certain(t, d, lost)
 	neverAgain(t, lost, h)
-}
-
-func one(c claim, of []claim) bool {
-	for _, x := range of {
-		if x == c {
-			return true
-		}
-	}
-	return false
 }
 
 // fastDir is a directory in memory where there is one: the test counts flushes and does not need them.
