@@ -24,6 +24,7 @@ type Limits struct {
 	// every access that is inlined.
 	readable uintptr        // address after the last readable byte, or why nothing is readable
 	writable uintptr        // readable again where that may be written, else why not; see settle
+	base     uintptr        // address of the first byte
 	room     atomic.Uintptr // address after the last byte that Extend may reach
 
 	shadow race.Shadow // of a mapping's own Limits
@@ -43,6 +44,9 @@ func (l *Limits) Readable() uintptr { return atomic.LoadUintptr(&l.readable) }
 // Writable returns the address after the last byte that may be written: Readable, or a limit for
 // which [Allows] is false.
 func (l *Limits) Writable() uintptr { return atomic.LoadUintptr(&l.writable) }
+
+// Base returns the address of the first byte, which stays the same. It is 0 of the zero Limits.
+func (l *Limits) Base() uintptr { return l.base }
 
 // Room returns the address after the last byte that memory, and where the mapping shows a file the file, is provided for ahead of the length: up
 // to there Extend needs no system call.
@@ -86,7 +90,7 @@ func (l *Limits) ReadOnly() *Limits {
 	}
 	ro := l.readOnly.Load()
 	if ro == nil {
-		l.readOnly.CompareAndSwap(nil, &Limits{origin: l, span: l.span})
+		l.readOnly.CompareAndSwap(nil, &Limits{base: l.base, origin: l, span: l.span})
 		ro = l.readOnly.Load()
 	}
 	ro.follow(l) // Extend may be about to: who has seen the length must find it here too
@@ -122,7 +126,7 @@ func (l *Limits) Shut() *Limits {
 // noAccess returns the Limits at one of l's pointers, which it makes if they are not there.
 func (l *Limits) noAccess(at *atomic.Pointer[Limits]) *Limits {
 	if at.Load() == nil {
-		at.CompareAndSwap(nil, &Limits{readable: sealed, writable: sealed, origin: l, span: l.span})
+		at.CompareAndSwap(nil, &Limits{readable: sealed, writable: sealed, base: l.base, origin: l, span: l.span})
 	}
 	return at.Load()
 }

@@ -279,7 +279,7 @@ func (s *span) enter(l weak.Pointer[Limits]) {
 
 // newLimits makes the Limits of a span and ties the span's end to them.
 func newLimits(s *span, owner *Mapping) *Limits {
-	l := &Limits{span: s}
+	l := &Limits{base: owner.addr.Load(), span: s}
 	l.owner.Store(owner)
 	s.enter(weak.Make(l))
 	runtime.AddCleanup(l, (*span).abandoned, s)

@@ -178,7 +178,7 @@ func (c *core) clearRest(bytes int) error {
 // length returns the length in bytes, 0 after Close.
 func (c *core) length() int {
 	if end := c.limits.Readable(); typedmem.Allows(end) {
-		return int(end - c.m.Addr())
+		return int(end - c.limits.Base())
 	}
 	return c.m.Len()
 }

@@ -25,19 +25,22 @@ func (r *refusal) Error() string { return r.Unwrap().Error() }
 
 // regionRefusal is refusal for a Region.
 type regionRefusal[T any] struct {
+	r      *Region[T]
+	limits *typedmem.Limits // that the access loaded, nil where the index was refused without them
 	index  int
 	limit  uintptr
-	window *window[T] // nil in the zero Region
 }
 
 func (r *regionRefusal[T]) Unwrap() error {
-	if r.window == nil {
+	switch {
+	case r.r.core == nil:
 		return errZero
-	}
-	if !typedmem.Allows(r.limit) {
+	case r.limits == nil:
+		return fmt.Errorf("index %d is negative, or no memory is as large: %w", r.index, typedmem.ErrBounds)
+	case !typedmem.Allows(r.limit):
 		return typedmem.Refusal(r.limit)
 	}
-	return outOfRange(r.index, r.window.count(r.limit))
+	return outOfRange(r.index, count[T](r.limits, r.limit))
 }
 
 func (r *regionRefusal[T]) Error() string { return r.Unwrap().Error() }

@@ -3,6 +3,7 @@ package region
 import (
 	"fmt"
 	"iter"
+	"math"
 	"sync/atomic"
 	"unsafe"
 
@@ -16,28 +17,19 @@ import (
 //
 // A Region must not be copied. The zero Region is closed: every method answers ErrClosed, or as after Close. See the package comment for what may run at the same time.
 type Region[T any] struct {
-	_      noCopy
-	window unsafe.Pointer // *window[T], nil in the zero Region; see shown
+	_ noCopy
+	// SAFETY: an element is touched only after its address has been compared with limits, which a
+	// mapping lowers before it takes memory away. limits knows where the elements begin too, so that
+	// an access takes both from the same mapping. The address of an index below most does not
+	// overflow; see reach.
+	most   int            // 0 in the zero Region
+	limits unsafe.Pointer // *typedmem.Limits, sealed for types that allow raw access only; see now
 	core   *core
 }
 
-// window is the memory that a region shows. It never changes: where the region moves on to other
-// memory it gets another one, so that an access takes all that it compares from the same one.
-type window[T any] struct {
-	// SAFETY: all covers the whole reserved range of limits; an element is touched only after its
-	// address has been compared with limits, which a mapping lowers before it takes memory away.
-	all    []T
-	limits *typedmem.Limits // sealed for types that allow raw access only
-}
-
-// shown returns the window of now. The accessors load it themselves, by a function of sync/atomic: a
-// method would leave a no-op wherever they are inlined.
-func (r *Region[T]) shown() *window[T] {
-	if w := (*window[T])(atomic.LoadPointer(&r.window)); w != nil {
-		return w
-	}
-	return &window[T]{limits: new(typedmem.Limits)}
-}
+// now returns the limits that hold now, nil of the zero Region. The accessors load them themselves,
+// by a function of sync/atomic: a method would leave a no-op wherever they are inlined.
+func (r *Region[T]) now() *typedmem.Limits { return (*typedmem.Limits)(atomic.LoadPointer(&r.limits)) }
 
 // noCopy makes go vet report copies of what it is a field of.
 type noCopy struct{}
@@ -57,36 +49,48 @@ func show[T any](c *core, err error) (*Region[T], error) {
 
 // attach takes over the addresses and limits that the core has now.
 func (r *Region[T]) attach() {
-	m := r.core.m
-	l := m.Limits()
+	l := r.core.m.Limits()
 	r.core.limits = l
 	if r.core.layout.Atomic {
 		l = l.Sealed()
 	}
-	// SAFETY: [Addr, Addr+Cap) is reserved for this mapping; Addr is a multiple of T's alignment, and T was found fit for the memory.
-	all := unsafe.Slice((*T)(unsafe.Add(unsafe.Pointer(nil), m.Addr())), m.Cap()/int(unsafe.Sizeof(*new(T))))
-	atomic.StorePointer(&r.window, unsafe.Pointer(&window[T]{all, l}))
+	r.most = reach[T](l)
+	atomic.StorePointer(&r.limits, unsafe.Pointer(l))
 }
 
-// base returns the address of the first element.
-func (w *window[T]) base() uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(w.all))) }
+// reach returns how many elements from the first one on have addresses that do not overflow, be
+// there memory or not.
+func reach[T any](l *typedmem.Limits) int {
+	size := unsafe.Sizeof(*new(T))
+	return int(min((math.MaxUint-l.Base())/size, math.MaxInt/size))
+}
 
 // count returns how many whole elements lie before the address end.
-func (w *window[T]) count(end uintptr) int { return int((end - w.base()) / unsafe.Sizeof(*new(T))) }
+func count[T any](l *typedmem.Limits, end uintptr) int {
+	return int((end - l.Base()) / unsafe.Sizeof(*new(T)))
+}
 
-// length returns the number of elements, 0 after Close.
-func (w *window[T]) length() int {
-	n := 0
-	if end := w.limits.Raw(); typedmem.Allows(end) {
-		n = w.count(end)
-	} else if m := w.limits.Mapping(); m != nil { // elements that cannot be read now are elements
-		n = m.Len() / int(unsafe.Sizeof(*new(T)))
+// address returns where element i begins, or would.
+func address[T any](l *typedmem.Limits, i int) uintptr {
+	return l.Base() + uintptr(i)*unsafe.Sizeof(*new(T))
+}
+
+// lengthOf returns the number of elements, 0 after Close.
+func lengthOf[T any](l *typedmem.Limits) int {
+	if l == nil {
+		return 0
 	}
-	return min(n, len(w.all))
+	if end := l.Raw(); typedmem.Allows(end) {
+		return count[T](l, end)
+	}
+	if m := l.Mapping(); m != nil { // elements that cannot be read now are elements
+		return m.Len() / int(unsafe.Sizeof(*new(T)))
+	}
+	return 0
 }
 
 // Len returns the number of elements, 0 after Close.
-func (r *Region[T]) Len() int { return r.shown().length() }
+func (r *Region[T]) Len() int { return lengthOf[T](r.now()) }
 
 // Cap returns how many elements Append and Resize have addresses for, 0 after Close.
 func (r *Region[T]) Cap() int {
@@ -98,76 +102,84 @@ func (r *Region[T]) Cap() int {
 
 // At returns element i. Where Load would return an error it panics with it.
 func (r *Region[T]) At(i int) (x T) {
+	var l *typedmem.Limits
 	var end uintptr
-	w := (*window[T])(atomic.LoadPointer(&r.window))
-	if w != nil {
-		end = w.limits.Readable()
-		if s := w.all; uint(i) < uint(len(s)) && uintptr(unsafe.Pointer(&s[i]))+(unsafe.Sizeof(x)-1) < end {
+	if uint(i) < uint(r.most) {
+		l = (*typedmem.Limits)(atomic.LoadPointer(&r.limits))
+		end = l.Readable()
+		if p := l.Base() + uintptr(i)*unsafe.Sizeof(x); p+(unsafe.Sizeof(x)-1) < end {
 			if race.Enabled {
-				w.limits.Race().Read(unsafe.Pointer(&s[i]), unsafe.Sizeof(x))
+				l.Race().Read(unsafe.Add(unsafe.Pointer(nil), p), unsafe.Sizeof(x))
 			}
-			return s[i]
+			return *(*T)(unsafe.Add(unsafe.Pointer(nil), p))
 		}
 	}
-	panic(&typedmem.Error{Op: "at", Err: &regionRefusal[T]{i, end, w}})
+	panic(&typedmem.Error{Op: "at", Err: &regionRefusal[T]{r, l, i, end}})
 }
 
 // Set sets element i to x. Where Store would return an error it panics with it.
 func (r *Region[T]) Set(i int, x T) {
+	var l *typedmem.Limits
 	var end uintptr
-	w := (*window[T])(atomic.LoadPointer(&r.window))
-	if w != nil {
-		end = w.limits.Writable()
-		if s := w.all; uint(i) < uint(len(s)) && uintptr(unsafe.Pointer(&s[i]))+(unsafe.Sizeof(x)-1) < end {
+	if uint(i) < uint(r.most) {
+		l = (*typedmem.Limits)(atomic.LoadPointer(&r.limits))
+		end = l.Writable()
+		if p := l.Base() + uintptr(i)*unsafe.Sizeof(x); p+(unsafe.Sizeof(x)-1) < end {
 			if race.Enabled {
-				w.limits.Race().Write(unsafe.Pointer(&s[i]), unsafe.Sizeof(x))
+				l.Race().Write(unsafe.Add(unsafe.Pointer(nil), p), unsafe.Sizeof(x))
 			}
-			s[i] = x
+			*(*T)(unsafe.Add(unsafe.Pointer(nil), p)) = x
 			return
 		}
 	}
-	panic(&typedmem.Error{Op: "set", Err: &regionRefusal[T]{i, end, w}})
+	panic(&typedmem.Error{Op: "set", Err: &regionRefusal[T]{r, l, i, end}})
 }
 
 // Load returns element i. It is not atomic: where others write the element meanwhile, see Ptr and sync/atomic. An index out of range is ErrBounds, a closed region ErrClosed, memory that is not readable ErrProtection, a type with atomic
 // fields ErrOperation.
 func (r *Region[T]) Load(i int) (x T, err error) {
+	var l *typedmem.Limits
 	var end uintptr
-	w := (*window[T])(atomic.LoadPointer(&r.window))
-	if w != nil {
-		end = w.limits.Readable()
-		if s := w.all; uint(i) < uint(len(s)) && uintptr(unsafe.Pointer(&s[i]))+(unsafe.Sizeof(x)-1) < end {
+	if uint(i) < uint(r.most) {
+		l = (*typedmem.Limits)(atomic.LoadPointer(&r.limits))
+		end = l.Readable()
+		if p := l.Base() + uintptr(i)*unsafe.Sizeof(x); p+(unsafe.Sizeof(x)-1) < end {
 			if race.Enabled {
-				w.limits.Race().Read(unsafe.Pointer(&s[i]), unsafe.Sizeof(x))
+				l.Race().Read(unsafe.Add(unsafe.Pointer(nil), p), unsafe.Sizeof(x))
 			}
-			return s[i], nil
+			return *(*T)(unsafe.Add(unsafe.Pointer(nil), p)), nil
 		}
 	}
-	return x, &typedmem.Error{Op: "load", Err: &regionRefusal[T]{i, end, w}}
+	return x, &typedmem.Error{Op: "load", Err: &regionRefusal[T]{r, l, i, end}}
 }
 
 // Store sets element i to x, which is not atomic: see Load. Errors are those of Load; where nothing
 // may be written it is ErrProtection, whatever the index.
 func (r *Region[T]) Store(i int, x T) error {
+	var l *typedmem.Limits
 	var end uintptr
-	w := (*window[T])(atomic.LoadPointer(&r.window))
-	if w != nil {
-		end = w.limits.Writable()
-		if s := w.all; uint(i) < uint(len(s)) && uintptr(unsafe.Pointer(&s[i]))+(unsafe.Sizeof(x)-1) < end {
+	if uint(i) < uint(r.most) {
+		l = (*typedmem.Limits)(atomic.LoadPointer(&r.limits))
+		end = l.Writable()
+		if p := l.Base() + uintptr(i)*unsafe.Sizeof(x); p+(unsafe.Sizeof(x)-1) < end {
 			if race.Enabled {
-				w.limits.Race().Write(unsafe.Pointer(&s[i]), unsafe.Sizeof(x))
+				l.Race().Write(unsafe.Add(unsafe.Pointer(nil), p), unsafe.Sizeof(x))
 			}
-			s[i] = x
+			*(*T)(unsafe.Add(unsafe.Pointer(nil), p)) = x
 			return nil
 		}
 	}
-	return &typedmem.Error{Op: "store", Err: &regionRefusal[T]{i, end, w}}
+	return &typedmem.Error{Op: "store", Err: &regionRefusal[T]{r, l, i, end}}
 }
 
 // View returns a view of all elements that there are now; it is empty after Close.
 func (r *Region[T]) View() View[T] {
-	w := r.shown()
-	return viewOf(w.all[:w.length()], w.limits)
+	l := r.now()
+	if l == nil {
+		return View[T]{}
+	}
+	n := lengthOf[T](l)
+	return View[T]{unsafe.Add(unsafe.Pointer(nil), l.Base()), n, address[T](l, n), l}
 }
 
 // Ptr returns the address of element i: raw memory; see View.Ptr.
@@ -220,12 +232,12 @@ func (r *Region[T]) Values() iter.Seq[T] {
 // been appended then. A region that is not writable is ErrProtection, a closed one ErrClosed, a type with atomic fields ErrOperation. A file that another
 // program has made shorter meanwhile faults here, as at any access: see typedmem.Guard.
 func (r *Region[T]) Append(xs ...T) error {
-	if w := (*window[T])(atomic.LoadPointer(&r.window)); w != nil {
-		if end := w.limits.Writable(); typedmem.Allows(end) {
-			first := w.count(end)
-			stop := w.base() + uintptr(first+len(xs))*unsafe.Sizeof(*new(T))
-			if stop <= w.limits.Room() && len(xs) <= len(w.all)-first {
-				return r.put(w, end, stop, first, xs)
+	if l := r.now(); l != nil {
+		if end := l.Writable(); typedmem.Allows(end) {
+			first := count[T](l, end)
+			at := address[T](l, first)
+			if stop := at + uintptr(len(xs))*unsafe.Sizeof(*new(T)); at <= stop && stop <= l.Room() { // it overflows where addresses are short
+				return r.put(l, end, stop, first, xs)
 			}
 		}
 	}
@@ -233,23 +245,25 @@ func (r *Region[T]) Append(xs ...T) error {
 }
 
 // put writes xs into memory that is there, behind the length, and publishes it.
-func (r *Region[T]) put(w *window[T], end, stop uintptr, first int, xs []T) error {
+func (r *Region[T]) put(l *typedmem.Limits, end, stop uintptr, first int, xs []T) error {
+	// SAFETY: up to stop, which lies within Room, memory is behind the addresses.
+	to := unsafe.Slice((*T)(unsafe.Add(unsafe.Pointer(nil), address[T](l, first))), len(xs))
 	if race.Enabled && len(xs) > 0 {
-		w.limits.Race().Write(unsafe.Pointer(&w.all[first]), uintptr(len(xs))*unsafe.Sizeof(xs[0]))
+		l.Race().Write(unsafe.Pointer(&to[0]), uintptr(len(xs))*unsafe.Sizeof(xs[0]))
 	}
 	if len(xs) == 1 { // the usual case is not worth a call of memmove
 		if unsafe.Sizeof(xs[0]) > unsafe.Alignof(xs[0]) { // several stores, between which reading xs may fault
-			r.soil(w, stop)
+			r.soil(l, stop)
 		}
-		w.all[first] = xs[0]
+		to[0] = xs[0]
 	} else {
-		r.soil(w, stop)
-		copy(w.all[first:], xs)
+		r.soil(l, stop)
+		copy(to, xs)
 	}
 	if len(xs) == 0 { // the end may lie behind the last whole element, and stays
 		return nil
 	}
-	if !w.limits.Extend(end, stop) {
+	if !l.Extend(end, stop) {
 		return fail("append", fmt.Errorf("the region was changed by another goroutine meanwhile: %w", typedmem.ErrBusy))
 	}
 	if r.core.file != nil {
@@ -259,8 +273,8 @@ func (r *Region[T]) put(w *window[T], end, stop uintptr, first int, xs []T) erro
 }
 
 // soil notes that memory is about to be written up to the address stop; see core.clean.
-func (r *Region[T]) soil(w *window[T], stop uintptr) {
-	if n := int(stop - w.base()); n > r.core.dirty {
+func (r *Region[T]) soil(l *typedmem.Limits, stop uintptr) {
+	if n := int(stop - l.Base()); n > r.core.dirty {
 		r.core.dirty = n
 	}
 }
@@ -275,13 +289,13 @@ func (r *Region[T]) appendSlow(xs []T) error {
 	if err := r.core.makeRoom(len(xs)); err != nil {
 		return fail("append", err)
 	}
-	w := r.shown()
-	end := w.limits.Readable()
+	l := r.now()
+	end := l.Readable()
 	if !typedmem.Allows(end) {
 		return fail("append", typedmem.Refusal(end))
 	}
-	first := w.count(end)
-	return r.put(w, end, w.base()+uintptr(first+len(xs))*unsafe.Sizeof(*new(T)), first, xs)
+	first := count[T](l, end)
+	return r.put(l, end, address[T](l, first+len(xs)), first, xs)
 }
 
 // Resize sets the length to n elements in place. New elements are zero. What is cut off goes back to the system at once, and views of it are refused as long as
