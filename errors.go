@@ -37,7 +37,7 @@ var (
 	ErrLayout = errors.New("layout of the file differs from the type")
 	// ErrCorrupt: a file that is none of this module or is damaged; in debug mode an object that was written after its Free.
 	ErrCorrupt = errors.New("file is damaged")
-	// ErrTruncated: a file that ends before what it should hold, found before an access or, by Guard and Prefault, at one.
+	// ErrTruncated: a file that ends before what it should hold, found before an access or, by Guard and Prefault, at one. A full disk is the system's error.
 	ErrTruncated = errors.New("file is too short")
 	// ErrCapacity: growth past Cap.
 	ErrCapacity = errors.New("past the capacity")

@@ -94,5 +94,5 @@ func (m *Mapping) faultReason(addr uintptr, offset int) error {
 	if !m.plan.HasFile { // a huge page, of which the system has none
 		return nil
 	}
-	return fmt.Errorf("the file was truncated, or its disk is full or failing: %w", ErrTruncated)
+	return m.lostPage(page)
 }

@@ -28,7 +28,8 @@ type Mapping struct {
 	plan   plan // as it was asked for; Protection and Offset follow the mapping
 
 	grown     grown
-	hidden    int // the length while nothing is readable, bytes
+	frail     bool // see Frail
+	hidden    int  // the length while nothing is readable, bytes
 	committed bool
 	open      bool
 	locked    bool // growth locks what it adds
@@ -36,7 +37,7 @@ type Mapping struct {
 }
 
 func newMapping(p *plan, s *span) *Mapping {
-	m := &Mapping{span: s, plan: *p, hidden: p.Size, committed: !p.Reserve, open: true, locked: p.Flags.Has(flags.Locked)}
+	m := &Mapping{span: s, plan: *p, frail: p.frail(), hidden: p.Size, committed: !p.Reserve, open: true, locked: p.Flags.Has(flags.Locked)}
 	m.plan.File = s.backing.handle()
 	m.addr.Store(s.base + uintptr(p.delta))
 	m.limits.Store(newLimits(s, m))

@@ -14,7 +14,7 @@ import (
 //
 // Growing takes address space that WithCapacity set aside; past Cap it returns ErrCapacity. New anonymous memory is zero. A
 // writable shared mapping of a file makes the file longer where it has to and sets disk space aside, so that a full disk is an
-// error here and not a fault later; it does so ahead of the length, by a quarter of it and at most 64 MiB, which Close takes
+// error here and not a fault later; where the file system sets none aside zeros are written. It does so ahead of the length, by a quarter of it and at most 64 MiB, which Close takes
 // back. Any other file mapping, and any of a device, must lie within the file (ErrTruncated), whose bytes come into view; of a
 // page of a private mapping that was written before, what was written. Where somebody has cut off the file under the mapping,
 // growth is refused with ErrTruncated.
@@ -234,14 +234,42 @@ func (m *Mapping) provide(n, total int) error {
 		return nil
 	}
 	first := m.plan.Offset - int64(m.lead()) // of the first page, in the file
-	if err := sys.Allocate(f, first+int64(s.ready), int64(total-s.ready)); err != nil {
-		return err
+	err = sys.Allocate(f, first+int64(s.ready), int64(total-s.ready))
+	unset := sys.Refused(err)
+	if unset { // zeros are written: not far ahead
+		total = max(min(total, m.wholePages(n)+soonAhead), s.ready)
+		err = sys.Extend(f, first+int64(s.ready), int64(total-s.ready))
 	}
-	if err := m.mapMore(total); err != nil {
+	if err != nil {
+		return sys.SpaceError(f.Name(), err)
+	}
+	if err = m.mapMore(total); err == nil && m.frail {
+		err = m.takeSpace(n, int(min(size-first, int64(total))), unset)
+	}
+	if err != nil {
 		return errors.Join(err, cutBack(f, first+int64(total), size))
 	}
 	m.setReady(total)
 	m.grown.to(first+int64(total), size)
+	return nil
+}
+
+// takeSpace has the file system find space, for a length of n bytes, for pages that were in the file before it was made longer, up to end in
+// bytes from the first page: for that in which the length ends, and where no space was set aside for the holes as well.
+func (m *Mapping) takeSpace(n, end int, holes bool) error {
+	s, unit := m.span, m.plan.unit
+	from := num.Down(m.lead()+m.Len(), unit)
+	end, _ = num.Up(min(end, m.lead()+n), unit)
+	if !holes {
+		end = min(end, from+unit)
+	}
+	for ; from < end; from += soonAhead {
+		page := s.base + uintptr(from)
+		err := sys.Prefault(page, min(soonAhead, end-from), true)
+		if errors.Is(err, sys.ErrNoPage) {
+			return sys.SpaceError(m.plan.File.Name(), m.lostPage(page))
+		}
+	}
 	return nil
 }
 

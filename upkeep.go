@@ -162,18 +162,24 @@ func (m *Mapping) pagesCome(addr uintptr, n int, write bool) error {
 	return nil
 }
 
-// noPage says so where the file is the reason that a page cannot come.
+// noPage says so where the file is the reason that a page cannot come: it ends before the mapping, or cannot be read.
 func (m *Mapping) noPage(err error) error {
-	if m.plan.HasFile && errors.Is(err, sys.ErrNoPage) {
-		return fmt.Errorf("a page lies past the end of the file, or cannot be read: %w (%w)", ErrTruncated, err)
+	if !m.plan.HasFile || !errors.Is(err, sys.ErrNoPage) {
+		return err
 	}
-	return err
+	if f := m.plan.File; f != nil {
+		size, _, e := sys.FileSize(f)
+		if e == nil && m.plan.Offset+int64(m.length()) <= size {
+			return fmt.Errorf("a page of %s cannot be read: %w", f.Name(), err)
+		}
+	}
+	return fmt.Errorf("a page lies past the end of the file, or cannot be read: %w (%w)", ErrTruncated, err)
 }
 
 // bringIn has the system bring pages in, or touches them where it has no call for that.
 func bringIn(addr uintptr, n, unit int, write bool) error {
 	err := sys.Prefault(addr, n, write)
-	if errors.Is(err, errors.ErrUnsupported) {
+	if sys.Refused(err) {
 		return touch(addr, n, unit)
 	}
 	return err

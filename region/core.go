@@ -24,6 +24,7 @@ type core struct {
 	last   int             // length in bytes that was published last
 	top    int             // greatest length in bytes that readers of the file may know
 	stale  int             // up to where in bytes the file may hold elements that were cut off and could not be cleared
+	frail  bool            // m's: stores that must not fault go through its Write
 	dirty  int             // up to where in bytes Append has begun to write: behind the length only where it did not get to its end
 	follow sync.Mutex      // held by Refresh, which goroutines of a reader may call at once
 }
@@ -41,7 +42,7 @@ func newCore(m *typedmem.Mapping, l *layout.Layout) (*core, error) {
 		return nil, fmt.Errorf("the mapping begins at %#x, %v needs a multiple of %d bytes; choose another file offset: %w",
 			m.Addr(), l.Type, align, typedmem.ErrOffset)
 	}
-	return &core{m: m, limits: m.Limits(), size: int(l.Size), layout: l}, nil
+	return &core{m: m, limits: m.Limits(), frail: m.Frail(), size: int(l.Size), layout: l}, nil
 }
 
 // mapRequest makes a mapping for a region and takes it over.
@@ -228,10 +229,16 @@ func (c *core) resize(bytes int) error {
 		}
 		c.stale = 0
 	}
-	if err := c.m.Resize(bytes); err != nil {
+	err := c.m.MakeRoom(bytes)
+	if err == nil {
+		err = c.publish(bytes)
+	}
+	if err != nil {
 		return err
 	}
-	c.publish(bytes)
+	if err := c.m.Resize(bytes); err != nil {
+		return errors.Join(err, c.publish(old))
+	}
 	return nil
 }
 
@@ -265,13 +272,18 @@ func (c *core) shrinkFile(bytes, old int) error {
 			return err
 		}
 	}
-	if err := c.m.Resize(bytes); err != nil {
+	err := c.publish(bytes) // before the elements go: what readers see of the file is always there
+	if err == nil {
+		if err = c.m.Resize(bytes); err != nil {
+			err = errors.Join(err, c.publish(old))
+		}
+	}
+	if err != nil {
 		if dirty {
 			err = errors.Join(err, c.sync())
 		}
 		return err
 	}
-	c.publish(bytes)
 	rest := max(old, c.dirty)
 	c.dirty = 0
 	if c.zeroFile(bytes, rest) != nil { // the elements are gone all the same: cleared before anything is shown there again
@@ -280,10 +292,29 @@ func (c *core) shrinkFile(bytes, old int) error {
 	return nil
 }
 
+var errChanged = fmt.Errorf("the region was changed by another goroutine meanwhile: %w", typedmem.ErrBusy)
+
+// extend publishes a greater length, that of elements up to the address stop in place of end: to other processes first, since only that can fail.
+func (c *core) extend(end, stop uintptr) error {
+	err := errChanged
+	if c.limits.Readable() == end {
+		if err = c.publish(int(stop - c.m.Addr())); err == nil && !c.limits.Extend(end, stop) {
+			err = errors.Join(errChanged, c.publish(int(end-c.m.Addr())))
+		}
+	}
+	if err != nil {
+		return fail("append", err)
+	}
+	return nil
+}
+
 // publish tells readers in other processes the length.
-func (c *core) publish(bytes int) {
+func (c *core) publish(bytes int) error {
+	if err := c.file.Publish(bytes / c.size); err != nil {
+		return err
+	}
 	c.last, c.top = bytes, max(c.top, bytes)
-	c.file.Publish(bytes / c.size)
+	return nil
 }
 
 // flush writes the bytes [lo, hi) to the file, if there is one.

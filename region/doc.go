@@ -58,4 +58,16 @@
 // through the Region. Elements themselves are plain memory: two goroutines that access the
 // same one, one of them writing, need their own synchronisation, and under the race detector the checked accessors report when they have none. Memory that
 // Close, a shrinking Resize or MakeNone takes away while another goroutine is inside an access faults there: Pin, or stop the others first.
+//
+// # Full disks
+//
+// Create, Append, Resize, Sync and Close return an error that wraps the system's (ENOSPC, EDQUOT, EFBIG) and names the file, and change nothing: a
+// region that Close could not sync stays open until there is space. Set, and stores through raw memory, write to pages that are there:
+//   - ext4, tmpfs, NTFS: they need no more space.
+//   - btrfs, bcachefs, ZFS, APFS, and XFS for files that were copied with cp --reflink: a page that was written back, or is shared, needs new space,
+//     and a store to a full disk faults.
+//   - ext2, ext3: so does a store into a hole of a file that another program made.
+//   - NFS, FUSE: the server may find its disk full later: Sync returns the error, if the kernel learns of it.
+//
+// typedmem.Guard turns such a fault into an error that wraps ENOSPC.
 package region

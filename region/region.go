@@ -228,8 +228,9 @@ func (r *Region[T]) Values() iter.Seq[T] {
 // Append adds elements at the end. No address moves, views stay valid, and readers in other goroutines see the new length only with the elements in
 // place. xs may be a part of the region itself.
 //
-// Past Cap it is ErrCapacity. On a file region a full disk is an error here, since space is set aside before the elements are written; nothing has
-// been appended then. A region that is not writable is ErrProtection, a closed one ErrClosed, a type with atomic fields ErrOperation. A file that another
+// Past Cap it is ErrCapacity. In a file a full disk is an error here, which wraps the system's error and names the file, and nothing
+// has been appended then: space is set aside before the elements are written, and on file systems that do not write in place
+// (btrfs, XFS, ext2, ext3, all that is not known) a store that finds no space is caught. See the package comment for Set. A region that is not writable is ErrProtection, a closed one ErrClosed, a type with atomic fields ErrOperation. A file that another
 // program has made shorter meanwhile faults here, as at any access: see typedmem.Guard.
 func (r *Region[T]) Append(xs ...T) error {
 	if l := r.now(); l != nil {
@@ -251,7 +252,14 @@ func (r *Region[T]) put(l *typedmem.Limits, end, stop uintptr, first int, xs []T
 	if race.Enabled && len(xs) > 0 {
 		l.Race().Write(unsafe.Pointer(&to[0]), uintptr(len(xs))*unsafe.Sizeof(xs[0]))
 	}
-	if len(xs) == 1 { // the usual case is not worth a call of memmove
+	if r.core.frail && len(xs) > 0 {
+		r.soil(l, stop)
+		// SAFETY: the bytes of xs, which is kept; its elements have no pointers.
+		b := unsafe.Slice((*byte)(unsafe.Pointer(&xs[0])), uintptr(len(xs))*unsafe.Sizeof(xs[0]))
+		if err := r.core.m.Write(first*r.core.size, b); err != nil {
+			return fail("append", err)
+		}
+	} else if len(xs) == 1 { // the usual case is not worth a call of memmove
 		if unsafe.Sizeof(xs[0]) > unsafe.Alignof(xs[0]) { // several stores, between which reading xs may fault
 			r.soil(l, stop)
 		}
@@ -263,13 +271,13 @@ func (r *Region[T]) put(l *typedmem.Limits, end, stop uintptr, first int, xs []T
 	if len(xs) == 0 { // the end may lie behind the last whole element, and stays
 		return nil
 	}
-	if !l.Extend(end, stop) {
-		return fail("append", fmt.Errorf("the region was changed by another goroutine meanwhile: %w", typedmem.ErrBusy))
+	if r.core.file == nil {
+		if !l.Extend(end, stop) {
+			return fail("append", errChanged)
+		}
+		return nil
 	}
-	if r.core.file != nil {
-		r.core.publish((first + len(xs)) * r.core.size)
-	}
-	return nil
+	return r.core.extend(end, stop)
 }
 
 // soil notes that memory is about to be written up to the address stop; see core.clean.

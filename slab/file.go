@@ -262,7 +262,9 @@ func (f *file) extend(used int) error {
 	if err := f.m.Flush(used*8-8, used*8); err != nil {
 		return err
 	}
-	f.c.Publish(used)
+	if err := f.c.Publish(used); err != nil {
+		return err
+	}
 	return f.c.Sync(used, func() error { return nil })
 }
 

@@ -26,25 +26,31 @@ func Create(path string, spec Spec) (_ *File, err error) {
 	if err := c.makeFile(); err != nil {
 		return nil, err
 	}
-	if err = sys.Allocate(c.f, 0, DataOffset); err == nil {
+	if err = c.setAside(); err == nil {
 		err = c.mapBlock()
+	}
+	if err == nil {
+		if err = c.writing(func() error { c.live.begin(0); return nil }); err != nil {
+			err = errors.Join(err, c.block.Close())
+		}
 	}
 	if err != nil {
 		return nil, errors.Join(err, c.remove())
 	}
 	c.openDirectory()
-	c.live.begin(0)
 	return c, nil
 }
 
 // Link gives the file that Create made its name, with n elements. All of it is on the device before: after a failure of the system the file
 // is there whole, or not at all until a Sync.
 func (c *File) Link(n int) error {
-	err := typedmem.Guard(func() error {
+	err := c.writing(func() error {
 		for i := range 2 {
 			c.writeCopy(i, uint64(n))
 		}
-		c.Publish(n)
+		if err := c.Publish(n); err != nil {
+			return err
+		}
 		if sys.FlushNeedsFile {
 			return c.block.Flush(0, DataOffset) // and the file with it
 		}
@@ -122,7 +128,7 @@ func (c *File) makeTemporary(name string) (made bool, err error) {
 		return false, nil
 	}
 	if err != nil {
-		return false, err
+		return false, sys.SpaceError(c.path, err)
 	}
 	c.f, c.temporary = f, name
 	err = sys.LockFile(f)

@@ -1,6 +1,7 @@
 package container
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -41,6 +42,24 @@ type File struct {
 	heal    bool       // one copy was damaged when the file was opened
 	unsure  bool       // a copy could not be flushed, or a killed writer may not have: the device may hold a length that nobody was told of
 	left    Left       // how the last writer left the file
+}
+
+// setAside takes space for the header block of a new file.
+func (c *File) setAside() error {
+	err := sys.Allocate(c.f, 0, DataOffset)
+	if sys.Refused(err) {
+		err = sys.Extend(c.f, 0, DataOffset)
+	}
+	return sys.SpaceError(c.path, err)
+}
+
+// writing runs f, which writes to the header block. Where the disk is full, or somebody cut the file off, that is an error and no fault.
+func (c *File) writing(f func() error) error {
+	err := typedmem.Guard(f)
+	if fault := (*typedmem.FaultError)(nil); errors.As(err, &fault) && sys.OutOfSpace(err) {
+		err = fmt.Errorf("the header cannot be written: %w", sys.ErrNoSpace)
+	}
+	return sys.SpaceError(c.path, err)
 }
 
 // Open opens a file and checks that it holds what spec says. write takes the writer lock. A file that is damaged, foreign or too short is
@@ -115,7 +134,7 @@ var errLengthWord = fmt.Errorf("the length word of the live record: %w", typedme
 // length is in the header copies (see Dirty): a writer that is killed while it begins leaves no live record. durable has the
 // record on the device when Begin returns: for data of which a writer after a power failure must know that there was this one (see Left).
 func (c *File) Begin(durable bool) error {
-	return typedmem.Guard(func() error {
+	return c.writing(func() error {
 		c.live.begin(c.header.length)
 		if !durable {
 			return nil
@@ -298,7 +317,24 @@ func (c *File) Whole(end int64) error {
 }
 
 // Publish makes the length n known to readers in other processes and to the next open after a crash of this one. The elements must be written before.
-func (c *File) Publish(n int) { c.live.publish(uint64(n)) }
+// On a full disk it may be an error, and the length before stays.
+func (c *File) Publish(n int) error {
+	if !c.block.Frail() {
+		c.live.publish(uint64(n))
+		return nil
+	}
+	if typedmem.Guard(func() error { c.live.publish(uint64(n)); return nil }) == nil {
+		return nil
+	}
+	end := int64(liveOffset + liveSize)
+	if err := c.Whole(end); err != nil {
+		return err
+	}
+	// The call needs less of the file system than the store, and says what is wrong.
+	word := binary.LittleEndian.AppendUint64(nil, packLength(uint64(n)))
+	_, err := c.f.WriteAt(word, liveOffset+liveWordAt)
+	return sys.SpaceError(c.path, err)
+}
 
 // Refresh reads the length that the writer published last. A file that was cut off meanwhile is an error.
 func (c *File) Refresh() (n int, err error) {
@@ -394,7 +430,11 @@ func (c *File) Sync(n int, flushData func() error) error {
 	if err := flushData(); err != nil {
 		return printing.Named(c.path, err)
 	}
-	return printing.Named(c.path, typedmem.Guard(func() error { return c.sync(n) }))
+	err := c.writing(func() error { return c.sync(n) })
+	if err != nil { // a copy may be half written
+		c.heal = true
+	}
+	return printing.Named(c.path, err)
 }
 
 func (c *File) sync(n int) error {
@@ -477,7 +517,10 @@ func (c *File) closeDirectory() error {
 func (c *File) Close(size int64) error {
 	var err error
 	if c.writer {
-		err = typedmem.Guard(func() error { c.live.end(); return nil })
+		// On a full disk the live record stays: as if the writer had been killed, which has nothing unsynced.
+		if err = typedmem.Guard(func() error { c.live.end(); return nil }); sys.OutOfSpace(err) {
+			err = nil
+		}
 	}
 	if c.block != nil {
 		err = errors.Join(err, c.block.Close())

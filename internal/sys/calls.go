@@ -123,16 +123,24 @@ func Flush(addr uintptr, n int, f *os.File, async bool) error {
 	return flush(addr, n, f, async)
 }
 
-// Advise passes on each flag of flags.Advice that f holds.
+// Advise passes on each flag of flags.Advice that f holds. Hints that the system refuses are left out; what is a promise, see promises, is
+// kept or an error.
 func Advise(addr uintptr, n int, f flags.Map) error {
-	if err := before(Call{Op: OpAdvise, Addr: addr, Len: n}); err != nil {
-		return err
+	err := before(Call{Op: OpAdvise, Addr: addr, Len: n})
+	if err == nil {
+		err = advise(addr, n, f)
 	}
-	return advise(addr, n, f)
+	if Refused(err) && f&promises == 0 {
+		return nil
+	}
+	return err
 }
 
-// Prefault brings the pages in, for writing where write is set, and reports a page that cannot come as an error. It answers
-// errors.ErrUnsupported where the system has no such call.
+// promises are the advice that a program may rely on: that contents do not get into a core dump, and that they are dropped.
+const promises = flags.NoCoreDump | flags.DontNeed
+
+// Prefault brings the pages in, for writing where write is set, and reports a page that cannot come as an error. Where the system has no
+// such call, or refuses it, Refused knows the error.
 func Prefault(addr uintptr, n int, write bool) error {
 	if err := before(Call{Op: OpPrefault, Addr: addr, Len: n}); err != nil {
 		return err
@@ -184,7 +192,8 @@ func NameFile(f *os.File, from, to string) error {
 }
 
 // Allocate makes the file at least off+n bytes long and sets disk space aside for the bytes [off, off+n), so that storing into them
-// later cannot run out of space. Where the file system cannot set space aside the file is only made longer.
+// later cannot run out of space, but see Solid. Where the file system cannot set space aside, or the system refuses the call, Refused knows
+// the error, and Extend is the other way. On error the file has the length that it had.
 func Allocate(f *os.File, off, n int64) error {
 	if err := before(Call{Op: OpAllocate, File: f, Offset: off, Len: int(n)}); err != nil {
 		return err
@@ -195,10 +204,14 @@ func Allocate(f *os.File, off, n int64) error {
 // Zero makes the bytes [off, off+n) of the file read as zero, giving their disk space back where the file system can. The length of the file
 // stays. Any offset and length.
 func Zero(f *os.File, off, n int64) error {
-	if err := before(Call{Op: OpZero, File: f, Offset: off, Len: int(n)}); err != nil {
-		return err
+	err := before(Call{Op: OpZero, File: f, Offset: off, Len: int(n)})
+	if err == nil {
+		err = zero(f, off, n)
 	}
-	return zero(f, off, n)
+	if Refused(err) {
+		return writeZeros(f, off, n)
+	}
+	return err
 }
 
 // LockFile takes the file's writer lock, or answers ErrLocked at once when another open file has it. The lock goes with the last

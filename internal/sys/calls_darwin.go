@@ -94,8 +94,10 @@ func allocate(f *os.File, off, n int64) error {
 		}
 		want := unix.Fstore_t{Flags: unix.F_ALLOCATEALL, Posmode: unix.F_PEOFPOSMODE, Length: more}
 		switch err := fcntlStore(f, unix.F_PREALLOCATE, want); err {
-		case nil, unix.ENOTSUP, unix.EOPNOTSUPP, unix.ENOTTY, unix.EINVAL:
+		case nil:
 			return extend(f, off+n)
+		case unix.ENOTTY:
+			return errors.ErrUnsupported
 		default:
 			return err
 		}

@@ -81,9 +81,8 @@ func allocate(f *os.File, off, n int64) error {
 				}
 			}
 		})
-		switch err {
-		case unix.EINVAL, unix.EOPNOTSUPP, unix.ENODEV:
-			return extend(f, off+n)
+		if err == unix.ENODEV {
+			return errors.ErrUnsupported
 		}
 		return err
 	})

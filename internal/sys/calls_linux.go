@@ -103,10 +103,7 @@ func allocate(f *os.File, off, n int64) error {
 		if err := extend(f, off+n); err != nil {
 			return err
 		}
-		if err := fallocate(f, unix.FALLOC_FL_KEEP_SIZE, off, n); err != unix.EOPNOTSUPP {
-			return err
-		}
-		return nil
+		return fallocate(f, unix.FALLOC_FL_KEEP_SIZE, off, n)
 	})
 }
 
@@ -124,21 +121,21 @@ func zero(f *os.File, off, n int64) error {
 	if n <= 0 {
 		return nil
 	}
-	err := fallocate(f, unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, off, n)
-	if err == unix.EOPNOTSUPP {
-		return writeZeros(f, off, n)
-	}
-	return err
+	return fallocate(f, unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, off, n)
 }
 
 func syncFile(f *os.File) error {
-	return onFd(f, func(fd int) error {
+	err := onFd(f, func(fd int) error {
 		for {
 			if err := unix.Fdatasync(fd); err != unix.EINTR {
 				return err
 			}
 		}
 	})
+	if Refused(err) {
+		return f.Sync()
+	}
+	return err
 }
 
 // hugePages is the directory with one entry for each size of huge pages; a kernel that has none lacks it.

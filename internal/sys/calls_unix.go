@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"sync/atomic"
+	"syscall"
 	"unsafe"
 
 	"github.com/typedmem/typedmem/flags"
@@ -170,7 +171,8 @@ func mapped(addr uintptr, n int) bool {
 // settle carries out the flags that mmap itself does not know. Each step is a call of the seam, so that tests can make it fail.
 func settle(addr uintptr, r Request) error {
 	if r.Flags&flags.Advice != 0 {
-		if err := Advise(addr, r.Len, r.Flags&flags.Advice); err != nil {
+		err := Advise(addr, r.Len, r.Flags&flags.Advice)
+		if err != nil && (r.Flags.Has(flags.NoCoreDump) || !Refused(err)) { // what is new has no contents to drop
 			return fmt.Errorf("advice %v: %w", r.Flags&flags.Advice, err)
 		}
 	}
@@ -240,7 +242,8 @@ func advise(addr uintptr, n int, f flags.Map) error {
 		if !f.Has(a.flag) {
 			continue
 		}
-		if err := unix.Madvise(bytesAt(addr, n), a.advice); err != nil && err != a.ignore {
+		err := unix.Madvise(bytesAt(addr, n), a.advice)
+		if err != nil && err != a.ignore && (a.flag&promises != 0 || !Refused(err)) {
 			return err
 		}
 	}
@@ -257,7 +260,14 @@ type advice struct {
 func duplicate(f *os.File) (*os.File, error) {
 	var copied int
 	err := onFd(f, func(fd int) (err error) {
-		copied, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+		if copied, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0); !Refused(err) {
+			return err
+		}
+		syscall.ForkLock.RLock() // no child gets the descriptor before it closes with exec
+		defer syscall.ForkLock.RUnlock()
+		if copied, err = unix.Dup(fd); err == nil {
+			unix.CloseOnExec(copied)
+		}
 		return err
 	})
 	if err != nil {

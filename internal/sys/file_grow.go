@@ -14,6 +14,18 @@ func extend(f *os.File, n int64) error {
 	return f.Truncate(n)
 }
 
+// Extend makes the file off+n bytes long by writing zeros behind its end: so space is taken where Allocate cannot set it aside. On error
+// the file has the length that it had.
+func Extend(f *os.File, off, n int64) error {
+	return restoring(f, func() error {
+		info, err := f.Stat()
+		if err != nil {
+			return err
+		}
+		return zeros(f, max(off, info.Size()), off+n)
+	})
+}
+
 // restoring calls grow and, when that fails, cuts the file back to the length it had.
 func restoring(f *os.File, grow func() error) error {
 	info, err := f.Stat()
@@ -36,15 +48,18 @@ func writeZeros(f *os.File, off, n int64) error {
 	if err != nil {
 		return err
 	}
-	n = min(n, info.Size()-off)
-	block := make([]byte, min(max(n, 0), 1<<20))
-	for n > 0 {
-		wrote, err := f.WriteAt(block[:min(n, int64(len(block)))], off)
+	return zeros(f, off, min(off+n, info.Size()))
+}
+
+// zeros writes zeros to the bytes [off, end), at most 1 MiB at once.
+func zeros(f *os.File, off, end int64) error {
+	block := make([]byte, min(max(end-off, 0), 1<<20))
+	for off < end {
+		wrote, err := f.WriteAt(block[:min(end-off, int64(len(block)))], off)
 		if err != nil {
 			return err
 		}
 		off += int64(wrote)
-		n -= int64(wrote)
 	}
 	return nil
 }

@@ -18,6 +18,9 @@ func FilePageSize(f *os.File) (p flags.PageSize, known bool, err error) {
 			}
 		}
 	})
+	if Refused(err) {
+		return 0, false, nil
+	}
 	if err != nil {
 		return 0, false, err
 	}

@@ -1,0 +1,31 @@
+package sys
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// OutOfSpace reports whether the system refused because a file cannot have more space.
+func OutOfSpace(err error) bool { return spaceAdvice(err) != "" }
+
+func spaceAdvice(err error) string {
+	for e, advice := range noSpace {
+		if errors.Is(err, e) {
+			return advice
+		}
+	}
+	return ""
+}
+
+// SpaceError names the file and what to do where err says that the file cannot have more space; other errors stay as they are.
+func SpaceError(path string, err error) error {
+	advice := spaceAdvice(err)
+	if advice == "" || strings.Contains(err.Error(), advice) {
+		return err
+	}
+	if strings.Contains(err.Error(), path) {
+		return fmt.Errorf("%w: %s", err, advice)
+	}
+	return fmt.Errorf("%s: %w: %s", path, err, advice)
+}

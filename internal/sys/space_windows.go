@@ -1,0 +1,20 @@
+package sys
+
+import (
+	"errors"
+
+	"golang.org/x/sys/windows"
+)
+
+// ErrNoSpace is the system's error for a disk that is full.
+const ErrNoSpace = windows.ERROR_DISK_FULL
+
+// noSpace are the errors of a file that cannot become longer, and what to do about each.
+var noSpace = map[error]string{
+	windows.ERROR_DISK_FULL:        "the disk is full; free some space and try again",
+	windows.ERROR_HANDLE_DISK_FULL: "the disk is full; free some space and try again",
+	windows.ERROR_FILE_TOO_LARGE:   "the file may not become longer on this file system",
+}
+
+// BadAddress reports whether a call was given memory that it could not read.
+func BadAddress(err error) bool { return errors.Is(err, windows.ERROR_NOACCESS) }

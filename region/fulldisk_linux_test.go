@@ -1,0 +1,253 @@
+package region_test
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/testenv"
+	"github.com/typedmem/typedmem/options"
+	"github.com/typedmem/typedmem/region"
+	"golang.org/x/sys/unix"
+)
+
+// disks are the file systems on which the tests below run out of space. Of each there is one kind of promise: ext2 sets no space aside, btrfs and XFS
+// with shared extents need new space for what is there already.
+var disks = map[string]func(t *testing.T) string{
+	"ext2":  func(t *testing.T) string { return testenv.Disk(t, 16<<20, "ext2", "-q", "-m0") },
+	"ext3":  func(t *testing.T) string { return testenv.Disk(t, 16<<20, "ext3", "-q", "-m0") },
+	"ext4":  func(t *testing.T) string { return testenv.Disk(t, 16<<20, "ext4", "-q", "-m0") },
+	"xfs":   func(t *testing.T) string { return testenv.Disk(t, 300<<20, "xfs", "-q") },
+	"btrfs": func(t *testing.T) string { return testenv.Disk(t, 128<<20, "btrfs", "-q") },
+	"tmpfs": func(t *testing.T) string { return testenv.Disk(t, 0, "tmpfs", "16m") },
+}
+
+// onDisks runs a test on each of them.
+func onDisks(t *testing.T, test func(t *testing.T, kind, dir string)) {
+	for kind, disk := range disks {
+		t.Run(kind, func(t *testing.T) { test(t, kind, disk(t)) })
+	}
+}
+
+// fill takes all the space that is left in dir; room gives it back.
+func fill(t *testing.T, dir string) (room func()) {
+	t.Helper()
+	f, err := os.Create(dir + "/filler")
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := int64(0)
+	for n := int64(64 << 20); n >= 512; {
+		if err := unix.Fallocate(int(f.Fd()), 0, end, n); err != nil {
+			n /= 2
+			continue
+		}
+		end += n
+	}
+	block := make([]byte, 1<<20)
+	for n := len(block); n >= 512; {
+		m, err := f.WriteAt(block[:n], end)
+		if end += int64(m); err != nil {
+			n /= 2
+		}
+	}
+	_ = f.Sync()
+	return func() {
+		if err := errors.Join(f.Truncate(0), f.Sync(), f.Close(), os.Remove(f.Name())); err != nil {
+			t.Error(err)
+		}
+		unix.Sync() // btrfs has the space again with its next transaction
+	}
+}
+
+// safely runs f and reports a fault as the failure that it is here.
+func safely(t *testing.T, what string, f func() error) error {
+	t.Helper()
+	err := typedmem.Guard(f)
+	if fault := (*typedmem.FaultError)(nil); errors.As(err, &fault) {
+		t.Fatalf("%s faults: %v", what, err)
+	}
+	return err
+}
+
+// full checks that err is what a full disk gives: a fact, the file, and what to do.
+func full(t *testing.T, what string, err error, path string) {
+	t.Helper()
+	if !errors.Is(err, syscall.ENOSPC) || errors.Is(err, typedmem.ErrTruncated) || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "free some") {
+		t.Fatalf("%s: %v", what, err)
+	}
+}
+
+// published returns the length that a reader beside the writer finds.
+func published(t *testing.T, path string) int {
+	t.Helper()
+	r := open[pair](t, path)
+	defer r.Close()
+	for i := range r.Len() {
+		if r.At(i) != (pair{uint64(i), 1}) {
+			t.Fatalf("element %d is %v", i, r.At(i))
+		}
+	}
+	return r.Len()
+}
+
+// appendUntil appends until there is an error.
+func appendUntil(t *testing.T, r *region.Region[pair], chunk, most int) error {
+	t.Helper()
+	for r.Len() < most {
+		xs := make([]pair, chunk)
+		n := r.Len()
+		for i := range xs {
+			xs[i] = pair{uint64(n + i), 1}
+		}
+		if err := safely(t, "Append", func() error { return r.Append(xs...) }); err != nil {
+			if r.Len() != n {
+				t.Fatalf("%d elements after an Append that failed, %d before", r.Len(), n)
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// Append on a full disk is an error and changes nothing, whether the space is taken by the region itself or by others, and whether what it writes
+// to is new, was written back since, or is shared with a copy. Close keeps the region open until there is space, and nothing is lost.
+func TestAppendOnAFullDisk(t *testing.T) {
+	onDisks(t, func(t *testing.T, kind, dir string) {
+		for name, before := range map[string]func(t *testing.T, r *region.Region[pair], path string){
+			"new":          func(*testing.T, *region.Region[pair], string) {},
+			"written back": func(t *testing.T, r *region.Region[pair], _ string) { wants(t, "Sync", r.Sync(), nil); unix.Sync() },
+			"shared": func(t *testing.T, r *region.Region[pair], path string) {
+				wants(t, "Sync", r.Sync(), nil)
+				if out, err := exec.Command("cp", "--reflink=always", path, path+".copy").CombinedOutput(); err != nil {
+					t.Skipf("no shared extents here: %s", out)
+				}
+				unix.Sync()
+			},
+		} {
+			for chunkName, chunk := range map[string]int{"one": 1, "many": 1000} {
+				t.Run(name+"/"+chunkName, func(t *testing.T) {
+					path := dir + "/r" + chunkName
+					r := create[pair](t, path)
+					defer os.Remove(path)
+					defer os.Remove(path + ".copy")
+					defer r.Close()
+					wants(t, "Append", appendUntil(t, r, 1000, 10_000), nil)
+					before(t, r, path)
+					room := sync.OnceFunc(fill(t, dir))
+					defer room()
+					err := appendUntil(t, r, chunk, 2_000_000)
+					full(t, "Append", err, path)
+					n := r.Len()
+					if p := published(t, path); p != n {
+						t.Errorf("a reader finds %d elements of %d", p, n)
+					}
+					err = safely(t, "Sync", r.Sync)
+					if err != nil {
+						full(t, "Sync", err, path)
+					}
+					err = safely(t, "Close", r.Close)
+					if err != nil {
+						full(t, "Close", err, path)
+						if r.Len() != n {
+							t.Fatal("the region is not open")
+						}
+					}
+					open := err != nil
+					t.Logf("%d elements; Close: %v", n, err)
+					room()
+					if open {
+						wants(t, "Append", appendUntil(t, r, chunk, n+chunk), nil)
+						n += chunk
+						wants(t, "Sync", safely(t, "Sync", r.Sync), nil)
+						wants(t, "Close", safely(t, "Close", r.Close), nil)
+					}
+					if p := published(t, path); p != n {
+						t.Errorf("%d elements of %d after opening again", p, n)
+					}
+				})
+			}
+		}
+	})
+}
+
+// A Resize that cannot have the space changes nothing, and what it gives can be written without a fault.
+func TestResizeOnAFullDisk(t *testing.T) {
+	onDisks(t, func(t *testing.T, kind, dir string) {
+		path := dir + "/r"
+		r := create[pair](t, path)
+		defer r.Close()
+		wants(t, "Append", appendUntil(t, r, 1000, 10_000), nil)
+		room := sync.OnceFunc(fill(t, dir))
+		defer room()
+		err := safely(t, "Resize", func() error { return r.Resize(1 << 20) })
+		full(t, "Resize", err, path)
+		if p := published(t, path); r.Len() != 10_000 || p != 10_000 {
+			t.Errorf("%d elements, %d published", r.Len(), p)
+		}
+		room()
+		wants(t, "Resize", safely(t, "Resize", func() error { return r.Resize(100_000) }), nil)
+		if kind == "btrfs" { // a page that was written back needs new space
+			return
+		}
+		defer fill(t, dir)()
+		wants(t, "Set", safely(t, "Set", func() error {
+			for i := 10_000; i < r.Len(); i++ {
+				r.Set(i, pair{uint64(i), 1})
+			}
+			return nil
+		}), nil)
+		if p := published(t, path); p != 100_000 {
+			t.Errorf("%d elements published", p)
+		}
+	})
+}
+
+// A raw shared mapping of a file is grown with the same promise.
+func TestRawGrowthOnAFullDisk(t *testing.T) {
+	onDisks(t, func(t *testing.T, kind, dir string) {
+		f, err := os.Create(dir + "/raw")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		r, err := region.MapMut[pair](options.New(0).WithFile(f, 0).WithFlags(flags.Shared).WithCapacity(256 << 20))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		wants(t, "Append", appendUntil(t, r, 1000, 10_000), nil)
+		wants(t, "Flush", r.Flush(), nil)
+		defer fill(t, dir)()
+		full(t, "Append", appendUntil(t, r, 1, 2_000_000), f.Name())
+		n := r.Len()
+		full(t, "Resize", safely(t, "Resize", func() error { return r.Resize(1 << 20) }), f.Name())
+		if r.Len() != n {
+			t.Errorf("%d elements of %d", r.Len(), n)
+		}
+		for i := range n {
+			if r.At(i) != (pair{uint64(i), 1}) {
+				t.Fatalf("element %d is %v", i, r.At(i))
+			}
+		}
+	})
+}
+
+// No file is left where there is no space for it.
+func TestCreateOnAFullDisk(t *testing.T) {
+	onDisks(t, func(t *testing.T, kind, dir string) {
+		defer fill(t, dir)()
+		path := dir + "/r"
+		err := safely(t, "Create", func() error { _, err := region.Create[pair](path, 1<<20); return err })
+		full(t, "Create", err, path)
+		if list, err := os.ReadDir(dir); err != nil || len(list) > 2 { // the filler, and lost+found
+			t.Errorf("%v, %v", list, err)
+		}
+	})
+}
