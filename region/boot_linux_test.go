@@ -45,11 +45,11 @@ func inContainer(t *testing.T, name, role, path string) *exec.Cmd {
 	args := []string{self}
 	if name != "" {
 		id := filepath.Join(t.TempDir(), "id")
-		sum := 0
+		sum := uint32(0)
 		for _, c := range name {
-			sum = sum*31 + int(c)
+			sum = sum*31 + uint32(c)
 		}
-		if err := os.WriteFile(id, []byte(fmt.Sprintf("%08x-1111-4222-8333-444444444444\n", sum&0xffffffff)), 0o666); err != nil {
+		if err := os.WriteFile(id, []byte(fmt.Sprintf("%08x-1111-4222-8333-444444444444\n", sum)), 0o666); err != nil {
 			t.Fatal(err)
 		}
 		args = []string{"unshare", "--mount", "--propagation", "private"}

@@ -12,7 +12,14 @@ func renameNew(from, to string) error {
 	})
 }
 
-// syncEntry is syncfs(2): the whole file system, and the directory with it.
+// syncEntry is syncfs(2): the whole file system, and the directory with it. Where that may not be called, the file's own sync: file systems
+// with a journal write the entry of a file that is new with it.
 func syncEntry(f *os.File) error {
-	return onFd(f, func(fd int) error { return ignoringInterrupts(func() error { return unix.Syncfs(fd) }) })
+	err := onFd(f, func(fd int) error { return ignoringInterrupts(func() error { return syncFilesystem(fd) }) })
+	if unknown(err) {
+		return syncFile(f)
+	}
+	return err
 }
+
+var syncFilesystem = unix.Syncfs // a variable for tests

@@ -52,9 +52,10 @@ func nameFile(from, to string) (err error) {
 	return &fs.PathError{Op: "create", Path: to, Err: err}
 }
 
-// unknown reports whether err is what a call answers that the system, the file system or a sandbox does not let anyone use.
+// unknown reports whether err is what a call answers that the system, the file system or a sandbox does not let anyone use. For one that is
+// refused for a reason of its own the next way finds the same reason.
 func unknown(err error) bool {
-	return err == unix.EINVAL || err == unix.ENOSYS || err == unix.EPERM || err == unix.EOPNOTSUPP || err == unix.ENOTSUP
+	return err == unix.EINVAL || err == unix.ENOSYS || err == unix.EPERM || err == unix.EACCES || err == unix.EOPNOTSUPP || err == unix.ENOTSUP
 }
 
 func linkNew(from, to string) error {

@@ -13,12 +13,12 @@ import (
 
 // Each way to name a file, and the choice of one where those before it are unknown, moves the file and replaces none.
 func TestNamingReplacesNothing(t *testing.T) {
-	none := func(string, string) error { return unix.EINVAL }
 	all := namings
 	t.Cleanup(func() { namings = all })
-	for skip := range all {
-		namings = []func(from, to string) error{none}
-		namings = append(namings, all[skip:]...)
+	refusals := []error{unix.ENOSYS, unix.EPERM, unix.EACCES, unix.EINVAL, unix.EOPNOTSUPP}
+	for i := range len(all) * len(refusals) {
+		refuse := func(string, string) error { return refusals[i/len(all)] }
+		namings = append([]func(from, to string) error{refuse}, all[i%len(all):]...)
 		dir := t.TempDir()
 		f, err := CreateFile(dir+"/from", dir+"/to")
 		must(t, err)

@@ -1,0 +1,23 @@
+package sys
+
+import (
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// An entry is made durable also where a sandbox refuses syncfs.
+func TestSyncEntryWithoutSyncfs(t *testing.T) {
+	f := newFile(t, []byte("x"))
+	must(t, SyncEntry(f))
+	known := syncFilesystem
+	t.Cleanup(func() { syncFilesystem = known })
+	for _, refusal := range []error{unix.ENOSYS, unix.EPERM, unix.EACCES, unix.EINVAL, unix.EOPNOTSUPP} {
+		syncFilesystem = func(int) error { return refusal }
+		must(t, SyncEntry(f))
+	}
+	syncFilesystem = func(int) error { return unix.EIO }
+	if err := SyncEntry(f); err != unix.EIO {
+		t.Errorf("%v, want EIO", err)
+	}
+}
