@@ -34,6 +34,8 @@ var systems = map[string][]string{
 	"btrfs":   {"btrfs", "mkfs.btrfs", "-q", "-f"},
 }
 
+var errNoStart = errors.New("the machine did not start")
+
 const diskSize = 400 << 20 // XFS takes no less than 300 MiB
 
 func (h *host) run() (err error) {
@@ -46,7 +48,10 @@ func (h *host) run() (err error) {
 	}
 	opened, disks := 0, 0
 	for i := range h.rounds {
-		n, d, err := h.round(rand.New(rand.NewPCG(h.seed+uint64(i), 7)), h.seed+uint64(i))
+		n, d, err := 0, 0, errNoStart
+		for try := 0; try < 3 && errors.Is(err, errNoStart); try++ { // on a busy machine the firmware's timers run out now and then
+			n, d, err = h.round(rand.New(rand.NewPCG(h.seed+uint64(i), 7)), h.seed+uint64(i))
+		}
 		opened, disks = opened+n, disks+d
 		if err != nil {
 			return fmt.Errorf("%s, seed %d: %w", h.fs, h.seed+uint64(i), err)
@@ -138,7 +143,7 @@ func (h *host) machine(system string, seed uint64, long time.Duration) error {
 	}
 	h.lines = nil
 	var failed error
-	boot := time.AfterFunc(3*time.Minute, func() { _ = vm.Process.Kill() })
+	boot := time.AfterFunc(time.Minute, func() { _ = vm.Process.Kill() })
 	defer boot.Stop()
 	ready := false
 	var tail []string
@@ -171,7 +176,7 @@ func (h *host) machine(system string, seed uint64, long time.Duration) error {
 	}
 	_ = vm.Wait() // killed
 	if !ready && failed == nil {
-		failed = fmt.Errorf("the machine did not start: %s %s", strings.Join(tail, "\n"), said.String())
+		failed = fmt.Errorf("%w: %s %s", errNoStart, strings.Join(tail, "\n"), said.String())
 	}
 	return failed
 }
