@@ -8,14 +8,36 @@
 // handle of another slab, or one made up, is ErrStale but for a chance of one in 1<<30. Checking a handle reads the slot's word, which lies apart from
 // the objects: nothing that is written through Ptr can damage the slab's books.
 //
+// A handle means something to the slab that issued it and to no other. It stays valid in a slab file
+// that is closed and opened again, and in a whole copy of that file, which has the same salt: there
+// it names the object as it was when the copy was made. In a file made anew it is stale, also where
+// the file has the same name.
+//
 // # Memory
 //
-// New and Map make anonymous memory; Create, Open and OpenMut work on slab files (FORMAT.md). Address space is set aside for the whole capacity,
-// memory comes as slots are used and goes with Trim. A slot takes Sizeof(T) and its word, 8 bytes (16 in a file that is open for writing). Which T may live where is
-// checked once: see the package's type rules in ARCHITECTURE.md.
+// [New] and [Map] make anonymous memory; [Create], [Open] and [OpenMut] work on slab files
+// (FORMAT.md). Address space is reserved for the whole capacity; memory is committed as slots are
+// used, and [Slab.Trim] releases it. A slot takes Sizeof(T) and its word, 8 bytes (16 in a file that
+// is open for writing). Which T may live where is checked once: see the package's type rules in
+// ARCHITECTURE.md.
 //
-// Lookups in a large slab whose memory is not trimmed profit from huge pages: Map with flags.TransparentHugePages in its Options. New does not ask for
-// them, since the kernel would fill again what Trim gave back.
+// Choose the capacity generously, since it cannot change later:
+//   - In memory an unused slot costs address space only, Sizeof(T) and 8 bytes, and a few bits of
+//     heap. A 32-bit program has little address space.
+//   - In a file the words of the whole capacity come before the slots, 8 bytes each, as a hole:
+//     they take space on the device as slots are used. The size of the file that ls shows has them
+//     from the beginning; the slots follow as they are used.
+//   - [OpenMut] takes time in proportion to the slots in use, whatever the capacity is.
+//
+// A small capacity makes slots hot: with a capacity of 1 every object is in the same slot, its
+// generation is exhausted after 1<<30 objects at the least, and then the slab is full for good. In a
+// file each Alloc that finds no other slot than those just freed waits for the device. An Alloc
+// that finds no slot returns [ErrFull]; [Slab.Stats] tells how many slots hold objects, are parked
+// in caches, wait for a flush or are retired.
+//
+// Lookups in a large slab whose memory is not trimmed profit from huge pages: Map with
+// flags.TransparentHugePages in its Options. New does not ask for them, since the kernel would fill
+// again what Trim gave back.
 //
 // # Concurrency
 //
@@ -46,6 +68,10 @@
 // written through Ptr, and for good where a Store was cut short by the end of its process. Objects that are inserted and freed, and never changed in between, are whole or
 // ErrStale for readers, also where their slot is used again: the file says that an object lives after its bytes were written, and that it is gone before its slot
 // is given to another.
+//
+// Copy a file while no writer has it open. A copy that is made beside a writer (cp, a backup) has the
+// words of one moment and the bytes of another: an object can have another one's bytes, and nothing
+// in the copy shows that. [Slab.Sync] before the copy does not help, since the writer goes on.
 //
 // # Finding mistakes
 //
