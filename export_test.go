@@ -6,3 +6,9 @@ func CollectNothing() (restore func()) {
 	manyBytes = 1 << 63
 	return func() { manyBytes = old }
 }
+
+// HoldLock locks m as a method does that is at work, until unlock is called.
+func HoldLock(m *Mapping) (unlock func()) {
+	m.mu.Lock()
+	return m.mu.Unlock
+}

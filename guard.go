@@ -1,11 +1,12 @@
 package typedmem
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"runtime"
 	"runtime/debug"
 
-	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/num"
 )
 
@@ -14,7 +15,7 @@ type FaultError struct {
 	Addr    uintptr  // where; on some systems only the page, or 0 where the system does not tell
 	Mapping *Mapping // whose memory that is; nil when it is none of this package's
 	Offset  int      // of Addr in the mapping, bytes
-	Err     error    // ErrClosed, ErrProtection or ErrTruncated as far as that can be told, otherwise the runtime's error
+	Err     error    // why: ErrClosed, ErrProtection, ErrBounds or ErrTruncated as far as that can be told; it wraps the runtime's error
 }
 
 // Error names the address and, where they are known, the place in the mapping and the reason.
@@ -59,40 +60,58 @@ func asFault(r any) error {
 	if !ok {
 		panic(r)
 	}
-	e := &FaultError{Addr: fault.Addr(), Err: fault}
-	m, offset, ok := mappingAt(e.Addr)
+	e := &FaultError{Addr: fault.Addr()}
+	m, l, offset, ok := mappingAt(e.Addr)
 	if !ok {
+		e.Err = &cause{errNoMemory, fault}
 		return e
 	}
 	e.Mapping, e.Offset = m, offset
-	if m.mu.TryRLock() { // the fault may have come from inside a method of m
-		defer m.mu.RUnlock()
-		if reason := m.faultReason(fault.Addr(), offset); reason != nil {
-			e.Err = fmt.Errorf("%w: %w", reason, fault)
-		}
-	}
+	e.Err = &cause{m.faultReason(l, e.Addr), fault}
 	return e
 }
 
-// faultReason says why the byte at offset could not be accessed, nil where that cannot be told; the caller holds m.mu.
-func (m *Mapping) faultReason(addr uintptr, offset int) error {
-	both := flags.Read | flags.Write
-	switch {
-	case !m.open:
-		return ErrClosed
-	case offset < 0 || offset >= m.length() && !(m.plan.HasFile && addr < m.limits.Load().Room()): // up to there Append writes
-		return fmt.Errorf("past the length of %d bytes: %w", m.length(), ErrBounds)
-	case !m.plan.Protection.Has(flags.Read):
-		return fmt.Errorf("protection %v: %w", m.plan.Protection, ErrProtection)
-	case m.plan.Protection.Has(both) && !m.plan.HasFile:
-		return nil
+// cause is why an access faulted, and the runtime's error, whose text speaks of a nil pointer
+// whatever the address was.
+type cause struct{ reason, fault error }
+
+func (c *cause) Error() string   { return c.reason.Error() }
+func (c *cause) Unwrap() []error { return []error{c.reason, c.fault} }
+
+// errNoMemory is why, where nothing more can be told.
+var errNoMemory = errors.New("the system has no memory there, or does not allow the access")
+
+// faultReason says why the byte at addr, in the span of l, could not be accessed. It takes no lock:
+// the fault may have come from inside a method of m, and others may be at work on m.
+func (m *Mapping) faultReason(l *Limits, addr uintptr) error {
+	readable, writable := l.Readable(), l.Writable()
+	switch file := m.plan.HasFile; {
+	case !Allows(readable):
+		return Refusal(readable)
+	case addr < m.addr.Load() || addr >= readable && !(file && addr < l.Room()): // up to there Append writes
+		return fmt.Errorf("past the length of %d bytes: %w", readable-m.addr.Load(), ErrBounds)
+	case Allows(writable) && !file:
+		return errNoMemory
 	}
 	page := num.Down(addr, uintptr(m.plan.unit))
-	if !m.plan.Protection.Has(both) && bringIn(page, m.plan.unit, m.plan.unit, false) == nil {
-		return fmt.Errorf("protection %v: %w", m.plan.Protection, ErrProtection)
+	if !Allows(writable) && bringIn(page, m.plan.unit, m.plan.unit, false) == nil {
+		return Refusal(writable)
 	}
 	if !m.plan.HasFile { // a huge page, of which the system has none
-		return nil
+		return errNoMemory
 	}
-	return m.lostPage(page)
+	return m.fileReason(page)
+}
+
+// fileReason says why the file did not provide a page. Where it lies in the file, a split or a merge
+// changes under the lock, which is waited for only so long: the fault may have come from inside it.
+func (m *Mapping) fileReason(page uintptr) error {
+	for range 1000 {
+		if m.mu.TryRLock() {
+			defer m.mu.RUnlock()
+			return cmp.Or(m.lostPage(page), errNoMemory)
+		}
+		runtime.Gosched()
+	}
+	return fmt.Errorf("the file was cut off, or its disk is full or failing: %w", ErrTruncated)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"runtime"
 	"sort"
+	"strings"
 	"testing"
 	"unsafe"
 
@@ -172,5 +173,30 @@ func TestGuardOfForeignMemory(t *testing.T) {
 	eventually(t, "the address is free", func() bool { _, ok := areaAt(t, addr); return !ok })
 	if fault := faultOf(t, "load", func() { b[0]++ }); fault.Mapping != nil || fault.Addr != addr {
 		t.Errorf("%+v", fault)
+	}
+}
+
+// A FaultError tells all it can while other goroutines are inside methods of the mapping that lock.
+func TestGuardBesideLockingMethods(t *testing.T) {
+	deviant(t, noFaultAddress)
+	if !faultHasAddress() {
+		t.Skip("qemu-user: addresses of faults are not reliable")
+	}
+	m := mapMut(t, options.New(unit))
+	b := m.Bytes()
+	check(t, "MakeNone", m.MakeNone())
+	restore := typedmem.HoldLock(m)
+	defer restore()
+	fault := faultOf(t, "load", func() { b[8]++ })
+	if fault.Mapping != m || fault.Offset != 8 {
+		t.Errorf("mapping %p, offset %d", fault.Mapping, fault.Offset)
+	}
+	wantsSentinel(t, "a load while the mapping is locked", fault, typedmem.ErrProtection)
+	if strings.Contains(fault.Error(), "nil pointer") {
+		t.Errorf("%v", fault)
+	}
+	var e runtime.Error
+	if !errors.As(fault, &e) {
+		t.Errorf("%v does not wrap the runtime's error", fault)
 	}
 }

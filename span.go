@@ -459,8 +459,8 @@ func reclaim() bool {
 	return false
 }
 
-// mappingAt finds the mapping whose addresses include addr, and how far in that is from the mapping's first byte.
-func mappingAt(addr uintptr) (m *Mapping, offset int, ok bool) {
+// mappingAt finds the mapping whose addresses include addr, its Limits, and how far in that is from the mapping's first byte.
+func mappingAt(addr uintptr) (m *Mapping, l *Limits, offset int, ok bool) {
 	spans.Lock()
 	defer spans.Unlock()
 	for s, w := range spans.limits {
@@ -472,9 +472,9 @@ func mappingAt(addr uintptr) (m *Mapping, offset int, ok bool) {
 		}
 		if l := w.Value(); l != nil {
 			if m := l.owner.Load(); m != nil {
-				return m, int(addr - m.addr.Load()), true
+				return m, l, int(addr - m.addr.Load()), true
 			}
 		}
 	}
-	return nil, 0, false
+	return nil, nil, 0, false
 }
