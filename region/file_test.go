@@ -262,7 +262,7 @@ func TestSharedViewShowsWritesToTheFile(t *testing.T) {
 }
 
 // roles are what the test program does as the other process of a test.
-var roles = map[string]func(path string) int{"writer": childWriter, "reader": childReader, "creator": childCreator}
+var roles = map[string]func(path string) int{"writer": childWriter, "reader": childReader}
 
 // TestMain turns the test program into the other process of a test when that is asked of it.
 func TestMain(m *testing.M) {

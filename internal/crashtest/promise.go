@@ -1,13 +1,10 @@
-//go:build linux && amd64
-
-package main
+package crashtest
 
 import (
 	"errors"
 	"fmt"
-	"io/fs"
+	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/typedmem/typedmem/region"
 	"github.com/typedmem/typedmem/slab"
@@ -23,101 +20,83 @@ func newObject(id uint64) (o object) {
 	return o
 }
 
-// A line of the machine says what a file holds, in words:
+// Promises are what files must hold, by name. A line of [Work] says in words:
 //
-//	region NAME N     the first N elements are durable
+//	region NAME N     the first N elements count
 //	lower NAME N      they may be only N from here on
-//	slab NAME H ID    the object is durable
+//	slab NAME H ID    the object counts
 //	free NAME H       it may be gone from here on
-//	gone NAME H       it is, durably
-//	file NAME         the file is durable
-type line struct {
-	text string
-	at   int64 // bytes of the disk's log when it was read: what it says is in them
-}
+//	gone NAME H       it is
+//	file NAME         the file counts
+type Promises map[string]*promised
 
-// promised is what a file must hold.
 type promised struct {
 	elements int
 	objects  map[uint64]uint64 // by handle
 	gone     map[uint64]bool
 }
 
-// promises reads the lines that count where the log is cut at that byte. What may have gone is taken out whenever it was said: a line can be read late.
-func promises(lines []line, cut int64) (map[string]*promised, error) {
-	files := map[string]*promised{}
-	file := func(name string) *promised {
-		if files[name] == nil {
-			files[name] = &promised{objects: map[uint64]uint64{}, gone: map[uint64]bool{}}
-		}
-		return files[name]
+// Take takes a line in. What may have gone is taken out whether it counts or not: a line can be read late.
+func (p Promises) Take(text string, counts bool) error {
+	var word, name string
+	var a, b uint64
+	n, _ := fmt.Sscan(text, &word, &name, &a, &b)
+	switch words := map[string]int{"file": 2, "region": 3, "lower": 3, "free": 3, "gone": 3, "slab": 4}[word]; {
+	case words == 0: // what a kernel says
+		return nil
+	case n < words:
+		return fmt.Errorf("line %q", text)
 	}
-	for _, l := range lines {
-		var name string
-		var a, b uint64
-		word, _, _ := strings.Cut(l.text, " ")
-		f := strings.Fields(l.text)
-		if len(f) < 2 {
-			continue
+	f := p[name]
+	if f == nil {
+		if !counts || word == "free" || word == "lower" { // nothing was acknowledged
+			return nil
 		}
-		name = f[1]
-		if len(f) > 2 {
-			if _, err := fmt.Sscan(strings.Join(f[2:], " "), &a, &b); err != nil && len(f) > 3 {
-				return nil, fmt.Errorf("line %q: %w", l.text, err)
-			}
-		}
-		counts := l.at <= cut
-		switch {
-		case (word == "free" || word == "lower") && files[name] == nil: // nothing was acknowledged
-		case word == "free":
-			delete(file(name).objects, a)
-		case word == "lower":
-			file(name).elements = min(file(name).elements, int(a))
-		case !counts:
-		case word == "file":
-			file(name)
-		case word == "region":
-			file(name).elements = int(a)
-		case word == "slab":
-			file(name).objects[a] = b
-		case word == "gone":
-			file(name).gone[a] = true
-		}
+		f = &promised{objects: map[uint64]uint64{}, gone: map[uint64]bool{}}
+		p[name] = f
 	}
-	return files, nil
+	switch {
+	case word == "free":
+		delete(f.objects, a)
+	case word == "lower":
+		f.elements = min(f.elements, int(a))
+	case !counts:
+	case word == "region":
+		f.elements = int(a)
+	case word == "slab":
+		f.objects[a] = b
+	case word == "gone":
+		f.gone[a] = true
+	}
+	return nil
 }
 
-// check opens every file of a folder, for reading and then for writing, and compares it with what was promised.
-func check(dir string, files map[string]*promised) (opened int, err error) {
-	for name := range files {
-		if strings.HasPrefix(name, "r") || strings.HasPrefix(name, "s") {
-			continue
+// Check opens every file of a folder, for reading and then for writing, and compares it with what was promised.
+func (p Promises) Check(dir string) (opened int, err error) {
+	for name := range p {
+		if _, err := os.Lstat(filepath.Join(dir, name)); err != nil {
+			return 0, err
 		}
-		return 0, fmt.Errorf("a file of the name %q", name)
 	}
-	names, err := filepath.Glob(filepath.Join(dir, "[rs]*"))
+	paths, err := filepath.Glob(filepath.Join(dir, "[rs]*"))
 	if err != nil {
 		return 0, err
 	}
-	for _, path := range names {
-		p := files[filepath.Base(path)]
-		delete(files, filepath.Base(path))
-		if p == nil {
-			p = &promised{}
+	for _, path := range paths {
+		f := p[filepath.Base(path)]
+		if f == nil {
+			f = &promised{}
 		}
 		look := checkSlab
 		if filepath.Base(path)[0] == 'r' {
 			look = checkRegion
 		}
 		for _, write := range []bool{false, true} {
-			if err := look(path, p, write); err != nil {
+			if err := look(path, f, write); err != nil {
 				return opened, fmt.Errorf("%s (writing %v): %w", filepath.Base(path), write, err)
 			}
 			opened++
 		}
-	}
-	for name := range files {
-		return opened, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
 	}
 	return opened, nil
 }

@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/typedmem/typedmem/internal/crashtest"
 )
 
 // host starts machines, kills them and looks at their disks.
@@ -32,6 +34,12 @@ var systems = map[string][]string{
 	"ext4-4k": {"ext4", "mkfs.ext4", "-q", "-F", "-b", "4096"},
 	"xfs":     {"xfs", "mkfs.xfs", "-q", "-f"},
 	"btrfs":   {"btrfs", "mkfs.btrfs", "-q", "-f"},
+}
+
+// line is a line that the machine has said.
+type line struct {
+	text string
+	at   int64 // bytes of the disk's log when it was read: what it says is in them
 }
 
 var errNoStart = errors.New("the machine did not start")
@@ -183,9 +191,11 @@ func (h *host) machine(system string, seed uint64, long time.Duration) error {
 
 // look mounts a disk and checks its files against what counts where the log is cut at that byte.
 func (h *host) look(disk, system string, cut int64) (opened int, err error) {
-	files, err := promises(h.lines, cut)
-	if err != nil {
-		return 0, err
+	files := crashtest.Promises{}
+	for _, l := range h.lines {
+		if err := files.Take(l.text, l.at <= cut); err != nil {
+			return 0, err
+		}
 	}
 	dir := h.path("mount")
 	if err := os.MkdirAll(dir, 0o777); err != nil {
@@ -194,7 +204,7 @@ func (h *host) look(disk, system string, cut int64) (opened int, err error) {
 	if out, err := exec.Command("mount", "-t", system, "-o", "loop", disk, dir).CombinedOutput(); err != nil {
 		return 0, fmt.Errorf("mount: %w: %s", err, out)
 	}
-	opened, err = check(dir, files)
+	opened, err = files.Check(dir)
 	if out, e := exec.Command("umount", dir).CombinedOutput(); e != nil {
 		err = errors.Join(err, fmt.Errorf("umount: %w: %s", e, out))
 	}

@@ -1,6 +1,6 @@
 //go:build linux && amd64
 
-// Command crashtest kills a virtual machine that writes region and slab files, and looks whether every file opens with all that was acknowledged. As the first process
+// Command vm kills a virtual machine that writes region and slab files, and looks whether every file opens with all that was acknowledged. As the first process
 // of the machine it is what writes. See .ci/vm.
 package main
 
@@ -23,7 +23,7 @@ func main() {
 	flag.Uint64Var(&h.seed, "seed", 1, "of the random programs")
 	flag.Parse()
 	if err := h.run(); err != nil {
-		fmt.Fprintln(os.Stderr, "crashtest:", err)
+		fmt.Fprintln(os.Stderr, "vm:", err)
 		os.Exit(1)
 	}
 }
