@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"unsafe"
 
@@ -176,14 +177,25 @@ func TestEveryTruncation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Close leaves the end of the file between two pages: what follows the elements means nothing.
+	dataEnd := dataOffset + len(want)*int(unsafe.Sizeof(Tick{}))
 	var cuts []int
-	for _, border := range []int{0, 8, 112, 16 << 10, 32 << 10, dataOffset, dataOffset + 4096, len(whole)} {
-		for c := max(border-20, 0); c < min(border+20, len(whole)); c++ {
+	for _, border := range []int{0, 8, 112, 16 << 10, 32 << 10, dataOffset, dataOffset + 4096, dataEnd} {
+		for c := max(border-20, 0); c < min(border+20, dataEnd); c++ {
 			cuts = append(cuts, c)
 		}
 	}
-	for c := 0; c < len(whole); c += 509 {
+	for c := 0; c < dataEnd; c += 509 {
 		cuts = append(cuts, c)
+	}
+	if err := os.WriteFile(path, whole[:dataEnd], 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if r, err = region.Open[Tick](path); err != nil || !slices.Equal(r.Slice(), want) {
+		t.Fatalf("Open of the file up to the end of its elements: %v, %v", r, err)
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
 	}
 	for _, c := range cuts {
 		if err := os.WriteFile(path, whole[:c], 0o666); err != nil {
