@@ -28,7 +28,8 @@ type Region[T any] struct {
 }
 
 // now returns the limits that hold now, nil of the zero Region. The accessors load them themselves,
-// by a function of sync/atomic: a method would leave a no-op wherever they are inlined.
+// by a function of sync/atomic: a method would leave a no-op wherever they are inlined. So would a
+// call of Readable on a line that leaves no instruction of its own: they make it where they compare.
 func (r *Region[T]) now() *typedmem.Limits { return (*typedmem.Limits)(atomic.LoadPointer(&r.limits)) }
 
 // noCopy makes go vet report copies of what it is a field of.
@@ -103,11 +104,10 @@ func (r *Region[T]) Cap() int {
 // At returns element i. Where Load would return an error it panics with it.
 func (r *Region[T]) At(i int) (x T) {
 	var l *typedmem.Limits
-	var end uintptr
+	var end, p uintptr
 	if uint(i) < uint(r.most) {
 		l = (*typedmem.Limits)(atomic.LoadPointer(&r.limits))
-		end = l.Readable()
-		if p := l.Base() + uintptr(i)*unsafe.Sizeof(x); p+(unsafe.Sizeof(x)-1) < end {
+		if end, p = l.Readable(), l.Base()+uintptr(i)*unsafe.Sizeof(x); p+(unsafe.Sizeof(x)-1) < end {
 			if race.Enabled {
 				l.Race().Read(unsafe.Add(unsafe.Pointer(nil), p), unsafe.Sizeof(x))
 			}
@@ -120,11 +120,10 @@ func (r *Region[T]) At(i int) (x T) {
 // Set sets element i to x. Where Store would return an error it panics with it.
 func (r *Region[T]) Set(i int, x T) {
 	var l *typedmem.Limits
-	var end uintptr
+	var end, p uintptr
 	if uint(i) < uint(r.most) {
 		l = (*typedmem.Limits)(atomic.LoadPointer(&r.limits))
-		end = l.Writable()
-		if p := l.Base() + uintptr(i)*unsafe.Sizeof(x); p+(unsafe.Sizeof(x)-1) < end {
+		if end, p = l.Writable(), l.Base()+uintptr(i)*unsafe.Sizeof(x); p+(unsafe.Sizeof(x)-1) < end {
 			if race.Enabled {
 				l.Race().Write(unsafe.Add(unsafe.Pointer(nil), p), unsafe.Sizeof(x))
 			}
@@ -139,11 +138,10 @@ func (r *Region[T]) Set(i int, x T) {
 // fields ErrOperation.
 func (r *Region[T]) Load(i int) (x T, err error) {
 	var l *typedmem.Limits
-	var end uintptr
+	var end, p uintptr
 	if uint(i) < uint(r.most) {
 		l = (*typedmem.Limits)(atomic.LoadPointer(&r.limits))
-		end = l.Readable()
-		if p := l.Base() + uintptr(i)*unsafe.Sizeof(x); p+(unsafe.Sizeof(x)-1) < end {
+		if end, p = l.Readable(), l.Base()+uintptr(i)*unsafe.Sizeof(x); p+(unsafe.Sizeof(x)-1) < end {
 			if race.Enabled {
 				l.Race().Read(unsafe.Add(unsafe.Pointer(nil), p), unsafe.Sizeof(x))
 			}
@@ -155,18 +153,17 @@ func (r *Region[T]) Load(i int) (x T, err error) {
 
 // Store sets element i to x, which is not atomic: see Load. Errors are those of Load; where nothing
 // may be written it is ErrProtection, whatever the index.
-func (r *Region[T]) Store(i int, x T) error {
+func (r *Region[T]) Store(i int, x T) (err error) {
 	var l *typedmem.Limits
-	var end uintptr
+	var end, p uintptr
 	if uint(i) < uint(r.most) {
 		l = (*typedmem.Limits)(atomic.LoadPointer(&r.limits))
-		end = l.Writable()
-		if p := l.Base() + uintptr(i)*unsafe.Sizeof(x); p+(unsafe.Sizeof(x)-1) < end {
+		if end, p = l.Writable(), l.Base()+uintptr(i)*unsafe.Sizeof(x); p+(unsafe.Sizeof(x)-1) < end {
 			if race.Enabled {
 				l.Race().Write(unsafe.Add(unsafe.Pointer(nil), p), unsafe.Sizeof(x))
 			}
 			*(*T)(unsafe.Add(unsafe.Pointer(nil), p)) = x
-			return nil
+			return
 		}
 	}
 	return &typedmem.Error{Op: "store", Err: &regionRefusal[T]{r, l, i, end}}
