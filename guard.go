@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"runtime/debug"
 
+	"github.com/typedmem/typedmem/internal/faults"
 	"github.com/typedmem/typedmem/internal/num"
 )
 
@@ -38,9 +39,14 @@ func (e *FaultError) Unwrap() error { return e.Err }
 // write". Copy such a key to the heap before the map sees it. Guard does not cover goroutines that f
 // starts, C code, or a nil dereference, which panics as ever. A system call that is given such memory answers EFAULT by itself. A fault interrupts f
 // where it stands: what f had changed stays changed. Guards nest. See runtime/debug.SetPanicOnFault.
+//
+// Without a Guard, a program that calls SetPanicOnFault by itself may lose a slot of a slab to a
+// fault inside Slab.Insert or Slab.Alloc: these put right what a fault leaves once the program has
+// called Guard.
 func Guard(f func() error) error { return catch(f) }
 
 func catch(f func() error) (err error) {
+	faults.Catch()
 	old := debug.SetPanicOnFault(true)
 	defer func() {
 		debug.SetPanicOnFault(old)
