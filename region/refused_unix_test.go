@@ -5,6 +5,7 @@ package region_test
 import (
 	"errors"
 	"fmt"
+	"os"
 	"syscall"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/typedmem/typedmem/internal/sys"
 	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/region"
+	"github.com/typedmem/typedmem/slab"
 )
 
 // Every optional call has another way, or is left out where it is a hint: a file is made, grown, shrunk, synced, closed and opened again while
@@ -42,6 +44,7 @@ func TestOptionalCallsThatAreRefused(t *testing.T) {
 				if again := open[pair](t, path); again.Len() != 60_000 || again.Close() != nil {
 					t.Errorf("%d elements", again.Len())
 				}
+				useSlabFile(t, path+".slab")
 				if op == sys.OpAdvise {
 					_, err := options.New(1 << 16).WithFlags(flags.NoCoreDump).MapMut()
 					wants(t, "a promise", err, refusal)
@@ -60,4 +63,47 @@ func appendPairs(r *region.Region[pair], n int) error {
 		}
 	}
 	return nil
+}
+
+// useSlabFile does with a slab file what a program does.
+func useSlabFile(t *testing.T, path string) {
+	t.Helper()
+	s, err := slab.Create[pair](path, 100_000)
+	if err != nil {
+		t.Fatal("a slab file: ", err)
+	}
+	var handles []slab.Handle[pair]
+	for i := range 20_000 {
+		h, err := s.Insert(pair{uint64(i), 1})
+		if err != nil {
+			t.Fatal("Insert: ", err)
+		}
+		handles = append(handles, h)
+	}
+	for _, h := range handles[10_000:] {
+		wants(t, "Free", s.Free(h), nil)
+	}
+	_, err = s.Trim()
+	wants(t, "Trim", err, nil)
+	_, err = slab.Create[pair](path, 1)
+	wants(t, "Create again", err, os.ErrExist)
+	wants(t, "Sync and Close", errors.Join(s.Flush(), s.Sync(), s.Close()), nil)
+	if s, err = slab.OpenMut[pair](path); err != nil {
+		t.Fatal("OpenMut: ", err)
+	}
+	reader, err := slab.Open[pair](path)
+	if err != nil {
+		t.Fatal("Open: ", err)
+	}
+	h, err := s.Insert(pair{7, 7})
+	wants(t, "Insert", err, nil)
+	for want, h := range map[pair]slab.Handle[pair]{{9_999, 1}: handles[9_999], {7, 7}: h} {
+		if x, err := reader.Load(h); x != want || err != nil {
+			t.Errorf("%v, %v, want %v", x, err, want)
+		}
+	}
+	if s.Len() != 10_001 || s.Has(handles[10_000]) {
+		t.Errorf("%d objects", s.Len())
+	}
+	wants(t, "Close", errors.Join(reader.Close(), s.Close()), nil)
 }

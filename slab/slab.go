@@ -350,6 +350,7 @@ func (s *Slab[T]) Stats() Stats { return s.inner().stats() }
 //   - Of a file the pages leave memory and stay on disk.
 //   - In debug mode, and of anonymous memory with flags.Shared, nothing is given back: 0 bytes.
 //   - Linux: locked memory (flags.Locked, Mapping.Lock) is not given back and not counted, nor are huge pages before Linux 5.18.
+//     A sandbox that forbids madvise(2) lets nothing be given back.
 //   - macOS, BSD: the system takes the pages when it needs them. Windows: it keeps them; bytes is what other systems would take.
 func (s *Slab[T]) Trim() (bytes int, err error) {
 	if bytes, err = s.inner().trim(); err != nil {

@@ -1,11 +1,9 @@
 package slab
 
 import (
-	"errors"
-	"syscall"
-
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/num"
+	"github.com/typedmem/typedmem/internal/sys"
 )
 
 // trimBytes is how many bytes of slots Trim looks at in one step. Between steps others make and free
@@ -165,7 +163,7 @@ func (c *core) drop(lo, hi int) (first, last int, err error) {
 	}
 	first, last = int(from-base), int(to-base)
 	switch err := m.Advise(first, last, flags.DontNeed); {
-	case errors.Is(err, syscall.EINVAL): // they are locked, or huge ones of an old kernel
+	case sys.Refused(err): // they are locked, or huge ones of an old kernel, or a sandbox forbids the call
 		return 0, 0, nil
 	case err != nil:
 		return 0, 0, err
