@@ -103,6 +103,9 @@ func allocate(f *os.File, off, n int64) error {
 		if err := extend(f, off+n); err != nil {
 			return err
 		}
+		if err := before(Call{Op: OpSetAside, File: f, Offset: off, Len: int(n)}); err != nil {
+			return err
+		}
 		return fallocate(f, unix.FALLOC_FL_KEEP_SIZE, off, n)
 	})
 }

@@ -39,6 +39,7 @@ const (
 	OpOpenFile
 	OpNameFile
 	OpAllocate
+	OpSetAside // what Allocate asks for last, on Linux
 	OpZero
 	OpLockFile
 	OpUnlockFile
@@ -50,7 +51,7 @@ const (
 
 var opNames = [OpCount]string{
 	"reserve", "map", "hold", "release", "drop", "protect", "lock", "unlock", "flush", "advise", "prefault",
-	"flush instruction cache", "duplicate", "create file", "open file", "name file", "allocate", "zero", "lock file", "unlock file", "sync file", "sync entry", "areas",
+	"flush instruction cache", "duplicate", "create file", "open file", "name file", "allocate", "set aside", "zero", "lock file", "unlock file", "sync file", "sync entry", "areas",
 }
 
 func (op Op) String() string { return opNames[op] }
