@@ -124,6 +124,9 @@ func TestALengthAheadOfItsFile(t *testing.T) {
 			if !c.ok {
 				return
 			}
+			if err := os.WriteFile(lost, b, 0o666); err != nil {
+				t.Fatal(err)
+			}
 			s := must[*slab.Slab[block]](t)(slab.OpenMut[block](lost))
 			killed := filepath.Join(fastDir(t), "killed") // what this writer leaves if it is killed now
 			if err := os.WriteFile(killed, must[[]byte](t)(os.ReadFile(lost)), 0o666); err != nil {
