@@ -65,7 +65,7 @@ func newCore(capacity int, l *layout.Layout, salt uint64) (*core, error) {
 	size := int(l.Size)
 	c.blockShift = blockShift(l.Size)
 	c.blocks = make([]atomic.Pointer[[blockChunk]block], capacity>>c.blockShift/blockChunk+1)
-	c.pool.waits.kind = waitingSlots
+	c.pool.waits.kind, c.pool.flushing.kind = waitingSlots, flushingSlots
 	c.mostWaits = max(min(magazineSize, waitsBytes/size), 1)
 	c.leastWaiting = max(min(leastWaiting, leastWaitingBytes/size), 1)
 	c.mostWaiting = max(c.leastWaiting, mostWaitingBytes/size)

@@ -268,12 +268,38 @@ func (f *file) extend(used int) error {
 	return f.c.Sync(used, func() error { return nil })
 }
 
-// settle flushes the words, after which slots that were freed can be used again; the caller holds mu.
+// settle makes slots that were freed usable again, by a flush of the words, unless others have. The
+// caller holds mu, which is given up meanwhile.
 func (c *core) settle() error {
-	if err := c.file.m.Flush(0, c.file.m.Len()); err != nil {
+	p := &c.pool
+	return p.apart(&p.settling, func() error {
+		p.mu.Lock()
+		done := p.closed.Load() || p.free.count > 0 || p.waits.count == 0
+		p.mu.Unlock()
+		if done {
+			return nil
+		}
+		return c.flushWords()
+	})
+}
+
+// flushWords flushes the words, after which slots are free that waited before. Those that come to
+// wait meanwhile are left to the next flush, since this one may have passed their words. The caller
+// holds settling.
+func (c *core) flushWords() error {
+	p := &c.pool
+	p.mu.Lock()
+	c.moveAll(&p.flushing, &p.waits)
+	p.mu.Unlock()
+	err := c.file.m.Flush(0, c.file.m.Len())
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err != nil {
+		c.moveAll(&p.waits, &p.flushing)
 		return err
 	}
-	c.settled()
+	p.waiting.Add(-int64(p.flushing.count))
+	c.moveAll(&p.free, &p.flushing)
 	return nil
 }
 
@@ -298,6 +324,16 @@ func (f *file) follow(c *core, i uintptr) {
 
 // flush writes slots and words to the file.
 func (c *core) flush() error {
+	if err := c.flushSlots(); err != nil || c.file == nil || !c.file.writer {
+		return err
+	}
+	c.pool.settling.Lock()
+	defer c.pool.settling.Unlock()
+	return c.flushAllWords()
+}
+
+// flushSlots writes the slots to the file.
+func (c *core) flushSlots() error {
 	if left := c.limits.Mapping(); left != c.m { // SplitTo cut the mapping: c.m has what lies behind the cut
 		if err := left.Flush(0, left.Len()); err != nil {
 			return err
@@ -306,16 +342,24 @@ func (c *core) flush() error {
 	if err := c.m.Flush(0, c.m.Len()); err != nil {
 		return err
 	}
-	c.pool.mu.Lock()
-	defer c.pool.mu.Unlock()
 	if c.pool.closed.Load() {
 		return typedmem.ErrClosed
 	}
-	if c.file == nil || !c.file.writer {
-		return nil
+	return nil
+}
+
+// flushAllWords is flushWords that makes all slots free that wait now. The caller holds settling.
+func (c *core) flushAllWords() error {
+	c.pool.mu.Lock()
+	closed := c.pool.closed.Load()
+	if !closed {
+		c.gather()
 	}
-	c.gather()
-	return c.settle()
+	c.pool.mu.Unlock()
+	if closed {
+		return typedmem.ErrClosed
+	}
+	return c.flushWords()
 }
 
 // sync makes durable what flush writes, the length of the file and its name.
@@ -323,11 +367,16 @@ func (c *core) sync() error {
 	if err := c.flush(); err != nil || c.file == nil || !c.file.writer {
 		return err
 	}
-	c.pool.mu.Lock()
-	defer c.pool.mu.Unlock()
+	c.pool.growing.Lock()
+	defer c.pool.growing.Unlock()
 	if c.pool.closed.Load() {
 		return typedmem.ErrClosed
 	}
+	return c.syncLength()
+}
+
+// syncLength makes the length of the file durable. The caller holds growing.
+func (c *core) syncLength() error {
 	used := int(c.pool.used.Load())
 	return c.file.c.Sync(used, func() error { return c.file.c.Whole(c.slotsEnd(used)) })
 }
@@ -335,23 +384,45 @@ func (c *core) sync() error {
 // slotsEnd is where used slots end in the file, in bytes.
 func (c *core) slotsEnd(used int) int64 { return wordsEnd(uint64(c.n)) + int64(used)*int64(c.size) }
 
-// close gives everything back. What cannot be undone comes last.
+// lastSync is the sync of a Close, which holds settling and growing.
+func (c *core) lastSync() error {
+	for _, step := range []func() error{c.flushSlots, c.flushAllWords, c.syncLength} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// close gives everything back. What cannot be undone comes last. It does not wait for what others
+// have asked of the kernel.
 func (c *core) close() error {
+	p := &c.pool
+	p.closing.Lock()
+	defer p.closing.Unlock()
+	if p.closed.Load() {
+		return typedmem.ErrClosed
+	}
+	if c.limits.Mapping() != c.m && !c.gone() {
+		return fmt.Errorf("Mapping was split, and the part with the first slots is open; close it first: %w", typedmem.ErrBusy)
+	}
+	for _, one := range []*sync.Mutex{&p.settling, &p.growing} {
+		if !one.TryLock() {
+			return fmt.Errorf("a Sync or Flush is at work, or the slab is about to grow; close it again after that: %w", typedmem.ErrBusy)
+		}
+		defer one.Unlock()
+	}
 	var cut error // others have cut the file off, and no second Close could mend that
 	if c.file != nil && c.file.writer {
-		err := c.sync()
+		err := c.lastSync()
 		if container.Foreign(err) {
 			cut = err
 		} else if err != nil && !errors.Is(err, typedmem.ErrClosed) { // a closed mapping has nothing to flush
 			return err
 		}
 	}
-	p := &c.pool
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed.Load() {
-		return typedmem.ErrClosed
-	}
 	err := c.m.Close()
 	if err != nil && !errors.Is(err, typedmem.ErrClosed) {
 		return err

@@ -23,10 +23,10 @@ type list struct {
 
 // block is what is known of one run of slots. All but idle is changed and read under mu.
 type block struct {
-	lists [2]list       // freeSlots and waitingSlots
-	links [2]link       // where the block stands in a queue of the blocks that have such slots
-	cold  uint32        // slots at the end of the free list whose memory Trim gave back
-	idle  atomic.Uint32 // slots in both lists
+	lists [slotKinds]list
+	links [slotKinds]link // where the block stands in a queue of the blocks that have such slots
+	cold  uint32          // slots at the end of the free list whose memory Trim gave back
+	idle  atomic.Uint32   // slots in all lists
 }
 
 type link struct {
@@ -42,8 +42,10 @@ type blockList struct {
 }
 
 const (
-	freeSlots    = iota // of pool.free
-	waitingSlots        // of pool.waits
+	freeSlots     = iota // of pool.free
+	waitingSlots         // of pool.waits
+	flushingSlots        // of pool.flushing
+	slotKinds
 )
 
 // blockShift is the logarithm of the slots in a block.
@@ -115,20 +117,18 @@ func (c *core) shift(l *blockList) uint64 {
 	return uint64(generation(word)+1)<<32 | uint64(i)
 }
 
-// settled moves all slots that wait to the free ones; the caller holds mu.
-func (c *core) settled() {
-	p := &c.pool
-	for p.waits.warm != 0 {
-		n := int(p.waits.warm - 1)
+// moveAll moves all slots from one list, which has no cold ones, to another; the caller holds mu.
+func (c *core) moveAll(to, from *blockList) {
+	for from.warm != 0 {
+		n := int(from.warm - 1)
 		b := c.blockAt(n)
-		moved := int(b.lists[waitingSlots].count)
-		c.join(&b.lists[freeSlots], &b.lists[waitingSlots])
-		p.waits.count -= moved
-		p.free.count += moved
-		c.requeue(&p.waits, b, n)
-		c.requeue(&p.free, b, n)
+		moved := int(b.lists[from.kind].count)
+		c.join(&b.lists[to.kind], &b.lists[from.kind])
+		from.count -= moved
+		to.count += moved
+		c.requeue(from, b, n)
+		c.requeue(to, b, n)
 	}
-	p.waiting.Store(0)
 }
 
 // join moves all of from to the front of to; the caller holds mu.

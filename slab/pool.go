@@ -12,23 +12,29 @@ import (
 // pool is where the slots are that hold no object: in the free list, in the shards, in caches, or never used. What moves between these moves under mu, so
 // that whoever holds mu and all shards sees every slot; only those of caches are their owners' own.
 //
-// Locks are taken in this order: mu, the shards by index.
+// Locks are taken in this order: closing, settling, growing, mu, the shards by index. Only the first
+// three are held while the kernel works for a file, see apart.
 type pool struct {
-	mu     sync.Mutex
-	closed atomic.Bool // changes under mu
-	free   blockList
-	waits  blockList // slots of a file that must not be used before its words were flushed
-	stocks int       // slots in the stocks of all magazines
-	bump   int       // the first slot that was never handed out; those up to used follow
-	tight  bool      // there was no free slot but in caches, which keep none until there are many again
-	share  uint64    // how many slots each cache may keep
+	closing  sync.Mutex // one Close at a time
+	settling sync.Mutex // one flush of a file's words at a time
+	growing  sync.Mutex // one growth, or write of a file's length, at a time
+
+	mu       sync.Mutex
+	closed   atomic.Bool // changes under mu
+	free     blockList
+	waits    blockList // slots of a file that must not be used before its words were flushed
+	flushing blockList // those of waits that a flush which is at work will make free
+	stocks   int       // slots in the stocks of all magazines
+	bump     int       // the first slot that was never handed out; those up to used follow
+	tight    bool      // there was no free slot but in caches, which keep none until there are many again
+	share    uint64    // how many slots each cache may keep
 
 	registry sync.Mutex // of what follows, for a few instructions; taken after mu, or alone
 	caches   map[*magazine]struct{}
 	allocs   uint64 // objects made from caches that are closed
 	frees    uint64 // objects freed into them
 
-	waiting atomic.Int64  // waits.count, to read without mu
+	waiting atomic.Int64  // how many are in waits and flushing, to read without mu
 	freed   atomic.Uint64 // objects that were freed into no magazine
 	used    atomic.Uint64 // slots with memory behind them
 	retired atomic.Uint64
@@ -193,10 +199,23 @@ func (c *core) next() uint64 {
 	return uint64(first(c.salt, i)+1)<<32 | uint64(i)
 }
 
-// provide sees to it that next finds a slot.
+// apart calls f, which waits for the kernel, without mu, which the caller holds: nobody else waits
+// but who needs the same. Meanwhile all that mu protects may change. one is locked while f is at work.
+func (p *pool) apart(one *sync.Mutex, f func() error) error {
+	p.mu.Unlock()
+	defer p.mu.Lock()
+	one.Lock()
+	defer one.Unlock()
+	return f()
+}
+
+// provide sees to it that next finds a slot. It may give mu up meanwhile.
 func (c *core) provide() error {
 	p := &c.pool
 	for {
+		if err := c.usable(); err != nil {
+			return fail("alloc", err)
+		}
 		used := int(p.used.Load())
 		switch {
 		case p.free.count > 0 || p.bump < used:
@@ -210,8 +229,13 @@ func (c *core) provide() error {
 			if err := c.grow(used); err != nil && !c.findMore() {
 				return fail("alloc", err)
 			}
-		case !c.gather():
+		case c.gather():
+		case p.flushing.count == 0:
 			return full
+		default: // somebody's flush is about to make slots free
+			if err := c.settle(); err != nil {
+				return fail("alloc", err)
+			}
 		}
 	}
 }
@@ -220,7 +244,7 @@ func (c *core) provide() error {
 func (c *core) findMore() bool {
 	p := &c.pool
 	c.gather()
-	return p.free.count > 0 || p.waits.count > 0 && c.settle() == nil
+	return p.free.count > 0 || p.waits.count+p.flushing.count > 0 && c.settle() == nil
 }
 
 // Memory is provided a quarter of what there is at a time, within these bounds in bytes.
@@ -235,8 +259,23 @@ const (
 // take leastStocked bytes.
 func (c *core) mostStocked(used int) int { return max(used/4, leastStocked/int(c.size)) }
 
-// grow puts memory behind more slots.
+// grow puts memory behind more slots than used, unless somebody else has. The caller holds mu, which
+// is given up where the kernel may take long: where there is a file.
 func (c *core) grow(used int) error {
+	p := &c.pool
+	if !c.m.FileBacked() {
+		return c.growNow(used)
+	}
+	return p.apart(&p.growing, func() error {
+		if p.closed.Load() || int(p.used.Load()) != used {
+			return nil
+		}
+		return c.growNow(used)
+	})
+}
+
+// growNow is grow for the one goroutine at a time that grows.
+func (c *core) growNow(used int) error {
 	if c.m.Len() < used*int(c.size) { // objects out there would come back as zeros
 		return fmt.Errorf("the mapping was made shorter than its %d slots in use: %w", used, typedmem.ErrBounds)
 	}

@@ -389,7 +389,9 @@ func (s *Slab[T]) Sync() error {
 // puts slots out of reach (ErrBounds). What is written through it is not checked. The slab's own books are elsewhere.
 func (s *Slab[T]) Mapping() *typedmem.Mapping { return s.inner().m }
 
-// Close gives everything back; that of a file syncs first. A second Close answers ErrClosed; that of a slab whose mapping is pinned ErrBusy, and
+// Close gives everything back; that of a file syncs first. It does not wait for another goroutine's
+// Sync, Flush or growth of the file: it is ErrBusy beside one, and ErrBusy after Mapping().SplitTo
+// until the part that has the first slots was closed. A second Close answers ErrClosed; that of a slab whose mapping is pinned ErrBusy, and
 // nothing has changed then or when the sync fails, unless with ErrTruncated: a file that was cut off is given back as it is. If Mapping was closed before,
 // Close gives the rest back and answers ErrClosed.
 func (s *Slab[T]) Close() error {
