@@ -16,15 +16,37 @@ var (
 	ErrFull = errors.New("the slab is full")
 )
 
-// The answers for handles that are not valid, made once: no operation allocates, which is why they do not name the handle.
+// The answers for handles that are not valid, made once: looking up a handle does not allocate, which is why they do not name it.
 var (
 	staleLoad   = newStale("load")
 	staleStore  = newStale("store")
 	staleUpdate = newStale("update")
 	stalePtr    = newStale("ptr")
 	staleFree   = newStale("free")
-	full        = fail("alloc", ErrFull)
+	full        = fail("alloc", ErrFull) // replaced by withNumbers
 )
+
+// fullError is ErrFull with what was known when no slot was found.
+type fullError struct {
+	capacity int
+	Stats
+}
+
+func (e *fullError) Error() string {
+	return fmt.Sprintf("%d slots: %d hold objects, %d are parked in caches, %d wait for a flush, %d are retired; "+
+		"free objects, close caches that are not in use, or make the slab larger: %v",
+		e.capacity, e.Live, e.Cached, e.Waiting, e.Retired, ErrFull)
+}
+
+func (e *fullError) Unwrap() error { return ErrFull }
+
+// withNumbers is err for the caller, with how the slab is used now where it is full.
+func (c *core) withNumbers(err error) error {
+	if err != full {
+		return err
+	}
+	return fail("alloc", &fullError{int(c.n), c.stats()})
+}
 
 // stale is what one operation answers for handles that are not valid.
 type stale struct{ zero, other error }

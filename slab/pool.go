@@ -331,7 +331,7 @@ func (c *core) pop() (uint64, error) {
 		}
 		s.unlock()
 		if err := c.refillPatiently(&s.magazine, s); err != nil {
-			return 0, err
+			return 0, c.withNumbers(err)
 		}
 	}
 }
@@ -397,7 +397,7 @@ func (c *core) popFrom(k *magazine) (uint64, error) {
 			err = c.refill(k, nil)
 		}
 		if err != nil {
-			return 0, err
+			return 0, c.withNumbers(err)
 		}
 	}
 	h := k.handles[k.n-1]

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -188,5 +189,25 @@ func TestCloseWaitsForThePartThatWasSplitOff(t *testing.T) {
 		if err := f(); !errors.Is(err, typedmem.ErrClosed) {
 			t.Errorf("%s: %v", what, err)
 		}
+	}
+}
+
+// ErrFull says where the slots are.
+func TestErrFullHasNumbers(t *testing.T) {
+	s := must[*slab.Slab[uint64]](t)(slab.Create[uint64](filepath.Join(fastDir(t), "s"), 40))
+	defer s.Close()
+	cache := s.Cache()
+	for range 30 {
+		must[slab.Handle[uint64]](t)(s.Insert(1))
+	}
+	must[slab.Handle[uint64]](t)(cache.Insert(1))
+	var err error
+	for err == nil {
+		_, err = s.Insert(1)
+	}
+	st := s.Stats()
+	want := fmt.Sprintf("40 slots: %d hold objects, %d are parked in caches, %d wait for a flush", st.Live, st.Cached, st.Waiting)
+	if !errors.Is(err, slab.ErrFull) || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v\nwant %s", err, want)
 	}
 }
