@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -57,6 +58,8 @@ func TestCallsThatWaitForTheKernelKeepNobodyWaiting(t *testing.T) {
 				}
 				return nil
 			})()
+			resume := sync.OnceFunc(func() { close(release) })
+			defer resume()
 			go func() { done <- c.call(s) }()
 			select {
 			case <-entered:
@@ -87,7 +90,7 @@ func TestCallsThatWaitForTheKernelKeepNobodyWaiting(t *testing.T) {
 			if err := inTime(t, "Close", s.Close); !errors.Is(err, typedmem.ErrBusy) {
 				t.Errorf("Close: %v", err)
 			}
-			close(release)
+			resume()
 			if err := <-done; err != nil && !errors.Is(err, slab.ErrFull) {
 				t.Errorf("%s: %v", c.name, err)
 			}
