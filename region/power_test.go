@@ -71,7 +71,8 @@ func TestPowerFailureKeepsRegions(t *testing.T) {
 }
 
 func powerProgram(t *testing.T, seed uint64) int {
-	dir := power.Dir(t)
+	dir, remove := power.Dir(t)
+	defer remove()
 	p := &program{t: t, r: rand.New(rand.NewPCG(seed, 1)), path: filepath.Join(dir, "r"), lost: filepath.Join(dir, "lost"), lengths: []int{0}, killed: []int{0}}
 	d, stop := power.Watch(p.path, p.point)
 	defer stop()

@@ -91,7 +91,8 @@ func TestPowerFailureKeepsWhatWasSynced(t *testing.T) {
 
 func runPowerProgram[T any](t *testing.T, seed uint64, value func(claim) T, of func(*T) claim) int {
 	r := rand.New(rand.NewPCG(seed, 9))
-	dir := power.Dir(t)
+	dir, remove := power.Dir(t)
+	defer remove()
 	type handle = slab.Handle[T]
 	p := &powerProgram[T]{t: t, r: r, path: filepath.Join(dir, "s"), lost: filepath.Join(dir, "lost"), make: value, of: of, capacity: 5 + r.IntN(60),
 		cfg:     slab.Config{Debug: seed%4 > 1}, // debug mode promises the same

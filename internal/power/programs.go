@@ -26,12 +26,14 @@ func Programs(t testing.TB) (n, from uint64) {
 	return n, from
 }
 
-// Dir is a folder in memory where there is one: the programs count flushes and do not need them. It goes with the test.
-func Dir(t testing.TB) string {
+// Dir is a folder in memory where there is one: the programs count flushes and do not need them. It goes with the test, or with remove before: a test has
+// thousands.
+func Dir(t testing.TB) (dir string, remove func()) {
 	dir, err := os.MkdirTemp("/dev/shm", "typedmem")
 	if err != nil {
-		return t.TempDir()
+		dir = t.TempDir()
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return dir
+	remove = func() { _ = os.RemoveAll(dir) }
+	t.Cleanup(remove)
+	return dir, remove
 }
