@@ -96,20 +96,30 @@ func TestACacheLivesThroughItsLastUse(t *testing.T) {
 
 // A cache of a file finds the slots that it freed itself when there are no others.
 func TestACacheUsesTheSlotsThatItFreed(t *testing.T) {
-	s, err := Create[uint64](t.TempDir()+"/s", 100)
+	s, err := Create[uint64](t.TempDir()+"/s", 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
 	c := s.Cache()
-	for range 3 {
+	for round := range 3 {
 		var all []Handle[uint64]
-		for range 100 {
+		for range 1000 {
 			h, err := c.Insert(1)
 			if err != nil {
 				t.Fatalf("object %d: %v, %+v", len(all), err, s.Stats())
 			}
 			all = append(all, h)
+		}
+		for range 3 { // no call has found the slab full yet, after which caches keep nothing
+			if err := c.Free(all[0]); err != nil {
+				t.Fatal(err)
+			}
+			h, err := c.Insert(1)
+			if err != nil {
+				t.Fatalf("a slot that the cache freed, round %d: %v, %+v", round, err, s.Stats())
+			}
+			all[0] = h
 		}
 		if _, err := c.Alloc(); !errors.Is(err, ErrFull) {
 			t.Fatal(err)
