@@ -154,7 +154,7 @@ func inTime(t *testing.T, what string, f func() error) error {
 	select {
 	case err := <-done:
 		return err
-	case <-time.After(30 * time.Second):
+	case <-time.After(10 * time.Second):
 		t.Fatalf("%s waits for the other call", what)
 		return nil
 	}
