@@ -95,7 +95,7 @@ func TestNarrowedLimitsFollow(t *testing.T) {
 	}
 	expect("extend", nil, unit+9, true)
 	expect("make none again", m.MakeNone(), 0, false)
-	if l.Extend(0, base+9) || l.Extend(base+uintptr(unit)+9, base+uintptr(unit)+10) {
+	if l.Extend(l.Readable(), base+9) || l.Extend(base+uintptr(unit)+9, base+uintptr(unit)+10) {
 		t.Error("limits that allow nothing were extended")
 	}
 	expect("make mutable again", m.MakeMut(), unit+9, true)

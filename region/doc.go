@@ -69,5 +69,8 @@
 //   - ext2, ext3: so does a store into a hole of a file that another program made.
 //   - NFS, FUSE: the server may find its disk full later: Sync returns the error, if the kernel learns of it.
 //
-// typedmem.Guard turns such a fault into an error that wraps ENOSPC.
+// A read may need space too, on a full tmpfs alone: of a hole, such as is where a shrinking Resize cut elements off or another
+// program made the file longer. A reader that still goes by the length of before faults there.
+//
+// typedmem.Guard turns a fault of a store into an error that wraps ENOSPC, and one of a read into one that says that the page cannot be brought in.
 package region
