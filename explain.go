@@ -18,9 +18,12 @@ func (p *plan) explain(n int, err error) error {
 		return fmt.Errorf("%d bytes: %w", n, err)
 	case errors.Is(err, sys.ErrNotLocked):
 		return p.explainLock(err)
-	case p.HasFile && (sys.CannotMap(err) || errors.Is(err, os.ErrPermission)):
+	case p.HasFile && (sys.CannotMap(err) || errors.Is(err, os.ErrPermission) || errors.Is(err, errors.ErrUnsupported)):
 		if kind := withoutMemory(p.File); kind != "" {
 			return fmt.Errorf("%s is %s, which cannot be mapped: %w: %w", p.File.Name(), kind, ErrOperation, err)
+		}
+		if errors.Is(err, errors.ErrUnsupported) { // it says enough
+			return err
 		}
 		if sys.CannotMap(err) {
 			return fmt.Errorf("%s cannot be mapped: %w: %w", p.File.Name(), ErrOperation, err)

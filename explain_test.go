@@ -75,7 +75,9 @@ func TestReserveRefusesWhatMapRefuses(t *testing.T) {
 					check(t, "Close", m.Close())
 				}
 			}
-			if (err == nil) != (later == nil) || err != nil && err.Error() != later.Error() {
+			// Windows reserves and commits huge pages in one step: Reserve always says so.
+			same := err == nil && later == nil || err != nil && later != nil && err.Error() == later.Error()
+			if !same && !(runtime.GOOS == "windows" && strings.HasPrefix(name, "huge pages") && err != nil && later != nil) {
 				t.Errorf("%s, %s: Map: %v; Reserve: %v", name, m.name, err, later)
 			}
 			if err != nil && (q.want != nil && !errors.Is(err, q.want) || runtime.GOOS == "linux" && !strings.Contains(err.Error(), q.says)) {

@@ -3,7 +3,6 @@ package region_test
 import (
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 
 	"github.com/typedmem/typedmem/internal/sys"
@@ -21,7 +20,7 @@ func TestErrorsNameTheFile(t *testing.T) {
 	for op := range sys.OpCount {
 		restore := sys.Interpose(func(c sys.Call) error {
 			if c.Op == op {
-				return syscall.ENOSPC
+				return sys.ErrNoSpace
 			}
 			return nil
 		})
@@ -49,7 +48,7 @@ func TestErrorsNameTheFile(t *testing.T) {
 			path string
 		}{{"Create", errNew, fresh}, {"slab.Create", errSlab, fresh + ".slab"}, {"OpenMut", errOpen, kept}, {"Resize", errGrow, "kept.tm"}, {"Sync", errSync, "kept.tm"}} {
 			if e.err != nil {
-				wants(t, e.what+", "+op.String(), e.err, syscall.ENOSPC, e.path)
+				wants(t, e.what+", "+op.String(), e.err, sys.ErrNoSpace, e.path)
 			}
 		}
 		remove(t, fresh, fresh+".slab")

@@ -6,7 +6,6 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 
 	"github.com/typedmem/typedmem"
@@ -181,7 +180,7 @@ func TestFreedSlotsServeOnAFullDisk(t *testing.T) {
 		}
 		full := sys.Interpose(func(c sys.Call) error {
 			if c.Op == sys.OpAllocate {
-				return syscall.ENOSPC
+				return sys.ErrNoSpace
 			}
 			return nil
 		})
@@ -193,7 +192,7 @@ func TestFreedSlotsServeOnAFullDisk(t *testing.T) {
 		for round := range 5 {
 			for {
 				h, err := alloc()
-				if errors.Is(err, syscall.ENOSPC) {
+				if errors.Is(err, sys.ErrNoSpace) {
 					break
 				} else if err != nil {
 					t.Fatal(err)
