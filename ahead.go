@@ -6,9 +6,11 @@ import (
 	"github.com/typedmem/typedmem/flags"
 )
 
-// How far ahead of the length memory is mapped: a quarter of what is there, so that the number of system calls grows with the logarithm of the
-// size, within these bounds in bytes. Writable anonymous memory that has grown past soonAhead bytes is mapped in smaller steps, a thirty-second of what is there
-// and at most soonAhead, and brought in at once: one call in place of a fault for every page, with pages that are still in the cache when they are written.
+// How far ahead of the length memory is mapped: a quarter of what is there, so that the number of
+// system calls grows with the logarithm of the size, within these bounds in bytes. Writable
+// anonymous memory that has grown past soonAhead bytes is mapped in smaller steps, a thirty-second
+// of what is there and at most soonAhead, and brought in at once: one call in place of a fault for
+// every page, with pages that are still in the cache when they are written.
 const (
 	leastAhead = 64 << 10
 	mostAhead  = 64 << 20
@@ -41,7 +43,8 @@ func (g *grown) to(end, size int64) {
 	g.made = end
 }
 
-// cut takes from the file what growth put behind end and behind all that is to be kept, unless somebody else has changed its size.
+// cut takes from the file what growth put behind end and behind all that is to be kept, unless
+// somebody else has changed its size.
 func (g *grown) cut(f *os.File, end int64) {
 	if end = max(end, g.keep); g.made > end {
 		_ = cutBack(f, g.made, end) // not every system shortens a file that another view shows

@@ -40,20 +40,25 @@ type Area struct {
 	Deleted        bool   // the file has been removed; Path is what it was called
 }
 
-// Areas yields the areas of a process's address space in ascending order; pid Self is this process. An error ends the sequence. Other
-// processes may need privileges. The list can change while it is read: areas still ascend and never overlap.
-//   - Linux, Android: /proc/PID/maps, by the ioctl PROCMAP_QUERY where the kernel has it (6.11), so that a query for few areas does not cost more
-//     when there are many. A 32-bit program lists a 64-bit process up to where its own addresses end, then errors.ErrUnsupported.
-//     Where the ioctl is refused, as by sandboxes, the text is read.
-//   - Windows: VirtualQueryEx and GetMappedFileName. Ranges that are reserved and not committed are listed, with protection None.
-//   - FreeBSD: sysctl kern.proc.vmmap. It tells shared from private for files only: shared anonymous memory is reported as Private.
-//   - macOS, iOS: proc_pidinfo(3) with PROC_PIDREGIONPATHINFO. It does not look into submaps, as that of the libraries which all
-//     processes share: a submap is one area.
+// Areas yields the areas of a process's address space in ascending order; pid Self is this process.
+// An error ends the sequence. Other processes may need privileges. The list can change while it is
+// read: areas still ascend and never overlap.
+//   - Linux, Android: /proc/PID/maps, by the ioctl PROCMAP_QUERY where the kernel has it (6.11), so
+//     that a query for few areas does not cost more when there are many. A 32-bit program lists a
+//     64-bit process up to where its own addresses end, then errors.ErrUnsupported. Where the ioctl
+//     is refused, as by sandboxes, the text is read.
+//   - Windows: VirtualQueryEx and GetMappedFileName. Ranges that are reserved and not committed are
+//     listed, with protection None.
+//   - FreeBSD: sysctl kern.proc.vmmap. It tells shared from private for files only: shared
+//     anonymous memory is reported as Private.
+//   - macOS, iOS: proc_pidinfo(3) with PROC_PIDREGIONPATHINFO. It does not look into submaps, as
+//     that of the libraries which all processes share: a submap is one area.
 //   - NetBSD: sysctl vm.proc.map. OpenBSD: sysctl kern.proc_vmmap, which names no files.
 //   - Where a system is missing here or cannot be asked without cgo: errors.ErrUnsupported.
 func Areas(pid int) iter.Seq2[Area, error] { return AreasIn(pid, 0, math.MaxUint) }
 
-// AreasIn yields the areas that overlap the addresses [lo, hi); the greatest uintptr as hi stands for the end of the address space.
+// AreasIn yields the areas that overlap the addresses [lo, hi); the greatest uintptr as hi stands
+// for the end of the address space.
 func AreasIn(pid int, lo, hi uintptr) iter.Seq2[Area, error] {
 	return func(yield func(Area, error) bool) {
 		if pid < 0 {

@@ -10,7 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A file whose path is longer than the kernel's call for one area can tell is listed, and so is what comes after it.
+// A file whose path is longer than the kernel's call for one area can tell is listed, and so is
+// what comes after it.
 func TestAreaOfAVeryLongPath(t *testing.T) {
 	deviant(t, map[string]string{"qemu-user": "makes up the maps file, without long paths"})
 	name := strings.Repeat("d", 200)
@@ -44,7 +45,8 @@ func TestAreaOfAVeryLongPath(t *testing.T) {
 	}
 }
 
-// The list of another process ends, also where that has addresses which this one has not: a 64-bit parent of a 32-bit test.
+// The list of another process ends, also where that has addresses which this one has not: a 64-bit
+// parent of a 32-bit test.
 func TestAreasOfTheParentEnd(t *testing.T) {
 	last := uintptr(0)
 	for a, err := range typedmem.Areas(os.Getppid()) {
@@ -59,7 +61,8 @@ func TestAreasOfTheParentEnd(t *testing.T) {
 	}
 }
 
-// The kernel writes the name of an area to memory that stays where it is, however the stack of the goroutine grows meanwhile.
+// The kernel writes the name of an area to memory that stays where it is, however the stack of the
+// goroutine grows meanwhile.
 func TestAreaIsNamedOnEveryStack(t *testing.T) {
 	deviant(t, map[string]string{"qemu-user": "makes up the maps file"})
 	f := fileOf(t, pattern(unit))

@@ -19,7 +19,8 @@ import (
 	"github.com/typedmem/typedmem/options"
 )
 
-// linesLeftOut skips a test whose area is missing where the emulator leaves lines out of the maps file that it makes up.
+// linesLeftOut skips a test whose area is missing where the emulator leaves lines out of the maps
+// file that it makes up.
 func linesLeftOut(t *testing.T) {
 	t.Helper()
 	if emulator() == "qemu-user" && page != 4096 {

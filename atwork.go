@@ -5,7 +5,8 @@ import (
 	"sync"
 )
 
-// atWork are the ranges of addresses that system calls are changing without any lock held: see span.untaken.
+// atWork are the ranges of addresses that system calls are changing without any lock held: see
+// span.untaken.
 var atWork = struct {
 	sync.Mutex
 	left   sync.Cond // a range is no longer in the list

@@ -7,8 +7,9 @@ import (
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
-// backing is the file behind one or more mappings, kept beyond the caller's own handle where later steps need it: to commit, to
-// grow, and on Windows to flush. The parts of a split mapping share it.
+// backing is the file behind one or more mappings, kept beyond the caller's own handle where later
+// steps need it: to commit, to grow, and on Windows to flush. The parts of a split mapping share
+// it.
 type backing struct {
 	info os.FileInfo  // identifies the file
 	name string       // as it was opened
@@ -17,7 +18,8 @@ type backing struct {
 	refs atomic.Int32
 }
 
-// newBacking keeps the handle if keep is set: it shares it with the owner, and without one duplicates it.
+// newBacking keeps the handle if keep is set: it shares it with the owner, and without one
+// duplicates it.
 func newBacking(f *os.File, owner interface{ Share() func() error }, keep bool) (*backing, error) {
 	info, err := f.Stat()
 	if err != nil {
@@ -44,7 +46,8 @@ func (b *backing) share() *backing {
 	return b
 }
 
-// release gives up one share; the last one closes the handle. A handle that was only mapped from has nothing to lose in Close.
+// release gives up one share; the last one closes the handle. A handle that was only mapped from
+// has nothing to lose in Close.
 func (b *backing) release() {
 	if b != nil && b.refs.Add(-1) == 0 && b.file != nil {
 		_ = b.done()

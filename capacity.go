@@ -9,8 +9,8 @@ import (
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
-// Where nobody names a capacity the addresses that are set aside for growth go by what there is. The
-// mappings of this package take at most half of the address space, or of what RLIMIT_AS leaves
+// Where nobody names a capacity the addresses that are set aside for growth go by what there is.
+// The mappings of this package take at most half of the address space, or of what RLIMIT_AS leaves
 // beside the rest of the program, and each takes a small part of what is left of that half: the
 // first 2,048 get 16 GiB each on the usual 64-bit systems, the next 2,048 half of that, and so on:
 // the ten thousandth still gets 1 GiB.
@@ -36,8 +36,8 @@ func growing(size int) int {
 	return total
 }
 
-// addressShare returns how many bytes of addresses this package may take for growth, and how many it
-// has now. Nothing is read from the system but the limit, unless one is set.
+// addressShare returns how many bytes of addresses this package may take for growth, and how many
+// it has now. Nothing is read from the system but the limit, unless one is set.
 func addressShare() (share, ours uint64) {
 	ours = reservedBytes()
 	limit, used, limited := sys.AddressLimit()
@@ -49,9 +49,9 @@ func addressShare() (share, ours uint64) {
 	return (limit - min(limit, others)) / 2, ours
 }
 
-// defaultSpare returns how many bytes of addresses after its size a mapping gets for growth: a part of
-// what is left of the share, a power of two so that equal mappings get equal capacities, or 15 times
-// the size where that is more and within a sixteenth of what is left.
+// defaultSpare returns how many bytes of addresses after its size a mapping gets for growth: a part
+// of what is left of the share, a power of two so that equal mappings get equal capacities, or 15
+// times the size where that is more and within a sixteenth of what is left.
 func defaultSpare(share, ours, size uint64) uint64 {
 	left := share - min(share, ours)
 	parts := min(max(share/(2*usualSpare), leastParts), mostParts)
@@ -71,8 +71,8 @@ func defaultSpare(share, ours, size uint64) uint64 {
 // mapping does not ask for many either.
 var scarce atomic.Bool
 
-// refusedPart is the part of the spare capacity that is asked for after a refusal; after the next one
-// there is none.
+// refusedPart is the part of the spare capacity that is asked for after a refusal; after the next
+// one there is none.
 const refusedPart = 1024
 
 // lessCapacity asks for less spare capacity after a refusal; it returns false when there is none.

@@ -14,8 +14,9 @@ import (
 	"github.com/typedmem/typedmem/options"
 )
 
-// The numbered defects of mmap-rs 0.7.0: for each, the test that it is not in this library. Those that a system is needed for which does not have the
-// defect's symptom are tested where the code is: the names say where.
+// The numbered defects of mmap-rs 0.7.0: for each, the test that it is not in this library. Those
+// that a system is needed for which does not have the defect's symptom are tested where the code
+// is: the names say where.
 
 // 1. On Windows the transition to read-only asked for PAGE_READWRITE.
 func TestDefect01ReadOnlyIsReadOnly(t *testing.T) {
@@ -70,7 +71,8 @@ func TestDefect03UnknownPageSizeIsRefused(t *testing.T) {
 	}
 }
 
-// 4. Errors of unmapping were dropped; a huge-page length that was not rounded leaked the page (see TestHugePages).
+//  4. Errors of unmapping were dropped; a huge-page length that was not rounded leaked the page
+//     (see TestHugePages).
 func TestDefect04UnmapErrorsAreReported(t *testing.T) {
 	m := must[*typedmem.Mapping](t)(options.New(unit + 1).MapMut())
 	closeLater(t, m)
@@ -143,7 +145,8 @@ func TestDefect05StepsAfterMmapUndoIt(t *testing.T) {
 	}
 }
 
-// 6. Flush did not check its range: it could sync another mapping, a reversed range underflowed, an unaligned one failed.
+//  6. Flush did not check its range: it could sync another mapping, a reversed range underflowed,
+//     an unaligned one failed.
 func TestDefect06FlushChecksItsRange(t *testing.T) {
 	f := fileOf(t, pattern(4*unit))
 	m := must[*typedmem.Mapping](t)(options.New(3*unit).WithFile(f, 0).WithFlags(flags.Shared).MapMut())
@@ -218,7 +221,8 @@ func TestDefect09LockedIsChecked(t *testing.T) {
 	}
 }
 
-// 10. Mapping past the end of a file was not noticed until SIGBUS: it can be refused, found without a fault, and a fault is an error.
+//  10. Mapping past the end of a file was not noticed until SIGBUS: it can be refused, found
+//     without a fault, and a fault is an error.
 func TestDefect10PastTheEndOfAFile(t *testing.T) {
 	deviant(t, wrongBusAddress)
 	f := fileOf(t, pattern(page+10))
@@ -303,8 +307,9 @@ func TestDefect12FailedConversionKeepsTheMapping(t *testing.T) {
 	reserved.Bytes()[0] = 1
 }
 
-// 13. The device minor was parsed as 8 bits, and a line that does not parse ended the list silently: see TestParseMapsLine and
-// TestUnparsableLineIsAnError in internal/sys. Here: the list is complete.
+//  13. The device minor was parsed as 8 bits, and a line that does not parse ended the list
+//     silently: see TestParseMapsLine and TestUnparsableLineIsAnError in internal/sys. Here: the
+//     list is complete.
 func TestDefect13TheListIsComplete(t *testing.T) {
 	areaAt(t, 0)
 	var made []*typedmem.Mapping
@@ -332,7 +337,8 @@ func TestDefect13TheListIsComplete(t *testing.T) {
 	}
 }
 
-// 14. Paths kept `\012` escapes and " (deleted)", and [heap] was given as a file: see TestPathsOfAreas and TestLabelsAreNoPaths.
+//  14. Paths kept `\012` escapes and " (deleted)", and [heap] was given as a file: see
+//     TestPathsOfAreas and TestLabelsAreNoPaths.
 func TestDefect14PathsAreNames(t *testing.T) {
 	for a, err := range typedmem.Areas(typedmem.Self) {
 		if errors.Is(err, errors.ErrUnsupported) {
@@ -354,7 +360,8 @@ func TestDefect15TheLastAddress(t *testing.T) {
 	}
 }
 
-// 16. Windows: sections, hints, handles and what areas say. The parts that show on any system are here, the others in internal/sys.
+//  16. Windows: sections, hints, handles and what areas say. The parts that show on any system are
+//     here, the others in internal/sys.
 func TestDefect16FileMappings(t *testing.T) {
 	whole := pattern(5*unit + 7)
 	for _, share := range []flags.Map{0, flags.Shared} {

@@ -14,7 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A block device, whose Stat size is 0, has the size that it has: it is mapped and grown into up to there, and never changed.
+// A block device, whose Stat size is 0, has the size that it has: it is mapped and grown into up to
+// there, and never changed.
 func TestABlockDeviceHasItsOwnSize(t *testing.T) {
 	const size = 1 << 20
 	f, err := os.OpenFile(testenv.Device(t, size), os.O_RDWR, 0)
@@ -63,7 +64,8 @@ func TestACharacterDeviceIsMapped(t *testing.T) {
 	check(t, "Close", r.Close())
 }
 
-// An object of the kernel that has no place in a file system says nothing of its size: the system decides about the mapping.
+// An object of the kernel that has no place in a file system says nothing of its size: the system
+// decides about the mapping.
 func TestAnObjectWithoutAPlaceIsLeftToTheSystem(t *testing.T) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	check(t, "epoll", err)

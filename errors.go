@@ -6,14 +6,16 @@ import (
 	"strings"
 )
 
-// Sentinel errors. Every error of this module wraps one of them, the system's error, or errors.ErrUnsupported for what a
-// platform cannot do.
+// Sentinel errors. Every error of this module wraps one of them, the system's error, or
+// errors.ErrUnsupported for what a platform cannot do.
 var (
-	// ErrSize: a size, length or capacity that is negative, overflows, or is more than there can be.
+	// ErrSize: a size, length or capacity that is negative, overflows, or is more than there can
+	// be.
 	ErrSize = errors.New("size out of range")
 	// ErrOffset: an address, file offset or cut that does not fall where pages or T require it.
 	ErrOffset = errors.New("offset not usable")
-	// ErrOperation: what was asked cannot be done to this memory, of this type or with these options, whatever its protection; the text says what can.
+	// ErrOperation: what was asked cannot be done to this memory, of this type or with these
+	// options, whatever its protection; the text says what can.
 	ErrOperation = errors.New("operation not possible in this state")
 	// ErrNotAdjacent: Merge of what does not begin where the other one ends.
 	ErrNotAdjacent = errors.New("mappings are not adjacent")
@@ -23,21 +25,29 @@ var (
 	ErrBackingMismatch = errors.New("mappings differ in what backs them")
 	// ErrUnsafeFlag: memory that is writable and executable at once, without flags.JIT.
 	ErrUnsafeFlag = errors.New("an unsafe flag is needed")
-	// ErrClosed: anything done to what was closed, merged into another one, or made by no constructor.
+	// ErrClosed: anything done to what was closed, merged into another one, or made by no
+	// constructor.
 	ErrClosed = errors.New("closed")
-	// ErrBusy: the memory is pinned or another goroutine's call is at work on it, the file has another writer, or another goroutine changed the length meanwhile.
+	// ErrBusy: the memory is pinned or another goroutine's call is at work on it, the file has
+	// another writer, or another goroutine changed the length meanwhile.
 	ErrBusy = errors.New("busy")
-	// ErrProtection: an access or an operation that the protection forbids, or that a read-only view does.
+	// ErrProtection: an access or an operation that the protection forbids, or that a read-only
+	// view does.
 	ErrProtection = errors.New("protection forbids it")
-	// ErrBounds: an index, range or step outside of what there is, a Cast that does not fit, or a view of memory that was cut off.
+	// ErrBounds: an index, range or step outside of what there is, a Cast that does not fit, or a
+	// view of memory that was cut off.
 	ErrBounds = errors.New("out of bounds")
-	// ErrType: a type that cannot live in the memory, or that bytes cannot be cast to; a Field that T does not have.
+	// ErrType: a type that cannot live in the memory, or that bytes cannot be cast to; a Field that
+	// T does not have.
 	ErrType = errors.New("type cannot live in this memory")
-	// ErrLayout: the file was made for another type, for a slab in place of a region, on a machine of the other byte order, or in a later version of the format.
+	// ErrLayout: the file was made for another type, for a slab in place of a region, on a machine
+	// of the other byte order, or in a later version of the format.
 	ErrLayout = errors.New("layout of the file differs from the type")
-	// ErrCorrupt: a file that is none of this module or is damaged; in debug mode an object that was written after its Free.
+	// ErrCorrupt: a file that is none of this module or is damaged; in debug mode an object that
+	// was written after its Free.
 	ErrCorrupt = errors.New("file is damaged")
-	// ErrTruncated: a file that ends before what it should hold, found before an access or, by Guard and Prefault, at one. A full disk is the system's error.
+	// ErrTruncated: a file that ends before what it should hold, found before an access or, by
+	// Guard and Prefault, at one. A full disk is the system's error.
 	ErrTruncated = errors.New("file is too short")
 	// ErrCapacity: growth past Cap.
 	ErrCapacity = errors.New("past the capacity")
@@ -51,7 +61,8 @@ type Error struct {
 	Err  error   // a sentinel of this package or the system's error, wrapped with what was asked and what to do
 }
 
-// Error renders the operation, the memory and the reason, each once: where Err is an Error too, the operation is the outer one, which the program called.
+// Error renders the operation, the memory and the reason, each once: where Err is an Error too, the
+// operation is the outer one, which the program called.
 func (e *Error) Error() string {
 	place, reason := e.parts()
 	return "typedmem: " + e.Op + place + ": " + reason

@@ -1,6 +1,7 @@
 package typedmem
 
-// CollectNothing has closed mappings start no collection until the function that it returns is called.
+// CollectNothing has closed mappings start no collection until the function that it returns is
+// called.
 func CollectNothing() (restore func()) {
 	old := manyBytes
 	manyBytes = 1 << 63

@@ -48,7 +48,7 @@ func TestExtendBesideAShrinkStaysWithinRoom(t *testing.T) {
 	}
 }
 
-// An Extend that answers true is not undone by the Resize that is under way.
+// An Extend that returns true is not undone by the Resize that is under way.
 func TestExtendBesideAShrinkIsNotLost(t *testing.T) {
 	for i := range 3000 {
 		m := must[*typedmem.Mapping](t)(options.New(8 * unit).MapMut())
@@ -71,7 +71,8 @@ func TestExtendBesideAShrinkIsNotLost(t *testing.T) {
 	}
 }
 
-// Who extends a mapping writes first and publishes then: dropping what is published leaves what is about to be alone.
+// Who extends a mapping writes first and publishes then: dropping what is published leaves what is
+// about to be alone.
 func TestAdviseBesideAnExtend(t *testing.T) {
 	m := must[*typedmem.Mapping](t)(options.New(8).MapMut())
 	defer m.Close()

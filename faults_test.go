@@ -17,7 +17,8 @@ import (
 
 var errInjected = errors.New("injected")
 
-// failing has the k-th system call fail from now on, counted from 0; a negative k lets all succeed. count tells how many there were.
+// failing has the k-th system call fail from now on, counted from 0; a negative k lets all succeed.
+// count tells how many there were.
 func failing(k int) (count func() int, restore func()) {
 	n := 0
 	restore = sys.Interpose(func(c sys.Call) error {
@@ -118,8 +119,9 @@ func trials() []trial {
 	return list
 }
 
-// Each system call of each operation fails in turn. Afterwards the process has the same areas and files as before, and the mapping is
-// what it was: length, protection, contents, limits, and the file behind it.
+// Each system call of each operation fails in turn. Afterwards the process has the same areas and
+// files as before, and the mapping is what it was: length, protection, contents, limits, and the
+// file behind it.
 func TestEachSystemCallFails(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // the collector would give back addresses meanwhile
 	defer typedmem.CollectNothing()()
@@ -155,8 +157,8 @@ func TestEachSystemCallFails(t *testing.T) {
 	t.Logf("%d system calls failed", calls)
 }
 
-// fails tries tr with the k-th call failing; more is false when there are not so many. changed tells what the process has now and had not
-// before, or the other way round.
+// fails tries tr with the k-th call failing; more is false when there are not so many. changed
+// tells what the process has now and had not before, or the other way round.
 func fails(t *testing.T, tr trial, k int) (more bool, changed string) {
 	t.Helper()
 	f := fileOf(t, pattern(5*unit+3+unit))

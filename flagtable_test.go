@@ -21,7 +21,8 @@ const (
 	advice              // a hint that (*Mapping).Advise takes as well
 )
 
-// class is a flag's entry: what it is, and the systems where it does nothing (hint, advice) or is refused (promise).
+// class is a flag's entry: what it is, and the systems where it does nothing (hint, advice) or is
+// refused (promise).
 type class struct {
 	flag   flags.Map
 	kind   kind
@@ -76,7 +77,8 @@ func TestEveryFlagIsClassified(t *testing.T) {
 	}
 }
 
-// Each flag does here what its entry says: a hint is never an error, a promise is kept or refused as unsupported.
+// Each flag does here what its entry says: a hint is never an error, a promise is kept or refused
+// as unsupported.
 func TestEachFlagAsClassified(t *testing.T) {
 	for _, c := range mapFlags {
 		for _, backing := range []string{"anonymous", "file"} {

@@ -12,8 +12,8 @@ import (
 	"github.com/typedmem/typedmem/region"
 )
 
-// Growth never hides that the file was cut off under the mapping: what was there is lost. Where only the room ahead was cut off, it is
-// set aside again.
+// Growth never hides that the file was cut off under the mapping: what was there is lost. Where
+// only the room ahead was cut off, it is set aside again.
 func TestGrowthTellsThatTheFileWasCutOff(t *testing.T) {
 	deviant(t, partialLargePage)
 	for name, grow := range map[string]func(r *region.Region[byte]) error{

@@ -11,7 +11,8 @@ import (
 	"github.com/typedmem/typedmem/internal/num"
 )
 
-// FaultError is a memory fault that Guard caught: an access to memory that the system could not provide.
+// FaultError is a memory fault that Guard caught: an access to memory that the system could not
+// provide.
 type FaultError struct {
 	Addr    uintptr  // where; on some systems only the page, or 0 where the system does not tell
 	Mapping *Mapping // whose memory that is; nil when it is none of this package's
@@ -30,15 +31,17 @@ func (e *FaultError) Error() string {
 // Unwrap returns Err.
 func (e *FaultError) Unwrap() error { return e.Err }
 
-// Guard calls f and returns its error; a memory fault inside f becomes a *FaultError instead of a crash: a file that was truncated, a full
-// disk or an I/O error under a mapping (SIGBUS, an in-page error on Windows), or a raw access to memory that was closed or protected (SIGSEGV).
+// Guard calls f and returns its error; a memory fault inside f becomes a *FaultError instead of a
+// crash: a file that was truncated, a full disk or an I/O error under a mapping (SIGBUS, an in-page
+// error on Windows), or a raw access to memory that was closed or protected (SIGSEGV).
 //
 // It covers loads and stores of f's own goroutine, those inside copy, append and sort included. A
 // fault inside an operation of a Go map, which hashes and compares keys that lie in mapped memory,
 // leaves that map unusable: its next use may end the program with "concurrent map read and map
-// write". Copy such a key to the heap before the map sees it. Guard does not cover goroutines that f
-// starts, C code, or a nil dereference, which panics as ever. A system call that is given such memory answers EFAULT by itself. A fault interrupts f
-// where it stands: what f had changed stays changed. Guards nest. See runtime/debug.SetPanicOnFault.
+// write". Copy such a key to the heap before the map sees it. Guard does not cover goroutines that
+// f starts, C code, or a nil dereference, which panics as ever. A system call that is given such
+// memory answers EFAULT by itself. A fault interrupts f where it stands: what f had changed stays
+// changed. Guards nest. See runtime/debug.SetPanicOnFault.
 //
 // Without a Guard, a program that calls SetPanicOnFault by itself may lose a slot of a slab to a
 // fault inside Slab.Insert or Slab.Alloc: these put right what a fault leaves once the program has
@@ -109,8 +112,9 @@ func (m *Mapping) faultReason(l *Limits, addr uintptr) error {
 	return m.fileReason(page)
 }
 
-// fileReason says why the file did not provide a page. Where it lies in the file, a split or a merge
-// changes under the lock, which is waited for only so long: the fault may have come from inside it.
+// fileReason says why the file did not provide a page. Where it lies in the file, a split or a
+// merge changes under the lock, which is waited for only so long: the fault may have come from
+// inside it.
 func (m *Mapping) fileReason(page uintptr) error {
 	for range 1000 {
 		if m.mu.TryRLock() {

@@ -13,7 +13,8 @@ import (
 	"github.com/typedmem/typedmem/options"
 )
 
-// noAddress are the processors on which qemu's user mode gives no usable address with a SIGBUS; there only the kind of fault is asserted.
+// noAddress are the processors on which qemu's user mode gives no usable address with a SIGBUS;
+// there only the kind of fault is asserted.
 func faultHasAddress() bool { return emulator() == "" }
 
 // faultOf runs f under Guard and returns the fault that it must end in.

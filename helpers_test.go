@@ -25,7 +25,8 @@ const (
 	execMut = flags.Read | flags.Write | flags.Execute
 )
 
-// unit is the size that every mapping of these tests is a multiple of where it matters: a page, and an allocation unit where that is larger.
+// unit is the size that every mapping of these tests is a multiple of where it matters: a page, and
+// an allocation unit where that is larger.
 var unit = options.AllocationGranularity()
 
 // page is the smallest page size.
@@ -37,7 +38,8 @@ var noFaultAddress = map[string]string{
 	"qemu-user/ppc64le": "a fault comes without its address",
 }
 
-// wrongBusAddress names the emulators whose SIGBUS comes with a wrong address or none, so that Guard cannot tell it from a nil dereference.
+// wrongBusAddress names the emulators whose SIGBUS comes with a wrong address or none, so that
+// Guard cannot tell it from a nil dereference.
 var wrongBusAddress = map[string]string{
 	"qemu-user/arm":      "a fault comes without its address",
 	"qemu-user/ppc64le":  "a fault comes without its address",
@@ -46,8 +48,8 @@ var wrongBusAddress = map[string]string{
 	"qemu-user/mips64le": "a SIGBUS comes with a wrong address",
 }
 
-// partialLargePage names the emulators that refuse to place a shared writable mapping of a file over a range when the file ends within
-// a page.
+// partialLargePage names the emulators that refuse to place a shared writable mapping of a file
+// over a range when the file ends within a page.
 var partialLargePage = map[string]string{
 	"qemu-user with large pages": "a shared mapping of a file that ends within a page cannot be placed",
 }
@@ -178,7 +180,7 @@ func same(t testing.TB, what string, got, want []byte) {
 	}
 }
 
-// eventually runs the collector until ok answers true.
+// eventually runs the collector until ok returns true.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for range 200 {
@@ -191,8 +193,10 @@ func eventually(t testing.TB, what string, ok func() bool) {
 	t.Errorf("not even after many collections: %s", what)
 }
 
-// givenBack returns a function that reports whether the address, which is held inaccessible or mapped, was given back to the system: nothing is there, or
-// what somebody else has put there since. Windows gives addresses out again at once, to others who hold them: there it is the call that counts.
+// givenBack returns a function that reports whether the address, which is held inaccessible or
+// mapped, was given back to the system: nothing is there, or what somebody else has put there
+// since. Windows gives addresses out again at once, to others who hold them: there it is the call
+// that counts.
 func givenBack(t testing.TB, addr uintptr) func() bool {
 	if runtime.GOOS != "windows" {
 		return func() bool { a, ok := areaAt(t, addr); return !ok || a.Protection != none }
@@ -207,7 +211,8 @@ func givenBack(t testing.TB, addr uintptr) func() bool {
 	return released.Load
 }
 
-// accessible tells what really happens at a byte: each access is tried, and its fault caught, be there an address with it or not.
+// accessible tells what really happens at a byte: each access is tried, and its fault caught, be
+// there an address with it or not.
 func accessible(_ *typedmem.Mapping, b []byte, i int) (canRead, canWrite bool) {
 	try := func(access func()) (ok bool) {
 		old := debug.SetPanicOnFault(true)
@@ -224,7 +229,8 @@ func accessible(_ *typedmem.Mapping, b []byte, i int) (canRead, canWrite bool) {
 	return canRead, canWrite
 }
 
-// areaAt is the area at an address of this process; the test is skipped where the system cannot tell.
+// areaAt is the area at an address of this process; the test is skipped where the system cannot
+// tell.
 func areaAt(t testing.TB, addr uintptr) (typedmem.Area, bool) {
 	t.Helper()
 	a, ok, err := typedmem.AreaAt(typedmem.Self, addr)

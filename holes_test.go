@@ -21,7 +21,8 @@ func hole(t *testing.T, m *typedmem.Mapping, page int) *typedmem.Mapping {
 	return f
 }
 
-// What would change the whole of a mapping is refused when another mapping has taken a part of its addresses over.
+// What would change the whole of a mapping is refused when another mapping has taken a part of its
+// addresses over.
 func TestWhatWasTakenOverIsLeftAlone(t *testing.T) {
 	deviant(t, map[string]string{"windows": "there is no MAP_FIXED"})
 	for _, f := range []flags.Map{0, flags.Shared} {
@@ -52,7 +53,8 @@ func TestWhatWasTakenOverIsLeftAlone(t *testing.T) {
 	}
 }
 
-// Once the memory before a hole is given back the operation ends as promised, whatever the system says of the memory behind it.
+// Once the memory before a hole is given back the operation ends as promised, whatever the system
+// says of the memory behind it.
 func TestRefusalBehindAHole(t *testing.T) {
 	deviant(t, map[string]string{"windows": "there is no MAP_FIXED"})
 	for name, do := range map[string]func(m *typedmem.Mapping) error{
@@ -98,7 +100,8 @@ func TestRefusalBehindAHole(t *testing.T) {
 	}
 }
 
-// A shorter Resize clears the rest of its last page, but not one that was taken over: neither what is in it, nor at the price of a fault.
+// A shorter Resize clears the rest of its last page, but not one that was taken over: neither what
+// is in it, nor at the price of a fault.
 func TestShrinkLeavesAHoleAlone(t *testing.T) {
 	for name, change := range map[string]func(f *typedmem.Mapping) error{
 		"writable":  (*typedmem.Mapping).MakeMut,
@@ -124,7 +127,8 @@ func TestShrinkLeavesAHoleAlone(t *testing.T) {
 	}
 }
 
-// What was taken over of a mapping goes with the part that it lies in, and is no hole any more once its owner is merged.
+// What was taken over of a mapping goes with the part that it lies in, and is no hole any more once
+// its owner is merged.
 func TestHolesFollowSplitsAndMerges(t *testing.T) {
 	m := must[*typedmem.Mapping](t)(options.New(8 * unit).MapMut())
 	defer m.Close()

@@ -16,7 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// setAside has the kernel set n huge pages aside for the test; the test is skipped where that cannot be.
+// setAside has the kernel set n huge pages aside for the test; the test is skipped where that
+// cannot be.
 func setAside(t *testing.T, p flags.PageSize, n int) {
 	t.Helper()
 	if why := emulator(); why != "" {
@@ -55,7 +56,8 @@ func freePages(t *testing.T, p flags.PageSize) int {
 	return read("free_hugepages") - read("resv_hugepages")
 }
 
-// Huge pages are really mapped, cut at their boundaries only, joined again, and go back to the pool, whatever length was asked for.
+// Huge pages are really mapped, cut at their boundaries only, joined again, and go back to the
+// pool, whatever length was asked for.
 func TestHugePages(t *testing.T) {
 	for p, n := range map[flags.PageSize]int{flags.Page2M: 8, flags.Page1G: 2} {
 		t.Run(p.String(), func(t *testing.T) {
@@ -137,7 +139,8 @@ func TestReservedHugePages(t *testing.T) {
 	}
 }
 
-// The promise is kept or refused: with no free huge page there is no mapping, of another page size least of all.
+// The promise is kept or refused: with no free huge page there is no mapping, of another page size
+// least of all.
 func TestHugePagesThatAreNotThere(t *testing.T) {
 	if emulator() != "" {
 		t.Skip("qemu-user ignores the page size")
@@ -153,7 +156,8 @@ func TestHugePagesThatAreNotThere(t *testing.T) {
 	}
 }
 
-// The page size of a file on a hugetlbfs is taken from the file; of any other file huge pages are refused.
+// The page size of a file on a hugetlbfs is taken from the file; of any other file huge pages are
+// refused.
 func TestHugePagesOfFiles(t *testing.T) {
 	_, err := options.New(1).WithPageSize(flags.Page2M).WithFile(fileOf(t, pattern(page)), 0).Map()
 	wants(t, "an ordinary file", err, errors.ErrUnsupported)
@@ -300,7 +304,8 @@ func TestMemoryComesAndGoes(t *testing.T) {
 	_ = limits.Readable()
 }
 
-// A flag of mmap that the library does not know is passed on: MAP_FIXED_NOREPLACE takes an address only where it is free.
+// A flag of mmap that the library does not know is passed on: MAP_FIXED_NOREPLACE takes an address
+// only where it is free.
 func TestUnsafeSystemFlags(t *testing.T) {
 	if emulator() != "" {
 		t.Skip("qemu-user does not know MAP_FIXED_NOREPLACE")
@@ -346,7 +351,8 @@ func TestDescriptors(t *testing.T) {
 	eventually(t, fmt.Sprintf("no descriptor is left (%d before)", before), func() bool { return open() <= before })
 }
 
-// A shorter Resize clears the rest of a huge page only where there is one: a page that the system cannot supply was never written.
+// A shorter Resize clears the rest of a huge page only where there is one: a page that the system
+// cannot supply was never written.
 func TestShrinkWithinAHugePageThatIsNotThere(t *testing.T) {
 	m, err := options.New(64 << 21).WithFlags(flags.HugePages | flags.NoReserve).MapMut() // more pages than are set aside
 	if err != nil {
@@ -358,7 +364,8 @@ func TestShrinkWithinAHugePageThatIsNotThere(t *testing.T) {
 	}
 }
 
-// A mapping with flags.Fixed that the kernel refuses after it has unmapped what was there says so, and what was there lets the addresses go.
+// A mapping with flags.Fixed that the kernel refuses after it has unmapped what was there says so,
+// and what was there lets the addresses go.
 func TestFixedThatFailsTooLate(t *testing.T) {
 	deviant(t, map[string]string{"qemu-user": "has no huge pages"})
 	fd, err := unix.MemfdCreate("huge", unix.MFD_HUGETLB)

@@ -16,7 +16,8 @@ import (
 	"github.com/typedmem/typedmem/options"
 )
 
-// After Close nothing is at the addresses, and they are given to nobody while a view may still be there.
+// After Close nothing is at the addresses, and they are given to nobody while a view may still be
+// there.
 func TestClosedAddressesAreHeldWhileLimitsLive(t *testing.T) {
 	for kind, o := range map[string]options.Options{
 		"anonymous":     options.New(8 * unit),
@@ -172,7 +173,8 @@ func TestReleaseIsTriedAgain(t *testing.T) {
 	eventually(t, "released", func() bool { _, ok := areaAt(t, addr); return !ok && refused.Load() > 3 })
 }
 
-// When the system has no addresses left, the request fails only after all that nobody needs any more was given back.
+// When the system has no addresses left, the request fails only after all that nobody needs any
+// more was given back.
 func TestHeldAddressesAreReclaimed(t *testing.T) {
 	const many = 64
 	for kind, drop := range map[string]func(*typedmem.Mapping) error{
@@ -285,7 +287,8 @@ func TestPinHoldsOpen(t *testing.T) {
 	wants(t, "pin", err, typedmem.ErrClosed)
 }
 
-// Of many goroutines that pin and close, exactly one closes, none reads after that, and none is told a lie.
+// Of many goroutines that pin and close, exactly one closes, none reads after that, and none is
+// told a lie.
 func TestConcurrentPinAndClose(t *testing.T) {
 	for range 20 {
 		m := must[*typedmem.Mapping](t)(options.New(unit).MapMut())

@@ -13,10 +13,10 @@ import (
 //	address of the last byte < Readable() to read
 //	address of the last byte < Writable() to write
 //
-// Each is one atomic load. A limit that allows nothing is smaller than any address, so that the same
-// compare refuses, and says why: see [Allows] and [Refusal]. A mapping publishes every change of its
-// length, protection and lifetime here before it takes memory away. As long as a Limits is reachable
-// the addresses of its mapping are given to nobody else, also after Close.
+// Each is one atomic load. A limit that allows nothing is smaller than any address, so that the
+// same compare refuses, and says why: see [Allows] and [Refusal]. A mapping publishes every change
+// of its length, protection and lifetime here before it takes memory away. As long as a Limits is
+// reachable the addresses of its mapping are given to nobody else, also after Close.
 //
 // All methods are safe for concurrent use. The zero Limits are those of a closed mapping.
 type Limits struct {
@@ -48,12 +48,12 @@ func (l *Limits) Writable() uintptr { return atomic.LoadUintptr(&l.writable) }
 // Base returns the address of the first byte, which stays the same. It is 0 of the zero Limits.
 func (l *Limits) Base() uintptr { return l.base }
 
-// Room returns the address after the last byte that memory, and where the mapping shows a file the file, is provided for ahead of the length: up
-// to there Extend needs no system call.
+// Room returns the address after the last byte that memory, and where the mapping shows a file the
+// file, is provided for ahead of the length: up to there Extend needs no system call.
 func (l *Limits) Room() uintptr { return l.room.Load() }
 
-// Err returns why nothing may be read, or with write why nothing may be written; nil where something
-// may.
+// Err returns why nothing may be read, or with write why nothing may be written; nil where
+// something may.
 func (l *Limits) Err(write bool) error {
 	limit := l.Readable()
 	if write {
@@ -135,8 +135,8 @@ func (l *Limits) noAccess(at *atomic.Pointer[Limits]) *Limits {
 func (l *Limits) isSealed() bool { return l.Readable() == sealed }
 
 // follow copies the readable limit of l, and the reason where there is one. It repeats that until
-// nothing has changed meanwhile, so that of several followers at once the last one leaves the newest
-// limit, and none puts an older one in place of a newer one.
+// nothing has changed meanwhile, so that of several followers at once the last one leaves the
+// newest limit, and none puts an older one in place of a newer one.
 func (ro *Limits) follow(l *Limits) {
 	for {
 		old, why := ro.Readable(), ro.Writable()
@@ -164,13 +164,16 @@ func (l *Limits) own() *Limits {
 // Mapping returns the mapping whose limits these are.
 func (l *Limits) Mapping() *Mapping { return l.own().owner.Load() }
 
-// Raw returns the address after the last byte that raw access may reach now: that of Readable, for sealed Limits as well.
+// Raw returns the address after the last byte that raw access may reach now: that of Readable, for
+// sealed Limits as well.
 func (l *Limits) Raw() uintptr { return l.own().Readable() }
 
-// Race returns what tells the race detector about accesses to the mapping's memory; in ordinary builds it does nothing.
+// Race returns what tells the race detector about accesses to the mapping's memory; in ordinary
+// builds it does nothing.
 func (l *Limits) Race() *race.Shadow { return &l.own().shadow }
 
-// Lend notes that raw memory of the mapping was handed out: from now on the collector does not release it while it is open.
+// Lend notes that raw memory of the mapping was handed out: from now on the collector does not
+// release it while it is open.
 func (l *Limits) Lend() {
 	if lent := &l.span.lent; !lent.Load() {
 		lent.Store(true)
@@ -184,8 +187,8 @@ func (l *Limits) publish(readable, writable uintptr) {
 	l.allowWrites(writable)
 }
 
-// allowWrites makes writable what is readable, whoever extends that meanwhile, or puts another
-// reason in place of the one that is there; the caller holds the mapping's lock.
+// allowWrites makes writable what is readable, no matter who extends that meanwhile, or puts
+// another reason in place of the one that is there; the caller holds the mapping's lock.
 func (l *Limits) allowWrites(writable uintptr) {
 	if why := l.Writable(); !Allows(why) {
 		atomic.StoreUintptr(&l.writable, writable)
@@ -197,8 +200,8 @@ func (l *Limits) allowWrites(writable uintptr) {
 func (l *Limits) forbidWrites(why uintptr) { atomic.StoreUintptr(&l.writable, why) }
 
 // settle makes the limits that depend on readable follow it. It repeats that until nothing has
-// changed meanwhile, so that of several at once the last one leaves the newest limit. A reason stays
-// where it is: what withdraw has put there may be over before it is noticed here.
+// changed meanwhile, so that of several at once the last one leaves the newest limit. A reason
+// stays where it is: what withdraw has put there may be over before it is noticed here.
 func (l *Limits) settle() {
 	for {
 		old, now := l.Writable(), l.Readable()

@@ -8,7 +8,8 @@ import (
 	"github.com/typedmem/typedmem/options"
 )
 
-// Whatever takes something from a mapping has taken it from the limits, and from those that narrow them, before the first system call.
+// Whatever takes something from a mapping has taken it from the limits, and from those that narrow
+// them, before the first system call.
 func TestLimitsComeDownBeforeTheMemory(t *testing.T) {
 	const n = 4
 	size := n * unit
@@ -56,7 +57,8 @@ func TestLimitsComeDownBeforeTheMemory(t *testing.T) {
 	}
 }
 
-// Limits that narrow others get back what a change of protection or length gives back, without being asked for again.
+// Limits that narrow others get back what a change of protection or length gives back, without
+// being asked for again.
 func TestNarrowedLimitsFollow(t *testing.T) {
 	m := must[*typedmem.Mapping](t)(options.New(unit).WithCapacity(4 * unit).MapMut())
 	defer m.Close()

@@ -79,7 +79,8 @@ func TestLockHoldsForWhatGrowthAdds(t *testing.T) {
 	}
 }
 
-// Growth of a locked mapping fails where its memory cannot be locked, and the mapping stays as it was. A child process has the limit.
+// Growth of a locked mapping fails where its memory cannot be locked, and the mapping stays as it
+// was. A child process has the limit.
 func TestGrowthOfALockedMappingIsLimited(t *testing.T) {
 	if os.Getenv("TYPEDMEM_LOCK_CHILD") == "" {
 		testenv.Processes(t)
@@ -121,7 +122,8 @@ func TestGrowthOfALockedMappingIsLimited(t *testing.T) {
 	check(t, "Close", m.Close())
 }
 
-// withoutPrivilege takes the right to lock any amount of memory from this thread for good; the test ends with it.
+// withoutPrivilege takes the right to lock any amount of memory from this thread for good; the test
+// ends with it.
 func withoutPrivilege(t *testing.T) {
 	t.Helper()
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}

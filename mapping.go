@@ -12,10 +12,12 @@ import (
 	"github.com/typedmem/typedmem/internal/printing"
 )
 
-// Mapping owns one range of mapped addresses. Make one with a terminal method of options.Options; give it back with Close. The zero Mapping is one that is closed.
+// Mapping owns one range of mapped addresses. Make one with a terminal method of options.Options;
+// give it back with Close. The zero Mapping is one that is closed.
 //
-// Offsets and lengths are in bytes, offsets count from the first byte of the mapping. After Close every method answers ErrClosed. All methods
-// are safe for concurrent use; see the package comment for accesses in flight.
+// Offsets and lengths are in bytes, offsets count from the first byte of the mapping. After Close
+// every method answers ErrClosed. All methods are safe for concurrent use; see the package comment
+// for accesses in flight.
 type Mapping struct {
 	mu   sync.RWMutex   // guards the state; held for reading or changing it, never while the kernel waits for a device
 	addr atomic.Uintptr // of the first byte
@@ -45,7 +47,8 @@ func newMapping(p *plan, s *span) *Mapping {
 	return m
 }
 
-// publish sets the limits for a length in bytes; the caller holds m.mu or is the only one who knows m.
+// publish sets the limits for a length in bytes; the caller holds m.mu or is the only one who knows
+// m.
 func (m *Mapping) publish(length int) {
 	l := m.limits.Load()
 	m.hidden = length
@@ -75,7 +78,8 @@ func (m *Mapping) unwritable(p flags.Protection) uintptr {
 	return protected + uintptr(p)
 }
 
-// allow publishes what the protection permits now, after it changed. A length that is readable already is left to whoever extends it.
+// allow publishes what the protection permits now, after it changed. A length that is readable
+// already is left to anyone who extends it.
 func (m *Mapping) allow() {
 	l := m.limits.Load()
 	end := l.Readable()
@@ -87,7 +91,8 @@ func (m *Mapping) allow() {
 	l.allowWrites(writable)
 }
 
-// withdraw takes every permission from all views and returns the length, in bytes, for publish to restore.
+// withdraw takes every permission from all views and returns the length, in bytes, for publish to
+// restore.
 func (m *Mapping) withdraw(why uintptr) (length int) {
 	if end := m.limits.Load().withdraw(why); Allows(end) {
 		m.hidden = int(end - m.addr.Load())
@@ -95,7 +100,8 @@ func (m *Mapping) withdraw(why uintptr) (length int) {
 	return m.hidden
 }
 
-// lower takes the bytes from n on from all views and returns the length before, in bytes, for publish to restore. What stays can be read meanwhile.
+// lower takes the bytes from n on from all views and returns the length before, in bytes, for
+// publish to restore. What stays can be read meanwhile.
 func (m *Mapping) lower(n int) (length int) {
 	l, first := m.limits.Load(), m.addr.Load()
 	for {
@@ -135,8 +141,8 @@ const (
 	needUnpinned
 )
 
-// enter locks m for an operation that changes its state, and checks that m is open and what else the operation needs. On error m is
-// unlocked.
+// enter locks m for an operation that changes its state, and checks that m is open and what else
+// the operation needs. On error m is unlocked.
 func (m *Mapping) enter(op string, needs need) error {
 	m.mu.Lock()
 	err := m.refuse(needs)
@@ -214,8 +220,8 @@ func (m *Mapping) pages(lo, hi int) (addr uintptr, n int) {
 	return first, int(end - first)
 }
 
-// pagesInside narrows the bytes [lo, hi) to the pages that hold no other byte of the mapping. The page in which the length ends is none: more may be
-// appended to it meanwhile.
+// pagesInside narrows the bytes [lo, hi) to the pages that hold no other byte of the mapping. The
+// page in which the length ends is none: more may be appended to it meanwhile.
 func (m *Mapping) pagesInside(lo, hi int) (addr uintptr, n int) {
 	unit := uintptr(m.plan.unit)
 	first := num.Down(m.addr.Load()+uintptr(lo)+unit-1, unit)
@@ -229,7 +235,8 @@ func (m *Mapping) pagesInside(lo, hi int) (addr uintptr, n int) {
 	return first, int(end - first)
 }
 
-// Addr returns the address of the first byte. It stays the same after Close, when nothing is there any more.
+// Addr returns the address of the first byte. It stays the same after Close, when nothing is there
+// any more.
 func (m *Mapping) Addr() uintptr { return m.addr.Load() }
 
 // Len returns the length in bytes, 0 after Close.
@@ -242,7 +249,8 @@ func (m *Mapping) Len() int {
 	return m.length()
 }
 
-// Cap returns how many bytes Resize can grow the mapping to, 0 after Close. It is Len for a file mapping that was built without WithCapacity.
+// Cap returns how many bytes Resize can grow the mapping to, 0 after Close. It is Len for a file
+// mapping that was built without WithCapacity.
 func (m *Mapping) Cap() int {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
@@ -262,7 +270,8 @@ func (m *Mapping) capacity() int {
 // lead returns the bytes from the start of the first page to the first byte.
 func (m *Mapping) lead() int { return int(m.addr.Load() - m.span.base) }
 
-// Protection returns what the memory may be used for, for a reserved range what it may be used for once it is committed.
+// Protection returns what the memory may be used for, for a reserved range what it may be used for
+// once it is committed.
 func (m *Mapping) Protection() flags.Protection {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
@@ -296,10 +305,12 @@ func (m *Mapping) File() string {
 // Shared reports whether writes go to the file and to other processes.
 func (m *Mapping) Shared() bool { return m.plan.Flags.Has(flags.Shared) }
 
-// PageSize returns the size in bytes of the mapping's own pages: what SplitOff and SplitTo can cut between.
+// PageSize returns the size in bytes of the mapping's own pages: what SplitOff and SplitTo can cut
+// between.
 func (m *Mapping) PageSize() int { return m.plan.unit }
 
-// Limits returns what checked accesses to the mapping compare with. SplitTo gives the mapping new ones.
+// Limits returns what checked accesses to the mapping compare with. SplitTo gives the mapping new
+// ones.
 func (m *Mapping) Limits() *Limits {
 	if l := m.limits.Load(); l != nil {
 		return l
@@ -310,11 +321,12 @@ func (m *Mapping) Limits() *Limits {
 // noLimits are those of a mapping that is closed.
 func noLimits() *Limits { return &Limits{span: &span{state: spanGone}} }
 
-// Bytes returns the mapping as a slice, with cap equal to Len. It is raw memory: fast, and valid until Close, a shrinking Resize, a split or
-// a change of protection; an access that the protection forbids faults. Writing needs a writable mapping.
+// Bytes returns the mapping as a slice, with cap equal to Len. It is raw memory: fast, and valid
+// until Close, a shrinking Resize, a split or a change of protection; an access that the protection
+// forbids faults. Writing needs a writable mapping.
 //
-// It panics with an *Error that wraps ErrClosed after Close, ErrOperation where the range is not committed and ErrProtection
-// where it is not readable.
+// It panics with an *Error that wraps ErrClosed after Close, ErrOperation where the range is not
+// committed and ErrProtection where it is not readable.
 func (m *Mapping) Bytes() []byte {
 	if err := m.look("bytes", needCommitted|needReadable); err != nil {
 		panic(err)
@@ -322,12 +334,13 @@ func (m *Mapping) Bytes() []byte {
 	defer m.mu.RUnlock()
 	m.limits.Load().Lend()
 	n := m.length()
-	// SAFETY: [addr, addr+n) is mapped and readable, off the Go heap, and the span is marked as lent so that the collector does not unmap it.
+	// SAFETY: [addr, addr+n) is mapped and readable, off the Go heap, and the span is marked as
+	// lent so that the collector does not unmap it.
 	return unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(nil), m.addr.Load())), n)[:n:n]
 }
 
-// Pin holds the mapping open: until unpin is called, Close, SplitOff, SplitTo, Merge and a shrinking Resize return ErrBusy. Pins count;
-// calling one unpin more than once is harmless.
+// Pin holds the mapping open: until unpin is called, Close, SplitOff, SplitTo, Merge and a
+// shrinking Resize return ErrBusy. Pins count; calling one unpin more than once is harmless.
 func (m *Mapping) Pin() (unpin func(), err error) {
 	if err := m.enter("pin", 0); err != nil {
 		return nil, err
@@ -341,11 +354,13 @@ func (m *Mapping) Pin() (unpin func(), err error) {
 	}), nil
 }
 
-// Close gives the memory back and ends every view of it; see the package comment for the addresses. It does not flush. A second Close
-// returns ErrClosed. That of a pinned mapping, or beside a call of another goroutine that is at work on the memory (Flush, Prefault, Lock, Advise, growth and
-// their like), returns ErrBusy. Nothing has changed then, or when the system refuses. A file that the mapping made longer than
-// it is itself is cut back to the length, where the system allows that: not on Windows while another view shows the file. Shared anonymous memory that was
-// split goes back when the last of its parts is closed.
+// Close gives the memory back and ends every view of it; see the package comment for the addresses.
+// It does not flush. A second Close returns ErrClosed. That of a pinned mapping, or beside a call
+// of another goroutine that is at work on the memory (Flush, Prefault, Lock, Advise, growth and
+// their like), returns ErrBusy. Nothing has changed then, or when the system refuses. A file that
+// the mapping made longer than it is itself is cut back to the length, where the system allows
+// that: not on Windows while another view shows the file. Shared anonymous memory that was split
+// goes back when the last of its parts is closed.
 func (m *Mapping) Close() error {
 	err := m.giveBack()
 	if err == nil {
@@ -374,7 +389,8 @@ func (m *Mapping) giveBack() error {
 	return nil
 }
 
-// close marks m as closed and lets go of its Limits, so that a Mapping which is kept does not keep addresses.
+// close marks m as closed and lets go of its Limits, so that a Mapping which is kept does not keep
+// addresses.
 func (m *Mapping) close() {
 	m.open, m.committed, m.hidden = false, false, 0
 	m.limits.Store(noLimits())

@@ -225,7 +225,8 @@ func TestPrivateWritesStayPrivate(t *testing.T) {
 	same(t, "file", contents(t, f), pattern(unit))
 }
 
-// A mapping that reaches past the end of its file is allowed, as mmap allows it; stores that grow files under a fixed mapping do so.
+// A mapping that reaches past the end of its file is allowed, as mmap allows it; stores that grow
+// files under a fixed mapping do so.
 func TestMappingLongerThanItsFile(t *testing.T) {
 	deviant(t, map[string]string{"windows": "a view cannot reach past the end of its file"})
 	f := fileOf(t, pattern(10))
@@ -302,7 +303,8 @@ func TestWithAddressIsAHint(t *testing.T) {
 	}
 }
 
-// Fixed takes addresses over: of a mapping that is closed and whose addresses are held, and of one that is open.
+// Fixed takes addresses over: of a mapping that is closed and whose addresses are held, and of one
+// that is open.
 func TestFixedTakesAddressesOver(t *testing.T) {
 	deviant(t, map[string]string{"windows": "there is no MAP_FIXED"})
 	for _, state := range []string{"open", "closed"} {
@@ -340,7 +342,8 @@ func TestFixedWithCapacity(t *testing.T) {
 	same(t, "contents", m.Bytes(), pattern(8*unit))
 }
 
-// Where the system cannot map over what is there, flags.Fixed is refused before anything is touched: what was at the address stays as it was.
+// Where the system cannot map over what is there, flags.Fixed is refused before anything is
+// touched: what was at the address stays as it was.
 func TestFixedIsUnsupportedOnWindows(t *testing.T) {
 	if runtime.GOOS != "windows" {
 		t.Skip("elsewhere it works, see TestFixedTakesAddressesOver")
@@ -374,7 +377,8 @@ func TestFixedIsUnsupportedOnWindows(t *testing.T) {
 	}
 }
 
-// A large range is reserved once and committed piece by piece, addresses fixed, as WebAssembly runtimes do.
+// A large range is reserved once and committed piece by piece, addresses fixed, as WebAssembly
+// runtimes do.
 func TestReserveCommitPieceByPiece(t *testing.T) {
 	pieces := 16
 	whole := must[*typedmem.Mapping](t)(options.New(pieces * unit).ReserveMut())
@@ -507,7 +511,8 @@ func TestErrorsSayWhatStoodAgainst(t *testing.T) {
 	}
 }
 
-// Code that lies past the end of its file cannot be flushed: an error where the processor touches the memory for that, and never a crash.
+// Code that lies past the end of its file cannot be flushed: an error where the processor touches
+// the memory for that, and never a crash.
 func TestCodePastTheEndOfTheFile(t *testing.T) {
 	deviant(t, map[string]string{"windows": "a view cannot reach past the end of its file"})
 	f := fileOf(t, pattern(10))

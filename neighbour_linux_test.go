@@ -161,13 +161,15 @@ func fillAreas(t testing.TB) (undo func()) {
 	return func() { _ = unix.Munmap(b) }
 }
 
-// Giving memory back works where the kernel has no area left: it does not wait for others to give theirs.
+// Giving memory back works where the kernel has no area left: it does not wait for others to give
+// theirs.
 func TestMemoryIsGivenBackAtTheLimitOfAreas(t *testing.T) {
 	areaLimit(t)
 	if !testenv.Child(t) {
 		return
 	}
-	// The runtime must not map meanwhile either: it gets a heap with room, keeps no profile and does not collect.
+	// The runtime must not map meanwhile either: it gets a heap with room, keeps no profile and
+	// does not collect.
 	runtime.MemProfileRate = 0
 	for range 1 << 16 {
 		kept = append(kept, make([]byte, 512))
@@ -272,7 +274,8 @@ func TestClosedMappingsLeaveRoomUnderAddressLimit(t *testing.T) {
 	lives(t)
 }
 
-// Where everything is locked in memory and little may be, a mapping is refused with an error that says so.
+// Where everything is locked in memory and little may be, a mapping is refused with an error that
+// says so.
 func TestEverythingLockedInMemory(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("root may lock what it likes; the test drops that right, and needs to be root for it")

@@ -7,7 +7,8 @@ import (
 	"github.com/typedmem/typedmem/internal/printing"
 )
 
-// String says how long the mapping is, where it is, and in which state, without touching its memory:
+// String says how long the mapping is, where it is, and in which state, without touching its
+// memory:
 //
 //	typedmem.Mapping(4096 of 65536 bytes at 0x7f3b1c000000, Read|Write, shared file "ticks.tm")
 //

@@ -180,8 +180,8 @@ func printables(t *testing.T) []printable {
 	}
 }
 
-// inside returns the value as it comes to fmt in a program: bare, as a copy of what it points to, and in
-// structs with and without names that fmt may call methods of, slices, maps and pointers.
+// inside returns the value as it comes to fmt in a program: bare, as a copy of what it points to,
+// and in structs with and without names that fmt may call methods of, slices, maps and pointers.
 func inside(x any) []any {
 	v := reflect.ValueOf(x)
 	list := []any{
@@ -203,8 +203,8 @@ func inside(x any) []any {
 	return list
 }
 
-// TestEveryValuePrints: fmt must not walk into mapped memory, where one byte that may not be read ends the
-// program and recover does not help. A child process prints, so that this one is told.
+// TestEveryValuePrints: fmt must not walk into mapped memory, where one byte that may not be read
+// ends the program and recover does not help. A child process prints, so that this one is told.
 func TestEveryValuePrints(t *testing.T) {
 	const asked = "TYPEDMEM_PRINT"
 	if os.Getenv(asked) == "" && emulator() == "" {
@@ -244,7 +244,8 @@ func TestEveryValuePrints(t *testing.T) {
 	}
 }
 
-// TestPrintingBesideUse: under the race detector a value that fmt reads without its lock is reported.
+// TestPrintingBesideUse: under the race detector a value that fmt reads without its lock is
+// reported.
 func TestPrintingBesideUse(t *testing.T) {
 	r := must[*region.Region[uint64]](t)(region.Create[uint64](filepath.Join(t.TempDir(), "r.tm"), 1))
 	s := must[*slab.Slab[uint64]](t)(slab.New[uint64](1000))

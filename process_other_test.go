@@ -14,7 +14,8 @@ type resources struct{}
 func process(testing.TB) resources         { return resources{} }
 func (resources) differs(resources) string { return "" }
 
-// refusedHere reports an error that this system gives by itself: Windows maps no file for execution that was not opened for it.
+// refusedHere reports an error that this system gives by itself: Windows maps no file for execution
+// that was not opened for it.
 func refusedHere(err error) bool {
 	var errno interface{ Is(error) bool }
 	return runtime.GOOS == "windows" && errors.As(err, &errno)

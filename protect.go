@@ -7,8 +7,10 @@ import (
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
-// Commit puts memory behind a reserved range, with its protection and the flags it was built with. On a committed mapping it does nothing.
-//   - Unix: anonymous memory keeps MAP_NORESERVE, so that running out shows when pages are touched, as with mmap-rs.
+// Commit puts memory behind a reserved range, with its protection and the flags it was built with.
+// On a committed mapping it does nothing.
+//   - Unix: anonymous memory keeps MAP_NORESERVE, so that running out shows when pages are touched,
+//     as with mmap-rs.
 //   - Windows: MEM_COMMIT.
 func (m *Mapping) Commit() error {
 	if err := m.enter("commit", 0); err != nil {
@@ -35,19 +37,21 @@ func (m *Mapping) Commit() error {
 	return nil
 }
 
-// MakeNone forbids every access. At the limit of memory areas, where the system refuses to cut one in
-// two, only checked access is forbidden (see the package comment). Like all of Make*, it takes effect for the views that exist, never commits a reserved range (which
-// gets the protection when it is committed), and leaves the mapping as it was when the system refuses.
+// MakeNone forbids every access. At the limit of memory areas, where the system refuses to cut one
+// in two, only checked access is forbidden (see the package comment). Like all of Make*, it takes
+// effect for the views that exist, never commits a reserved range (which gets the protection when
+// it is committed), and leaves the mapping as it was when the system refuses.
 func (m *Mapping) MakeNone() error { return m.protect("make none", flags.None, false) }
 
 // MakeReadOnly allows reading only.
 func (m *Mapping) MakeReadOnly() error { return m.protect("make read-only", flags.Read, false) }
 
-// MakeMut allows reading and writing. A shared mapping of a file that was opened read-only is refused with the system's error.
+// MakeMut allows reading and writing. A shared mapping of a file that was opened read-only is
+// refused with the system's error.
 func (m *Mapping) MakeMut() error { return m.protect("make mutable", flags.Read|flags.Write, false) }
 
-// MakeExec allows reading and executing, and makes code that was written to the mapping visible to instruction fetches; see
-// FlushInstructionCache for where that cannot be done.
+// MakeExec allows reading and executing, and makes code that was written to the mapping visible to
+// instruction fetches; see FlushInstructionCache for where that cannot be done.
 func (m *Mapping) MakeExec() error {
 	return m.protect("make executable", flags.Read|flags.Execute, true)
 }
@@ -57,7 +61,8 @@ func (m *Mapping) MakeExecNoFlush() error {
 	return m.protect("make executable", flags.Read|flags.Execute, false)
 }
 
-// MakeExecMut allows reading, writing and executing at once. It is refused with ErrUnsafeFlag unless the mapping was built with flags.JIT.
+// MakeExecMut allows reading, writing and executing at once. It is refused with ErrUnsafeFlag
+// unless the mapping was built with flags.JIT.
 func (m *Mapping) MakeExecMut() error {
 	return m.protect("make executable and mutable", flags.Read|flags.Write|flags.Execute, false)
 }
@@ -73,8 +78,9 @@ func (m *Mapping) protect(op string, p flags.Protection, flushCode bool) error {
 	return m.protectLocked(op, p)
 }
 
-// protectCode is protect that also shows written code to instruction fetches, for which the pages have to be there: that is done without the lock that the
-// caller holds. When it fails the pages get back the protection that they had, unless another one was set meanwhile.
+// protectCode is protect that also shows written code to instruction fetches, for which the pages
+// have to be there: that is done without the lock that the caller holds. When it fails the pages
+// get back the protection that they had, unless another one was set meanwhile.
 func (m *Mapping) protectCode(op string, p flags.Protection) error {
 	before := m.plan.Protection
 	err := m.protectLocked(op, p)
@@ -103,7 +109,8 @@ func (m *Mapping) protectLocked(op string, p flags.Protection) error {
 		m.plan.Protection = p
 		return nil
 	}
-	// Views lose what goes away before the system takes it, and gain what comes only once it is there.
+	// Views lose what goes away before the system takes it, and gain what comes only once it is
+	// there.
 	switch kept := m.plan.Protection & p; {
 	case !kept.Has(flags.Read):
 		m.withdraw(protected + uintptr(p))
@@ -112,7 +119,7 @@ func (m *Mapping) protectLocked(op string, p flags.Protection) error {
 	}
 	err := m.setProtection(p)
 	if p == flags.None && sys.OutOfAddresses(err) {
-		err = nil // taking away never fails for want of areas: views are refused, raw access is not
+		err = nil // taking away never fails for lack of areas: views are refused, raw access is not
 	}
 	if err == nil {
 		m.plan.Protection = p
@@ -124,7 +131,8 @@ func (m *Mapping) protectLocked(op string, p flags.Protection) error {
 	return nil
 }
 
-// setProtection changes the pages. When that fails what they had is put back: the system may have changed some of them.
+// setProtection changes the pages. When that fails what they had is put back: the system may have
+// changed some of them.
 func (m *Mapping) setProtection(p flags.Protection) error {
 	s := m.span
 	if s.mapped == 0 {

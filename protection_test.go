@@ -26,7 +26,8 @@ var changes = []change{
 	{"MakeExecMut", execMut, (*typedmem.Mapping).MakeExecMut},
 }
 
-// Every change from every protection: what the mapping says, what its limits say and what the memory really does agree, contents stay.
+// Every change from every protection: what the mapping says, what its limits say and what the
+// memory really does agree, contents stay.
 func TestEachChangeOfProtection(t *testing.T) {
 	for _, from := range changes {
 		for _, to := range changes {
@@ -109,7 +110,8 @@ func TestRefusedProtectionChange(t *testing.T) {
 	}
 }
 
-// A change that the system carries out for the first part of a merged mapping and refuses for the second is put back.
+// A change that the system carries out for the first part of a merged mapping and refuses for the
+// second is put back.
 func TestProtectionChangeThatFailsHalfWay(t *testing.T) {
 	deviant(t, map[string]string{"windows": "views are never neighbours at consecutive offsets by chance; see its own tests"})
 	f := fileOf(t, pattern(2*unit))

@@ -23,8 +23,8 @@ const (
 func Allows(limit uintptr) bool { return limit > lastReason }
 
 // Refusal returns why an access was refused that compared its address with limit. It looks at
-// nothing but the limit: however late it is called, the reason is the one of the moment at which the
-// limit was loaded.
+// nothing but the limit: however late it is called, the reason is the one of the moment at which
+// the limit was loaded.
 func Refusal(limit uintptr) error {
 	if Allows(limit) {
 		return errCutOff

@@ -48,7 +48,8 @@ func ticks(n int) []Tick {
 	return list
 }
 
-// TestTypedArrayInAFile is the life of a region file: made, filled, changed, closed, opened by others, read by a program that knows only the format.
+// TestTypedArrayInAFile is the life of a region file: made, filled, changed, closed, opened by
+// others, read by a program that knows only the format.
 func TestTypedArrayInAFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ticks.tm")
 	want := ticks(10_000)
@@ -118,8 +119,9 @@ func TestTypedArrayInAFile(t *testing.T) {
 	}
 }
 
-// TestTakingOverKeepsWhatAKilledWriterPublished opens a file whose writer was killed before it synced. From then on the length must not hang on the live
-// record: it is written anew, and the new writer may be killed while that goes on.
+// TestTakingOverKeepsWhatAKilledWriterPublished opens a file whose writer was killed before it
+// synced. From then on the length must not hang on the live record: it is written anew, and the new
+// writer may be killed while that goes on.
 func TestTakingOverKeepsWhatAKilledWriterPublished(t *testing.T) {
 	deviant(t, partialLargePage)
 	dir := t.TempDir()
@@ -162,7 +164,8 @@ func TestTakingOverKeepsWhatAKilledWriterPublished(t *testing.T) {
 	}
 }
 
-// TestEveryTruncation cuts a region file at every length near a border and at some in between: a clear error or the whole content, and never a change.
+// TestEveryTruncation cuts a region file at every length near a border and at some in between: a
+// clear error or the whole content, and never a change.
 func TestEveryTruncation(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ticks.tm")
 	r, err := region.CreateWith[Tick](path, 0, smallCapacity)

@@ -13,7 +13,8 @@ import (
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
-// Request says what Map is to make. Package options builds it; its methods say what each field means.
+// Request says what Map is to make. Package options builds it; its methods say what each field
+// means.
 type Request struct {
 	Size       int      // bytes; negative stands for a size that overflowed while it was computed
 	Capacity   int      // bytes of address space to reserve for growth in place, 0 for Size
@@ -30,11 +31,11 @@ type Request struct {
 	Elastic    bool             // Capacity is the least that is needed: reserve more, as much as suits the process
 	LeaveFile  bool             // Close leaves a file as long as growth has made it: the caller sees to that
 	WithinFile bool             // refuse a range that reaches past the end of the file
-	// FileOwner, where it is not nil, is asked for a share of File in place of a duplicate where the
-	// mapping needs it later. done gives up the share: until then File stays open.
+	// FileOwner, where it is not nil, is asked for a share of File in place of a duplicate where
+	// the mapping needs it later. done gives up the share: until then File stays open.
 	FileOwner interface{ Share() (done func() error) }
-	// ReadOnlyFile: only opening the file for writing would make the mapping writable, which is what
-	// a refused write then says.
+	// ReadOnlyFile: only opening the file for writing would make the mapping writable, which is
+	// what a refused write then says.
 	ReadOnlyFile bool
 }
 
@@ -140,7 +141,8 @@ func lockable(f flags.Map, p flags.Protection) error {
 	return nil
 }
 
-// checkProtection refuses memory that is writable and executable at once unless flags.JIT was given.
+// checkProtection refuses memory that is writable and executable at once unless flags.JIT was
+// given.
 func checkProtection(p flags.Protection, u flags.Unsafe) error {
 	if p.Has(flags.Write|flags.Execute) && !u.Has(flags.JIT) {
 		return fmt.Errorf("memory writable and executable at once needs flags.JIT: %w", ErrUnsafeFlag)
@@ -229,7 +231,8 @@ func (r Request) checkFile() error {
 	return nil
 }
 
-// call is the part of the plan that one call of sys.Map takes: n bytes that begin at the given distance from the first page.
+// call is the part of the plan that one call of sys.Map takes: n bytes that begin at the given
+// distance from the first page.
 func (p *plan) call(addr uintptr, from, n int) sys.Request {
 	return sys.Request{
 		Addr:     addr,
@@ -244,8 +247,8 @@ func (p *plan) call(addr uintptr, from, n int) sys.Request {
 	}
 }
 
-// Map makes a mapping. Most programs call a terminal method of options.Options instead, which ends here. A Request that cannot be
-// carried out leaves nothing behind.
+// Map makes a mapping. Most programs call a terminal method of options.Options instead, which ends
+// here. A Request that cannot be carried out leaves nothing behind.
 func Map(r Request) (*Mapping, error) {
 	fail := func(err error) (*Mapping, error) {
 		return nil, &Error{Op: "map", Addr: r.Address, Len: max(r.Size, 0), Err: err}
@@ -256,7 +259,8 @@ func Map(r Request) (*Mapping, error) {
 	}
 	s := &span{reserved: p.reserved, private: !p.HasFile && !p.Flags.Has(flags.Shared)}
 	if r.File != nil {
-		// What has a capacity can grow, be it within its last page or to where it was before it shrank.
+		// What has a capacity can grow, be it within its last page or to where it was before it
+		// shrank.
 		if s.backing, err = newBacking(r.File, r.FileOwner, p.Reserve || p.Capacity > 0 || sys.FlushNeedsFile); err != nil {
 			return fail(err)
 		}
@@ -342,8 +346,8 @@ func (p *plan) ask(s *span) error {
 	return nil
 }
 
-// rehearse has what Commit would ask for refused now: it maps the first pages of a reserved range and gives
-// them back. Of plain memory there is nothing that the system could refuse.
+// rehearse has what Commit would ask for refused now: it maps the first pages of a reserved range
+// and gives them back. Of plain memory there is nothing that the system could refuse.
 func (p *plan) rehearse(base uintptr) error {
 	if !p.HasFile && p.PageSize == 0 {
 		return nil
@@ -371,8 +375,8 @@ func (s *span) fill(p *plan) {
 	s.ready = p.sure(p.mapped, p.delta+p.Size)
 }
 
-// sure returns up to where a mapping whose memory ends at mapped and whose length ends at end, in bytes from the first page, can become longer without
-// asking: a file has to be asked.
+// sure returns up to where a mapping whose memory ends at mapped and whose length ends at end, in
+// bytes from the first page, can become longer without asking: a file has to be asked.
 func (p *plan) sure(mapped, end int) int {
 	if p.HasFile {
 		return end

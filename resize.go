@@ -10,18 +10,23 @@ import (
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
-// Resize sets the length to n bytes, in place: no address changes, views of what stays are valid, and readers go on meanwhile.
+// Resize sets the length to n bytes, in place: no address changes, views of what stays are valid,
+// and readers go on meanwhile.
 //
-// Growing takes address space that WithCapacity set aside; past Cap it returns ErrCapacity. New anonymous memory is zero. A
-// writable shared mapping of a file makes the file longer where it has to and sets disk space aside, so that a full disk is an
-// error here and not a fault later; where the file system sets none aside zeros are written. It does so ahead of the length, by a quarter of it and at most 64 MiB, which Close takes
-// back. Any other file mapping, and any of a device, must lie within the file (ErrTruncated), whose bytes come into view; of a
-// page of a private mapping that was written before, what was written. Where somebody has cut off the file under the mapping,
-// growth is refused with ErrTruncated.
+// Growing takes address space that WithCapacity set aside; past Cap it returns ErrCapacity. New
+// anonymous memory is zero. A writable shared mapping of a file makes the file longer where it has
+// to and sets disk space aside, so that a full disk is an error here and not a fault later; where
+// the file system sets none aside zeros are written. It does so ahead of the length, by a quarter
+// of it and at most 64 MiB, which Close takes back. Any other file mapping, and any of a device,
+// must lie within the file (ErrTruncated), whose bytes come into view; of a page of a private
+// mapping that was written before, what was written. Where somebody has cut off the file under the
+// mapping, growth is refused with ErrTruncated.
 //
-// Shrinking gives whole pages back at once. Views of what goes away notice at their next checked access, until the mapping is made longer again: then they show
-// what is there now. The file keeps its length and contents. Anonymous memory must be writable (ErrProtection), since the rest of its last page is cleared.
-// A pinned mapping, or one with a call of another goroutine at work on its memory as at [Mapping.Close], is not made shorter (ErrBusy).
+// Shrinking gives whole pages back at once. Views of what goes away notice at their next checked
+// access, until the mapping is made longer again: then they show what is there now. The file keeps
+// its length and contents. Anonymous memory must be writable (ErrProtection), since the rest of its
+// last page is cleared. A pinned mapping, or one with a call of another goroutine at work on its
+// memory as at [Mapping.Close], is not made shorter (ErrBusy).
 //
 // Growing waits for the file system without keeping other calls waiting, but for another growth.
 func (m *Mapping) Resize(n int) error {
@@ -31,7 +36,8 @@ func (m *Mapping) Resize(n int) error {
 	defer m.mu.Unlock()
 	var err error
 	for done := false; err == nil && !done; {
-		// Limits.Extend takes no lock, and makeRoom gives it up: a length that was changed meanwhile is looked at again.
+		// Limits.Extend takes no lock, and makeRoom gives it up: a length that was changed
+		// meanwhile is looked at again.
 		err = m.checkLength(n)
 		switch length := m.length(); {
 		case err != nil:
@@ -49,8 +55,9 @@ func (m *Mapping) Resize(n int) error {
 	return nil
 }
 
-// CanResize returns the error with which Resize would refuse a length of n bytes now, nil where it would go ahead. It changes nothing, and asks the system
-// nothing: that may still fail the Resize itself.
+// CanResize returns the error with which Resize would refuse a length of n bytes now, nil where it
+// would go ahead. It changes nothing, and asks the system nothing: that may still fail the Resize
+// itself.
 func (m *Mapping) CanResize(n int) error {
 	if err := m.look("resize", needCommitted); err != nil {
 		return err
@@ -66,7 +73,8 @@ func (m *Mapping) CanResize(n int) error {
 	return nil
 }
 
-// lengthen publishes a length of n bytes in place of one of from bytes; it answers false when that is no longer the length.
+// lengthen publishes a length of n bytes in place of one of from bytes; it returns false when that
+// is no longer the length.
 func (m *Mapping) lengthen(from, n int) bool {
 	l, first := m.limits.Load(), m.addr.Load()
 	if !Allows(l.Readable()) {
@@ -89,8 +97,8 @@ func (m *Mapping) checkLength(n int) error {
 	return nil
 }
 
-// MakeRoom puts memory behind the first n bytes without changing the length, so that they can be filled before Limits.Extend publishes them. It
-// fails as a growing Resize does.
+// MakeRoom puts memory behind the first n bytes without changing the length, so that they can be
+// filled before Limits.Extend publishes them. It fails as a growing Resize does.
 func (m *Mapping) MakeRoom(n int) error {
 	if err := m.enter("make room", needCommitted); err != nil {
 		return err
@@ -106,8 +114,9 @@ func (m *Mapping) MakeRoom(n int) error {
 	return nil
 }
 
-// makeRoom provides memory, and where a file is shown the file, for a length of n bytes. The caller holds m.mu, which it gives up while the system is at
-// work; what the caller has seen before may have changed then.
+// makeRoom provides memory, and where a file is shown the file, for a length of n bytes. The caller
+// holds m.mu, which it gives up while the system is at work; what the caller has seen before may
+// have changed then.
 func (m *Mapping) makeRoom(n int) error {
 	if m.lead()+n <= m.span.ready && !(m.plan.HasFile && n > m.length()) { // a file has to be asked whether it still is as long
 		return nil
@@ -128,9 +137,10 @@ func (m *Mapping) makeRoom(n int) error {
 	})
 }
 
-// withoutLock runs f, one at a time for each mapping, in place of the lock m.mu that the caller holds: f has the lock when it begins and when it returns,
-// and gives it up where the system is at work, by [Mapping.unlocked]. Until then it may see another state than its caller, but a committed or a
-// reserved mapping as before.
+// withoutLock runs f, one at a time for each mapping, in place of the lock m.mu that the caller
+// holds: f has the lock when it begins and when it returns, and gives it up where the system is at
+// work, by [Mapping.unlocked]. Until then it may see another state than its caller, but a committed
+// or a reserved mapping as before.
 func (m *Mapping) withoutLock(f func() error) error {
 	committed := m.committed
 	m.mu.Unlock()
@@ -146,7 +156,8 @@ func (m *Mapping) withoutLock(f func() error) error {
 	return f()
 }
 
-// unlocked runs f without the lock m.mu. Meanwhile the mapping stays open and where it is; see work.
+// unlocked runs f without the lock m.mu. Meanwhile the mapping stays open and where it is; see
+// work.
 func (m *Mapping) unlocked(f func() error) error {
 	m.users.Add(1)
 	m.mu.Unlock()
@@ -156,7 +167,8 @@ func (m *Mapping) unlocked(f func() error) error {
 	return err
 }
 
-// provideAhead provides what makeRoom promises, and more for the growth to come. The caller holds m.growing and m.mu, which is given up meanwhile.
+// provideAhead provides what makeRoom promises, and more for the growth to come. The caller holds
+// m.growing and m.mu, which is given up meanwhile.
 func (m *Mapping) provideAhead(n int) error {
 	s := m.span
 	if filled := s.filled(m.plan.unit); m.locked && filled < s.mapped { // pages of a file that could not be locked when all others were
@@ -189,8 +201,9 @@ func (m *Mapping) provideAhead(n int) error {
 	return nil
 }
 
-// checkWhole refuses to put more behind bytes that the file has lost: growth would show them as zeros. What was set aside ahead
-// and is gone is set aside again. The caller holds m.growing and m.mu, which is given up meanwhile.
+// checkWhole refuses to put more behind bytes that the file has lost: growth would show them as
+// zeros. What was set aside ahead and is gone is set aside again. The caller holds m.growing and
+// m.mu, which is given up meanwhile.
 func (m *Mapping) checkWhole() error {
 	var size int64
 	var fixed bool
@@ -211,8 +224,9 @@ func (m *Mapping) checkWhole() error {
 	return nil
 }
 
-// provide sees to it that memory is behind the addresses up to total bytes from the first page, for a length of n bytes. On error
-// the file has the length that it had. The caller holds m.growing and not m.mu.
+// provide sees to it that memory is behind the addresses up to total bytes from the first page, for
+// a length of n bytes. On error the file has the length that it had. The caller holds m.growing and
+// not m.mu.
 func (m *Mapping) provide(n, total int) error {
 	s := m.span
 	if !m.plan.HasFile {
@@ -254,8 +268,9 @@ func (m *Mapping) provide(n, total int) error {
 	return nil
 }
 
-// takeSpace has the file system find space, for a length of n bytes, for pages that were in the file before it was made longer, up to end in
-// bytes from the first page: for that in which the length ends, and where no space was set aside for the holes as well.
+// takeSpace has the file system find space, for a length of n bytes, for pages that were in the
+// file before it was made longer, up to end in bytes from the first page: for that in which the
+// length ends, and where no space was set aside for the holes as well.
 func (m *Mapping) takeSpace(n, end int, holes bool) error {
 	s, unit := m.span, m.plan.unit
 	from := num.Down(m.lead()+m.Len(), unit)
@@ -289,7 +304,8 @@ func (m *Mapping) setReady(n int) {
 	m.span.ready = n
 }
 
-// mapMore puts memory behind the addresses up to total bytes from the first page. The caller holds m.growing and not m.mu.
+// mapMore puts memory behind the addresses up to total bytes from the first page. The caller holds
+// m.growing and not m.mu.
 func (m *Mapping) mapMore(total int) error {
 	s := m.span
 	from := s.mapped
@@ -304,8 +320,10 @@ func (m *Mapping) mapMore(total int) error {
 	})
 }
 
-// mapIn maps the reserved bytes [from, from+n) of the span and then, with m.mu held, calls done. The memory gets the protection that the mapping has
-// at that moment, and is locked where the mapping is: either may change while the system is at work. The caller holds m.growing and not m.mu.
+// mapIn maps the reserved bytes [from, from+n) of the span and then, with m.mu held, calls done.
+// The memory gets the protection that the mapping has at that moment, and is locked where the
+// mapping is: either may change while the system is at work. The caller holds m.growing and not
+// m.mu.
 func (m *Mapping) mapIn(from, n int, done func()) error {
 	call := m.callNow(from, n)
 	if err := lockable(call.Flags, call.Prot); err != nil {
@@ -350,7 +368,8 @@ func (m *Mapping) callNow(from, n int) sys.Request {
 	return call
 }
 
-// adapt changes memory that was mapped by one call to what another one of the same range would have made.
+// adapt changes memory that was mapped by one call to what another one of the same range would have
+// made.
 func adapt(was, now sys.Request) error {
 	if was.Prot != now.Prot {
 		if err := sys.Protect(now.Addr, now.Len, now.Prot); err != nil {
@@ -383,7 +402,8 @@ func (m *Mapping) checkShrink(n int) error {
 	return nil
 }
 
-// keep returns how many bytes from the first page on stay mapped for a length of n bytes, and how many of them, behind the length, are to be cleared.
+// keep returns how many bytes from the first page on stay mapped for a length of n bytes, and how
+// many of them, behind the length, are to be cleared.
 func (m *Mapping) keep(n int) (keep, tail int) {
 	keep = min(m.wholePages(n), m.span.mapped)
 	if m.plan.HasFile {

@@ -52,7 +52,8 @@ func TestResizeAgainstASlice(t *testing.T) {
 	}
 }
 
-// A shared mapping that can be written makes its file longer, also where the new bytes lie in a page that is mapped already.
+// A shared mapping that can be written makes its file longer, also where the new bytes lie in a
+// page that is mapped already.
 func TestGrowthMakesTheFileLonger(t *testing.T) {
 	deviant(t, partialLargePage)
 	for _, offset := range []int{0, 24, unit} {
@@ -77,7 +78,8 @@ func TestGrowthMakesTheFileLonger(t *testing.T) {
 	}
 }
 
-// Up to Room a longer length is published without a system call, and every byte of it reaches the file.
+// Up to Room a longer length is published without a system call, and every byte of it reaches the
+// file.
 func TestRoomOfAFileLiesInTheFile(t *testing.T) {
 	deviant(t, partialLargePage)
 	f := fileOf(t, pattern(100))
@@ -132,7 +134,8 @@ func TestGrowthWithinTheFile(t *testing.T) {
 	}
 }
 
-// Without WithCapacity no handle of the file is kept: what shrank stays short, and nothing else ever appears there.
+// Without WithCapacity no handle of the file is kept: what shrank stays short, and nothing else
+// ever appears there.
 func TestFileMappingWithoutCapacityDoesNotGrow(t *testing.T) {
 	f := fileOf(t, pattern(4*unit))
 	m := must[*typedmem.Mapping](t)(options.New(4*unit).WithFile(f, 0).WithFlags(flags.Shared).MapMut())
@@ -190,7 +193,8 @@ func TestFailedGrowthPutsTheFileBack(t *testing.T) {
 	check(t, "resize", m.Resize(4*unit))
 }
 
-// A resize and appends from another goroutine: the length is always one that somebody asked for, and no append is undone by a growth.
+// A resize and appends from another goroutine: the length is always one that somebody asked for,
+// and no append is undone by a growth.
 func TestGrowthNeverUndoesAnExtension(t *testing.T) {
 	for range 200 {
 		m := must[*typedmem.Mapping](t)(options.New(1).WithCapacity(4 * unit).MapMut())
@@ -220,7 +224,8 @@ func TestReservedRangeIsNotResized(t *testing.T) {
 	}
 }
 
-// What growth put behind the length of a file goes with Close; what was there before, and what the mapping once showed, stays.
+// What growth put behind the length of a file goes with Close; what was there before, and what the
+// mapping once showed, stays.
 func TestCloseCutsWhatGrowthPutAhead(t *testing.T) {
 	testenv.PartialPages(t)
 	const long = 1 << 20
@@ -288,7 +293,8 @@ func TestCloseCutsWhatGrowthPutAhead(t *testing.T) {
 	}
 }
 
-// What was given a capacity grows into it after the caller has closed the file, be it within the last page or back to where it was.
+// What was given a capacity grows into it after the caller has closed the file, be it within the
+// last page or back to where it was.
 func TestAFileMappingGrowsWithinItsLastPage(t *testing.T) {
 	deviant(t, partialLargePage)
 	for name, f := range map[string]flags.Map{"private": 0, "shared": flags.Shared} {

@@ -17,8 +17,9 @@ import (
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
-// span is the range of addresses that one Limits stands for, and all that is needed to give it back: it never points to the Limits
-// or the Mapping, so that the collector can find those unreachable. The mapping's lock guards it.
+// span is the range of addresses that one Limits stands for, and all that is needed to give it
+// back: it never points to the Limits or the Mapping, so that the collector can find those
+// unreachable. The mapping's lock guards it.
 type span struct {
 	base     uintptr // multiple of the granularity or the page size
 	ready    int     // bytes from base that a longer mapping needs no system call for; at most mapped
@@ -36,10 +37,12 @@ type span struct {
 // piece is a range of addresses [from, to).
 type piece struct{ from, to uintptr }
 
-// placing is held by a mapping with flags.Fixed while it takes addresses over, and for reading by whoever gives addresses back.
+// placing is held by a mapping with flags.Fixed while it takes addresses over, and for reading by
+// anyone who gives addresses back.
 var placing sync.RWMutex
 
-// own yields the pieces of the bytes [from, from+n) of the span that no mapping with flags.Fixed has taken over; the caller holds placing.
+// own yields the pieces of the bytes [from, from+n) of the span that no mapping with flags.Fixed
+// has taken over; the caller holds placing.
 func (s *span) own(from, n int) iter.Seq2[uintptr, int] {
 	return func(yield func(uintptr, int) bool) {
 		at, end := s.base+uintptr(from), s.base+uintptr(from)+uintptr(n)
@@ -64,10 +67,12 @@ func (s *span) firstTaken(addr uintptr) int {
 	return i
 }
 
-// hold gives back the memory of the bytes [from, from+n) and keeps the addresses. On error nothing has changed: once a piece is gone there is no way
-// back, so that what the system refuses from then on, beyond a hole, goes with the addresses.
+// hold gives back the memory of the bytes [from, from+n) and keeps the addresses. On error nothing
+// has changed: once a piece is gone there is no way back, so that what the system refuses from then
+// on, beyond a hole, goes with the addresses.
 //
-// Where the process is at the system's limit of areas, private memory is dropped and stays mapped: see crowd.
+// Where the process is at the system's limit of areas, private memory is dropped and stays mapped:
+// see crowd.
 func (s *span) hold(from, n int) error {
 	begun := false
 	var gone []piece
@@ -91,7 +96,8 @@ func (s *span) hold(from, n int) error {
 	return err
 }
 
-// giveUp notes that pieces of the span are free: another try must not touch what may be someone else's by now.
+// giveUp notes that pieces of the span are free: another try must not touch what may be someone
+// else's by now.
 func (s *span) giveUp(gone []piece) {
 	if len(gone) > 0 {
 		placing.Lock()
@@ -100,7 +106,8 @@ func (s *span) giveUp(gone []piece) {
 	}
 }
 
-// release gives back the addresses of the bytes [from, from+n). On error it says whether some of them are gone.
+// release gives back the addresses of the bytes [from, from+n). On error it says whether some of
+// them are gone.
 func (s *span) release(from, n int) (begun bool, err error) {
 	var gone []piece
 	err = s.each(from, n, func(addr uintptr, n int) error {
@@ -116,7 +123,8 @@ func (s *span) release(from, n int) (begun bool, err error) {
 	return len(gone) > 0, err
 }
 
-// lose notes pieces that belong to the span no more, under the lock of those who look for addresses; the caller holds placing for writing.
+// lose notes pieces that belong to the span no more, under the lock of those who look for
+// addresses; the caller holds placing for writing.
 func (s *span) lose(pieces []piece) {
 	spans.Lock()
 	defer spans.Unlock()
@@ -150,8 +158,9 @@ func (s *span) each(from, n int, do func(addr uintptr, n int) error) error {
 	return nil
 }
 
-// untaken calls do, which changes the bytes [from, from+n), and refuses where they include what a mapping with flags.Fixed took over: it would be changed too.
-// No lock is held while do runs; whoever would take these bytes over waits for it.
+// untaken calls do, which changes the bytes [from, from+n), and refuses where they include what a
+// mapping with flags.Fixed took over: it would be changed too. No lock is held while do runs;
+// anyone who would take these bytes over waits for it.
 func (s *span) untaken(from, n int, do func() error) error {
 	leave, err := s.enterWork(from, n)
 	if err != nil {
@@ -179,13 +188,15 @@ func (s *span) untakenAt(addr uintptr, n int, do func(addr uintptr, n int) error
 	return s.untaken(int(addr-s.base), n, func() error { return do(addr, n) })
 }
 
-// filled returns how many bytes from the first page on hold what the length may reach without a system call: pages of a file that are mapped behind them may
-// lie past the file's end. The caller holds the mapping's lock.
+// filled returns how many bytes from the first page on hold what the length may reach without a
+// system call: pages of a file that are mapped behind them may lie past the file's end. The caller
+// holds the mapping's lock.
 func (s *span) filled(unit int) int {
 	return min(num.Down(s.ready+unit-1, unit), s.mapped)
 }
 
-// takeOver notes for every other span that the addresses [from, to) belong to it no more; the caller holds placing for writing.
+// takeOver notes for every other span that the addresses [from, to) belong to it no more; the
+// caller holds placing for writing.
 func takeOver(from, to uintptr) {
 	spans.Lock()
 	defer spans.Unlock()
@@ -194,7 +205,8 @@ func takeOver(from, to uintptr) {
 	}
 }
 
-// close gives the memory back, and the addresses that no view ever reached. On error nothing has changed.
+// close gives the memory back, and the addresses that no view ever reached. On error nothing has
+// changed.
 func (s *span) close() error {
 	if s.reached == 0 {
 		begun, err := s.release(0, s.reserved)
@@ -216,7 +228,8 @@ func (s *span) close() error {
 	}
 	s.backing.release()
 	s.keep()
-	// Should the system refuse, the spare addresses go with the rest, when the collector finds that no view is left.
+	// Should the system refuse, the spare addresses go with the rest, when the collector finds that
+	// no view is left.
 	if spare := s.reserved - s.reached; spare > 0 {
 		if _, err := s.release(s.reached, spare); err == nil {
 			s.setReserved(s.reached)
@@ -225,7 +238,8 @@ func (s *span) close() error {
 	return nil
 }
 
-// cede leaves the bytes from the given one on to right, which is new, and with them what was taken of them; the caller holds placing for writing.
+// cede leaves the bytes from the given one on to right, which is new, and with them what was taken
+// of them; the caller holds placing for writing.
 func (s *span) cede(from int, right *span) {
 	spans.Lock()
 	defer spans.Unlock()
@@ -286,8 +300,9 @@ func newLimits(s *span, owner *Mapping) *Limits {
 	return l
 }
 
-// abandoned runs when nothing refers to the Limits of the span any more. A goroutine may stand between its check and its access with
-// the Limits forgotten already: it has until the collection after this one.
+// abandoned runs when nothing refers to the Limits of the span any more. A goroutine may stand
+// between its check and its access with the Limits forgotten already: it has until the collection
+// after this one.
 func (s *span) abandoned() {
 	spans.Lock()
 	if s.state != spanGone {
@@ -310,8 +325,8 @@ func (s *span) letGo() {
 	s.freeOrRetry()
 }
 
-// freeOrRetry gives the addresses back, with every collection again until the system lets them go: joined to their neighbours
-// they can be refused for want of areas.
+// freeOrRetry gives the addresses back, with every collection again until the system lets them go:
+// joined to their neighbours they can be refused for lack of areas.
 func (s *span) freeOrRetry() {
 	if s.free() != nil {
 		runtime.AddCleanup(&struct{ again *span }{s}, (*span).freeOrRetry, s)
@@ -359,12 +374,14 @@ func reservedBytes() uint64 {
 	return spans.reserved
 }
 
-// manyHeld is the number of closed mappings whose addresses wait for the collector at which one collection is started. The kernel
-// joins neighbours, so that this stays far from its own limit (65,530 areas by default on Linux).
+// manyHeld is the number of closed mappings whose addresses wait for the collector at which one
+// collection is started. The kernel joins neighbours, so that this stays far from its own limit
+// (65,530 areas by default on Linux).
 const manyHeld = 8192
 
-// manyBytes is the number of bytes of such addresses at which one is started as well: 128 MiB in a 32-bit program, whose own heap must find room between
-// them, 16 TiB in others. Where RLIMIT_AS leaves little it is an eighth of that, see relieve.
+// manyBytes is the number of bytes of such addresses at which one is started as well: 128 MiB in a
+// 32-bit program, whose own heap must find room between them, 16 TiB in others. Where RLIMIT_AS
+// leaves little it is an eighth of that, see relieve.
 var manyBytes uint64 = 128 << 20 << (17 * (bits.UintSize / 64))
 
 // kept returns how many bytes of addresses a closed span has until the collector comes.
@@ -387,9 +404,10 @@ func (s *span) keep() {
 	}
 }
 
-// relieve has the collector look for the addresses of closed mappings, and waits, where they take much
-// of what the system allows: the Go heap asks for addresses without looking for them first. The caller
-// has just closed a mapping and holds no lock. Addresses that views still need do not count again.
+// relieve has the collector look for the addresses of closed mappings, and waits, where they take
+// much of what the system allows: the Go heap asks for addresses without looking for them first.
+// The caller has just closed a mapping and holds no lock. Addresses that views still need do not
+// count again.
 func relieve() {
 	limit, used, limited := sys.AddressLimit()
 	bound := manyBytes
@@ -426,8 +444,8 @@ func heldBytes() uint64 {
 // mostReclaims is how often one request has the collector look for addresses.
 const mostReclaims = 8
 
-// reclaim has the collector look for addresses that nobody needs any more, and waits until what it found is given
-// back; it reports whether there was any.
+// reclaim has the collector look for addresses that nobody needs any more, and waits until what it
+// found is given back; it reports whether there was any.
 func reclaim() bool {
 	count := func() (waiting, gone int) {
 		spans.Lock()
@@ -459,7 +477,8 @@ func reclaim() bool {
 	return false
 }
 
-// mappingAt finds the mapping whose addresses include addr, its Limits, and how far in that is from the mapping's first byte.
+// mappingAt finds the mapping whose addresses include addr, its Limits, and how far in that is from
+// the mapping's first byte.
 func mappingAt(addr uintptr) (m *Mapping, l *Limits, offset int, ok bool) {
 	spans.Lock()
 	defer spans.Unlock()

@@ -9,8 +9,8 @@ import (
 	"github.com/typedmem/typedmem/flags"
 )
 
-// What was taken of a span, against a plain map of its bytes: pieces are clipped, in order, and joined where they touch, so that a range which is taken
-// again and again is noted once.
+// What was taken of a span, against a plain map of its bytes: pieces are clipped, in order, and
+// joined where they touch, so that a range which is taken again and again is noted once.
 func TestPiecesTaken(t *testing.T) {
 	const base, size = 1000, 64
 	for seed := range uint64(500) {
@@ -59,7 +59,8 @@ func TestPiecesTaken(t *testing.T) {
 	}
 }
 
-// Closed mappings whose addresses are kept have the collector run by their bytes too, not by their number alone.
+// Closed mappings whose addresses are kept have the collector run by their bytes too, not by their
+// number alone.
 func TestManyBytesHeldAreCollected(t *testing.T) {
 	defer func(n uint64) { manyBytes = n }(manyBytes)
 	const size = 1 << 20

@@ -8,9 +8,10 @@ import (
 	"github.com/typedmem/typedmem/internal/num"
 )
 
-// SplitOff cuts the mapping in two: m keeps the bytes [0, at), the result is [at, Len) and has the spare capacity. at must lie inside and fall between
-// pages of the mapping (ErrOffset). Views of the left part stay valid; views that reach past the cut are refused from now on.
-// A pinned mapping answers ErrBusy.
+// SplitOff cuts the mapping in two: m keeps the bytes [0, at), the result is [at, Len) and has the
+// spare capacity. at must lie inside and fall between pages of the mapping (ErrOffset). Views of
+// the left part stay valid; views that reach past the cut are refused from now on. A pinned mapping
+// answers ErrBusy.
 func (m *Mapping) SplitOff(at int) (*Mapping, error) {
 	if err := m.enter("split off", needUnpinned); err != nil {
 		return nil, err
@@ -22,8 +23,8 @@ func (m *Mapping) SplitOff(at int) (*Mapping, error) {
 	return m.cut(at), nil
 }
 
-// SplitTo cuts the mapping in two: the result is the bytes [0, at), m keeps [at, Len) and the spare capacity. Otherwise it is SplitOff; views of
-// the left part follow the result.
+// SplitTo cuts the mapping in two: the result is the bytes [0, at), m keeps [at, Len) and the spare
+// capacity. Otherwise it is SplitOff; views of the left part follow the result.
 func (m *Mapping) SplitTo(at int) (*Mapping, error) {
 	if err := m.enter("split to", needUnpinned); err != nil {
 		return nil, err
@@ -33,7 +34,8 @@ func (m *Mapping) SplitTo(at int) (*Mapping, error) {
 		return nil, m.fail("split to", err)
 	}
 	right := m.cut(at)
-	// The two exchange what they own: views of the left part keep their Limits and now belong to the result.
+	// The two exchange what they own: views of the left part keep their Limits and now belong to
+	// the result.
 	left := right
 	left.mu.Lock()
 	defer left.mu.Unlock()
@@ -52,7 +54,8 @@ func (m *Mapping) checkCut(at int) error {
 	return nil
 }
 
-// cut takes the bytes from at on out of m and returns them as a mapping of their own. It makes no system call and cannot fail.
+// cut takes the bytes from at on out of m and returns them as a mapping of their own. It makes no
+// system call and cannot fail.
 func (m *Mapping) cut(at int) *Mapping {
 	placing.Lock() // nobody takes addresses over until both parts are in the books
 	defer placing.Unlock()
@@ -103,11 +106,13 @@ func (m *Mapping) exchange(o *Mapping) {
 	l.owner.Store(o)
 }
 
-// Merge joins next, which must begin where m ends, to the end of m. On success next is spent: it answers ErrClosed, and so do views
-// of it; m then includes its bytes and its spare capacity. On failure both are as before:
+// Merge joins next, which must begin where m ends, to the end of m. On success next is spent: it
+// answers ErrClosed, and so do views of it; m then includes its bytes and its spare capacity. On
+// failure both are as before:
 //
 //   - ErrNotAdjacent: next does not begin where m ends, or m has spare capacity in between;
-//   - ErrAttributeMismatch: protection, commitment, flags, flags.JIT, share mode or page size differ;
+//   - ErrAttributeMismatch: protection, commitment, flags, flags.JIT, share mode or page size
+//     differ;
 //   - ErrBackingMismatch: not the same file at consecutive offsets, nor both anonymous;
 //   - ErrBusy: one of them is pinned; ErrClosed: one of them is closed.
 //
@@ -157,7 +162,8 @@ func (m *Mapping) Merge(next *Mapping) error {
 	return nil
 }
 
-// pairing is held while the locks of two mappings are taken, so that no two goroutines wait for one lock of each other's pair.
+// pairing is held while the locks of two mappings are taken, so that no two goroutines wait for one
+// lock of each other's pair.
 var pairing sync.Mutex
 
 func (m *Mapping) checkMerge(next *Mapping) error {

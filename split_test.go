@@ -131,7 +131,8 @@ func TestCutsBetweenPagesOnly(t *testing.T) {
 	}
 }
 
-// A mapping at an odd file offset is cut between its pages, not at multiples of the page size from its first byte.
+// A mapping at an odd file offset is cut between its pages, not at multiples of the page size from
+// its first byte.
 func TestCutOfAnOddFileOffset(t *testing.T) {
 	f := fileOf(t, pattern(4*unit))
 	m := must[*typedmem.Mapping](t)(options.New(3*unit).WithFile(f, 24).Map())
@@ -146,7 +147,8 @@ func TestCutOfAnOddFileOffset(t *testing.T) {
 	same(t, "merged", m.Bytes(), pattern(4 * unit)[24:3*unit+24])
 }
 
-// neighbours makes two mappings apart that lie side by side, by the address hint; ok is false where somebody else got there first.
+// neighbours makes two mappings apart that lie side by side, by the address hint; ok is false where
+// somebody else got there first.
 func neighbours(t *testing.T, a, b func(addr uintptr) options.Options, size int) (left, right *typedmem.Mapping, ok bool) {
 	t.Helper()
 	for range 20 {
@@ -270,7 +272,8 @@ func TestMergeWithItselfOrNothing(t *testing.T) {
 	wants(t, "nothing, closed", m.Merge(nil), typedmem.ErrClosed)
 }
 
-// Views of the left part go on; views that reach past the cut are refused, and so are views of a spent half.
+// Views of the left part go on; views that reach past the cut are refused, and so are views of a
+// spent half.
 func TestLimitsThroughSplitAndMerge(t *testing.T) {
 	m := mapMut(t, options.New(3*unit))
 	limits, base := m.Limits(), m.Addr()

@@ -15,7 +15,8 @@ import (
 // The states of a mapping: what is behind the addresses, by what may be done to it …
 var stateNames = [6]string{"reserved", "none", "r", "rw", "rx", "rwx"}
 
-// … and who holds it: live, pinned, closed, spent by a merge, or nobody: the zero Mapping. In the last three every operation answers ErrClosed.
+// … and who holds it: live, pinned, closed, spent by a merge, or nobody: the zero Mapping. In the
+// last three every operation answers ErrClosed.
 
 // operation is a row of the table of states: what each state answers, nil for success.
 type operation struct {
@@ -105,7 +106,8 @@ var operations = []operation{
 	{name: "Close", does: "gives everything back", pinned: busy, run: (*typedmem.Mapping).Close},
 }
 
-// followers are the mappings that Merge joins, cut off before the mapping was pinned, closed or spent.
+// followers are the mappings that Merge joins, cut off before the mapping was pinned, closed or
+// spent.
 var followers = map[*typedmem.Mapping]*typedmem.Mapping{}
 
 func follower(m *typedmem.Mapping) *typedmem.Mapping { return followers[m] }
@@ -270,7 +272,8 @@ func statesTable() string {
 	return b.String()
 }
 
-// The table in ARCHITECTURE.md is the one that the tests range over. TYPEDMEM_UPDATE=1 writes it there.
+// The table in ARCHITECTURE.md is the one that the tests range over. TYPEDMEM_UPDATE=1 writes it
+// there.
 func TestArchitectureShowsTheTableOfStates(t *testing.T) {
 	const file = "ARCHITECTURE.md"
 	text, err := os.ReadFile(file)

@@ -10,8 +10,9 @@ import (
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
-// Lock keeps the whole mapping in memory, and what growth adds to it from now on: a growth that cannot lock its memory fails. What is mapped ahead of the
-// length is locked too. Unlock ends that; see LockRange for the rest.
+// Lock keeps the whole mapping in memory, and what growth adds to it from now on: a growth that
+// cannot lock its memory fails. What is mapped ahead of the length is locked too. Unlock ends that;
+// see LockRange for the rest.
 func (m *Mapping) Lock() error {
 	if err := m.enter("lock", needCommitted|needReadable); err != nil {
 		return err
@@ -36,8 +37,9 @@ func (m *Mapping) Unlock() error {
 	return m.work("unlock", needCommitted, work{addr: m.span.base, n: m.span.mapped}, m.mu.Unlock, m.unlock)
 }
 
-// LockRange keeps the pages that hold the bytes [lo, hi) in memory. A reserved range is refused with ErrOperation, memory that cannot be read with
-// ErrProtection, and a page past the end of the file with ErrTruncated.
+// LockRange keeps the pages that hold the bytes [lo, hi) in memory. A reserved range is refused
+// with ErrOperation, memory that cannot be read with ErrProtection, and a page past the end of the
+// file with ErrTruncated.
 //   - Unix: mlock(2), limited by RLIMIT_MEMLOCK. Windows: VirtualLock, limited by the working set.
 func (m *Mapping) LockRange(lo, hi int) error {
 	return m.onRange("lock", lo, hi, needCommitted|needReadable, m.lock)
@@ -63,9 +65,11 @@ func (m *Mapping) UnlockRange(lo, hi int) error {
 	return m.onRange("unlock", lo, hi, needCommitted, m.unlock)
 }
 
-// Flush writes what changed in the bytes [lo, hi) of a shared file mapping to the file, and returns when it is on the device. The range may have any
-// alignment. Of anonymous and private memory there is nothing to write. A reserved range is refused with ErrOperation.
-//   - Unix: msync(2) with MS_SYNC. The kernel reports an I/O error once: a second call may succeed although data was lost.
+// Flush writes what changed in the bytes [lo, hi) of a shared file mapping to the file, and returns
+// when it is on the device. The range may have any alignment. Of anonymous and private memory there
+// is nothing to write. A reserved range is refused with ErrOperation.
+//   - Unix: msync(2) with MS_SYNC. The kernel reports an I/O error once: a second call may succeed
+//     although data was lost.
 //   - Windows: FlushViewOfFile and FlushFileBuffers.
 func (m *Mapping) Flush(lo, hi int) error { return m.flush("flush", lo, hi, false) }
 
@@ -82,9 +86,11 @@ func (m *Mapping) flush(op string, lo, hi int, async bool) error {
 	})
 }
 
-// FlushInstructionCache makes code that was written to the mapping visible to instruction fetches of all processors. The mapping must be readable.
+// FlushInstructionCache makes code that was written to the mapping visible to instruction fetches
+// of all processors. The mapping must be readable.
 //   - amd64, 386, s390x: the processor does that by itself.
-//   - arm64, ppc64: instructions of the processor; riscv64, arm and mips on Linux: a system call; loong64: a barrier. Windows: the API of that name.
+//   - arm64, ppc64: instructions of the processor; riscv64, arm and mips on Linux: a system call;
+//     loong64: a barrier. Windows: the API of that name.
 //   - Elsewhere errors.ErrUnsupported.
 func (m *Mapping) FlushInstructionCache() error {
 	const op, needs = "flush instruction cache", needCommitted | needReadable
@@ -94,7 +100,8 @@ func (m *Mapping) FlushInstructionCache() error {
 	return m.work(op, needs, work{addr: m.span.base, n: m.span.filled(m.plan.unit)}, m.mu.RUnlock, m.flushInstructionCache)
 }
 
-// flushInstructionCache is the system's, on whole pages of m. On some processors the instructions for that touch the memory, and a page may not come.
+// flushInstructionCache is the system's, on whole pages of m. On some processors the instructions
+// for that touch the memory, and a page may not come.
 func (m *Mapping) flushInstructionCache(w work) error {
 	return m.noPage(m.span.untakenAt(w.addr, w.n, func(addr uintptr, n int) (err error) {
 		if fault := touching(func() { err = sys.FlushInstructionCache(addr, n) }); fault != nil {
@@ -104,8 +111,9 @@ func (m *Mapping) flushInstructionCache(w work) error {
 	}))
 }
 
-// Advise tells the kernel how the bytes [lo, hi) will be used: any of flags.Advice, in the order in which that lists them. Other flags are
-// refused with ErrOperation. The range is widened to whole pages, but for DontNeed narrowed: no byte outside is dropped.
+// Advise tells the kernel how the bytes [lo, hi) will be used: any of flags.Advice, in the order in
+// which that lists them. Other flags are refused with ErrOperation. The range is widened to whole
+// pages, but for DontNeed narrowed: no byte outside is dropped.
 func (m *Mapping) Advise(lo, hi int, f flags.Map) error {
 	if err := m.lookRange("advise", lo, hi, needCommitted); err != nil {
 		return err
@@ -137,9 +145,10 @@ func (m *Mapping) advise(addr uintptr, n int, f flags.Map) error {
 	return err
 }
 
-// Prefault brings the pages that hold the bytes [lo, hi) into memory, so that no access to them has to wait for a fault. A page that cannot
-// come, because the file was truncated or cannot be read, is an error and not a crash: ErrTruncated where the file is too short. The mapping must
-// be readable.
+// Prefault brings the pages that hold the bytes [lo, hi) into memory, so that no access to them has
+// to wait for a fault. A page that cannot come, because the file was truncated or cannot be read,
+// is an error and not a crash: ErrTruncated where the file is too short. The mapping must be
+// readable.
 //   - Linux since 5.14: MADV_POPULATE_READ, or MADV_POPULATE_WRITE for anonymous writable memory.
 //   - Elsewhere every page is touched, and a fault caught.
 func (m *Mapping) Prefault(lo, hi int) error {
@@ -148,7 +157,8 @@ func (m *Mapping) Prefault(lo, hi int) error {
 	})
 }
 
-// prefaultStep is how many bytes the system is asked to bring in at once: it keeps other changes of the address space waiting meanwhile.
+// prefaultStep is how many bytes the system is asked to bring in at once: it keeps other changes of
+// the address space waiting meanwhile.
 const prefaultStep = 16 << 20
 
 // pagesCome brings pages of m in, and says so where the file is the reason that one cannot come.
@@ -162,7 +172,8 @@ func (m *Mapping) pagesCome(addr uintptr, n int, write bool) error {
 	return nil
 }
 
-// noPage says so where the file is the reason that a page cannot come: it ends before the mapping, or cannot be read.
+// noPage says so where the file is the reason that a page cannot come: it ends before the mapping,
+// or cannot be read.
 func (m *Mapping) noPage(err error) error {
 	if !m.plan.HasFile || !errors.Is(err, sys.ErrNoPage) {
 		return err
@@ -196,8 +207,8 @@ func touch(addr uintptr, n, unit int) error {
 	})
 }
 
-// touching calls f, which touches a range of memory, and turns a fault into ErrNoPage. It is of that range, whatever address comes with it: not every
-// system and emulator gives the right one.
+// touching calls f, which touches a range of memory, and turns a fault into ErrNoPage. It is of
+// that range, whatever address comes with it: not every system and emulator gives the right one.
 func touching(f func()) (err error) {
 	old := debug.SetPanicOnFault(true)
 	defer func() {
@@ -210,15 +221,18 @@ func touching(f func()) (err error) {
 	return nil
 }
 
-// work is what a call without the lock is to be done on: whole pages, with the protection that they had when it began.
+// work is what a call without the lock is to be done on: whole pages, with the protection that they
+// had when it began.
 type work struct {
 	addr       uintptr
 	n          int
 	protection flags.Protection
 }
 
-// work runs f, which may wait for the kernel, without the lock, which unlock gives up. Until f returns the mapping stays open and where it is, and no shorter
-// than it was: what would change that is refused with ErrBusy. Its protection may change; where f fails for that reason, the error says so.
+// work runs f, which may wait for the kernel, without the lock, which unlock gives up. Until f
+// returns the mapping stays open and where it is, and no shorter than it was: what would change
+// that is refused with ErrBusy. Its protection may change; where f fails for that reason, the error
+// says so.
 func (m *Mapping) work(op string, needs need, w work, unlock func(), f func(work) error) error {
 	m.users.Add(1)
 	defer m.users.Add(-1)

@@ -17,8 +17,8 @@ import (
 	"github.com/typedmem/typedmem/region"
 )
 
-// stopped runs call in a goroutine and stops it within the first system call of the kind op, as a slow device would. resume lets it go on and returns
-// its error.
+// stopped runs call in a goroutine and stops it within the first system call of the kind op, as a
+// slow device would. resume lets it go on and returns its error.
 func stopped(t *testing.T, op sys.Op, call func() error) (resume func() error) {
 	t.Helper()
 	entered, release, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
@@ -67,7 +67,8 @@ func returns(t *testing.T, what string, f func() error) error {
 	}
 }
 
-// A call that waits for the kernel keeps none of these waiting, and they see a whole mapping: what would take its memory away is refused.
+// A call that waits for the kernel keeps none of these waiting, and they see a whole mapping: what
+// would take its memory away is refused.
 func TestCallsThatWaitKeepNobodyWaiting(t *testing.T) {
 	growing := options.New(3 * unit).WithCapacity(64 * unit)
 	onFile := func(t *testing.T) options.Options {
@@ -172,7 +173,8 @@ func ignore(err error, allowed ...error) error {
 	return err
 }
 
-// While the file is being flushed, locked or brought in, elements are appended, also where the file has to grow for them.
+// While the file is being flushed, locked or brought in, elements are appended, also where the file
+// has to grow for them.
 func TestAppendBesideCallsThatWait(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -200,7 +202,8 @@ func TestAppendBesideCallsThatWait(t *testing.T) {
 	}
 }
 
-// Memory that was being added while the protection changed gets the new one, and is locked where the mapping was locked meanwhile.
+// Memory that was being added while the protection changed gets the new one, and is locked where
+// the mapping was locked meanwhile.
 func TestGrowthHeedsWhatChangedMeanwhile(t *testing.T) {
 	for name, reserve := range map[string]bool{"growth": false, "Commit": true} {
 		t.Run(name, func(t *testing.T) {
@@ -232,7 +235,8 @@ func TestGrowthHeedsWhatChangedMeanwhile(t *testing.T) {
 	}
 }
 
-// A mapping with flags.Fixed takes nothing over that a call is at work on: it waits, and meanwhile nobody waits for it.
+// A mapping with flags.Fixed takes nothing over that a call is at work on: it waits, and meanwhile
+// nobody waits for it.
 func TestFixedWaitsForCallsAtWork(t *testing.T) {
 	if !sys.HasFixed {
 		t.Skip("no flags.Fixed on this system")

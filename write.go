@@ -9,17 +9,20 @@ import (
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
-// Frail reports whether a store to the mapping may find its disk full, though space was set aside: it shows a file on a file system
-// that does not write in place. Stores that must not fault go through Write.
+// Frail reports whether a store to the mapping may find its disk full, though space was set aside:
+// it shows a file on a file system that does not write in place. Stores that must not fault go
+// through Write.
 func (m *Mapping) Frail() bool { return m.frail }
 
-// frail works that out for a new mapping. The file of one that cannot be written yet is not asked: it may be made writable later.
+// frail works that out for a new mapping. The file of one that cannot be written yet is not asked:
+// it may be made writable later.
 func (p *plan) frail() bool {
 	return p.HasFile && p.Flags.Has(flags.Shared) && (!p.Protection.Has(flags.Write) || !sys.Solid(p.File))
 }
 
-// Write copies b to the bytes from off on, which may lie behind the length, up to Limits.Room. Where a page cannot be made writable the
-// file is written by a call, which needs less and says why it fails: on error the bytes may hold anything. A fault of b itself goes on.
+// Write copies b to the bytes from off on, which may follow the length, up to Limits.Room.
+// Where a page cannot be made writable the file is written by a call, which needs less and says why
+// it fails: on error the bytes may hold anything. A fault of b itself goes on.
 func (m *Mapping) Write(off int, b []byte) error {
 	to := bytesAt(m.addr.Load()+uintptr(off), len(b))
 	if touching(func() { copy(to, b) }) == nil {
@@ -54,8 +57,9 @@ func (m *Mapping) writeFile(off int, b []byte) error {
 	return sys.SpaceError(f.Name(), err)
 }
 
-// lostPage says why a page of the mapped file did not come when it was accessed, nil where that cannot be told: one that can be read could
-// not be written; one that cannot lies behind the end of the file. The caller keeps the mapping open and where it is.
+// lostPage says why a page of the mapped file did not come when it was accessed, nil where that
+// cannot be told: one that can be read could not be written; one that cannot follows the end of
+// the file. The caller keeps the mapping open and where it is.
 func (m *Mapping) lostPage(page uintptr) error {
 	if bringIn(page, m.plan.unit, m.plan.unit, false) == nil {
 		if !m.Shared() {

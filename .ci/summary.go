@@ -1,12 +1,14 @@
 //go:build ignore
 
-// Summary reads the output of go test -json and prints what a person has to know of it: the output of each test that failed, one
-// line "NAME: N passed, N failed, N skipped", and one line "  skip: TEST: REASON" for each test that was skipped.
+// Summary reads the output of go test -json and prints what a person has to know of it: the output
+// of each test that failed, one line "NAME: N passed, N failed, N skipped", and one line "  skip:
+// TEST: REASON" for each test that was skipped.
 //
 //	go test -json ./... | go run .ci/summary.go NAME
 //
-// It exits with 1 when a test or a package failed, when a test began and never ended, when a line is not of go test -json, and
-// when no test ran at all. A test with subtests that ran is not counted itself unless it fails on its own: its subtests are.
+// It exits with 1 when a test or a package failed, when a test began and never ended, when a line
+// is not of go test -json, and when no test ran at all. A test with subtests that ran is not
+// counted itself unless it fails on its own: its subtests are.
 package main
 
 import (

@@ -1,5 +1,6 @@
-// Package bench_test runs the rows as standard Go benchmarks, for comparing two revisions with benchstat: see the script compare. Sizes are those of
-// -quick; rows whose contenders need processes of their own are left to ./run.
+// Package bench_test runs the rows as standard Go benchmarks, for comparing two revisions with
+// benchstat: see the script compare. Sizes are those of -quick; rows whose contenders need
+// processes of their own are left to ./run.
 package bench_test
 
 import (
@@ -28,7 +29,8 @@ func BenchmarkRows(b *testing.B) {
 
 func name(s string) string { return strings.NewReplacer(" ", "_", "/", "_", ",", "").Replace(s) }
 
-// TestRows runs every contender once, so that a change that breaks one shows in a test and not in a long run. It measures nothing.
+// TestRows runs every contender once, so that a change that breaks one shows in a test and not in a
+// long run. It measures nothing.
 func TestRows(t *testing.T) {
 	for _, row := range rows.All() {
 		if strings.HasPrefix(row.Name, "scaling") || row.Fresh || row.Own {

@@ -1,5 +1,5 @@
-// Package flags holds the values that describe a mapping: what it is for, how it is protected, how large its pages are.
-// Nothing here touches memory.
+// Package flags holds the values that describe a mapping: what it is for, how it is protected, how
+// large its pages are. Nothing here touches memory.
 package flags
 
 import (
@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// Map is a set of ordinary mapping flags. Flags are hints unless their comment says promise: a system without the
-// thing ignores a hint, and refuses a promise with errors.ErrUnsupported.
+// Map is a set of ordinary mapping flags. Flags are hints unless their comment says promise: a
+// system without the thing ignores a hint, and refuses a promise with errors.ErrUnsupported.
 type Map uint32
 
 const (
-	// Shared makes writes visible in the file and to every process that maps it. Without it a mapping is private:
-	// writes go to copies of the pages that only this mapping sees.
+	// Shared makes writes visible in the file and to every process that maps it. Without it a
+	// mapping is private: writes go to copies of the pages that only this mapping sees.
 	//   - Unix: MAP_SHARED, else MAP_PRIVATE.
 	//   - Windows: FILE_MAP_WRITE, else FILE_MAP_COPY.
 	Shared Map = 1 << iota
@@ -28,10 +28,12 @@ const (
 	//   - FreeBSD, DragonFly, OpenBSD, Windows: no-op.
 	NoReserve
 
-	// HugePages is a promise: the mapping is made of huge pages, of the size that WithPageSize names or of the system's default
-	// huge page size. It occupies whole huge pages, of which Len shows as many bytes as were asked for.
+	// HugePages is a promise: the mapping is made of huge pages, of the size that WithPageSize
+	// names or of the system's default huge page size. It occupies whole huge pages, of which Len
+	// shows as many bytes as were asked for.
 	//   - Linux, Android: MAP_HUGETLB.
-	//   - FreeBSD: MAP_ALIGNED_SUPER, which aligns for superpages and leaves promotion to the kernel.
+	//   - FreeBSD: MAP_ALIGNED_SUPER, which aligns for superpages and leaves promotion to the
+	//     kernel.
 	//   - macOS on Intel processors: superpages of 2 MiB (VM_FLAGS_SUPERPAGE_SIZE_2MB).
 	//   - Windows: MEM_LARGE_PAGES; needs SeLockMemoryPrivilege.
 	//   - Others: errors.ErrUnsupported.
@@ -48,7 +50,8 @@ const (
 	NoCoreDump
 
 	// Locked is a promise: every page is in memory when the mapping is made and stays there.
-	//   - Unix: mlock(2), and its result is checked. Windows: VirtualLock. Memory that cannot be read is refused with ErrProtection.
+	//   - Unix: mlock(2), and its result is checked. Windows: VirtualLock. Memory that cannot be
+	//     read is refused with ErrProtection.
 	Locked
 
 	// TransparentHugePages asks the kernel to back the mapping with huge pages when it can.
@@ -61,11 +64,13 @@ const (
 	// RandomAccess says that pages will be read in no order. Unix: MADV_RANDOM. Windows: no-op.
 	RandomAccess
 
-	// WillNeed says that the pages will be read soon. Unix: MADV_WILLNEED. Windows: PrefetchVirtualMemory.
+	// WillNeed says that the pages will be read soon. Unix: MADV_WILLNEED. Windows:
+	// PrefetchVirtualMemory.
 	WillNeed
 
-	// DontNeed says that the pages will not be read soon. On private memory it drops what was written: on Linux anonymous memory reads as zero
-	// afterwards, and memory of a file as the file. Unix: MADV_DONTNEED. Windows: no-op.
+	// DontNeed says that the pages will not be read soon. On private memory it drops what was
+	// written: on Linux anonymous memory reads as zero afterwards, and memory of a file as the
+	// file. Unix: MADV_DONTNEED. Windows: no-op.
 	DontNeed
 
 	mapEnd
@@ -92,19 +97,22 @@ func (f Map) String() string { return join(uint64(f), mapNames) }
 type Unsafe uint32
 
 const (
-	// Fixed places the first page of the mapping exactly at the address given with WithAddress and silently replaces whatever was mapped there.
-	// Without an address it is refused with ErrOperation. A mapping of this module that had the addresses, open or closed, lets them
-	// go: closing it does not touch them any more, its views show the new mapping, and what would change the whole of it, as Commit and MakeNone do, is
-	// refused with ErrOperation. Where mapping fails after the old one was replaced, the error
-	// says so.
+	// Fixed places the first page of the mapping exactly at the address given with WithAddress and
+	// silently replaces whatever was mapped there. Without an address it is refused with
+	// ErrOperation. A mapping of this module that had the addresses, open or closed, lets them go:
+	// closing it does not touch them any more, its views show the new mapping, and what would
+	// change the whole of it, as Commit and MakeNone do, is refused with ErrOperation. Where
+	// mapping fails after the old one was replaced, the error says so.
 	//   - Unix: MAP_FIXED. Windows: errors.ErrUnsupported.
 	Fixed Unsafe = 1 << iota
 
 	// JIT allows protections that are writable and executable at once.
-	//   - macOS, iOS: MAP_JIT, for private memory without flags.Fixed or huge pages; a program with the hardened runtime needs the entitlement
-	//     com.apple.security.cs.allow-jit. On Apple silicon the kernel may refuse another protection for memory that was writable and executable, and what
-	//     a shorter Resize gave back cannot be both again.
-	//   - OpenBSD, NetBSD: the kernel's W^X rules may still refuse. Others: no flag of the system's own.
+	//   - macOS, iOS: MAP_JIT, for private memory without flags.Fixed or huge pages; a program with
+	//     the hardened runtime needs the entitlement com.apple.security.cs.allow-jit. On Apple
+	//     silicon the kernel may refuse another protection for memory that was writable and
+	//     executable, and what a shorter Resize gave back cannot be both again.
+	//   - OpenBSD, NetBSD: the kernel's W^X rules may still refuse. Others: no flag of the system's
+	//     own.
 	JIT
 
 	unsafeEnd

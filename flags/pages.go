@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// PageSize is a page size as the binary logarithm of its bytes: Page4K is 12. The zero value stands for the system's usual
-// page size.
+// PageSize is a page size as the binary logarithm of its bytes: Page4K is 12. The zero value stands
+// for the system's usual page size.
 type PageSize uint8
 
 // Page sizes that some processor and system offer.
@@ -37,7 +37,8 @@ func PageSizeOf(bytes int64) (p PageSize, ok bool) {
 	return PageSize(bits.TrailingZeros64(uint64(bytes))), true
 }
 
-// Bytes returns the page size in bytes. It is 0 for the zero PageSize and for one past 62, which no int64 can hold.
+// Bytes returns the page size in bytes. It is 0 for the zero PageSize and for one past 62, which no
+// int64 can hold.
 func (p PageSize) Bytes() int64 {
 	if p == 0 || p > 62 {
 		return 0
@@ -65,7 +66,8 @@ func (p PageSize) String() string {
 // PageSizes is a set of page sizes: bit p stands for PageSize p.
 type PageSizes uint64
 
-// Sizes returns the set of the given sizes. The zero PageSize and sizes past 62 name no size and are left out.
+// Sizes returns the set of the given sizes. The zero PageSize and sizes past 62 name no size and
+// are left out.
 func Sizes(list ...PageSize) PageSizes {
 	var set PageSizes
 	for _, p := range list {

@@ -43,7 +43,8 @@ type castState struct {
 	memory []byte
 }
 
-// castFrom goes on with a view of the bytes from at on: narrows it, writes to it, casts it to another type.
+// castFrom goes on with a view of the bytes from at on: narrows it, writes to it, casts it to
+// another type.
 func castFrom[T comparable](c *castState, v region.View[T], at, depth int) {
 	var x T
 	size := len(bytesOf(&x))

@@ -26,7 +26,8 @@ type outer struct {
 	X    complex64
 }
 
-// FuzzField asks for any field type at any offset and compares with a list of all fields that there are.
+// FuzzField asks for any field type at any offset and compares with a list of all fields that there
+// are.
 func FuzzField(f *testing.F) {
 	for _, seed := range seeds {
 		f.Add(seed)
@@ -71,7 +72,8 @@ func fieldOf[T comparable](t *testing.T, p *program) {
 	}
 }
 
-// fields calls found for each field of t, at any depth, with its offset in bytes. Blank fields cannot be named, so there is no asking for them.
+// fields calls found for each field of t, at any depth, with its offset in bytes. Blank fields
+// cannot be named, so there is no asking for them.
 func fields(t reflect.Type, at uintptr, found func(reflect.Type, uintptr)) {
 	switch t.Kind() {
 	case reflect.Struct:

@@ -27,8 +27,9 @@ const (
 	dataStart  = 64 << 10
 )
 
-// FuzzRegionFile takes any bytes for a region file: opened for reading it is an error or a region whose every element can be read, and the file stays as it was;
-// opened for writing an error leaves it as it was too, and a success can be appended to.
+// FuzzRegionFile takes any bytes for a region file: opened for reading it is an error or a region
+// whose every element can be read, and the file stays as it was; opened for writing an error leaves
+// it as it was too, and a success can be appended to.
 func FuzzRegionFile(f *testing.F) {
 	testenv.PartialPages(f)
 	f.Add([]byte{0})
@@ -56,7 +57,8 @@ func FuzzRegionFile(f *testing.F) {
 	})
 }
 
-// fastDir returns a new folder, in memory where the system has a place for that: every Sync would wait for the disk otherwise.
+// fastDir returns a new folder, in memory where the system has a place for that: every Sync would
+// wait for the disk otherwise.
 func fastDir(f *testing.F) string {
 	dir, err := os.MkdirTemp("/dev/shm", "typedmem-fuzz-")
 	if err != nil {
@@ -101,8 +103,9 @@ func fileBytes(f *testing.F, dir string, closed bool) []byte {
 	return b[:dataStart+5*16]
 }
 
-// patched changes bytes of a valid file, makes the checksums fit if asked to, and cuts or extends it.
-func patched(p *program, b []byte, mend bool) []byte {
+// patched changes bytes of a valid file, makes the checksums fit if asked to, and cuts or extends
+// it.
+func patched(p *program, b []byte, repair bool) []byte {
 	size := len(b)
 	for len(p.rest) >= 4 {
 		place, at, value := p.byte(), int(p.byte()), p.byte()
@@ -124,7 +127,7 @@ func patched(p *program, b []byte, mend bool) []byte {
 			}
 		}
 	}
-	if mend {
+	if repair {
 		for _, copyStart := range []int{0, secondCopy} {
 			h := b[copyStart : copyStart+secondCopy]
 			if n := 112 + int(binary.LittleEndian.Uint32(h[104:])); n >= 112 && n <= len(h) {

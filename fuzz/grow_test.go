@@ -11,7 +11,8 @@ import (
 	"github.com/typedmem/typedmem/region"
 )
 
-// FuzzGrow appends, resizes, protects, splits, merges, pins and closes regions that share one range of addresses, with views of all ages looking on.
+// FuzzGrow appends, resizes, protects, splits, merges, pins and closes regions that share one range
+// of addresses, with views of all ages looking on.
 func FuzzGrow(f *testing.F) {
 	for _, seed := range seeds {
 		f.Add(seed)
@@ -21,7 +22,8 @@ func FuzzGrow(f *testing.F) {
 	f.Fuzz(func(t *testing.T, input []byte) { newGrowth(t, input).run() })
 }
 
-// bounds is the model of what the views of one age compare with. Elements are counted from the first address of all.
+// bounds is the model of what the views of one age compare with. Elements are counted from the
+// first address of all.
 type bounds struct {
 	end    int
 	prot   flags.Protection

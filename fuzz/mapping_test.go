@@ -13,8 +13,9 @@ import (
 	"github.com/typedmem/typedmem/options"
 )
 
-// FuzzMapping runs a sequence of operations on a few mappings and on a plain model of them: who owns which addresses, with which
-// protection, and what every byte holds. Each operation must answer what the model says, and leave every mapping as the model says.
+// FuzzMapping runs a sequence of operations on a few mappings and on a plain model of them: who
+// owns which addresses, with which protection, and what every byte holds. Each operation must
+// answer what the model says, and leave every mapping as the model says.
 //
 // Four bytes are an operation: which one, on which mapping, and two numbers.
 func FuzzMapping(f *testing.F) {
@@ -496,7 +497,8 @@ func (w *world) size(x *model) int {
 	return int(info.Size())
 }
 
-// drop is DontNeed: private pages that hold no byte outside the range go back to what is behind them.
+// drop is DontNeed: private pages that hold no byte outside the range go back to what is behind
+// them.
 func (w *world) drop(x *model, lo, hi int) {
 	from := (x.lead+lo+page-1)/page*page - x.lead
 	to := (x.lead+hi)/page*page - x.lead

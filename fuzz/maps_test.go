@@ -10,7 +10,8 @@ import (
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
-// A line of a maps file is parsed or refused; what was parsed, written as the kernel writes it, is parsed to the same.
+// A line of a maps file is parsed or refused; what was parsed, written as the kernel writes it, is
+// parsed to the same.
 func FuzzMapsLine(f *testing.F) {
 	for _, line := range []string{
 		"",

@@ -33,8 +33,9 @@ func (p *program) uint64() uint64 {
 	return binary.LittleEndian.Uint64(b[:])
 }
 
-// number gives an int that may serve as an index or length of something with n elements: mostly one that fits or nearly so, sometimes one from the ends of
-// the range of int or from the places where products with small sizes overflow.
+// number gives an int that may serve as an index or length of something with n elements: mostly one
+// that fits or nearly so, sometimes one from the ends of the range of int or from the places where
+// products with small sizes overflow.
 func (p *program) number(n int) int {
 	switch b := p.byte(); {
 	case b < 192:
@@ -55,7 +56,8 @@ func (p *program) number(n int) int {
 // fits gives a number of [0, n].
 func (p *program) fits(n int) int { return int(p.byte()) % (n + 1) }
 
-// caught returns the error that f panics with, nil when it does not. Any panic but an *typedmem.Error is a finding.
+// caught returns the error that f panics with, nil when it does not. Any panic but an
+// *typedmem.Error is a finding.
 func caught(t *testing.T, f func()) (err error) {
 	t.Helper()
 	defer func() {
@@ -79,7 +81,8 @@ var sentinels = []error{
 	typedmem.ErrCorrupt, typedmem.ErrTruncated, typedmem.ErrCapacity,
 }
 
-// expect fails unless err is nil where no reason speaks against the operation, and otherwise wraps one of the reasons and no other sentinel.
+// expect fails unless err is nil where no reason speaks against the operation, and otherwise wraps
+// one of the reasons and no other sentinel.
 func expect(t *testing.T, what string, err error, reasons ...error) {
 	t.Helper()
 	reasons = slices.DeleteFunc(slices.Clone(reasons), func(e error) bool { return e == nil })

@@ -187,7 +187,8 @@ func (m *slabModel) step(p *program, other *slabModel) {
 	}
 }
 
-// reopen closes a slab file and opens it again, or does what a process that is killed leaves behind: a copy of the file as it is.
+// reopen closes a slab file and opens it again, or does what a process that is killed leaves
+// behind: a copy of the file as it is.
 func (m *slabModel) reopen(how byte) {
 	if m.path == "" {
 		return
@@ -217,7 +218,8 @@ func (m *slabModel) reopen(how byte) {
 	m.whole()
 }
 
-// FuzzSlab runs a program on three slabs, in memory, in memory with debug mode, and in a file, and compares them with maps.
+// FuzzSlab runs a program on three slabs, in memory, in memory with debug mode, and in a file, and
+// compares them with maps.
 func FuzzSlab(f *testing.F) {
 	f.Add([]byte{4})
 	f.Add([]byte("\x03\x00\x00\x05\x01\x02\x00\x10\x05\x00\x0d\x00\x07\x00"))

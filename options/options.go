@@ -1,5 +1,6 @@
-// Package options builds mappings. Options is an immutable value: each With method returns a changed copy and never fails, and a terminal method
-// (Map, MapMut, Reserve, …) checks everything once and makes a typedmem.Mapping.
+// Package options builds mappings. Options is an immutable value: each With method returns a
+// changed copy and never fails, and a terminal method (Map, MapMut, Reserve, …) checks everything
+// once and makes a typedmem.Mapping.
 //
 //	m, err := options.New(1 << 20).WithFlags(flags.Populate).MapMut()
 package options
@@ -14,16 +15,18 @@ import (
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
-// Options describes a mapping to be made. It is cheap to copy and safe to share between goroutines; one value can make any number of mappings.
+// Options describes a mapping to be made. It is cheap to copy and safe to share between goroutines;
+// one value can make any number of mappings.
 type Options struct {
 	r typedmem.Request
 }
 
-// New describes a mapping of size bytes. A size that is not positive is reported by the terminal method as ErrSize, but 0 is allowed together with
-// WithCapacity: an empty mapping that can grow.
+// New describes a mapping of size bytes. A size that is not positive is reported by the terminal
+// method as ErrSize, but 0 is allowed together with WithCapacity: an empty mapping that can grow.
 func New(size int) Options { return Options{typedmem.Request{Size: size}} }
 
-// For describes a mapping of n values of type T. A size that overflows an int is reported by the terminal method as ErrSize.
+// For describes a mapping of n values of type T. A size that overflows an int is reported by the
+// terminal method as ErrSize.
 func For[T any](n int) Options {
 	var x T
 	size, ok := num.Mul(n, int(unsafe.Sizeof(x)))
@@ -36,18 +39,20 @@ func For[T any](n int) Options {
 // Size returns the size in bytes that New or For was given; it is negative for one that overflowed.
 func (o Options) Size() int { return o.r.Size }
 
-// WithAddress asks for an address: a hint, unless flags.Fixed is set. It must be a multiple of AllocationGranularity, and of the page size
-// for huge pages; else ErrOffset.
+// WithAddress asks for an address: a hint, unless flags.Fixed is set. It must be a multiple of
+// AllocationGranularity, and of the page size for huge pages; else ErrOffset.
 func (o Options) WithAddress(addr uintptr) Options {
 	o.r.Address = addr
 	return o
 }
 
-// WithFile backs the mapping with a file, from offset bytes on. The offset need not be a multiple of the page size. The file must be open for reading,
-// and for writing too where a shared mapping is to be written. The caller may close it once the mapping is made.
+// WithFile backs the mapping with a file, from offset bytes on. The offset need not be a multiple
+// of the page size. The file must be open for reading, and for writing too where a shared mapping
+// is to be written. The caller may close it once the mapping is made.
 //
-// The range may reach past the end of the file, as with mmap: an access to a page that begins past the end faults (see typedmem.Guard). Package
-// region refuses such a range with ErrTruncated. Windows cannot map past the end and answers an error.
+// The range may reach past the end of the file, as with mmap: an access to a page that begins past
+// the end faults (see typedmem.Guard). Package region refuses such a range with ErrTruncated.
+// Windows cannot map past the end and returns an error.
 func (o Options) WithFile(f *os.File, offset int64) Options {
 	o.r.File, o.r.HasFile, o.r.Offset = f, true, offset
 	return o
@@ -65,8 +70,9 @@ func (o Options) WithUnsafeFlags(f flags.Unsafe) Options {
 	return o
 }
 
-// WithUnsafeSystemFlags adds flags of the system's own mapping call, by the system's own numbers, to those given before: nothing that the call
-// offers is out of reach. They are not checked, mean something else on each system, and can break every promise of the mapping.
+// WithUnsafeSystemFlags adds flags of the system's own mapping call, by the system's own numbers,
+// to those given before: nothing that the call offers is out of reach. They are not checked, mean
+// something else on each system, and can break every promise of the mapping.
 //   - Unix: OR-ed into the flags argument of mmap(2), for instance unix.MAP_GROWSDOWN.
 //   - Windows: OR-ed into the allocation type of VirtualAlloc2 or MapViewOfFile3.
 func (o Options) WithUnsafeSystemFlags(f uintptr) Options {
@@ -74,21 +80,25 @@ func (o Options) WithUnsafeSystemFlags(f uintptr) Options {
 	return o
 }
 
-// WithPageSize asks for pages of this size: a promise. A size that the kernel lacks is errors.ErrUnsupported, with or without flags.HugePages; one
-// larger than the usual page implies huge pages.
+// WithPageSize asks for pages of this size: a promise. A size that the kernel lacks is
+// errors.ErrUnsupported, with or without flags.HugePages; one larger than the usual page implies
+// huge pages.
 func (o Options) WithPageSize(p flags.PageSize) Options {
 	o.r.PageSize = p
 	return o
 }
 
-// WithCapacity reserves address space, in bytes, for the mapping to grow into without moving (Mapping.Resize). Address space costs no memory,
-// but it is counted by RLIMIT_AS, and by RLIMIT_MEMLOCK after mlockall(2) with MCL_FUTURE. All of the capacity is reserved, or the terminal method fails.
+// WithCapacity reserves address space, in bytes, for the mapping to grow into without moving
+// (Mapping.Resize). Address space costs no memory, but it is counted by RLIMIT_AS, and by
+// RLIMIT_MEMLOCK after mlockall(2) with MCL_FUTURE. All of the capacity is reserved, or the
+// terminal method fails.
 func (o Options) WithCapacity(bytes int) Options {
 	o.r.Capacity = bytes
 	return o
 }
 
-// Request returns what the terminal methods pass to typedmem.Map, for packages that build on mappings of their own shape.
+// Request returns what the terminal methods pass to typedmem.Map, for packages that build on
+// mappings of their own shape.
 func (o Options) Request(p flags.Protection, reserve bool) typedmem.Request {
 	o.r.Protection, o.r.Reserve = p, reserve
 	return o.r
@@ -114,13 +124,15 @@ func (o Options) MapMut() (*typedmem.Mapping, error) { return typedmem.Map(o.Req
 // MapExec makes a committed mapping that can be read and executed.
 func (o Options) MapExec() (*typedmem.Mapping, error) { return typedmem.Map(o.Request(exec, false)) }
 
-// MapExecMut makes a committed mapping that can be read, written and executed. Without flags.JIT it answers ErrUnsafeFlag.
+// MapExecMut makes a committed mapping that can be read, written and executed. Without flags.JIT it
+// answers ErrUnsafeFlag.
 func (o Options) MapExecMut() (*typedmem.Mapping, error) {
 	return typedmem.Map(o.Request(execMut, false))
 }
 
-// ReserveNone reserves addresses without memory. Like all of Reserve*, it refuses what [Options.MapNone]
-// and its kin would refuse of the file and the page size. Commit puts memory there, with no access until the protection is changed.
+// ReserveNone reserves addresses without memory. Like all of Reserve*, it refuses what
+// [Options.MapNone] and its kin would refuse of the file and the page size. Commit puts memory
+// there, with no access until the protection is changed.
 func (o Options) ReserveNone() (*typedmem.Mapping, error) { return typedmem.Map(o.Request(none, true)) }
 
 // Reserve reserves addresses without memory; once committed they can be read.
@@ -132,19 +144,22 @@ func (o Options) ReserveMut() (*typedmem.Mapping, error) { return typedmem.Map(o
 // ReserveExec reserves addresses without memory; once committed they can be read and executed.
 func (o Options) ReserveExec() (*typedmem.Mapping, error) { return typedmem.Map(o.Request(exec, true)) }
 
-// ReserveExecMut reserves addresses without memory; once committed they can be read, written and executed. Without flags.JIT it
-// answers ErrUnsafeFlag.
+// ReserveExecMut reserves addresses without memory; once committed they can be read, written and
+// executed. Without flags.JIT it answers ErrUnsafeFlag.
 func (o Options) ReserveExecMut() (*typedmem.Mapping, error) {
 	return typedmem.Map(o.Request(execMut, true))
 }
 
-// PageSize returns the smallest page size and the allocation granularity, in bytes. They differ on Windows, where the granularity is 64 KiB.
+// PageSize returns the smallest page size and the allocation granularity, in bytes. They differ on
+// Windows, where the granularity is 64 KiB.
 func PageSize() (page, granularity int) { return sys.PageSize(), sys.Granularity() }
 
 // AllocationGranularity returns the unit in bytes in which the system hands out addresses.
 func AllocationGranularity() int { return sys.Granularity() }
 
 // PageSizes returns every page size that the kernel can map.
-//   - Linux, Android: the usual page and each of /sys/kernel/mm/hugepages. FreeBSD: getpagesizes(3). Windows: GetLargePageMinimum.
-//   - Where these cannot be asked, as without /sys or without a descriptor left, the usual page comes with an error: there may be more.
+//   - Linux, Android: the usual page and each of /sys/kernel/mm/hugepages. FreeBSD:
+//     getpagesizes(3). Windows: GetLargePageMinimum.
+//   - Where these cannot be asked, as without /sys or without a descriptor left, the usual page
+//     comes with an error: there may be more.
 func PageSizes() (flags.PageSizes, error) { return sys.PageSizes() }

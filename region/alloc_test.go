@@ -8,7 +8,8 @@ import (
 	"github.com/typedmem/typedmem/region"
 )
 
-// TestNothingAllocates: reading, writing, making views from views, and appending where there is room.
+// TestNothingAllocates: reading, writing, making views from views, and appending where there is
+// room.
 func TestNothingAllocates(t *testing.T) {
 	if race.Enabled {
 		t.Skip("under the race detector each touched page has a block on the heap")

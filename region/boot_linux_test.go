@@ -34,8 +34,9 @@ func childShortens(path string) int {
 	return 0
 }
 
-// inContainer returns a command that runs the test program in a role, with a boot ID of its own for each name, as systemd-nspawn and LXC give
-// containers; "" is no container. A name that begins with "time" has a time namespace too, whose CLOCK_BOOTTIME is another one.
+// inContainer returns a command that runs the test program in a role, with a boot ID of its own for
+// each name, as systemd-nspawn and LXC give containers; "" is no container. A name that begins with
+// "time" has a time namespace too, whose CLOCK_BOOTTIME is another one.
 func inContainer(t *testing.T, name, role, path string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
@@ -64,8 +65,9 @@ func inContainer(t *testing.T, name, role, path string) *exec.Cmd {
 	return cmd
 }
 
-// Containers that have boot IDs of their own share one page cache: what a killed writer of one had written and not synced is there for the others
-// and for the system outside, and nobody takes a live writer for one of another run.
+// Containers that have boot IDs of their own share one page cache: what a killed writer of one had
+// written and not synced is there for the others and for the system outside, and nobody takes a
+// live writer for one of another run.
 func TestContainersWithBootIDsOfTheirOwn(t *testing.T) {
 	testenv.Processes(t)
 	if os.Geteuid() != 0 {

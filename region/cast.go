@@ -10,9 +10,11 @@ import (
 	"github.com/typedmem/typedmem/internal/layout"
 )
 
-// Cast shows the same memory as elements of type U. It succeeds when the view is a whole number of U and begins where U may begin (else ErrBounds; no elements fit anywhere), and U may
-// live in the memory and takes any bytes (else ErrType: no bool, and in files no padding). Where T has a bool the result is read-only, since not every byte
-// is one. It promises nothing about the values: bytes are shown as they lie in memory, in the machine's order.
+// Cast shows the same memory as elements of type U. It succeeds when the view is a whole number of
+// U and begins where U may begin (else ErrBounds; no elements fit anywhere), and U may live in the
+// memory and takes any bytes (else ErrType: no bool, and in files no padding). Where T has a bool
+// the result is read-only, since not every byte is one. It promises nothing about the values: bytes
+// are shown as they lie in memory, in the machine's order.
 func Cast[U, T any](v View[T]) (View[U], error) {
 	to, from := layoutOf[U](), layoutOf[T]()
 	if err := checkCast(to, from, v.limits); err != nil {
@@ -39,7 +41,8 @@ func Cast[U, T any](v View[T]) (View[U], error) {
 			l = l.Sealed()
 		}
 	}
-	// SAFETY: the same bytes under the same or stricter limits; alignment and length were checked, and U takes any bytes.
+	// SAFETY: the same bytes under the same or stricter limits; alignment and length were checked,
+	// and U takes any bytes.
 	return View[U]{first, bytes / int(to.Size), v.end, l}, nil
 }
 
@@ -83,11 +86,13 @@ func Field[F, T any](v View[T], offset uintptr) (Strided[F], error) {
 	case layoutOf[T]().Atomic:
 		l = l.Unsealed()
 	}
-	// SAFETY: the field lies inside every element of v, so each address is below v's end and aligned as Go aligns the field.
+	// SAFETY: the field lies inside every element of v, so each address is below v's end and
+	// aligned as Go aligns the field.
 	return Strided[F]{unsafe.Add(v.first, offset), v.n, in.Size(), l}, nil
 }
 
-// hasField reports whether t holds a value of type want exactly at offset, at any depth, blank fields aside.
+// hasField reports whether t holds a value of type want exactly at offset, at any depth, blank
+// fields aside.
 func hasField(t, want reflect.Type, offset uintptr) bool {
 	if t.PkgPath() == "sync/atomic" {
 		return false

@@ -14,7 +14,8 @@ import (
 	"github.com/typedmem/typedmem/internal/num"
 )
 
-// core is all of a region that does not depend on the element type. Lengths and offsets are in bytes where a name does not say elements.
+// core is all of a region that does not depend on the element type. Lengths and offsets are in
+// bytes where a name does not say elements.
 type core struct {
 	m      *typedmem.Mapping
 	limits *typedmem.Limits // the mapping's own
@@ -124,8 +125,9 @@ func open(path string, write bool, l *layout.Layout, ask typedmem.Request) (*cor
 	return c, nil
 }
 
-// takeOver makes a file that was opened for writing this writer's. A length that a killed writer published and never synced is synced first: it must
-// not hang on a live record that is being written anew, neither for readers nor for the next open.
+// takeOver makes a file that was opened for writing this writer's. A length that a killed writer
+// published and never synced is synced first: it must not hang on a live record that is being
+// written anew, neither for readers nor for the next open.
 func (c *core) takeOver(bytes int) error {
 	if err := c.clearRest(bytes); err != nil {
 		return err
@@ -135,7 +137,7 @@ func (c *core) takeOver(bytes int) error {
 			return err
 		}
 	}
-	return c.file.Begin(false) // however this writer ends, the next one clears what lies behind the synced length
+	return c.file.Begin(false) // however this writer ends, the next one clears what follows the synced length
 }
 
 // attach maps the data of an open file; ask holds the caller's flags and capacity.
@@ -159,7 +161,8 @@ func attach(f *container.File, bytes int, l *layout.Layout, ask typedmem.Request
 	return c, nil
 }
 
-// clearRest makes the file zero behind the length: a writer that was killed may have left elements there that it never published.
+// clearRest makes the file zero behind the length: a writer that was killed may have left elements
+// there that it never published.
 func (c *core) clearRest(bytes int) error {
 	info, err := c.file.Handle().Stat()
 	if err != nil {
@@ -169,7 +172,8 @@ func (c *core) clearRest(bytes int) error {
 	if rest <= 0 {
 		return nil
 	}
-	// Only a restart of the system ends the readers too: they may know more elements than the last writer kept.
+	// Only a restart of the system ends the readers too: they may know more elements than the last
+	// writer kept.
 	if c.file.Left() != container.LeftLost {
 		c.top = int(min(int64(bytes)+rest, math.MaxInt))
 	}
@@ -242,14 +246,16 @@ func (c *core) resize(bytes int) error {
 	return nil
 }
 
-// clean makes zero what an Append that faulted has left behind the length. Over a raw file that is the file's.
+// clean makes zero what an Append that faulted has left behind the length. Over a raw file that is
+// the file's.
 func (c *core) clean(length int) error {
 	if c.dirty <= length || c.file == nil && c.m.FileBacked() {
 		return nil
 	}
 	err := typedmem.Guard(func() error {
 		if n := min(c.dirty, int(c.limits.Room()-c.m.Addr())) - length; n > 0 {
-			// SAFETY: up to Room memory lies behind the addresses, and the caller has seen that it may be written.
+			// SAFETY: up to Room memory follows the addresses, and the caller has seen that it
+			// may be written.
 			clear(unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(nil), c.m.Addr()+uintptr(length))), n))
 		}
 		return nil
@@ -260,8 +266,9 @@ func (c *core) clean(length int) error {
 	return err
 }
 
-// shrinkFile cuts a file region of old bytes. The shorter length is on the device before what it cuts off is cleared; a Resize that will be refused does
-// not get that far, and one that fails later takes the length back.
+// shrinkFile cuts a file region of old bytes. The shorter length is on the device before what it
+// cuts off is cleared; a Resize that will be refused does not get that far, and one that fails
+// later takes the length back.
 func (c *core) shrinkFile(bytes, old int) error {
 	if err := c.m.CanResize(bytes); err != nil {
 		return err
@@ -294,7 +301,8 @@ func (c *core) shrinkFile(bytes, old int) error {
 
 var errChanged = fmt.Errorf("the region was changed by another goroutine meanwhile: %w", typedmem.ErrBusy)
 
-// extend publishes a greater length, that of elements up to the address stop in place of end: to other processes first, since only that can fail.
+// extend publishes a greater length, that of elements up to the address stop in place of end: to
+// other processes first, since only that can fail.
 func (c *core) extend(end, stop uintptr) error {
 	err := errChanged
 	if c.limits.Readable() == end {
@@ -323,7 +331,8 @@ func (c *core) flush(lo, hi int) error { return c.m.Flush(lo, hi) }
 // prefault brings the bytes [lo, hi) into memory.
 func (c *core) prefault(lo, hi int) error { return c.m.Prefault(lo, hi) }
 
-// whole answers ErrTruncated where somebody has cut the file off before the end of its first bytes of data.
+// whole answers ErrTruncated where somebody has cut the file off before the end of its first bytes
+// of data.
 func (c *core) whole(bytes int) error {
 	if c.file == nil {
 		return nil
@@ -368,8 +377,8 @@ func (c *core) refresh() (int, error) {
 	return bytes, nil
 }
 
-// close gives everything back. A length that is not on the device yet is made durable first, the data before it; should that or the unmapping
-// fail, the region stays open.
+// close gives everything back. A length that is not on the device yet is made durable first, the
+// data before it; should that or the unmapping fail, the region stays open.
 func (c *core) close() error {
 	if c == nil {
 		return errZero
@@ -381,7 +390,7 @@ func (c *core) close() error {
 		}
 		if err != nil && !container.Foreign(err) {
 			return err
-		} else if err != nil { // others have cut the file off or written over it, and no second Close could mend that
+		} else if err != nil { // others have cut the file off or written over it, and no second Close could repair that
 			return errors.Join(err, c.giveBack())
 		}
 	}

@@ -28,8 +28,8 @@ func named(path string, f func() (*core, error)) func() (*core, error) {
 	}
 }
 
-// New makes a region of n zero elements in anonymous memory, with address space to grow into; the package comment says
-// how much. For another capacity use MapMut.
+// New makes a region of n zero elements in anonymous memory, with address space to grow into; the
+// package comment says how much. For another capacity use MapMut.
 //
 // ErrType: T cannot live in mapped memory. ErrSize: n is negative or too large.
 func New[T any](n int) (*Region[T], error) {
@@ -44,24 +44,27 @@ func New[T any](n int) (*Region[T], error) {
 	})
 }
 
-// Map makes a read-only region of the memory that o describes: its size holds Len elements, what is left over at its end is not shown. Of a file it must lie
-// within the file (ErrTruncated), at an offset that suits T (ErrOffset).
+// Map makes a read-only region of the memory that o describes: its size holds Len elements, what is
+// left over at its end is not shown. Of a file it must lie within the file (ErrTruncated), at an
+// offset that suits T (ErrOffset).
 func Map[T any](o options.Options) (*Region[T], error) {
 	return construct[T]("map", func() (*core, error) {
 		return mapRequest(o.Request(flags.Read, false), layoutOf[T]())
 	})
 }
 
-// MapMut makes a read-write region of the memory that o describes; see Map. It grows within o's capacity, and a shared file with it.
+// MapMut makes a read-write region of the memory that o describes; see Map. It grows within o's
+// capacity, and a shared file with it.
 func MapMut[T any](o options.Options) (*Region[T], error) {
 	return construct[T]("map", func() (*core, error) {
 		return mapRequest(o.Request(flags.Read|flags.Write, false), layoutOf[T]())
 	})
 }
 
-// From makes a region of a mapping, which belongs to the region from then on: nothing checks that, so do not make two regions of one mapping, which would
-// not know of each other's length. On error the mapping is as it was and the caller's. Its address must suit T
-// (ErrOffset), and T its memory (ErrType).
+// From makes a region of a mapping, which belongs to the region from then on: nothing checks that,
+// so do not make two regions of one mapping, which would not know of each other's length. On error
+// the mapping is as it was and the caller's. Its address must suit T (ErrOffset), and T its memory
+// (ErrType).
 func From[T any](m *typedmem.Mapping) (*Region[T], error) {
 	return construct[T]("from", func() (*core, error) {
 		if m == nil {
@@ -74,27 +77,32 @@ func From[T any](m *typedmem.Mapping) (*Region[T], error) {
 	})
 }
 
-// Create makes a new self-describing file of n zero elements and opens it for writing. A file that exists is an error that
-// wraps fs.ErrExist. The file appears under its name when it is whole and on the device, so others never see half of one; a
-// crash of the system before the first Sync may take it as a whole. On error no file is left. Address space for growth is set aside as with New; CreateWith asks for more.
+// Create makes a new self-describing file of n zero elements and opens it for writing. A file that
+// exists is an error that wraps fs.ErrExist. The file appears under its name when it is whole and
+// on the device, so others never see half of one; a crash of the system before the first Sync may
+// take it as a whole. On error no file is left. Address space for growth is set aside as with New;
+// CreateWith asks for more.
 func Create[T any](path string, n int) (*Region[T], error) {
 	return CreateWith[T](path, n, options.New(0))
 }
 
-// Open opens a self-describing file for reading, beside any number of other readers and one writer; Refresh follows the writer. A file made for another T is an
-// error that wraps ErrLayout and shows the difference field by field, one of a later version of the format ErrLayout too; a damaged one ErrCorrupt, one that was cut
-// off ErrTruncated. The file is never changed.
+// Open opens a self-describing file for reading, beside any number of other readers and one writer;
+// Refresh follows the writer. A file made for another T is an error that wraps ErrLayout and shows
+// the difference field by field, one of a later version of the format ErrLayout too; a damaged one
+// ErrCorrupt, one that was cut off ErrTruncated. The file is never changed.
 func Open[T any](path string) (*Region[T], error) { return OpenWith[T](path, options.New(0)) }
 
-// OpenMut opens a self-describing file for reading and writing, with the errors of Open. A file has one writer at a time: a second one is refused with ErrBusy and
-// told which process it is. After a crash of a writer the length is the one that it published last, and what lies behind it is cleared; after a crash of the
-// system it is that of the last Sync. Which of the two it was the boot ID tells, and clocks in a container that has a boot ID
-// of its own: there a clock that was set forward by more than the system had run makes a crash of a writer look like one of
-// the system, see FORMAT.md.
+// OpenMut opens a self-describing file for reading and writing, with the errors of Open. A file has
+// one writer at a time: a second one is refused with ErrBusy and told which process it is. After a
+// crash of a writer the length is the one that it published last, and what follows it is
+// cleared; after a crash of the system it is that of the last Sync. Which of the two it was the
+// boot ID tells, and clocks in a container that has a boot ID of its own: there a clock that was
+// set forward by more than the system had run makes a crash of a writer look like one of the
+// system, see FORMAT.md.
 func OpenMut[T any](path string) (*Region[T], error) { return OpenMutWith[T](path, options.New(0)) }
 
-// CreateWith is Create with flags, an address and a capacity in bytes from o, as in options.New(0).WithCapacity(1<<40); a size or anything else is refused with
-// ErrOperation.
+// CreateWith is Create with flags, an address and a capacity in bytes from o, as in
+// options.New(0).WithCapacity(1<<40); a size or anything else is refused with ErrOperation.
 func CreateWith[T any](path string, n int, o options.Options) (*Region[T], error) {
 	return construct[T]("create", named(path, func() (*core, error) {
 		ask, err := fileRequest(o)
@@ -105,8 +113,8 @@ func CreateWith[T any](path string, n int, o options.Options) (*Region[T], error
 	}))
 }
 
-// OpenWith is Open with flags, an address and a capacity in bytes from o, as in options.New(0).WithCapacity(1<<40); a size or anything else is refused with
-// ErrOperation.
+// OpenWith is Open with flags, an address and a capacity in bytes from o, as in
+// options.New(0).WithCapacity(1<<40); a size or anything else is refused with ErrOperation.
 func OpenWith[T any](path string, o options.Options) (*Region[T], error) {
 	return construct[T]("open", named(path, func() (*core, error) {
 		ask, err := fileRequest(o)
@@ -117,8 +125,8 @@ func OpenWith[T any](path string, o options.Options) (*Region[T], error) {
 	}))
 }
 
-// OpenMutWith is OpenMut with flags, an address and a capacity in bytes from o, as in options.New(0).WithCapacity(1<<40); a size or anything else is refused with
-// ErrOperation.
+// OpenMutWith is OpenMut with flags, an address and a capacity in bytes from o, as in
+// options.New(0).WithCapacity(1<<40); a size or anything else is refused with ErrOperation.
 func OpenMutWith[T any](path string, o options.Options) (*Region[T], error) {
 	return construct[T]("open", named(path, func() (*core, error) {
 		ask, err := fileRequest(o)

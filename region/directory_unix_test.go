@@ -46,7 +46,8 @@ func childInDirectory(dir string) int {
 	return 0
 }
 
-// Create needs of a directory what any new file needs: to write and to search it. Its entry becomes durable all the same.
+// Create needs of a directory what any new file needs: to write and to search it. Its entry becomes
+// durable all the same.
 func TestCreateInADirectoryThatCannotBeRead(t *testing.T) {
 	testenv.Processes(t)
 	self, err := os.Executable()

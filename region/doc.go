@@ -1,31 +1,37 @@
-// Package region shows mapped memory as typed slices: Region[T] owns the memory, View[T] is a checked window on it, Strided[T] a checked column
-// of it.
+// Package region shows mapped memory as typed slices: Region[T] owns the memory, View[T] is a
+// checked window on it, Strided[T] a checked column of it.
 //
 // # Memory
 //
-// New makes anonymous memory; Create, Open and OpenMut work on self-describing files (FORMAT.md); Map and MapMut take any options.Options, raw files
-// at any offset included; From takes over a Mapping. Which T may live where is checked once, when the region is made: see the package's type rules in
-// ARCHITECTURE.md. A refusal wraps typedmem.ErrType and names the field.
+// New makes anonymous memory; Create, Open and OpenMut work on self-describing files (FORMAT.md);
+// Map and MapMut take any options.Options, raw files at any offset included; From takes over a
+// Mapping. Which T may live where is checked once, when the region is made: see the package's type
+// rules in ARCHITECTURE.md. A refusal wraps typedmem.ErrType and names the field.
 //
 // # Capacity
 //
-// Growth needs address space, which is reserved when a region is made: what options.Options.WithCapacity asks for, in bytes, exactly, with MapMut, CreateWith
-// and their like. Without it New, Create, Open and OpenMut go by what there is:
+// Growth needs address space, which is reserved when a region is made: what
+// options.Options.WithCapacity asks for, in bytes, exactly, with MapMut, CreateWith and their like.
+// Without it New, Create, Open and OpenMut go by what there is:
 //
-//   - 64-bit systems: 16 GiB for each of the first 2,048 regions that are open at once, 8 GiB for each of the next 2,048, and so on: the ten
-//     thousandth gets 1 GiB. All of them together take at most half of the address space. Under Linux's default limit of memory areas
-//     some 20,000 regions fit.
-//   - Less address space (32-bit programs, some 64-bit processors) and under RLIMIT_AS: a thirty-second at the most of what is left, of one half; the
-//     other half, and what the program takes of both, is not touched. The 32-bit address space gives the first region 32 MiB.
+//   - 64-bit systems: 16 GiB for each of the first 2,048 regions that are open at once, 8 GiB for
+//     each of the next 2,048, and so on: the ten thousandth gets 1 GiB. All of them together take
+//     at most half of the address space. Under Linux's default limit of memory areas some 20,000
+//     regions fit.
+//   - Less address space (32-bit programs, some 64-bit processors) and under RLIMIT_AS: a
+//     thirty-second at the most of what is left, of one half; the other half, and what the program
+//     takes of both, is not touched. The 32-bit address space gives the first region 32 MiB.
 //   - Large regions get 16 times their size where that is at most a sixteenth of what is left.
 //
 // Where the system refuses so much, a region takes what it can get, down to its size.
 //
 // # Access
 //
-// At, Set, Load, Store, iterators and copies are checked: an index out of range, a closed, shrunk, split or protected mapping gives an error that wraps
-// ErrBounds, ErrClosed or ErrProtection, as a panic with an *typedmem.Error or as a returned one, and nothing is touched. Ptr, Slice and Mapping().Bytes() are
-// raw: as fast as a Go slice, valid until Close, a shrinking Resize, a split or a change of protection, and fault if used afterwards.
+// At, Set, Load, Store, iterators and copies are checked: an index out of range, a closed, shrunk,
+// split or protected mapping gives an error that wraps ErrBounds, ErrClosed or ErrProtection, as a
+// panic with an *typedmem.Error or as a returned one, and nothing is touched. Ptr, Slice and
+// Mapping().Bytes() are raw: as fast as a Go slice, valid until Close, a shrinking Resize, a split
+// or a change of protection, and fault if used afterwards.
 //
 // # Laws of views
 //
@@ -47,30 +53,38 @@
 //
 // # Lifetime of views
 //
-// A view shows a range of addresses, which belong to its mapping until no view of it is left. What it shows is what is there now: after a shrinking Resize
-// elements that were cut off are refused with ErrBounds, and when the region grows over them again the same view shows the new ones. After Close, or when
-// the region was merged into another one, all of it is refused for good.
+// A view shows a range of addresses, which belong to its mapping until no view of it is left. What
+// it shows is what is there now: after a shrinking Resize elements that were cut off are refused
+// with ErrBounds, and when the region grows over them again the same view shows the new ones. After
+// Close, or when the region was merged into another one, all of it is refused for good.
 //
 // # Concurrency
 //
-// Any number of goroutines may read. Append publishes the length after the elements, so readers go on while one goroutine appends. Append, Resize, Sync,
-// SplitOff, SplitTo, Merge and Close of one region are for one goroutine at a time, and while it is split or merged others read through views of it, not
-// through the Region. Elements themselves are plain memory: two goroutines that access the
-// same one, one of them writing, need their own synchronisation, and under the race detector the checked accessors report when they have none. Memory that
-// Close, a shrinking Resize or MakeNone takes away while another goroutine is inside an access faults there: Pin, or stop the others first.
+// Any number of goroutines may read. Append publishes the length after the elements, so readers go
+// on while one goroutine appends. Append, Resize, Sync, SplitOff, SplitTo, Merge and Close of one
+// region are for one goroutine at a time, and while it is split or merged others read through views
+// of it, not through the Region. Elements themselves are plain memory: two goroutines that access
+// the same one, one of them writing, need their own synchronisation, and under the race detector
+// the checked accessors report when they have none. Memory that Close, a shrinking Resize or
+// MakeNone takes away while another goroutine is inside an access faults there: Pin, or stop the
+// others first.
 //
 // # Full disks
 //
-// Create, Append, Resize, Sync and Close return an error that wraps the system's (ENOSPC, EDQUOT, EFBIG) and names the file, and change nothing: a
-// region that Close could not sync stays open until there is space. Set, and stores through raw memory, write to pages that are there:
+// Create, Append, Resize, Sync and Close return an error that wraps the system's (ENOSPC, EDQUOT,
+// EFBIG) and names the file, and change nothing: a region that Close could not sync stays open
+// until there is space. Set, and stores through raw memory, write to pages that are there:
 //   - ext4, tmpfs, NTFS: they need no more space.
-//   - btrfs, bcachefs, ZFS, APFS, and XFS for files that were copied with cp --reflink: a page that was written back, or is shared, needs new space,
-//     and a store to a full disk faults.
+//   - btrfs, bcachefs, ZFS, APFS, and XFS for files that were copied with cp --reflink: a page that
+//     was written back, or is shared, needs new space, and a store to a full disk faults.
 //   - ext2, ext3: so does a store into a hole of a file that another program made.
-//   - NFS, FUSE: the server may find its disk full later: Sync returns the error, if the kernel learns of it.
+//   - NFS, FUSE: the server may find its disk full later: Sync returns the error, if the kernel
+//     learns of it.
 //
-// A read may need space too, on a full tmpfs alone: of a hole, such as is where a shrinking Resize cut elements off or another
-// program made the file longer. A reader that still goes by the length of before faults there.
+// A read may need space too, on a full tmpfs alone: of a hole, such as is where a shrinking Resize
+// cut elements off or another program made the file longer. A reader that still goes by the length
+// of before faults there.
 //
-// typedmem.Guard turns a fault of a store into an error that wraps ENOSPC, and one of a read into one that says that the page cannot be brought in.
+// typedmem.Guard turns a fault of a store into an error that wraps ENOSPC, and one of a read into
+// one that says that the page cannot be brought in.
 package region

@@ -391,7 +391,8 @@ func expectLines(t *testing.T, out *bufio.Scanner, lines ...string) {
 	}
 }
 
-// TestOneWriterAtATime: a second writer is told who has the file; when that one is killed, the file is free, and has what was published.
+// TestOneWriterAtATime: a second writer is told who has the file; when that one is killed, the file
+// is free, and has what was published.
 func TestOneWriterAtATime(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "r")
 	wants(t, "Close", create[pair](t, path).Close(), nil)
@@ -431,7 +432,8 @@ func TestOneWriterAtATime(t *testing.T) {
 	}
 }
 
-// Who may not write is told what to do about it: a file that was opened for reading must be opened anew, other memory has a Mapping to ask.
+// Who may not write is told what to do about it: a file that was opened for reading must be opened
+// anew, other memory has a Mapping to ask.
 func TestARefusalToWriteSaysWhatToDo(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "r")
 	w, err := region.Create[uint64](path, 3)

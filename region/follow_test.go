@@ -42,7 +42,8 @@ func contents(t *testing.T, path string, b []byte) {
 	}
 }
 
-// A file over which another one was copied is not what the reader opened, nor what the writer may sync.
+// A file over which another one was copied is not what the reader opened, nor what the writer may
+// sync.
 func TestAnotherFileCopiedOverAnOpenOne(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "mine")
@@ -89,7 +90,8 @@ func TestAnotherFileCopiedOverAnOpenOne(t *testing.T) {
 	wants(t, "a second Close", w.Close(), typedmem.ErrClosed)
 }
 
-// A reader opens a file beside a writer that syncs all the time, and finds a header in it each time.
+// A reader opens a file beside a writer that syncs all the time, and finds a header in it each
+// time.
 func TestOpenBesideASyncingWriter(t *testing.T) {
 	dir, err := os.MkdirTemp("/dev/shm", "typedmem") // there a Sync takes no time
 	if err != nil {

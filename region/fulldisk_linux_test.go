@@ -17,8 +17,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// disks are the file systems on which the tests below run out of space. Of each there is one kind of promise: ext2 sets no space aside, btrfs and XFS
-// with shared extents need new space for what is there already.
+// disks are the file systems on which the tests below run out of space. Of each there is one kind
+// of promise: ext2 sets no space aside, btrfs and XFS with shared extents need new space for what
+// is there already.
 var disks = map[string]func(t *testing.T) string{
 	"ext2":  func(t *testing.T) string { return testenv.Disk(t, 16<<20, "ext2", "-q", "-m0") },
 	"ext3":  func(t *testing.T) string { return testenv.Disk(t, 16<<20, "ext3", "-q", "-m0") },
@@ -116,8 +117,9 @@ func appendUntil(t *testing.T, r *region.Region[pair], chunk, most int) error {
 	return nil
 }
 
-// Append on a full disk is an error and changes nothing, whether the space is taken by the region itself or by others, and whether what it writes
-// to is new, was written back since, or is shared with a copy. Close keeps the region open until there is space, and nothing is lost.
+// Append on a full disk is an error and changes nothing, whether the space is taken by the region
+// itself or by others, and whether what it writes to is new, was written back since, or is shared
+// with a copy. Close keeps the region open until there is space, and nothing is lost.
 func TestAppendOnAFullDisk(t *testing.T) {
 	onDisks(t, func(t *testing.T, kind, dir string) {
 		for name, before := range map[string]func(t *testing.T, r *region.Region[pair], path string){
@@ -177,7 +179,8 @@ func TestAppendOnAFullDisk(t *testing.T) {
 	})
 }
 
-// A Resize that cannot have the space changes nothing, and what it gives can be written without a fault.
+// A Resize that cannot have the space changes nothing, and what it gives can be written without a
+// fault.
 func TestResizeOnAFullDisk(t *testing.T) {
 	onDisks(t, func(t *testing.T, kind, dir string) {
 		path := dir + "/r"

@@ -36,7 +36,8 @@ func TestShrinkingGivesMemoryBack(t *testing.T) {
 	}
 }
 
-// TestAppendToAFullDisk: the disk's end is an error, nothing of what did not fit is there, and the region works on.
+// TestAppendToAFullDisk: the disk's end is an error, nothing of what did not fit is there, and the
+// region works on.
 func TestAppendToAFullDisk(t *testing.T) {
 	dir := t.TempDir()
 	if err := mountTmpfs(dir, "size=1m"); err != nil {

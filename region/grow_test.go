@@ -13,7 +13,8 @@ import (
 
 type pair struct{ A, B uint64 }
 
-// TestReadersBesideAppend: whatever length a reader sees, the elements below it are complete, and old views show what they showed.
+// TestReadersBesideAppend: whatever length a reader sees, the elements below it are complete, and
+// old views show what they showed.
 func TestReadersBesideAppend(t *testing.T) {
 	r := numbered(t, 1, func(int) pair { return pair{1, ^uint64(1)} })
 	old := r.View()
@@ -102,7 +103,8 @@ func TestReadersBesideShrinking(t *testing.T) {
 	}
 }
 
-// TestReadersBesideSplitting: views of the left part go on while the right one is cut off and joined again.
+// TestReadersBesideSplitting: views of the left part go on while the right one is cut off and
+// joined again.
 func TestReadersBesideSplitting(t *testing.T) {
 	r, page := pages(t, 2)
 	kept, err := r.Sub(0, page)
@@ -177,7 +179,8 @@ func TestCapacity(t *testing.T) {
 	}
 }
 
-// TestLengthWithinAnElement: what is left over behind the last whole element is not shown, and the next one takes its place.
+// TestLengthWithinAnElement: what is left over behind the last whole element is not shown, and the
+// next one takes its place.
 func TestLengthWithinAnElement(t *testing.T) {
 	page, _ := options.PageSize()
 	r, err := region.MapMut[uint32](options.New(10).WithCapacity(page))

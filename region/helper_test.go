@@ -26,7 +26,8 @@ func caught(t *testing.T, f func()) (err error) {
 	return nil
 }
 
-// wants fails unless err wraps the sentinel, is an *typedmem.Error and says all of the words; with a nil sentinel, unless it is nil.
+// wants fails unless err wraps the sentinel, is an *typedmem.Error and says all of the words; with
+// a nil sentinel, unless it is nil.
 func wants(t *testing.T, what string, err, sentinel error, words ...string) {
 	t.Helper()
 	if sentinel == nil {

@@ -13,7 +13,8 @@ import (
 	"github.com/typedmem/typedmem/region"
 )
 
-// ways are all the ways to read and to write one element, the one at index i of the region, through views that were made before.
+// ways are all the ways to read and to write one element, the one at index i of the region, through
+// views that were made before.
 type ways struct {
 	name  string
 	read  func() (uint64, error)
@@ -130,7 +131,8 @@ func TestViewsOfAClosedRegion(t *testing.T) {
 	}
 }
 
-// everythingIsClosed calls every method of a region that has no memory, each of which says so with the words.
+// everythingIsClosed calls every method of a region that has no memory, each of which says so with
+// the words.
 func everythingIsClosed(t *testing.T, r *region.Region[uint64], words ...string) {
 	t.Helper()
 	_, err := r.Sub(0, 0)
@@ -412,7 +414,8 @@ func TestZeroValuesAreEmpty(t *testing.T) {
 	}
 }
 
-// TestMappingOfARegionClosed: whoever closes the mapping under a region file has closed the region, and its Close lets go of the file.
+// TestMappingOfARegionClosed: anyone who closes the mapping under a region file has closed the
+// region, and its Close lets go of the file.
 func TestMappingOfARegionClosed(t *testing.T) {
 	testenv.PartialPages(t)
 	path := t.TempDir() + "/r"

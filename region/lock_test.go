@@ -14,8 +14,8 @@ import (
 	"github.com/typedmem/typedmem/region"
 )
 
-// A closed file is free for the next writer while the program starts child processes: between fork and exec a child has every descriptor of its
-// parent.
+// A closed file is free for the next writer while the program starts child processes: between fork
+// and exec a child has every descriptor of its parent.
 func TestAClosedFileIsFreeWhileChildrenStart(t *testing.T) {
 	testenv.Processes(t)
 	program, err := os.Executable()
@@ -59,7 +59,7 @@ func TestAClosedFileIsFreeWhileChildrenStart(t *testing.T) {
 	}
 }
 
-// Every way to give a locked file up unlocks it, whoever else has a handle of the open file.
+// Every way to give a locked file up unlocks it, no matter who else has a handle of the open file.
 func TestEveryCloseUnlocks(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "r")
 	var copies []*os.File // as a child has them that is being started

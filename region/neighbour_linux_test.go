@@ -42,8 +42,8 @@ func areaLines(t testing.TB) int {
 	return bytes.Count(text, []byte{'\n'})
 }
 
-// Ten thousand regions of any constructor, with the capacity that nobody named, fit beside a heap of 1 GiB,
-// and none costs more than the one before.
+// Ten thousand regions of any constructor, with the capacity that nobody named, fit beside a heap
+// of 1 GiB, and none costs more than the one before.
 func TestManyDefaultRegions(t *testing.T) {
 	if testing.Short() {
 		t.Skip("ten thousand files: -short")
@@ -167,7 +167,8 @@ func TestDefaultRegionsUnderAddressLimit(t *testing.T) {
 	}
 }
 
-// Where the program has all it maps locked in memory, and little may be, a region takes what it can.
+// Where the program has all it maps locked in memory, and little may be, a region takes what it
+// can.
 func TestRegionsWhereEverythingIsLocked(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("root may lock what it likes; the test drops that right, and needs to be root for it")

@@ -15,7 +15,8 @@ import (
 	"github.com/typedmem/typedmem/region"
 )
 
-// cell is an element of which each word tells the value: a power failure may leave a mixture of those that it had since the last Sync.
+// cell is an element of which each word tells the value: a power failure may leave a mixture of
+// those that it had since the last Sync.
 type cell [64]uint64
 
 func newCell(x uint64) (c cell) {
@@ -57,9 +58,11 @@ type program struct {
 
 const mostCells = 600
 
-// TestPowerFailureKeepsRegions runs random programs over region files. At every point of every operation at which something reaches the device the power may fail, or
-// the program may be killed: the file then opens, with the length of the last acknowledged Sync or of one under way, and with elements that are what they were
-// then or were given since. TYPEDMEM_POWER_PROGRAMS says how many programs, TYPEDMEM_POWER_FROM which is the first.
+// TestPowerFailureKeepsRegions runs random programs over region files. At every point of every
+// operation at which something reaches the device the power may fail, or the program may be killed:
+// the file then opens, with the length of the last acknowledged Sync or of one under way, and with
+// elements that are what they were then or were given since. TYPEDMEM_POWER_PROGRAMS says how many
+// programs, TYPEDMEM_POWER_FROM which is the first.
 func TestPowerFailureKeepsRegions(t *testing.T) {
 	testenv.PartialPages(t)
 	programs, from := power.Programs(t)

@@ -74,7 +74,8 @@ func name[T any](of string) string {
 	return fmt.Sprintf("region.%s[%v]", of, reflect.TypeFor[T]())
 }
 
-// elements says how many elements a view has, and how many of them are left where some were cut off.
+// elements says how many elements a view has, and how many of them are left where some were cut
+// off.
 func elements(n, left int) string {
 	if left < n {
 		return fmt.Sprintf("%d elements, %d of them left", n, left)
@@ -83,7 +84,8 @@ func elements(n, left int) string {
 }
 
 // reachable returns how many of n elements of size bytes, stride bytes apart from first on, lie
-// before the address end; all of them where that allows nothing, which the state of the memory explains.
+// before the address end; all of them where that allows nothing, which the state of the memory
+// explains.
 func reachable(first, stride, size uintptr, n int, end uintptr) int {
 	switch {
 	case !typedmem.Allows(end) || n == 0:

@@ -9,7 +9,8 @@ import (
 	"github.com/typedmem/typedmem/internal/testenv"
 )
 
-// TestRaceDetectorSeesMappedMemory: races through the checked accessors are reported, and nothing else is.
+// TestRaceDetectorSeesMappedMemory: races through the checked accessors are reported, and nothing
+// else is.
 func TestRaceDetectorSeesMappedMemory(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "race.exe")
 	out, err := exec.Command(testenv.GoTool(t), "build", "-race", "-o", program, "./testdata/race").CombinedOutput()

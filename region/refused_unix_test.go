@@ -16,8 +16,9 @@ import (
 	"github.com/typedmem/typedmem/slab"
 )
 
-// Every optional call has another way, or is left out where it is a hint: a file is made, grown, shrunk, synced, closed and opened again while
-// a sandbox refuses the call. What is a promise is an error.
+// Every optional call has another way, or is left out where it is a hint: a file is made, grown,
+// shrunk, synced, closed and opened again while a sandbox refuses the call. What is a promise is an
+// error.
 func TestOptionalCallsThatAreRefused(t *testing.T) {
 	for _, refusal := range []error{syscall.ENOSYS, syscall.EPERM, syscall.EACCES, syscall.EINVAL, syscall.EOPNOTSUPP} {
 		for _, op := range []sys.Op{sys.OpAllocate, sys.OpZero, sys.OpPrefault, sys.OpAdvise} {

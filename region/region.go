@@ -12,15 +12,17 @@ import (
 	"github.com/typedmem/typedmem/internal/race"
 )
 
-// Region owns mapped memory as an array of T that can grow in place: no address ever moves. Make one with New, Map, MapMut, From, Create, Open or
-// OpenMut; give it back with Close. Indexes, lengths and capacities are in elements.
+// Region owns mapped memory as an array of T that can grow in place: no address ever moves. Make
+// one with New, Map, MapMut, From, Create, Open or OpenMut; give it back with Close. Indexes,
+// lengths and capacities are in elements.
 //
-// A Region must not be copied. The zero Region is closed: every method answers ErrClosed, or as after Close. See the package comment for what may run at the same time.
+// A Region must not be copied. The zero Region is closed: every method answers ErrClosed, or as
+// after Close. See the package comment for what may run at the same time.
 type Region[T any] struct {
 	_ noCopy
 	// SAFETY: an element is touched only after its address has been compared with limits, which a
-	// mapping lowers before it takes memory away. limits knows where the elements begin too, so that
-	// an access takes both from the same mapping. The address of an index below most does not
+	// mapping lowers before it takes memory away. limits knows where the elements begin too, so
+	// that an access takes both from the same mapping. The address of an index below most does not
 	// overflow; see reach.
 	most   int            // 0 in the zero Region
 	limits unsafe.Pointer // *typedmem.Limits, sealed for types that allow raw access only; see now
@@ -29,7 +31,8 @@ type Region[T any] struct {
 
 // now returns the limits that hold now, nil of the zero Region. The accessors load them themselves,
 // by a function of sync/atomic: a method would leave a no-op wherever they are inlined. So would a
-// call of Readable on a line that leaves no instruction of its own: they make it where they compare.
+// call of Readable on a line that leaves no instruction of its own: they make it where they
+// compare.
 func (r *Region[T]) now() *typedmem.Limits { return (*typedmem.Limits)(atomic.LoadPointer(&r.limits)) }
 
 // noCopy makes go vet report copies of what it is a field of.
@@ -134,8 +137,9 @@ func (r *Region[T]) Set(i int, x T) {
 	panic(&typedmem.Error{Op: "set", Err: &regionRefusal[T]{r, l, i, end}})
 }
 
-// Load returns element i. It is not atomic: where others write the element meanwhile, see Ptr and sync/atomic. An index out of range is ErrBounds, a closed region ErrClosed, memory that is not readable ErrProtection, a type with atomic
-// fields ErrOperation.
+// Load returns element i. It is not atomic: where others write the element meanwhile, see Ptr and
+// sync/atomic. An index out of range is ErrBounds, a closed region ErrClosed, memory that is not
+// readable ErrProtection, a type with atomic fields ErrOperation.
 func (r *Region[T]) Load(i int) (x T, err error) {
 	var l *typedmem.Limits
 	var end, p uintptr
@@ -206,7 +210,8 @@ func (r *Region[T]) Sub(lo, hi int) (View[T], error) {
 	return r.View().Sub(lo, hi)
 }
 
-// All yields index and value of the elements that there are when it begins; see View.All. After Close it panics with ErrClosed.
+// All yields index and value of the elements that there are when it begins; see View.All. After
+// Close it panics with ErrClosed.
 func (r *Region[T]) All() iter.Seq2[int, T] {
 	return func(yield func(int, T) bool) {
 		r.mustBeOpen("all")
@@ -214,7 +219,8 @@ func (r *Region[T]) All() iter.Seq2[int, T] {
 	}
 }
 
-// Values yields the value of the elements that there are when it begins; see View.Values. After Close it panics with ErrClosed.
+// Values yields the value of the elements that there are when it begins; see View.Values. After
+// Close it panics with ErrClosed.
 func (r *Region[T]) Values() iter.Seq[T] {
 	return func(yield func(T) bool) {
 		r.mustBeOpen("values")
@@ -222,13 +228,17 @@ func (r *Region[T]) Values() iter.Seq[T] {
 	}
 }
 
-// Append adds elements at the end. No address moves, views stay valid, and readers in other goroutines see the new length only with the elements in
-// place. xs may be a part of the region itself.
+// Append adds elements at the end. No address moves, views stay valid, and readers in other
+// goroutines see the new length only with the elements in place. xs may be a part of the region
+// itself.
 //
-// Past Cap it is ErrCapacity. In a file a full disk is an error here, which wraps the system's error and names the file, and nothing
-// has been appended then: space is set aside before the elements are written, and on file systems that do not write in place
-// (btrfs, XFS, ext2, ext3, all that is not known) a store that finds no space is caught. See the package comment for Set. A region that is not writable is ErrProtection, a closed one ErrClosed, a type with atomic fields ErrOperation. A file that another
-// program has made shorter meanwhile faults here, as at any access: see typedmem.Guard.
+// Past Cap it is ErrCapacity. In a file a full disk is an error here, which wraps the system's
+// error and names the file, and nothing has been appended then: space is set aside before the
+// elements are written, and on file systems that do not write in place (btrfs, XFS, ext2, ext3, all
+// that is not known) a store that finds no space is caught. See the package comment for Set. A
+// region that is not writable is ErrProtection, a closed one ErrClosed, a type with atomic fields
+// ErrOperation. A file that another program has made shorter meanwhile faults here, as at any
+// access: see typedmem.Guard.
 func (r *Region[T]) Append(xs ...T) error {
 	if l := r.now(); l != nil {
 		if end := l.Writable(); typedmem.Allows(end) {
@@ -265,7 +275,7 @@ func (r *Region[T]) put(l *typedmem.Limits, end, stop uintptr, first int, xs []T
 		r.soil(l, stop)
 		copy(to, xs)
 	}
-	if len(xs) == 0 { // the end may lie behind the last whole element, and stays
+	if len(xs) == 0 { // the end may follow the last whole element, and stays
 		return nil
 	}
 	if r.core.file == nil {
@@ -303,13 +313,14 @@ func (r *Region[T]) appendSlow(xs []T) error {
 	return r.put(l, end, address[T](l, first+len(xs)), first, xs)
 }
 
-// Resize sets the length to n elements in place. New elements are zero. What is cut off goes back to the system at once, and views of it are refused as long as
-// the region is no longer than that: once it has grown over them again, they show the new elements. Over a raw file (Map, MapMut) the file's own bytes come into
-// view instead of zeros, and shrinking leaves them.
+// Resize sets the length to n elements in place. New elements are zero. What is cut off goes back
+// to the system at once, and views of it are refused as long as the region is no longer than that:
+// once it has grown over them again, they show the new elements. Over a raw file (Map, MapMut) the
+// file's own bytes come into view instead of zeros, and shrinking leaves them.
 //
-// Errors are those of Append, and ErrSize for a negative n, ErrBusy for shrinking a pinned region or beside a call of
-// another goroutine as at [Region.Close]; elements with atomic fields are fine. On error nothing
-// has changed.
+// Errors are those of Append, and ErrSize for a negative n, ErrBusy for shrinking a pinned region
+// or beside a call of another goroutine as at [Region.Close]; elements with atomic fields are fine.
+// On error nothing has changed.
 func (r *Region[T]) Resize(n int) error {
 	if r.core.closed() {
 		return fail("resize", r.errClosed())
@@ -324,14 +335,15 @@ func (r *Region[T]) Resize(n int) error {
 	return nil
 }
 
-// Flush writes what changed to the file and returns when it is on the device. The length is not part of that: see Sync. In memory that is no shared file
-// there is nothing to write.
+// Flush writes what changed to the file and returns when it is on the device. The length is not
+// part of that: see Sync. In memory that is no shared file there is nothing to write.
 func (r *Region[T]) Flush() error { return r.FlushRange(0, r.Len()) }
 
 // FlushRange is Flush for the elements [lo, hi).
 func (r *Region[T]) FlushRange(lo, hi int) error { return r.onRange("flush", lo, hi, r.core.flush) }
 
-// Prefault brings the elements [lo, hi) into memory; elements that cannot be read from the file are an error instead of a fault later. See Mapping.Prefault.
+// Prefault brings the elements [lo, hi) into memory; elements that cannot be read from the file are
+// an error instead of a fault later. See Mapping.Prefault.
 func (r *Region[T]) Prefault(lo, hi int) error { return r.onRange("prefault", lo, hi, r.core.prefault) }
 
 func (r *Region[T]) onRange(op string, lo, hi int, f func(lo, hi int) error) error {
@@ -344,9 +356,10 @@ func (r *Region[T]) onRange(op string, lo, hi int, f func(lo, hi int) error) err
 	return f(lo*r.core.size, hi*r.core.size)
 }
 
-// Sync makes data and length durable: when it returns, both are on the disk and survive a power loss. On a file made with Create the data is written
-// before the length, so that a crash in the middle leaves the length of the Sync before. Without a shared file it does nothing. A region file that another program
-// made shorter is ErrTruncated.
+// Sync makes data and length durable: when it returns, both are on the disk and survive a power
+// loss. On a file made with Create the data is written before the length, so that a crash in the
+// middle leaves the length of the Sync before. Without a shared file it does nothing. A region file
+// that another program made shorter is ErrTruncated.
 func (r *Region[T]) Sync() error {
 	if r.core.closed() {
 		return fail("sync", r.errClosed())
@@ -357,9 +370,10 @@ func (r *Region[T]) Sync() error {
 	return nil
 }
 
-// Refresh follows the writer of a region file that was opened read-only: it takes over the length that the writer, in this or another process, has
-// published, and returns it. The elements up to there are complete. For other regions it returns Len. Goroutines may call it at once.
-// A file over which another file's contents were copied is ErrLayout.
+// Refresh follows the writer of a region file that was opened read-only: it takes over the length
+// that the writer, in this or another process, has published, and returns it. The elements up to
+// there are complete. For other regions it returns Len. Goroutines may call it at once. A file over
+// which another file's contents were copied is ErrLayout.
 func (r *Region[T]) Refresh() (int, error) {
 	if r.core.closed() {
 		return 0, fail("refresh", r.errClosed())
@@ -371,8 +385,9 @@ func (r *Region[T]) Refresh() (int, error) {
 	return bytes / r.core.size, nil
 }
 
-// Mapping returns the mapping that the region owns, for protection, locking, advice and flushing. Of a region file it is the data without the header. To
-// split, merge, resize or close it use the region's own methods, which keep count of its elements. The zero Region has none: nil.
+// Mapping returns the mapping that the region owns, for protection, locking, advice and flushing.
+// Of a region file it is the data without the header. To split, merge, resize or close it use the
+// region's own methods, which keep count of its elements. The zero Region has none: nil.
 func (r *Region[T]) Mapping() *typedmem.Mapping {
 	if r.core == nil {
 		return nil
@@ -388,10 +403,12 @@ func (r *Region[T]) Pin() (unpin func(), err error) {
 	return r.core.m.Pin()
 }
 
-// Close gives the memory back and ends every view of it. A region file's length is made durable first if it has changed since the last Sync, with the data
-// before it; should that fail, the region stays open. Of a file that another program made shorter everything is given back all the same, and Close answers
-// ErrTruncated. A second Close is ErrClosed. That of a pinned region, or while another goroutine is in a Flush, Sync, Prefault or a growing call, is ErrBusy: the
-// region stays open.
+// Close gives the memory back and ends every view of it. A region file's length is made durable
+// first if it has changed since the last Sync, with the data before it; should that fail, the
+// region stays open. Of a file that another program made shorter everything is given back all the
+// same, and Close answers ErrTruncated. A second Close is ErrClosed. That of a pinned region, or
+// while another goroutine is in a Flush, Sync, Prefault or a growing call, is ErrBusy: the region
+// stays open.
 func (r *Region[T]) Close() error {
 	if err := r.core.close(); err != nil {
 		return fail("close", err)
@@ -399,13 +416,15 @@ func (r *Region[T]) Close() error {
 	return nil
 }
 
-// SplitOff cuts the region before element i: r keeps [0, i), the result owns [i, Len) and the spare capacity. The cut must fall between pages (ErrOffset).
-// A region file has one length and cannot be cut (ErrOperation): use Sub. See Mapping.SplitOff.
+// SplitOff cuts the region before element i: r keeps [0, i), the result owns [i, Len) and the spare
+// capacity. The cut must fall between pages (ErrOffset). A region file has one length and cannot be
+// cut (ErrOperation): use Sub. See Mapping.SplitOff.
 func (r *Region[T]) SplitOff(i int) (*Region[T], error) {
 	return r.split("split off", i, (*typedmem.Mapping).SplitOff)
 }
 
-// SplitTo cuts the region before element i: the result owns [0, i), r keeps the rest. See SplitOff and Mapping.SplitTo.
+// SplitTo cuts the region before element i: the result owns [0, i), r keeps the rest. See SplitOff
+// and Mapping.SplitTo.
 func (r *Region[T]) SplitTo(i int) (*Region[T], error) {
 	return r.split("split to", i, (*typedmem.Mapping).SplitTo)
 }
@@ -431,7 +450,8 @@ func (r *Region[T]) split(op string, i int, cut func(*typedmem.Mapping, int) (*t
 	return show[T](&core{m: m, size: r.core.size, layout: r.core.layout, dirty: dirty - int(m.Addr()-first)}, nil)
 }
 
-// Merge joins next, which must begin where r ends, to the end of r. On success next is spent. See Mapping.Merge for the conditions.
+// Merge joins next, which must begin where r ends, to the end of r. On success next is spent. See
+// Mapping.Merge for the conditions.
 func (r *Region[T]) Merge(next *Region[T]) error {
 	switch {
 	case r.core.closed():

@@ -17,8 +17,8 @@ import (
 // hints are the flags that a system may leave out.
 const hints = flags.Sequential | flags.WillNeed | flags.TransparentHugePages | flags.Populate
 
-// A process in a sandbox of the kernel's does all that is in TestOptionalCallsThatAreRefused, here with the real call refused, whoever makes
-// it and wherever.
+// A process in a sandbox of the kernel's does all that is in TestOptionalCallsThatAreRefused, here
+// with the real call refused, no matter who makes it.
 func TestInASandboxThatRefuses(t *testing.T) {
 	testenv.Seccomp(t)
 	for name, refused := range map[string]struct{ call, command uintptr }{

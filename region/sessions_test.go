@@ -24,8 +24,8 @@ func calls(f func(sys.Call) bool, do func()) (n int) {
 	return n
 }
 
-// A header that a killed writer had written and not flushed is flushed by the next writer when it opens the file, though its length is the one to be synced: a Close
-// would sync nothing.
+// A header that a killed writer had written and not flushed is flushed by the next writer when it
+// opens the file, though its length is the one to be synced: a Close would sync nothing.
 func TestOpenMutFlushesTheHeaderThatAKilledWriterLeft(t *testing.T) {
 	path, copied := t.TempDir()+"/r", t.TempDir()+"/copy"
 	r, err := region.Create[int64](path, 5)
@@ -68,7 +68,8 @@ func TestOpenMutFlushesTheHeaderThatAKilledWriterLeft(t *testing.T) {
 	}
 }
 
-// The entry of a file in its directory is on the device when a Sync acknowledges what the file holds, whoever made the file.
+// The entry of a file in its directory is on the device when a Sync acknowledges what the file
+// holds, no matter who made the file.
 func TestTheFirstSyncOfAWriterSyncsTheDirectory(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("windows: the file system logs entries itself")
@@ -96,7 +97,8 @@ func TestTheFirstSyncOfAWriterSyncsTheDirectory(t *testing.T) {
 	}
 }
 
-// A reader that knows a length of two sessions ago still reads: what the file lost is zero, not gone.
+// A reader that knows a length of two sessions ago still reads: what the file lost is zero, not
+// gone.
 func TestAReaderOutlivesTwoWriters(t *testing.T) {
 	path := t.TempDir() + "/r"
 	w, err := region.Create[int64](path, 100_000)
@@ -131,7 +133,8 @@ func TestAReaderOutlivesTwoWriters(t *testing.T) {
 	}
 }
 
-// killedAfter has a writer do something to the file and leaves the file as if it had then been killed.
+// killedAfter has a writer do something to the file and leaves the file as if it had then been
+// killed.
 func killedAfter(t *testing.T, path string, do func(w *region.Region[int64]) error) {
 	t.Helper()
 	w, err := region.OpenMut[int64](path)
@@ -210,7 +213,8 @@ func TestCastToNothingIsRefused(t *testing.T) {
 	}
 }
 
-// Refresh may run in several goroutines of a reader; under the race detector this shows that they do not meet.
+// Refresh may run in several goroutines of a reader; under the race detector this shows that they
+// do not meet.
 func TestRefreshInSeveralGoroutines(t *testing.T) {
 	path := t.TempDir() + "/r"
 	w, err := region.Create[int64](path, 1)

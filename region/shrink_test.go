@@ -13,7 +13,8 @@ import (
 	"github.com/typedmem/typedmem/region"
 )
 
-// afterPowerLoss opens a copy of the file as another run of the system finds it that every write has reached, and returns how many elements there are.
+// afterPowerLoss opens a copy of the file as another run of the system finds it that every write
+// has reached, and returns how many elements there are.
 func afterPowerLoss(t *testing.T, path string) int {
 	t.Helper()
 	const liveRecord = 32 << 10 // of FORMAT.md
@@ -65,8 +66,9 @@ func TestRefusedShrinkLeavesTheSyncedLength(t *testing.T) {
 	}
 }
 
-// TestFailedShrinkLeavesTheSyncedLength has each system call of a shrinking Resize fail in turn. Where that fails the Resize, nothing has changed; where
-// it does not, what was cut off does not come back.
+// TestFailedShrinkLeavesTheSyncedLength has each system call of a shrinking Resize fail in turn.
+// Where that fails the Resize, nothing has changed; where it does not, what was cut off does not
+// come back.
 func TestFailedShrinkLeavesTheSyncedLength(t *testing.T) {
 	for k, more := 0, true; more; k++ {
 		r, path := thousand(t)
@@ -104,7 +106,8 @@ func TestFailedShrinkLeavesTheSyncedLength(t *testing.T) {
 	}
 }
 
-// TestFailedFlushOfALengthIsMadeGood: while the device refuses, no Sync succeeds; the next that can leaves the length on it.
+// TestFailedFlushOfALengthIsMadeGood: while the device refuses, no Sync succeeds; the next that can
+// leaves the length on it.
 func TestFailedFlushOfALengthIsMadeGood(t *testing.T) {
 	r, path := thousand(t)
 	broken := errors.New("broken")
@@ -134,7 +137,8 @@ func TestFailedFlushOfALengthIsMadeGood(t *testing.T) {
 	wants(t, "a Sync of a length that the device has", r.Sync(), nil)
 }
 
-// TestCloseCutsOffOnlyWhatNoReaderKnew: a reader may show the greatest length that the file had, so that much stays, as zeros.
+// TestCloseCutsOffOnlyWhatNoReaderKnew: a reader may show the greatest length that the file had, so
+// that much stays, as zeros.
 func TestCloseCutsOffOnlyWhatNoReaderKnew(t *testing.T) {
 	r, path := thousand(t)
 	wants(t, "Resize", r.Resize(50), nil)
@@ -152,7 +156,8 @@ func TestCloseCutsOffOnlyWhatNoReaderKnew(t *testing.T) {
 	}
 }
 
-// A length that was changed through the mapping is one that Close keeps: the file is no shorter than what it says.
+// A length that was changed through the mapping is one that Close keeps: the file is no shorter
+// than what it says.
 func TestCloseKeepsTheMappingsLength(t *testing.T) {
 	for _, n := range []int{3, 1500} {
 		r, path := thousand(t)
@@ -166,8 +171,8 @@ func TestCloseKeepsTheMappingsLength(t *testing.T) {
 	}
 }
 
-// What a shorter Resize cut off has no disk space any more, in the last page neither where blocks are smaller than pages: it is set aside again before an Append
-// writes there.
+// What a shorter Resize cut off has no disk space any more, in the last page neither where blocks
+// are smaller than pages: it is set aside again before an Append writes there.
 func TestAppendAfterAShrinkSetsSpaceAside(t *testing.T) {
 	r, err := region.Create[int64](filepath.Join(t.TempDir(), "r"), 10_000)
 	if err != nil {

@@ -19,13 +19,15 @@ import (
 	"github.com/typedmem/typedmem/internal/testenv"
 )
 
-// TestSoak has one writer process change a file and four read it, with random kills of the writer, random limits of each process and a disk that is full at
-// random (as root; elsewhere the disk is what there is). After each kill the file must hold what the writer had said it has: nothing else may be there, and no
-// process may crash. A region file and a slab file take turns.
+// TestSoak has one writer process change a file and four read it, with random kills of the writer,
+// random limits of each process and a disk that is full at random (as root; elsewhere the disk is
+// what there is). After each kill the file must hold what the writer had said it has: nothing else
+// may be there, and no process may crash. A region file and a slab file take turns.
 //
 //	TYPEDMEM_SOAK=45m go test -run 'TestSoak$' -timeout 0 -v ./region
 //
-// TYPEDMEM_SOAK_SEED repeats the choices of a run; what the processes make of them hangs on their timing.
+// TYPEDMEM_SOAK_SEED repeats the choices of a run; what the processes make of them hangs on their
+// timing.
 func TestSoak(t *testing.T) {
 	testenv.Processes(t)
 	length := 5 * time.Second
@@ -332,7 +334,8 @@ func (s *soak) take(m *soakModel, p *soakProcess) {
 	}
 }
 
-// compare holds what a checker found in the file against the model, which then is what the file holds.
+// compare holds what a checker found in the file against the model, which then is what the file
+// holds.
 func (s *soak) compare(kind string, m *soakModel, c *soakProcess) {
 	t := s.t
 	found, ended := map[uint64]uint64{}, kind == "region"

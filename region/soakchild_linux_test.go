@@ -21,8 +21,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// soakChild is a process of TestSoak: a writer, a reader or a checker of one file. It tells its parent, one line each, what it is about to do and what it
-// has done, and what was refused.
+// soakChild is a process of TestSoak: a writer, a reader or a checker of one file. It tells its
+// parent, one line each, what it is about to do and what it has done, and what was refused.
 type soakChild struct {
 	path, kind string
 	random     *rand.Rand
@@ -99,7 +99,8 @@ func (c *soakChild) stop() bool {
 	}
 }
 
-// limit sets one of the process's limits to a random value that leaves room for the Go runtime itself.
+// limit sets one of the process's limits to a random value that leaves room for the Go runtime
+// itself.
 func (c *soakChild) limit() {
 	if r, w, err := os.Pipe(); err == nil { // has the Go runtime open what it needs for itself, without which it ends the process
 		_, _ = r.Close(), w.Close()
@@ -156,7 +157,8 @@ func (c *soakChild) refused(what string, err error) {
 	os.Exit(3)
 }
 
-// write changes the file until the process is killed or told to end, with an open of the file again and again.
+// write changes the file until the process is killed or told to end, with an open of the file again
+// and again.
 func (c *soakChild) write(open func() (io.Closer, error), change func(io.Closer)) {
 	for !c.stop() {
 		f, err := open()
@@ -333,7 +335,8 @@ func (c *soakChild) changeSlab(f io.Closer) {
 	}
 }
 
-// read looks into the file until the process is told to end, and says at the end how much it has seen.
+// read looks into the file until the process is told to end, and says at the end how much it has
+// seen.
 func (c *soakChild) read(look func() (checks int, err error)) {
 	checks := 0
 	for !c.stop() {

@@ -11,11 +11,12 @@ import (
 	"github.com/typedmem/typedmem/internal/race"
 )
 
-// Strided is a checked view of values that lie at equal distances: every k-th element of a View, or one field of every record. It is a value of four words, and
-// View's rules for lifetime and concurrency hold for it.
+// Strided is a checked view of values that lie at equal distances: every k-th element of a View, or
+// one field of every record. It is a value of four words, and View's rules for lifetime and
+// concurrency hold for it.
 type Strided[T any] struct {
-	// SAFETY: first points into the address range of limits, and so do first + i*stride for 0 <= i < n and the T there; no element is touched before
-	// its address has been compared with limits.
+	// SAFETY: first points into the address range of limits, and so do first + i*stride for 0 <= i
+	// < n and the T there; no element is touched before its address has been compared with limits.
 	first  unsafe.Pointer
 	n      int
 	stride uintptr // bytes
@@ -98,7 +99,8 @@ func (s Strided[T]) Sub(lo, hi int) (Strided[T], error) {
 	return Strided[T]{unsafe.Add(s.first, uintptr(lo)*s.stride), hi - lo, s.stride, s.limits}, nil
 }
 
-// Every returns the elements lo, lo+step, lo+2*step and so on below hi. A range that does not fit, or a step below 1, is ErrBounds.
+// Every returns the elements lo, lo+step, lo+2*step and so on below hi. A range that does not fit,
+// or a step below 1, is ErrBounds.
 func (s Strided[T]) Every(lo, hi, step int) (Strided[T], error) {
 	if !num.Range(lo, hi, s.n) {
 		return Strided[T]{}, bounds("every", lo, hi, s.n)
@@ -141,7 +143,8 @@ func (s Strided[T]) Values() iter.Seq[T] {
 	}
 }
 
-// CopyTo copies elements to dst until one of the two ends and returns how many. It panics where At of one of them would.
+// CopyTo copies elements to dst until one of the two ends and returns how many. It panics where At
+// of one of them would.
 func (s Strided[T]) CopyTo(dst []T) int {
 	n := min(s.n, len(dst))
 	for i := range n {
@@ -150,8 +153,8 @@ func (s Strided[T]) CopyTo(dst []T) int {
 	return n
 }
 
-// CopyFrom copies elements from src until one of the two ends and returns how many. It panics where Set of one of them would, before it has copied any.
-// src must not be a part of the same memory.
+// CopyFrom copies elements from src until one of the two ends and returns how many. It panics where
+// Set of one of them would, before it has copied any. src must not be a part of the same memory.
 func (s Strided[T]) CopyFrom(src []T) int {
 	n := min(s.n, len(src))
 	s.check("copy from", n)
@@ -169,7 +172,8 @@ func (s Strided[T]) Fill(x T) {
 	}
 }
 
-// check panics unless the first n elements can be written: since addresses ascend, the last of them decides.
+// check panics unless the first n elements can be written: since addresses ascend, the last of them
+// decides.
 func (s Strided[T]) check(op string, n int) {
 	if n == 0 {
 		return
@@ -180,7 +184,8 @@ func (s Strided[T]) check(op string, n int) {
 	}
 }
 
-// ReadOnly returns the same elements in a view that refuses every write with ErrProtection, and so do all views made from it.
+// ReadOnly returns the same elements in a view that refuses every write with ErrProtection, and so
+// do all views made from it.
 func (s Strided[T]) ReadOnly() Strided[T] {
 	if s.limits == nil {
 		return s

@@ -8,7 +8,8 @@ import (
 	"github.com/typedmem/typedmem/internal/layout"
 )
 
-// Bool8 is a truth value of one byte for memory that others may write: any byte that is not 0 is true. A Go bool would have to be 0 or 1.
+// Bool8 is a truth value of one byte for memory that others may write: any byte that is not 0 is
+// true. A Go bool would have to be 0 or 1.
 type Bool8 uint8
 
 // Get reports whether b is true.

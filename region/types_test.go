@@ -146,7 +146,8 @@ func TestBool8(t *testing.T) {
 
 func region8(r *region.Region[region.Bool8], i int) *byte { return r.View().Bytes().Ptr(i) }
 
-// TestBoolsStayBools: no way of looking at memory with a bool writes a byte that is neither 0 nor 1, and none shows other bytes as a bool.
+// TestBoolsStayBools: no way of looking at memory with a bool writes a byte that is neither 0 nor
+// 1, and none shows other bytes as a bool.
 func TestBoolsStayBools(t *testing.T) {
 	type withBool struct {
 		On   bool
@@ -169,7 +170,8 @@ func TestBoolsStayBools(t *testing.T) {
 	}
 }
 
-// The list of fields has their Go types: a uint8 that is asked for and one that is there would otherwise look the same.
+// The list of fields has their Go types: a uint8 that is asked for and one that is there would
+// otherwise look the same.
 func TestFieldNamesGoTypes(t *testing.T) {
 	type order struct {
 		ID  uint64

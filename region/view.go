@@ -9,13 +9,16 @@ import (
 	"github.com/typedmem/typedmem/internal/race"
 )
 
-// View is a checked window on the elements of a region: a value of four words, cheap to copy. It stays usable as long as the memory behind it; after
-// that every access is refused. Making views from views is arithmetic only and allocates nothing.
+// View is a checked window on the elements of a region: a value of four words, cheap to copy. It
+// stays usable as long as the memory behind it; after that every access is refused. Making views
+// from views is arithmetic only and allocates nothing.
 //
-// The zero View is empty. Any number of goroutines may use a View; see the package comment for writing.
+// The zero View is empty. Any number of goroutines may use a View; see the package comment for
+// writing.
 type View[T any] struct {
-	// SAFETY: the n elements from first on lie in the address range of limits, which stays reserved as long as limits is reachable. No element is
-	// touched before end, the address after the last one, or the element's own has been compared with limits. Four words are what the compiler
+	// SAFETY: the n elements from first on lie in the address range of limits, which stays reserved
+	// as long as limits is reachable. No element is touched before end, the address after the last
+	// one, or the element's own has been compared with limits. Four words are what the compiler
 	// keeps in registers: a fifth makes At several times slower.
 	first  unsafe.Pointer
 	n      int
@@ -67,9 +70,11 @@ func (v View[T]) Set(i int, x T) {
 	panic(&typedmem.Error{Op: "set", Err: &refusal{i, v.n, end}})
 }
 
-// Load returns element i. It is not atomic: where others write the element meanwhile, see Ptr and sync/atomic. An index out of range, or memory that was cut off behind the view, is ErrBounds; a closed mapping ErrClosed, one that is not
-// readable ErrProtection, a reserved one or a type with atomic fields ErrOperation. The error says what was found at this access, and never changes; an index that v does not have is
-// ErrBounds whatever became of the memory.
+// Load returns element i. It is not atomic: where others write the element meanwhile, see Ptr and
+// sync/atomic. An index out of range, or memory that was cut off behind the view, is ErrBounds; a
+// closed mapping ErrClosed, one that is not readable ErrProtection, a reserved one or a type with
+// atomic fields ErrOperation. The error says what was found at this access, and never changes; an
+// index that v does not have is ErrBounds whatever became of the memory.
 func (v View[T]) Load(i int) (x T, err error) {
 	var end uintptr
 	if uint(i) < uint(v.n) {
@@ -83,8 +88,8 @@ func (v View[T]) Load(i int) (x T, err error) {
 	return x, &typedmem.Error{Op: "load", Err: &refusal{i, v.n, end}}
 }
 
-// Store sets element i to x, which is not atomic: see Load. Errors are those of Load; memory or a view
-// that is not writable is ErrProtection, whatever part of it is still there.
+// Store sets element i to x, which is not atomic: see Load. Errors are those of Load; memory or a
+// view that is not writable is ErrProtection, whatever part of it is still there.
 func (v View[T]) Store(i int, x T) error {
 	var end uintptr
 	if uint(i) < uint(v.n) {
@@ -99,15 +104,16 @@ func (v View[T]) Store(i int, x T) error {
 	return &typedmem.Error{Op: "store", Err: &refusal{i, v.n, end}}
 }
 
-// Slice returns the elements as a Go slice: raw memory, as fast as any slice, valid until Close, a shrinking Resize, a split or a change of protection, after
-// which touching it faults. It panics with an *typedmem.Error where the memory is not readable. Writing needs a writable mapping.
+// Slice returns the elements as a Go slice: raw memory, as fast as any slice, valid until Close, a
+// shrinking Resize, a split or a change of protection, after which touching it faults. It panics
+// with an *typedmem.Error where the memory is not readable. Writing needs a writable mapping.
 func (v View[T]) Slice() []T {
 	lend("slice", v.limits, v.end)
 	return v.elements()
 }
 
-// Ptr returns the address of element i: raw memory, as with Slice. It panics with an *typedmem.Error for an index out of range and where the memory
-// is not readable.
+// Ptr returns the address of element i: raw memory, as with Slice. It panics with an
+// *typedmem.Error for an index out of range and where the memory is not readable.
 func (v View[T]) Ptr(i int) *T {
 	if uint(i) >= uint(v.n) {
 		panic(fail("ptr", outOfRange(i, v.n)))
@@ -117,7 +123,8 @@ func (v View[T]) Ptr(i int) *T {
 	return p
 }
 
-// lend notes that raw memory up to the address end leaves the package's checks; it panics where that cannot be read.
+// lend notes that raw memory up to the address end leaves the package's checks; it panics where
+// that cannot be read.
 func lend(op string, l *typedmem.Limits, end uintptr) {
 	if l == nil { // the zero View
 		return
@@ -144,7 +151,8 @@ func (v View[T]) SplitAt(i int) (View[T], View[T], error) {
 	return viewOf(v.elements()[:i], v.limits), viewOf(v.elements()[i:], v.limits), nil
 }
 
-// Chunks yields v in views of n elements, the last of which may be shorter. An n below 1 panics with ErrBounds.
+// Chunks yields v in views of n elements, the last of which may be shorter. An n below 1 panics
+// with ErrBounds.
 func (v View[T]) Chunks(n int) iter.Seq[View[T]] {
 	if n < 1 {
 		panic(&typedmem.Error{Op: "chunks", Err: chunkRefusal(n)})
@@ -162,13 +170,15 @@ func (v View[T]) chunks(n int, yield func(View[T]) bool) {
 	}
 }
 
-// Every returns the elements lo, lo+step, lo+2*step and so on below hi. A range that does not fit, or a step below 1, is ErrBounds.
+// Every returns the elements lo, lo+step, lo+2*step and so on below hi. A range that does not fit,
+// or a step below 1, is ErrBounds.
 func (v View[T]) Every(lo, hi, step int) (Strided[T], error) {
 	size := unsafe.Sizeof(*new(T))
 	return Strided[T]{v.first, v.n, size, v.limits}.Every(lo, hi, step)
 }
 
-// All yields index and value of every element. It checks each as At does: a mapping that is closed meanwhile ends it with At's panic.
+// All yields index and value of every element. It checks each as At does: a mapping that is closed
+// meanwhile ends it with At's panic.
 func (v View[T]) All() iter.Seq2[int, T] {
 	return func(yield func(int, T) bool) {
 		for next := 0; next < v.n; {
@@ -192,7 +202,8 @@ func (v View[T]) Values() iter.Seq[T] {
 	}
 }
 
-// CopyTo copies elements to dst until one of the two ends and returns how many. It panics where At of one of them would.
+// CopyTo copies elements to dst until one of the two ends and returns how many. It panics where At
+// of one of them would.
 func (v View[T]) CopyTo(dst []T) int {
 	n := min(v.n, len(dst))
 	if n == 0 {
@@ -203,8 +214,8 @@ func (v View[T]) CopyTo(dst []T) int {
 	return copy(dst, part.elements())
 }
 
-// CopyFrom copies elements from src until one of the two ends and returns how many; src may be a part of the same memory. It panics where Set of one of them
-// would, before it has copied any.
+// CopyFrom copies elements from src until one of the two ends and returns how many; src may be a
+// part of the same memory. It panics where Set of one of them would, before it has copied any.
 func (v View[T]) CopyFrom(src []T) int {
 	n := min(v.n, len(src))
 	if n == 0 {
@@ -243,8 +254,9 @@ func (v View[T]) check(op string, write bool) {
 	}
 }
 
-// ReadOnly returns the same elements in a view that refuses every checked write with ErrProtection, and so do all views made from it. Slice and Ptr are raw memory
-// here too: they refuse nothing, and writing through them writes the elements.
+// ReadOnly returns the same elements in a view that refuses every checked write with ErrProtection,
+// and so do all views made from it. Slice and Ptr are raw memory here too: they refuse nothing, and
+// writing through them writes the elements.
 func (v View[T]) ReadOnly() View[T] {
 	if v.limits == nil {
 		return v
@@ -252,7 +264,8 @@ func (v View[T]) ReadOnly() View[T] {
 	return View[T]{v.first, v.n, v.end, v.limits.ReadOnly()}
 }
 
-// Bytes returns the memory of the elements, padding included, byte by byte. Where T has a bool the result is read-only, since not every byte is one.
+// Bytes returns the memory of the elements, padding included, byte by byte. Where T has a bool the
+// result is read-only, since not every byte is one.
 func (v View[T]) Bytes() View[byte] {
 	if v.limits == nil {
 		return View[byte]{}

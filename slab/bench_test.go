@@ -8,7 +8,8 @@ import (
 	"github.com/typedmem/typedmem/slab"
 )
 
-// freelist is the floor of the slab benchmarks: free indexes in a slice over objects in a slice, no handles, one goroutine.
+// freelist is the floor of the slab benchmarks: free indexes in a slice over objects in a slice, no
+// handles, one goroutine.
 type freelist[T any] struct {
 	objects []T
 	free    []uint32

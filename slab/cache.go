@@ -8,15 +8,15 @@ import (
 	"github.com/typedmem/typedmem"
 )
 
-// Cache is one goroutine's magazine of free slots over a shared slab: Alloc and Free mostly touch nothing that other goroutines do. It takes
-// slots from the slab, and gives them back, dozens at a time. It frees any object of the slab, and any other goroutine may free what it
-// allocated.
+// Cache is one goroutine's magazine of free slots over a shared slab: Alloc and Free mostly touch
+// nothing that other goroutines do. It takes slots from the slab, and gives them back, dozens at a
+// time. It frees any object of the slab, and any other goroutine may free what it allocated.
 //
-// Slots that are parked in a Cache cannot be allocated by others. All caches together keep an eighth
-// of the capacity at the most, and once somebody has found no other slot each gives back what it has
-// at its next Free, until many slots are free again. Close a Cache, which gives all back, when its
-// goroutine is done. One that nothing refers to any more is closed by the garbage collector. After a
-// crash its slots are free.
+// Slots that are parked in a Cache cannot be allocated by others. All caches together keep an
+// eighth of the capacity at the most, and once somebody has found no other slot each gives back
+// what it has at its next Free, until many slots are free again. Close a Cache, which gives all
+// back, when its goroutine is done. One that nothing refers to any more is closed by the garbage
+// collector. After a crash its slots are free.
 //
 // A Cache is for one goroutine at a time, and must not be copied.
 type Cache[T any] struct {
@@ -71,7 +71,8 @@ func (c *Cache[T]) Insert(x T) (Handle[T], error) {
 	if k := c.k; k != nil && k.n-1 < magazineSize {
 		s := c.s
 		h := k.handles[k.n-1]
-		// SAFETY: handles of a magazine are of slots below n. The address is compared with the limits before it is used.
+		// SAFETY: handles of a magazine are of slots below n. The address is compared with the
+		// limits before it is used.
 		p := unsafe.Add(s.slots, uintptr(uint32(h))*unsafe.Sizeof(x))
 		if uintptr(p)+(unsafe.Sizeof(x)-1) < s.limits.Writable() && !s.special {
 			if !ordered {
@@ -130,8 +131,9 @@ func (c *Cache[T]) Free(h Handle[T]) error {
 	return err
 }
 
-// Close gives every slot of the cache back to the slab. After it all methods of the cache answer ErrClosed, Close too. Where the slab is closed, or a zero Slab, the
-// first Close has nothing to give back and answers nil.
+// Close gives every slot of the cache back to the slab. After it all methods of the cache answer
+// ErrClosed, Close too. Where the slab is closed, or a zero Slab, the first Close has nothing to
+// give back and returns nil.
 func (c *Cache[T]) Close() error {
 	if c.k == nil {
 		return fail("close", typedmem.ErrClosed)

@@ -74,7 +74,8 @@ func (s stack) String() string {
 // inside begins the names of the methods whose calls a stack leaves out.
 const inside = "github.com/typedmem/typedmem/slab.(*"
 
-// freed is what every byte of a freed slot holds in debug mode. In a file a freed slot keeps its bytes: after a power failure its object may be back.
+// freed is what every byte of a freed slot holds in debug mode. In a file a freed slot keeps its
+// bytes: after a power failure its object may be back.
 const freed = 0xdb
 
 // MisuseError says that memory of an object was written after it was freed.
@@ -102,7 +103,8 @@ func newCare(c *core, cfg Config) (*careful, error) {
 	return d, d.guards.make(c)
 }
 
-// between maps bytes, or the size in r where that is more, with a reserved page before and behind them. All of it is committed at once.
+// between maps bytes, or the size in r where that is more, with a reserved page before and behind
+// them. All of it is committed at once.
 func (d *careful) between(r typedmem.Request, bytes int) (_ *typedmem.Mapping, err error) {
 	if r.Size < 0 {
 		return nil, fmt.Errorf("%d bytes to commit at once: %w", r.Size, typedmem.ErrSize)
@@ -149,8 +151,8 @@ func (d *careful) close() error {
 	return errors.Join(err, d.guards.close())
 }
 
-// prepare is called for a slot that was popped, before its object is made: it looks whether the slot was written since its last object was freed, and may put
-// the new object elsewhere.
+// prepare is called for a slot that was popped, before its object is made: it looks whether the
+// slot was written since its last object was freed, and may put the new object elsewhere.
 func (d *careful) prepare(c *core, h uint64, p unsafe.Pointer) (uint64, unsafe.Pointer, error) {
 	if d.every > 0 && d.made.Add(1)%d.every == 0 {
 		if g, at, ok := d.guards.take(c, h); ok {
@@ -183,8 +185,8 @@ func (d *careful) forget(h uint64) {
 	delete(d.lives, index(h))
 }
 
-// buried is called for a slot whose object just ended, and which is not in any list yet.
-func (d *careful) buried(c *core, h uint64) {
+// ended is called for a slot whose object just ended, and which is not in any list yet.
+func (d *careful) ended(c *core, h uint64) {
 	if !d.debug {
 		return
 	}
@@ -205,7 +207,7 @@ func (d *careful) buried(c *core, h uint64) {
 	d.lives[index(h)] = l
 }
 
-// written returns the first byte of a free slot that is not as buried left it, or -1.
+// written returns the first byte of a free slot that is not as ended left it, or -1.
 func (l *life) written(slot []byte) int {
 	for i, b := range slot {
 		if l.left == nil && b != freed || l.left != nil && b != l.left[i] {
@@ -222,8 +224,9 @@ type Leak[T any] struct {
 	Bytes   int
 }
 
-// Leaks returns in debug mode all objects by the place where they were allocated, most bytes first; otherwise nil. Of the objects in guard
-// slots it knows without debug mode too. After Close it returns those that were there at the end.
+// Leaks returns in debug mode all objects by the place where they were allocated, most bytes first;
+// otherwise nil. Of the objects in guard slots it knows without debug mode too. After Close it
+// returns those that were there at the end.
 func (s *Slab[T]) Leaks() []Leak[T] {
 	d := s.inner().care
 	if d == nil {
@@ -255,9 +258,10 @@ func (s *Slab[T]) Leaks() []Leak[T] {
 	return all
 }
 
-// Explain says what debug mode and the guard slots know of the memory at an address, for instance that of a fault which typedmem.Guard caught: which object is
-// there, or was there last, and the stacks of its allocation and Free. An address in the pages around objects that nobody can touch is told by the object that is
-// nearest. It is "" where nothing is known, and after Close.
+// Explain says what debug mode and the guard slots know of the memory at an address, for instance
+// that of a fault which typedmem.Guard caught: which object is there, or was there last, and the
+// stacks of its allocation and Free. An address in the pages around objects that nobody can touch
+// is told by the object that is nearest. It is "" where nothing is known, and after Close.
 func (s *Slab[T]) Explain(addr uintptr) string {
 	c := s.inner()
 	if c.care == nil || c.closed() {
@@ -278,7 +282,8 @@ func (s *Slab[T]) Explain(addr uintptr) string {
 	return fmt.Sprintf("byte %d of object %#x, %v", addr-p, l.handle, &l)
 }
 
-// at finds the last object of the slot at an address, and where it is; for the pages around the slots that is the first one or the last.
+// at finds the last object of the slot at an address, and where it is; for the pages around the
+// slots that is the first one or the last.
 func (d *careful) at(c *core, addr uintptr) (l life, p uintptr, ok bool) {
 	base := uintptr(c.slots)
 	lo, hi := base, base+c.n*c.size

@@ -68,7 +68,8 @@ func TestDebugFindsAWriteAfterFree(t *testing.T) {
 	}
 }
 
-// A write through a Ptr that was kept is found in a slab file too, be the object made in this process or there before.
+// A write through a Ptr that was kept is found in a slab file too, be the object made in this
+// process or there before.
 func TestDebugFindsAWriteAfterFreeInAFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	debug := slab.Config{Debug: true}
@@ -256,7 +257,8 @@ func TestGuardSlotsFaultOnMisuse(t *testing.T) {
 	}
 }
 
-// told checks that Explain names the object, begins so, and tells of its Free exactly if it was freed.
+// told checks that Explain names the object, begins so, and tells of its Free exactly if it was
+// freed.
 func told(t *testing.T, s *slab.Slab[rec], addr uintptr, h slab.Handle[rec], begins string, freed bool) {
 	t.Helper()
 	text := s.Explain(addr)

@@ -39,7 +39,8 @@ func rounds(n int) int {
 	return n
 }
 
-// One goroutine loads through a handle while another frees the object and the slot gets its next owner.
+// One goroutine loads through a handle while another frees the object and the slot gets its next
+// owner.
 func TestALoadNeverShowsTheNextOwner(t *testing.T) {
 	s := newSlab[filled](t, 2)
 	var current, number atomic.Uint64
@@ -83,7 +84,8 @@ func TestALoadNeverShowsTheNextOwner(t *testing.T) {
 	wg.Wait()
 }
 
-// One goroutine stores through a handle while another frees the object; what the next owner put there stays.
+// One goroutine stores through a handle while another frees the object; what the next owner put
+// there stays.
 func TestAStoreNeverHitsTheNextOwner(t *testing.T) {
 	s := newSlab[filled](t, 1)
 	var current atomic.Uint64

@@ -16,7 +16,8 @@ import (
 // mostSlots is the greatest capacity: an index+1 fits 32 bits, with room for guard slots behind.
 const mostSlots = 1<<32 - 1<<16
 
-// core is all of a slab that does not depend on the type of the objects. Sizes are in bytes, counts in slots.
+// core is all of a slab that does not depend on the type of the objects. Sizes are in bytes, counts
+// in slots.
 type core struct {
 	n      uintptr        // the capacity
 	size   uintptr        // of an object
@@ -46,7 +47,8 @@ type core struct {
 	live       uint64 // objects that were there when the slab was opened
 
 	// Of a file: how many freed slots may wait in one magazine, and how many in the pool at the
-	// least and the most before the words are flushed for them. Large objects wait in small numbers.
+	// least and the most before the words are flushed for them. Large objects wait in small
+	// numbers.
 	mostWaits, leastWaiting, mostWaiting int
 }
 
@@ -86,7 +88,8 @@ func (c *core) attach(m *typedmem.Mapping) error {
 		return fmt.Errorf("the mapping begins at %#x, %v needs a multiple of %d bytes: %w", m.Addr(), c.layout.Type, c.layout.Align, typedmem.ErrOffset)
 	}
 	c.m, c.limits = m, m.Limits()
-	// SAFETY: the address of a mapping, off the Go heap; c.limits keeps the address range from being given to others.
+	// SAFETY: the address of a mapping, off the Go heap; c.limits keeps the address range from
+	// being given to others.
 	c.slots = unsafe.Add(unsafe.Pointer(nil), m.Addr())
 	return nil
 }
@@ -100,7 +103,8 @@ func (c *core) attachWords(m *typedmem.Mapping) {
 
 // slot returns the address of slot i.
 func (c *core) slot(i uintptr) unsafe.Pointer {
-	// SAFETY: the callers have compared i with n, and compare the address with the limits before they touch it.
+	// SAFETY: the callers have compared i with n, and compare the address with the limits before
+	// they touch it.
 	return unsafe.Add(c.slots, i*c.size)
 }
 
@@ -113,7 +117,8 @@ func (c *core) writable(i uintptr) bool {
 	return c.end(i) <= c.limits.Writable()
 }
 
-// refusal says why slot i, to which memory was given, lies behind a limit: ErrClosed, ErrProtection, or ErrBounds of a mapping that was cut.
+// refusal says why slot i, to which memory was given, follows a limit: ErrClosed,
+// ErrProtection, or ErrBounds of a mapping that was cut.
 func (c *core) refusal(i, limit uintptr) error {
 	if typedmem.Allows(limit) {
 		return fmt.Errorf("slot %d was cut off: the mapping was shrunk or split: %w", i, typedmem.ErrBounds)
@@ -121,7 +126,8 @@ func (c *core) refusal(i, limit uintptr) error {
 	return typedmem.Refusal(limit)
 }
 
-// gone reports whether the mapping was closed that the first slot is in. After Mapping.SplitTo that is not m, which has the rest.
+// gone reports whether the mapping was closed that the first slot is in. After Mapping.SplitTo that
+// is not m, which has the rest.
 func (c *core) gone() bool { return c.limits.Mapping().Limits() != c.limits }
 
 // usable says why no object can be made, nil where some may be; the caller holds the pool's lock.
@@ -132,8 +138,8 @@ func (c *core) usable() error {
 	return c.limits.Err(true)
 }
 
-// access finds the word of a live object and reports why there is none; stale is the answer for a handle that is not valid. A word that
-// somebody is storing under is waited for.
+// access finds the word of a live object and reports why there is none; stale is the answer for a
+// handle that is not valid. A word that somebody is storing under is waited for.
 func (c *core) access(op string, h uint64, write bool, stale *stale) (w *uint64, word uint64, err error) {
 	i := uintptr(index(h))
 	if c.file != nil {
@@ -146,7 +152,8 @@ func (c *core) access(op string, h uint64, write bool, stale *stale) (w *uint64,
 		if i >= c.n {
 			return nil, 0, c.closedOr(op, stale.of(h))
 		}
-		// The limits rise before used does, so a slot that used counts and the limits do not was taken away.
+		// The limits rise before used does, so a slot that used counts and the limits do not was
+		// taken away.
 		used := uintptr(c.pool.used.Load())
 		if seen := c.limits.Readable(); c.end(i) > seen {
 			if typedmem.Allows(seen) && i >= used {
@@ -185,7 +192,8 @@ func (c *core) mayHold() bool { return c.file == nil || c.file.writer }
 // the caller publishes without it. Who holds one keeps others out: Load, Store, Update and Free
 // wait.
 func (c *core) hold(op string, h uint64, stale *stale) (w *uint64, word uint64, err error) {
-	// A moment only: the one who waits may do so for an object that this goroutine has in an Update.
+	// A moment only: the one who waits may do so for an object that this goroutine has in an
+	// Update.
 	for spin := 0; spin < 1<<11 && c.waited.Load() == h && h != 0; spin++ {
 		runtime.Gosched()
 	}

@@ -33,7 +33,8 @@ func (c claim) whole() bool { return c.Not == ^(c.ID ^ c.Version<<32) }
 
 const crashCapacity = 600
 
-// TestCrashChild is the writer that the parent kills. What it is about to do, and what it did, it writes to its standard output.
+// TestCrashChild is the writer that the parent kills. What it is about to do, and what it did, it
+// writes to its standard output.
 func TestCrashChild(t *testing.T) {
 	path := os.Getenv("TYPEDMEM_CRASH_FILE")
 	if path == "" {
@@ -117,8 +118,9 @@ func TestCrashChild(t *testing.T) {
 	select {}
 }
 
-// A writer is killed at a random instant, again and again: every object whose Insert returned and whose Free did not begin is there, no object whose
-// Free returned is, and no slot is both free and in use.
+// A writer is killed at a random instant, again and again: every object whose Insert returned and
+// whose Free did not begin is there, no object whose Free returned is, and no slot is both free and
+// in use.
 func TestKilledWritersLoseNothing(t *testing.T) {
 	testenv.Processes(t)
 	rounds := 20
@@ -201,7 +203,8 @@ func TestKilledWritersLoseNothing(t *testing.T) {
 		s := must[*slab.Slab[claim]](t)(slab.OpenMut[claim](path))
 		survivors(t, s, round, live, stale, inserting, freeing, storing)
 		live = found
-		// Every slot that holds no object can be used, none of them twice, and what was freed stays so.
+		// Every slot that holds no object can be used, none of them twice, and what was freed stays
+		// so.
 		var fill []slab.Handle[claim]
 		for range crashCapacity - len(live) {
 			h, err := s.Insert(claim{})

@@ -12,21 +12,26 @@ import (
 	"github.com/typedmem/typedmem/options"
 )
 
-// Config is what With, CreateWith and OpenMutWith take. Its zero value makes the slab that New makes.
+// Config is what With, CreateWith and OpenMutWith take. Its zero value makes the slab that New
+// makes.
 type Config struct {
-	// Options says how the memory of the objects is mapped: its flags, address, page size and file count, its size is how many bytes are committed at once, its
-	// capacity may be more than the slab needs. With a file, which need not be a slab file, only the objects' bytes are there: handles end with the process.
-	// A slab file takes none: ErrOperation.
+	// Options says how the memory of the objects is mapped: its flags, address, page size and file
+	// count, its size is how many bytes are committed at once, its capacity may be more than the
+	// slab needs. With a file, which need not be a slab file, only the objects' bytes are there:
+	// handles end with the process. A slab file takes none: ErrOperation.
 	Options options.Options
 
-	// Debug finds mistakes: see the package comment for what it does and costs. It commits the whole capacity, but for a file or an address in Options.
+	// Debug finds mistakes: see the package comment for what it does and costs. It commits the
+	// whole capacity, but for a file or an address in Options.
 	Debug bool
 
-	// GuardEvery puts one of so many objects into a page of its own, 0 none. See the package comment. A slab file has no such pages: ErrOperation.
+	// GuardEvery puts one of so many objects into a page of its own, 0 none. See the package
+	// comment. A slab file has no such pages: ErrOperation.
 	GuardEvery int
 }
 
-// New makes a slab for up to capacity objects in anonymous memory. Address space is set aside for all of them, memory comes as they are made.
+// New makes a slab for up to capacity objects in anonymous memory. Address space is set aside for
+// all of them, memory comes as they are made.
 //
 // ErrType: T cannot live in mapped memory. ErrSize: the capacity is below 1 or too large.
 func New[T any](capacity int) (*Slab[T], error) {
@@ -46,34 +51,39 @@ func With[T any](capacity int, c Config) (*Slab[T], error) {
 	return show[T]("new", made, err)
 }
 
-// Create makes a new slab file for up to capacity objects and opens it for writing. A file that exists is an error that wraps fs.ErrExist; on error no
-// file is left. It appears under its name when it is whole and on the device, so others never see half of one; a crash of
-// the system before the first Sync may take it as a whole. The file grows as objects are made.
+// Create makes a new slab file for up to capacity objects and opens it for writing. A file that
+// exists is an error that wraps fs.ErrExist; on error no file is left. It appears under its name
+// when it is whole and on the device, so others never see half of one; a crash of the system before
+// the first Sync may take it as a whole. The file grows as objects are made.
 func Create[T any](path string, capacity int) (*Slab[T], error) {
 	return CreateWith[T](path, capacity, Config{})
 }
 
-// CreateWith is Create with a Config, of which slab files take Debug only; anything else is refused with ErrOperation.
+// CreateWith is Create with a Config, of which slab files take Debug only; anything else is refused
+// with ErrOperation.
 func CreateWith[T any](path string, capacity int, c Config) (*Slab[T], error) {
 	made, err := create(path, capacity, layoutOf[T](), c)
 	return show[T]("create", made, printing.Named(path, err))
 }
 
-// Open opens a slab file for reading, beside any number of other readers and one writer, whose changes it sees. A Load of an object that the writer stores to
-// at that moment may mix old and new bytes; see the package comment. The file is never changed, also when its writer was killed. A file made for another T is
-// an error that wraps ErrLayout and shows the difference field by field; a damaged one ErrCorrupt, one that was cut off ErrTruncated.
+// Open opens a slab file for reading, beside any number of other readers and one writer, whose
+// changes it sees. A Load of an object that the writer stores to at that moment may mix old and new
+// bytes; see the package comment. The file is never changed, also when its writer was killed. A
+// file made for another T is an error that wraps ErrLayout and shows the difference field by field;
+// a damaged one ErrCorrupt, one that was cut off ErrTruncated.
 func Open[T any](path string) (*Slab[T], error) {
 	c, err := open(path, false, layoutOf[T](), Config{})
 	return show[T]("open", c, printing.Named(path, err))
 }
 
-// OpenMut opens a slab file for reading and writing, with the errors of Open. A file has one writer at a time: a second one is refused with ErrBusy. After a crash of
-// a writer every object is there that it had made and not freed, and slots that its caches held are free; after a crash of the system see Sync. It takes time in
-// proportion to the slots in use, 8 bytes each.
+// OpenMut opens a slab file for reading and writing, with the errors of Open. A file has one writer
+// at a time: a second one is refused with ErrBusy. After a crash of a writer every object is there
+// that it had made and not freed, and slots that its caches held are free; after a crash of the
+// system see Sync. It takes time in proportion to the slots in use, 8 bytes each.
 func OpenMut[T any](path string) (*Slab[T], error) { return OpenMutWith[T](path, Config{}) }
 
-// OpenMutWith is OpenMut with a Config, of which slab files take Debug only; anything else is refused with ErrOperation. Of the objects that are there already
-// nothing is known but their Free.
+// OpenMutWith is OpenMut with a Config, of which slab files take Debug only; anything else is
+// refused with ErrOperation. Of the objects that are there already nothing is known but their Free.
 func OpenMutWith[T any](path string, c Config) (*Slab[T], error) {
 	opened, err := open(path, true, layoutOf[T](), c)
 	return show[T]("open", opened, printing.Named(path, err))
@@ -150,9 +160,10 @@ func (c *core) memoryForSlots(r typedmem.Request, debug bool) (*typedmem.Mapping
 	return typedmem.Map(r)
 }
 
-// huge is the hint for so many bytes of words, which are read in no order: in huge pages a lookup misses the processor's table of addresses less often. Words
-// are never trimmed. Slots are, and the kernel would fill what Trim gave back again, to make one huge page of what is around it: whoever does not trim asks for
-// huge pages there.
+// huge is the hint for so many bytes of words, which are read in no order: in huge pages a lookup
+// misses the processor's table of addresses less often. Words are never trimmed. Slots are, and the
+// kernel would fill what Trim gave back again, to make one huge page of what is around it: anyone
+// who does not trim asks for huge pages there.
 func huge(bytes int) flags.Map {
 	if bytes < 8<<20 {
 		return 0

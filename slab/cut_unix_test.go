@@ -27,7 +27,8 @@ func withOne(t *testing.T, path string, capacity int) (*Slab[uint64], Handle[uin
 	return s, h
 }
 
-// A file that somebody cuts off under a slab makes its operations fail, under Guard, and leaves no lock held: Len and Close still answer.
+// A file that somebody cuts off under a slab makes its operations fail, under Guard, and leaves no
+// lock held: Len and Close still answer.
 func TestACutOffFileLeavesNoLockHeld(t *testing.T) {
 	testenv.FaultAddresses(t)
 	for name, do := range map[string]func(*Slab[uint64], Handle[uint64]) error{
@@ -68,7 +69,8 @@ func TestACutOffFileLeavesNoLockHeld(t *testing.T) {
 	}
 }
 
-// A file that somebody has cut off is told by everything that says that its objects are there, or puts more behind them, and Close gives everything back.
+// A file that somebody has cut off is told by everything that says that its objects are there, or
+// puts more behind them, and Close gives everything back.
 func TestACutOffFileIsTold(t *testing.T) {
 	testenv.PartialPages(t)
 	for name, do := range map[string]func(*Slab[uint64]) error{

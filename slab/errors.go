@@ -9,14 +9,16 @@ import (
 
 // Errors of this package. They come wrapped in a *typedmem.Error that names the operation.
 var (
-	// ErrStale: the handle names no live object of this slab. It was freed, belongs to another slab, or was made up.
+	// ErrStale: the handle names no live object of this slab. It was freed, belongs to another
+	// slab, or was made up.
 	ErrStale = errors.New("stale handle")
 	// ErrFull: every slot holds an object, is retired, or is parked in a Cache whose goroutine
 	// did not free anything meanwhile.
 	ErrFull = errors.New("the slab is full")
 )
 
-// The answers for handles that are not valid, made once: looking up a handle does not allocate, which is why they do not name it.
+// The answers for handles that are not valid, made once: looking up a handle does not allocate,
+// which is why they do not name it.
 var (
 	staleLoad   = newStale("load")
 	staleStore  = newStale("store")

@@ -22,8 +22,8 @@ func (s *Slab[T]) allCount() (n int) {
 	return n
 }
 
-// A fault in the copy of an Insert, Alloc, Store or Update, because the memory was protected between
-// the check and the copy, loses no slot and leaves no lock held.
+// A fault in the copy of an Insert, Alloc, Store or Update, because the memory was protected
+// between the check and the copy, loses no slot and leaves no lock held.
 func TestMakeReadOnlyBesideInsertLosesNoSlot(t *testing.T) {
 	testenv.FaultAddresses(t)
 	for name, cfg := range map[string]Config{"plain": {}, "debug": {Debug: true}, "guards": {GuardEvery: 3}} {

@@ -13,11 +13,14 @@ import (
 	"github.com/typedmem/typedmem/internal/layout"
 )
 
-// file is the slab file behind a core: the container's header block, then a word for each slot, then the slots.
+// file is the slab file behind a core: the container's header block, then a word for each slot,
+// then the slots.
 //
-// The words in the file are what counts: they say which objects live, and nothing else of the file has to agree with them, so a process may be
-// killed between any two instructions. A writer works on words of its own in memory and notes each change in the file. A slot that was freed is
-// used again only when its word is on the device: before that, a power failure could bring the object back with its successor's bytes.
+// The words in the file are what counts: they say which objects live, and nothing else of the file
+// has to agree with them, so a process may be killed between any two instructions. A writer works
+// on words of its own in memory and notes each change in the file. A slot that was freed is used
+// again only when its word is on the device: before that, a power failure could bring the object
+// back with its successor's bytes.
 type file struct {
 	c      *container.File
 	m      *typedmem.Mapping // the words in the file
@@ -38,7 +41,8 @@ const (
 	waitsBytes        = 256 << 10
 )
 
-// wordsEnd returns where in the file the words end and the slots begin: where every system can map them.
+// wordsEnd returns where in the file the words end and the slots begin: where every system can map
+// them.
 func wordsEnd(capacity uint64) int64 {
 	return container.DataOffset + int64((capacity*8+container.DataOffset-1)/container.DataOffset*container.DataOffset)
 }
@@ -154,7 +158,8 @@ func openCore(f *container.File, l *layout.Layout) (*core, error) {
 		if err := c.file.m.Flush(0, c.file.m.Len()); err != nil {
 			return c, err
 		}
-		// A writer that was killed while it grew has published a length that the device may not know.
+		// A writer that was killed while it grew has published a length that the device may not
+		// know.
 		if err := f.Sync(used, func() error { return nil }); err != nil {
 			return c, err
 		}
@@ -166,7 +171,8 @@ func cutOff(size, end int64) error {
 	return fmt.Errorf("%d bytes, its slots end at byte %d: %w", size, end, typedmem.ErrTruncated)
 }
 
-// attachFile maps the words and the slots of a file: of those that its length counts, those that are there.
+// attachFile maps the words and the slots of a file: of those that its length counts, those that
+// are there.
 func (c *core) attachFile(f *container.File, used, there int) error {
 	c.file = &file{c: f, writer: f.Writer()}
 	c.special = true
@@ -206,8 +212,9 @@ func (c *core) memoryForWords() error {
 	return nil
 }
 
-// checkWords looks at every word of the file. Where only some of the slots are there, the system went down and has lost that the file was made longer: the
-// slots were not in use yet, or the file was cut off.
+// checkWords looks at every word of the file. Where only some of the slots are there, the system
+// went down and has lost that the file was made longer: the slots were not in use yet, or the file
+// was cut off.
 func (c *core) checkWords(used, there int, size int64) error {
 	for i := range uint32(used) {
 		switch word := loadWord(wordAt(c.file.words, uintptr(i))); {
@@ -220,8 +227,9 @@ func (c *core) checkWords(used, there int, size int64) error {
 	return nil
 }
 
-// restore makes the words in memory and the free list from the words of the file. lost says that the last writer's changes may be gone: handles that it
-// gave out for slots that are free now must not become those of new objects. Of each slot that is one at the most, see leastWaiting.
+// restore makes the words in memory and the free list from the words of the file. lost says that
+// the last writer's changes may be gone: handles that it gave out for slots that are free now must
+// not become those of new objects. Of each slot that is one at the most, see leastWaiting.
 func (c *core) restore(used int, lost bool) error {
 	for i := used - 1; i >= 0; i-- {
 		w := wordAt(c.words, uintptr(i))
@@ -253,8 +261,8 @@ func (f *file) note(c *core, i, g uint32) {
 	publish(wordAt(f.words, uintptr(i)), kept(c.salt, i, g))
 }
 
-// extend makes the file ready for used slots. That they may be in use is on the device before one is, and the file's size, which comes with the flush of a
-// word, before that.
+// extend makes the file ready for used slots. That they may be in use is on the device before one
+// is, and the file's size, which comes with the flush of a word, before that.
 func (f *file) extend(used int) error {
 	if err := f.m.Resize(used * 8); err != nil {
 		return err
@@ -334,7 +342,7 @@ func (c *core) flush() error {
 
 // flushSlots writes the slots to the file.
 func (c *core) flushSlots() error {
-	if left := c.limits.Mapping(); left != c.m { // SplitTo cut the mapping: c.m has what lies behind the cut
+	if left := c.limits.Mapping(); left != c.m { // SplitTo cut the mapping: c.m has what follows the cut
 		if err := left.Flush(0, left.Len()); err != nil {
 			return err
 		}
@@ -412,7 +420,7 @@ func (c *core) close() error {
 		}
 		defer one.Unlock()
 	}
-	var cut error // others have cut the file off, and no second Close could mend that
+	var cut error // others have cut the file off, and no second Close could repair that
 	if c.file != nil && c.file.writer {
 		err := c.lastSync()
 		if container.Foreign(err) {

@@ -18,7 +18,8 @@ import (
 	"github.com/typedmem/typedmem/slab"
 )
 
-// fileOf makes a slab file with n objects of 3*n slots, every third of them freed again, and returns its objects.
+// fileOf makes a slab file with n objects of 3*n slots, every third of them freed again, and
+// returns its objects.
 func fileOf(t testing.TB, path string, n int) map[slab.Handle[rec]]rec {
 	t.Helper()
 	s := must[*slab.Slab[rec]](t)(slab.Create[rec](path, 3*n))
@@ -372,7 +373,8 @@ func reseal(b []byte) {
 	binary.LittleEndian.PutUint32(b[20:], crc32.Update(crc32.ChecksumIEEE(b[:20]), crc32.IEEETable, b[24:n]))
 }
 
-// A slab file whose mapping was cut, and a part of it closed, is closed like any other, and its objects are all there when it is opened again.
+// A slab file whose mapping was cut, and a part of it closed, is closed like any other, and its
+// objects are all there when it is opened again.
 func TestASlabFileWhoseMappingWasCutCloses(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	s := must[*slab.Slab[rec]](t)(slab.Create[rec](path, 1<<14))

@@ -18,7 +18,8 @@ func freers[T any](s *Slab[T]) map[string]func(Handle[T]) error {
 	return map[string]func(Handle[T]) error{"slab": s.Free, "cache": s.Cache().Free}
 }
 
-// An object is gone in the file before its handle is stale: where the file cannot take the note, it lives on.
+// An object is gone in the file before its handle is stale: where the file cannot take the note, it
+// lives on.
 func TestAFreeIsInTheFileFirst(t *testing.T) {
 	testenv.FaultAddresses(t)
 	path := t.TempDir() + "/s"
@@ -55,7 +56,7 @@ func TestAFreeIsInTheFileFirst(t *testing.T) {
 	}
 }
 
-// Whoever finds a handle stale finds the object gone in the file, too.
+// Anyone who finds a handle stale finds the object gone in the file, too.
 func TestAStaleHandleIsStaleInTheFile(t *testing.T) {
 	path := t.TempDir() + "/s"
 	s, err := Create[uint64](path, 1000)
@@ -116,7 +117,8 @@ func TestAStaleHandleIsStaleInTheFile(t *testing.T) {
 // wordsAt is where in the file the word of a handle's slot lies.
 func wordsAt[T any](h Handle[T]) int64 { return 64<<10 + 8*int64(index(h.Bits)) }
 
-// A generation that no object can have is damage: the object after it would have a handle of another slot.
+// A generation that no object can have is damage: the object after it would have a handle of
+// another slot.
 func TestAGenerationBeyondTheLastIsDamage(t *testing.T) {
 	path := t.TempDir() + "/s"
 	s, h := withOneObject(t, path)
@@ -162,7 +164,7 @@ func withOneObject(t *testing.T, path string) (*Slab[uint64], Handle[uint64]) {
 	return s, h
 }
 
-// On a full disk the slots that were freed are used, without a Sync, whoever freed them.
+// On a full disk the slots that were freed are used, without a Sync, no matter who freed them.
 func TestFreedSlotsServeOnAFullDisk(t *testing.T) {
 	type object = [512]uint64
 	for _, how := range []string{"slab", "cache"} {

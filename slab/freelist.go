@@ -4,8 +4,8 @@ import (
 	"sync/atomic"
 )
 
-// Free slots lie in lists by block, a run of neighbouring slots of about four megabytes: so whoever
-// iterates can pass over a block in which no object lives, Trim works in steps, and slots with
+// Free slots lie in lists by block, a run of neighbouring slots of about four megabytes: so anyone
+// who iterates can pass over a block in which no object lives, Trim works in steps, and slots with
 // memory behind them are used before those whose memory Trim gave back.
 const (
 	leastBlock = 1 << 6 // slots

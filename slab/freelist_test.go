@@ -99,8 +99,8 @@ func TestAPeakCostsLittleAfterwards(t *testing.T) {
 	}
 }
 
-// The lists hold what was put into them, whatever the order and with Trim between; counts, queues and
-// the numbers that All reads agree.
+// The lists hold what was put into them, whatever the order and with Trim between; counts, queues
+// and the numbers that All reads agree.
 func TestTheListsOfFreeSlotsAgree(t *testing.T) {
 	for seed := range uint64(6) {
 		r := rand.New(rand.NewPCG(seed, 1))

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// age sets the generation of slot 0, whose object has just been freed, so that so many objects are left.
+// age sets the generation of slot 0, whose object has just been freed, so that so many objects are
+// left.
 func age[T any](t *testing.T, s *Slab[T], objects uint32) {
 	t.Helper()
 	c := s.core
@@ -28,7 +29,8 @@ func age[T any](t *testing.T, s *Slab[T], objects uint32) {
 	c.push(&c.pool.free, uint64(g)<<32|uint64(index(h)))
 }
 
-// A slot that has had the objects that its generation can count is never used again, also not after a reopen.
+// A slot that has had the objects that its generation can count is never used again, also not after
+// a reopen.
 func TestExhaustedSlotsAreRetired(t *testing.T) {
 	type T struct{ A uint64 }
 	for _, kind := range []string{"memory", "cache", "file"} {

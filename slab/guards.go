@@ -11,9 +11,10 @@ import (
 	"github.com/typedmem/typedmem/options"
 )
 
-// guards are pages that hold one object each, at their end, with a page behind that nobody can touch; a page whose object was freed cannot be touched
-// either, until all other guard slots were used. Their indexes follow those of the slots. An object there has a slot as well, which stays empty, so that capacity and
-// counts are what they are without.
+// guards are pages that hold one object each, at their end, with a page behind that nobody can
+// touch; a page whose object was freed cannot be touched either, until all other guard slots were
+// used. Their indexes follow those of the slots. An object there has a slot as well, which stays
+// empty, so that capacity and counts are what they are without.
 type guards struct {
 	mu     sync.Mutex
 	slots  []guardSlot
@@ -89,8 +90,9 @@ func (g *guards) has(h uint64, c *core) bool {
 	return i >= c.n && i-c.n < uintptr(len(g.slots))
 }
 
-// take makes a guard slot ready for an object for which the slot of the handle h was popped. The handle is not valid before publish: until the object is written
-// nobody may read the memory, which holds its last owner's bytes, or free it.
+// take makes a guard slot ready for an object for which the slot of the handle h was popped. The
+// handle is not valid before publish: until the object is written nobody may read the memory, which
+// holds its last owner's bytes, or free it.
 func (g *guards) take(c *core, h uint64) (handle uint64, p unsafe.Pointer, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -231,7 +233,8 @@ func (g *guards) each(f func(life)) {
 	}
 }
 
-// at finds the object whose guard slot is at an address, and where it is; in the pages between guard slots, the object that is nearest.
+// at finds the object whose guard slot is at an address, and where it is; in the pages between
+// guard slots, the object that is nearest.
 func (g *guards) at(addr, size uintptr) (l life, p uintptr, ok bool) {
 	page := uintptr(options.AllocationGranularity())
 	g.mu.Lock()

@@ -25,7 +25,8 @@ func guardedSlab(t *testing.T, capacity int) *Slab[guarded] {
 	return s
 }
 
-// What All yields and a handle reaches has its bytes: between the steps of an Insert a guard slot holds those of its last owner.
+// What All yields and a handle reaches has its bytes: between the steps of an Insert a guard slot
+// holds those of its last owner.
 func TestAnObjectInAGuardSlotIsThereWhenItsBytesAre(t *testing.T) {
 	s := guardedSlab(t, 100)
 	defer s.Close()
@@ -76,7 +77,7 @@ func TestAnObjectInAGuardSlotIsThereWhenItsBytesAre(t *testing.T) {
 	}
 }
 
-// Whoever takes every object from All and frees it takes nothing from under an Insert.
+// Anyone who takes every object from All and frees it takes nothing from under an Insert.
 func TestInsertIntoGuardSlotsBesideAll(t *testing.T) {
 	type large [1 << 13]uint64
 	s, err := With[large](64, Config{GuardEvery: 1})
@@ -164,7 +165,8 @@ func TestAnAddressInAGuardSlotStaysGood(t *testing.T) {
 	}
 }
 
-// What guard slots cost the objects that are not in one: no GuardEvery, and one that is never reached.
+// What guard slots cost the objects that are not in one: no GuardEvery, and one that is never
+// reached.
 func BenchmarkGuardEvery(b *testing.B) {
 	for _, every := range []int{0, 1 << 30} {
 		s, err := With[guarded](1000, Config{GuardEvery: every})

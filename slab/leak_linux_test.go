@@ -16,8 +16,9 @@ import (
 	"github.com/typedmem/typedmem/slab"
 )
 
-// resources lists what the process has of the system: its areas, but for those of Go's own memory, and its open files. Addresses that are only set aside are a
-// list of their own: those of a mapping that was closed stay so until nothing refers to it.
+// resources lists what the process has of the system: its areas, but for those of Go's own memory,
+// and its open files. Addresses that are only set aside are a list of their own: those of a mapping
+// that was closed stay so until nothing refers to it.
 func resources(t *testing.T) (used, aside []string) {
 	t.Helper()
 	for line := range strings.Lines(string(must[[]byte](t)(os.ReadFile("/proc/self/maps")))) {
@@ -37,8 +38,9 @@ func resources(t *testing.T) (used, aside []string) {
 	return used, aside
 }
 
-// leavesNothing calls f many times while the collector, which would close what was forgotten, is off, and then lets it run. Go maps memory of its own now and
-// then: what f leaves behind it leaves in every attempt.
+// leavesNothing calls f many times while the collector, which would close what was forgotten, is
+// off, and then lets it run. Go maps memory of its own now and then: what f leaves behind it leaves
+// in every attempt.
 func leavesNothing(t *testing.T, times int, f func()) {
 	t.Helper()
 	if raceBuild {
@@ -86,7 +88,8 @@ func unlike(before, after []string) string {
 	return strings.Join(diff, "\n")
 }
 
-// constructors make slabs of each kind for 1000 objects; those of files need the name of one that is there, or of none where fresh.
+// constructors make slabs of each kind for 1000 objects; those of files need the name of one that
+// is there, or of none where fresh.
 var constructors = []struct {
 	name  string
 	fresh bool
@@ -156,7 +159,8 @@ func TestCloseLeavesNothing(t *testing.T) {
 
 var errDidNot = errors.New("the constructor did not fail")
 
-// Constructors that fail, early or with some of the memory mapped already, leave nothing mapped or open.
+// Constructors that fail, early or with some of the memory mapped already, leave nothing mapped or
+// open.
 func TestConstructorsThatFailLeaveNothing(t *testing.T) {
 	dir := fastDir(t)
 	good, bad, short := filepath.Join(dir, "good"), filepath.Join(dir, "bad"), filepath.Join(dir, "short")

@@ -12,7 +12,8 @@ const (
 	clashLimit   = 1 << 10
 )
 
-// magazine is a stack of free slots that one owner at a time uses: a Cache, or whoever holds the lock of a shard.
+// magazine is a stack of free slots that one owner at a time uses: a Cache, or anyone who holds the
+// lock of a shard.
 type magazine struct {
 	_ [0]atomic.Uint64 // aligned to 8 bytes on 32-bit platforms too
 
@@ -26,7 +27,8 @@ type magazine struct {
 	handles [magazineSize]uint64 // of the next object of each slot
 	waiting []uint64             // likewise; of a file only
 
-	// What was spilled from handles and is first in line to refill it. It belongs to the pool and moves under its mu: whoever finds no other slot takes it.
+	// What was spilled from handles and is first in line to refill it. It belongs to the pool and
+	// moves under its mu: anyone who finds no other slot takes it.
 	stock []uint64
 }
 
@@ -94,8 +96,8 @@ func (s *shard) lockWait() {
 	}
 }
 
-// shardCount is a power of two, at least four times the number of processors in use, so that few goroutines that run at one time meet, but for very many
-// processors and few slots.
+// shardCount is a power of two, at least four times the number of processors in use, so that few
+// goroutines that run at one time meet, but for very many processors and few slots.
 func shardCount(capacity int) int {
 	n := 1
 	for n < min(4*runtime.GOMAXPROCS(0), 64, capacity/magazineSize) {
@@ -112,8 +114,8 @@ func (p *pool) near() *shard {
 	return &p.shards[i&uint32(len(p.shards)-1)]
 }
 
-// pick locks the shard that is near, or where somebody holds it the next one that nobody does. Goroutines that run side by side and meet in one shard
-// again and again are spread anew.
+// pick locks the shard that is near, or where somebody holds it the next one that nobody does.
+// Goroutines that run side by side and meet in one shard again and again are spread anew.
 func (p *pool) pick() *shard {
 	if n := p.clashes.Add(1); n%clashLimit == 0 {
 		p.spread.Store(uint32(mix(n)) | 1)

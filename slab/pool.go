@@ -9,11 +9,12 @@ import (
 	"github.com/typedmem/typedmem"
 )
 
-// pool is where the slots are that hold no object: in the free list, in the shards, in caches, or never used. What moves between these moves under mu, so
-// that whoever holds mu and all shards sees every slot; only those of caches are their owners' own.
+// pool is where the slots are that hold no object: in the free list, in the shards, in caches, or
+// never used. What moves between these moves under mu, so that anyone who holds mu and all shards
+// sees every slot; only those of caches are their owners' own.
 //
-// Locks are taken in this order: closing, settling, growing, mu, the shards by index. Only the first
-// three are held while the kernel works for a file, see apart.
+// Locks are taken in this order: closing, settling, growing, mu, the shards by index. Only the
+// first three are held while the kernel works for a file, see apart.
 type pool struct {
 	closing  sync.Mutex // one Close at a time
 	settling sync.Mutex // one flush of a file's words at a time
@@ -93,7 +94,8 @@ func (p *pool) lockShards() (unlock func()) {
 	}
 }
 
-// gather moves the slots of all shards and what the caches have in stock to the lists, and reports whether there were any.
+// gather moves the slots of all shards and what the caches have in stock to the lists, and reports
+// whether there were any.
 func (c *core) gather() bool {
 	p := &c.pool
 	before := p.free.count + p.waits.count
@@ -105,8 +107,8 @@ func (c *core) gather() bool {
 	return p.free.count+p.waits.count > before
 }
 
-// spill makes room in a magazine that is full: half of what can be used, all that waits. s is nil for a cache, whose owner calls; a
-// shard must not be locked.
+// spill makes room in a magazine that is full: half of what can be used, all that waits. s is nil
+// for a cache, whose owner calls; a shard must not be locked.
 func (c *core) spill(k *magazine, s *shard) {
 	p := &c.pool
 	p.mu.Lock()
@@ -137,7 +139,8 @@ func (c *core) spill(k *magazine, s *shard) {
 	}
 }
 
-// await moves the slots that wait for a flush from a magazine to the pool; the caller holds mu and owns k.
+// await moves the slots that wait for a flush from a magazine to the pool; the caller holds mu and
+// owns k.
 func (c *core) await(k *magazine) {
 	for _, h := range k.waiting[:k.waits] {
 		c.push(&c.pool.waits, h)
@@ -146,7 +149,8 @@ func (c *core) await(k *magazine) {
 	setCount(&k.waits, 0)
 }
 
-// refill puts slots into an empty magazine; see spill for s. It answers ErrFull when there is none, and why where memory cannot be had.
+// refill puts slots into an empty magazine; see spill for s. It answers ErrFull when there is none,
+// and why where memory cannot be had.
 func (c *core) refill(k *magazine, s *shard) error {
 	p := &c.pool
 	p.mu.Lock()
@@ -200,7 +204,8 @@ func (c *core) next() uint64 {
 }
 
 // apart calls f, which waits for the kernel, without mu, which the caller holds: nobody else waits
-// but who needs the same. Meanwhile all that mu protects may change. one is locked while f is at work.
+// but who needs the same. Meanwhile all that mu protects may change. one is locked while f is at
+// work.
 func (p *pool) apart(one *sync.Mutex, f func() error) error {
 	p.mu.Unlock()
 	defer p.mu.Lock()
@@ -240,7 +245,8 @@ func (c *core) provide() error {
 	}
 }
 
-// findMore looks for slots where there is no memory for more, as on a full disk: what others hold, and what waits for a flush.
+// findMore looks for slots where there is no memory for more, as on a full disk: what others hold,
+// and what waits for a flush.
 func (c *core) findMore() bool {
 	p := &c.pool
 	c.gather()
@@ -255,12 +261,12 @@ const (
 	leastStocked = 2 << 20
 )
 
-// mostStocked is how many slots may lie in stocks before they are taken out, rather than that memory is put behind more: a quarter of those in use, or so many as
-// take leastStocked bytes.
+// mostStocked is how many slots may lie in stocks before they are taken out, rather than that
+// memory is put behind more: a quarter of those in use, or so many as take leastStocked bytes.
 func (c *core) mostStocked(used int) int { return max(used/4, leastStocked/int(c.size)) }
 
-// grow puts memory behind more slots than used, unless somebody else has. The caller holds mu, which
-// is given up where the kernel may take long: where there is a file.
+// grow puts memory behind more slots than used, unless somebody else has. The caller holds mu,
+// which is given up where the kernel may take long: where there is a file.
 func (c *core) grow(used int) error {
 	p := &c.pool
 	if !c.m.FileBacked() {
@@ -413,7 +419,8 @@ func (c *core) popFrom(k *magazine) (uint64, error) {
 func (c *core) give(h uint64) error {
 	if i := uintptr(index(h)); i < c.n && !c.special && c.writable(i) {
 		w := wordAt(c.words, i)
-		// The word is read before the shard is locked: a processor does not look ahead over the lock.
+		// The word is read before the shard is locked: a processor does not look ahead over the
+		// lock.
 		word := loadWord(w)
 		if raceEnabled {
 			c.freeing(h, word)
@@ -453,7 +460,7 @@ func (c *core) giveSlow(h uint64, own *magazine) error {
 			continue
 		}
 		if own != nil {
-			if c.bury(own, w, word, h) {
+			if c.endObject(own, w, word, h) {
 				return nil
 			}
 			continue
@@ -465,21 +472,23 @@ func (c *core) giveSlow(h uint64, own *magazine) error {
 		if s.full(uint64(c.mostWaits)) {
 			s.unlock()
 			c.spill(&s.magazine, s)
-		} else if c.buryIn(s, w, word, h) {
+		} else if c.endObjectIn(s, w, word, h) {
 			return nil
 		}
 	}
 }
 
-// buryIn is bury into a shard, which it unlocks. The object ends while the shard is locked: ErrFull, which is given with all of them locked, is never given while
-// a slot is on its way. That may fault, where a file was cut off.
-func (c *core) buryIn(s *shard, w *uint64, word, h uint64) bool {
+// endObjectIn is endObject into a shard, which it unlocks. The object ends while the shard is
+// locked: ErrFull, which is given with all of them locked, is never given while a slot is on its
+// way. That may fault, where a file was cut off.
+func (c *core) endObjectIn(s *shard, w *uint64, word, h uint64) bool {
 	defer s.unlock()
-	return c.bury(&s.magazine, w, word, h)
+	return c.endObject(&s.magazine, w, word, h)
 }
 
-// bury ends an object, unless its word changed since it was word, and puts the slot where it belongs; k has room.
-func (c *core) bury(k *magazine, w *uint64, word, h uint64) bool {
+// endObject ends an object, unless its word changed since it was word, and puts the slot where it
+// belongs; k has room.
+func (c *core) endObject(k *magazine, w *uint64, word, h uint64) bool {
 	switch {
 	case !c.kill(w, word, h):
 		return false
@@ -492,13 +501,14 @@ func (c *core) bury(k *magazine, w *uint64, word, h uint64) bool {
 	}
 	setCount(&k.frees, k.frees+1)
 	if c.care != nil { // last: it may fault
-		c.care.buried(c, h)
+		c.care.ended(c, h)
 	}
 	return true
 }
 
-// kill ends an object, unless its word changed since it was word: the step at which its handle becomes stale. In a file the object is gone first: whoever
-// finds the handle stale and calls Sync has that on the device.
+// kill ends an object, unless its word changed since it was word: the step at which its handle
+// becomes stale. In a file the object is gone first: anyone who finds the handle stale and calls
+// Sync has that on the device.
 func (c *core) kill(w *uint64, word, h uint64) bool {
 	dead := uint64(generation(h)+1) << 32
 	if raceEnabled {
@@ -516,7 +526,8 @@ func (c *core) kill(w *uint64, word, h uint64) bool {
 	return true
 }
 
-// noteDead is kill in a file, for a word that says busy. A fault, where the file was cut off, leaves the object alive.
+// noteDead is kill in a file, for a word that says busy. A fault, where the file was cut off,
+// leaves the object alive.
 func (c *core) noteDead(w *uint64, word, dead uint64, i uint32) {
 	next := word
 	defer func() { publish(w, next) }()

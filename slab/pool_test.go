@@ -55,7 +55,8 @@ func freeLast(s *Slab[large], h Handle[large], about *atomic.Bool) error {
 	return c.Free(h)
 }
 
-// A Cache whose last use has begun, and waits for a Store, is not closed under it by the collector: the slot would be lost.
+// A Cache whose last use has begun, and waits for a Store, is not closed under it by the collector:
+// the slot would be lost.
 func TestACacheLivesThroughItsLastUse(t *testing.T) {
 	s, err := New[large](4)
 	if err != nil {
@@ -132,7 +133,8 @@ func TestACacheUsesTheSlotsThatItFreed(t *testing.T) {
 	}
 }
 
-// Memory is not put behind slots much beyond what lives, though many keep what others made and they freed in stock.
+// Memory is not put behind slots much beyond what lives, though many keep what others made and they
+// freed in stock.
 func TestMemoryStaysNearWhatLives(t *testing.T) {
 	s, err := New[stocked](1 << 17)
 	if err != nil {

@@ -73,8 +73,10 @@ type powerProgram[T any] struct {
 	making  bool                    // an Insert is under way, whose handle nobody knows
 }
 
-// What may be on the device after a power failure is opened, at every point of every operation of random programs: what Sync acknowledged is there, and no handle
-// that was ever given out becomes that of another object. The program is killed at such points, too. See power.Programs for how many there are.
+// What may be on the device after a power failure is opened, at every point of every operation of
+// random programs: what Sync acknowledged is there, and no handle that was ever given out becomes
+// that of another object. The program is killed at such points, too. See power.Programs for how
+// many there are.
 func TestPowerFailureKeepsWhatWasSynced(t *testing.T) {
 	testenv.PartialPages(t)
 	programs, from := power.Programs(t)
@@ -150,7 +152,8 @@ func (p *powerProgram[T]) do(name string, op func() error) (done bool) {
 	return false
 }
 
-// reopen opens the file, and takes over what is there: an object whose Insert or Free was under way may be.
+// reopen opens the file, and takes over what is there: an object whose Insert or Free was under way
+// may be.
 func (p *powerProgram[T]) reopen(name string) {
 	if !p.do(name, func() (err error) {
 		p.s, err = slab.OpenMutWith[T](p.path, p.cfg)
@@ -326,7 +329,8 @@ func neverAgain[T any](t *testing.T, path string, h slab.Handle[T]) {
 	}
 }
 
-// The power fails before anything was synced: the handle of an object that is lost is no other object's. The file is new, or was closed long ago.
+// The power fails before anything was synced: the handle of an object that is lost is no other
+// object's. The file is new, or was closed long ago.
 func TestPowerFailureBeforeTheFirstSync(t *testing.T) {
 	for name, opened := range map[string]bool{"new": false, "opened": true} {
 		t.Run(name, func(t *testing.T) {
@@ -352,7 +356,8 @@ func TestPowerFailureBeforeTheFirstSync(t *testing.T) {
 	}
 }
 
-// A writer is killed while it makes room, before the length that it published is on the device. The next one uses the new slots, and the power fails.
+// A writer is killed while it makes room, before the length that it published is on the device. The
+// next one uses the new slots, and the power fails.
 func TestPowerFailureAfterAKillInGrowth(t *testing.T) {
 	testenv.PartialPages(t)
 	type object = [512]uint64
@@ -384,7 +389,7 @@ func TestPowerFailureAfterAKillInGrowth(t *testing.T) {
 		must[slab.Handle[object]](t)(s.Alloc())
 	}
 	restore()
-	slots := s.Len() // the last one lies behind the length that is on the device
+	slots := s.Len() // the last one follows the length that is on the device
 	next := must[*slab.Slab[object]](t)(slab.OpenMut[object](copied))
 	defer next.Close()
 	var h slab.Handle[object]
@@ -396,7 +401,8 @@ func TestPowerFailureAfterAKillInGrowth(t *testing.T) {
 	neverAgain(t, lost, h)
 }
 
-// fastDir is a directory in memory where there is one: the test counts flushes and does not need them.
+// fastDir is a directory in memory where there is one: the test counts flushes and does not need
+// them.
 func fastDir(t *testing.T) string {
 	dir, err := os.MkdirTemp("/dev/shm", "typedmem")
 	if err != nil {

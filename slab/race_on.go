@@ -78,10 +78,10 @@ func (c *core) freeing(h, word uint64) {
 	}
 }
 
-// of returns what stands for an object, nil where there is none: for guard slots, and an object that
-// is long gone; unless make is set, also for one that nothing was told of yet. The detector must not
-// see how the blocks are kept, or it would take that for what orders the accesses themselves; see
-// internal/race.
+// of returns what stands for an object, nil where there is none: for guard slots, and an object
+// that is long gone; unless make is set, also for one that nothing was told of yet. The detector
+// must not see how the blocks are kept, or it would take that for what orders the accesses
+// themselves; see internal/race.
 //
 //go:norace
 func (s *shadows) of(h uint64, make bool) *atomic.Uint32 {

@@ -10,7 +10,8 @@ import (
 	"github.com/typedmem/typedmem/internal/testenv"
 )
 
-// TestRaceDetectorSeesObjects: unordered raw access is reported, and Load, Store, Update, Insert and Free order each other.
+// TestRaceDetectorSeesObjects: unordered raw access is reported, and Load, Store, Update, Insert
+// and Free order each other.
 func TestRaceDetectorSeesObjects(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "race.exe")
 	out, err := exec.Command(testenv.GoTool(t), "build", "-race", "-o", program, "./testdata/race").CombinedOutput()

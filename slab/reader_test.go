@@ -9,7 +9,8 @@ import (
 	"github.com/typedmem/typedmem/slab"
 )
 
-// A reader sees objects that are inserted and freed as a whole, or not, while their slots go from one to the next.
+// A reader sees objects that are inserted and freed as a whole, or not, while their slots go from
+// one to the next.
 func TestReadersSeeWholeObjects(t *testing.T) {
 	type object [64]uint64
 	path := filepath.Join(fastDir(t), "s")

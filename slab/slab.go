@@ -10,12 +10,14 @@ import (
 	"github.com/typedmem/typedmem/internal/layout"
 )
 
-// Slab holds up to Cap objects of type T in mapped memory, which the garbage collector does not see. Objects are made and freed one by one, and
-// named by handles.
+// Slab holds up to Cap objects of type T in mapped memory, which the garbage collector does not
+// see. Objects are made and freed one by one, and named by handles.
 //
-// All methods are safe for concurrent use; see the package comment for what that means for the objects themselves, and for Close.
+// All methods are safe for concurrent use; see the package comment for what that means for the
+// objects themselves, and for Close.
 //
-// A Slab is made by a constructor and must not be copied. The zero Slab is one that is closed, and has no Mapping.
+// A Slab is made by a constructor and must not be copied. The zero Slab is one that is closed, and
+// has no Mapping.
 type Slab[T any] struct {
 	_ noCopy
 	// What the accessors need, copied from core so that they reach it in one step.
@@ -59,8 +61,10 @@ func (s *Slab[T]) inner() *core {
 	return s.core
 }
 
-// Alloc makes an object of zero bytes and returns its handle. ErrFull: there is no free slot; see Cache for slots that are parked.
-// Where memory for more slots cannot be had the system's error is returned; ErrProtection and ErrClosed tell of the mapping, ErrTruncated of a file that was cut off.
+// Alloc makes an object of zero bytes and returns its handle. ErrFull: there is no free slot; see
+// Cache for slots that are parked. Where memory for more slots cannot be had the system's error is
+// returned; ErrProtection and ErrClosed tell of the mapping, ErrTruncated of a file that was cut
+// off.
 func (s *Slab[T]) Alloc() (Handle[T], error) {
 	u, err := s.inner().pop()
 	if err != nil {
@@ -109,8 +113,8 @@ func (s *Slab[T]) putZero(u uint64) (Handle[T], error) {
 }
 
 // put makes the object of a slot that was popped. Where a step faults, because a file was cut off
-// or memory was protected, the slot is free again: Alloc and Insert leave that to put, since a defer
-// costs them a tenth of their time, and a fault that nothing catches ends the process.
+// or memory was protected, the slot is free again: Alloc and Insert leave that to put, since a
+// defer costs them a tenth of their time, and a fault that nothing catches ends the process.
 func (s *Slab[T]) put(u uint64, x *T) (Handle[T], error) {
 	c := s.core
 	p := c.slot(uintptr(index(u)))
@@ -135,7 +139,8 @@ func (s *Slab[T]) put(u uint64, x *T) (Handle[T], error) {
 	if !ordered {
 		fence()
 	}
-	// SAFETY: p is a free slot that was found writable and given to nobody else, or the memory of a guard slot.
+	// SAFETY: p is a free slot that was found writable and given to nobody else, or the memory of a
+	// guard slot.
 	*(*T)(p) = *x
 	if raceEnabled {
 		c.shadows.write(u)
@@ -149,8 +154,8 @@ func (s *Slab[T]) put(u uint64, x *T) (Handle[T], error) {
 	return Handle[T]{u}, nil
 }
 
-// Free ends the object; its handle is never valid again. The slot may be reused at once. A handle that is not valid is ErrStale, a second Free of
-// the same one too.
+// Free ends the object; its handle is never valid again. The slot may be reused at once. A handle
+// that is not valid is ErrStale, a second Free of the same one too.
 func (s *Slab[T]) Free(h Handle[T]) error { return s.inner().give(h.Bits) }
 
 // Load returns the object's value. A Load that races with a Free gives the object's own value or
@@ -168,7 +173,8 @@ func (s *Slab[T]) Load(h Handle[T]) (x T, err error) {
 		if uintptr(p)+(unsafe.Sizeof(x)-1) < s.plain.Readable() {
 			w := wordAt(s.words, i)
 			if word := atomic.LoadUint64(w); word>>32 == h.Bits>>32 && word&liveBits == oneGeneration {
-				// SAFETY: p is readable and aligned for T. The copy may be of changing bytes: it counts only if the word is still the same.
+				// SAFETY: p is readable and aligned for T. The copy may be of changing bytes: it
+				// counts only if the word is still the same.
 				x = *(*T)(p)
 				if !ordered {
 					fence()
@@ -233,15 +239,17 @@ const patience = 3
 // afterwards what it was, so other Loads need not copy again.
 func (s *Slab[T]) copyHeld(w *uint64, word uint64, h Handle[T], x *T) {
 	defer publish(w, word)
-	// SAFETY: access found the slot readable, and while its word says busy nobody writes or frees it.
+	// SAFETY: access found the slot readable, and while its word says busy nobody writes or frees
+	// it.
 	*x = *(*T)(unsafe.Add(s.slots, uintptr(index(h.Bits))*unsafe.Sizeof(*x)))
 	if raceEnabled {
 		s.core.shadows.read(h.Bits)
 	}
 }
 
-// Store sets the object to x, with the errors of Load, and ErrProtection where the memory is not writable. A Store that races with a Free ends before it or gives
-// ErrStale; it never writes into the next owner.
+// Store sets the object to x, with the errors of Load, and ErrProtection where the memory is not
+// writable. A Store that races with a Free ends before it or gives ErrStale; it never writes into
+// the next owner.
 func (s *Slab[T]) Store(h Handle[T], x T) error {
 	c := s.inner()
 	if c.layout.Atomic {
@@ -268,7 +276,8 @@ func (s *Slab[T]) Store(h Handle[T], x T) error {
 	return nil
 }
 
-// write copies x into a slot whose word says busy. A fault in the copy, which typedmem.Guard turns into an error, must not leave it so.
+// write copies x into a slot whose word says busy. A fault in the copy, which typedmem.Guard turns
+// into an error, must not leave it so.
 func (s *Slab[T]) write(w *uint64, word uint64, h Handle[T], x *T) {
 	defer publish(w, stored(word))
 	if !ordered {
@@ -278,8 +287,9 @@ func (s *Slab[T]) write(w *uint64, word uint64, h Handle[T], x *T) {
 	*(*T)(unsafe.Add(s.slots, uintptr(index(h.Bits))*unsafe.Sizeof(*x))) = *x
 }
 
-// Ptr returns the object's address: raw memory, valid while the object lives and the slab is open. It is ErrStale for a handle that is not valid, and
-// ErrProtection where the memory is not readable.
+// Ptr returns the object's address: raw memory, valid while the object lives and the slab is open.
+// It is ErrStale for a handle that is not valid, and ErrProtection where the memory is not
+// readable.
 func (s *Slab[T]) Ptr(h Handle[T]) (*T, error) {
 	if i := uintptr(uint32(h.Bits)); i < s.n {
 		// SAFETY: i is below n; the address is compared with the limits before it is handed out.
@@ -314,7 +324,8 @@ func (s *Slab[T]) ptr(h Handle[T]) (*T, error) {
 	return (*T)(c.slot(uintptr(index(h.Bits)))), nil
 }
 
-// Has reports whether the handle is valid. It is false for every handle where the memory is closed or not readable.
+// Has reports whether the handle is valid. It is false for every handle where the memory is closed
+// or not readable.
 func (s *Slab[T]) Has(h Handle[T]) bool {
 	c := s.inner()
 	if c.care != nil && c.care.guards.has(h.Bits, c) {
@@ -345,13 +356,15 @@ func (s *Slab[T]) Cap() int { return int(s.n) }
 // Stats returns how the slab is used now, at the cost of [Slab.Len].
 func (s *Slab[T]) Stats() Stats { return s.inner().stats() }
 
-// Trim gives the memory of whole pages in which no object lives back to the system, and returns how many bytes that was. It comes again when slots there are used.
-// ErrClosed and ErrProtection tell of the mapping.
+// Trim gives the memory of whole pages in which no object lives back to the system, and returns how
+// many bytes that was. It comes again when slots there are used. ErrClosed and ErrProtection tell
+// of the mapping.
 //   - Of a file the pages leave memory and stay on disk.
 //   - In debug mode, and of anonymous memory with flags.Shared, nothing is given back: 0 bytes.
-//   - Linux: locked memory (flags.Locked, Mapping.Lock) is not given back and not counted, nor are huge pages before Linux 5.18.
-//     A sandbox that forbids madvise(2) lets nothing be given back.
-//   - macOS, BSD: the system takes the pages when it needs them. Windows: it keeps them; bytes is what other systems would take.
+//   - Linux: locked memory (flags.Locked, Mapping.Lock) is not given back and not counted, nor are
+//     huge pages before Linux 5.18. A sandbox that forbids madvise(2) lets nothing be given back.
+//   - macOS, BSD: the system takes the pages when it needs them. Windows: it keeps them; bytes is
+//     what other systems would take.
 func (s *Slab[T]) Trim() (bytes int, err error) {
 	if bytes, err = s.inner().trim(); err != nil {
 		err = fail("trim", err)
@@ -359,7 +372,8 @@ func (s *Slab[T]) Trim() (bytes int, err error) {
 	return bytes, err
 }
 
-// Flush writes the objects of a slab file to the device; see Sync. Of a slab in memory there is nothing to write.
+// Flush writes the objects of a slab file to the device; see Sync. Of a slab in memory there is
+// nothing to write.
 func (s *Slab[T]) Flush() error {
 	err := typedmem.ErrClosed
 	if s.core != nil {
@@ -371,9 +385,11 @@ func (s *Slab[T]) Flush() error {
 	return nil
 }
 
-// Sync makes durable what was done before it was called: after a power failure every object is there that was there then and was not stored to or freed
-// since, with its value, and a handle that was stale then is stale. What is not synced may be there or not: an object that was inserted or stored to since
-// may have any mixture of old and new bytes, one that was freed since may be back as it was. A file that somebody else has made shorter is ErrTruncated.
+// Sync makes durable what was done before it was called: after a power failure every object is
+// there that was there then and was not stored to or freed since, with its value, and a handle that
+// was stale then is stale. What is not synced may be there or not: an object that was inserted or
+// stored to since may have any mixture of old and new bytes, one that was freed since may be back
+// as it was. A file that somebody else has made shorter is ErrTruncated.
 func (s *Slab[T]) Sync() error {
 	err := typedmem.ErrClosed
 	if s.core != nil {
@@ -385,14 +401,16 @@ func (s *Slab[T]) Sync() error {
 	return nil
 }
 
-// Mapping returns the mapping that holds the objects. Protecting, pinning and closing it have their effect on the slab; making it shorter or splitting it
-// puts slots out of reach (ErrBounds). What is written through it is not checked. The slab's own books are elsewhere.
+// Mapping returns the mapping that holds the objects. Protecting, pinning and closing it have their
+// effect on the slab; making it shorter or splitting it puts slots out of reach (ErrBounds). What
+// is written through it is not checked. The slab's own books are elsewhere.
 func (s *Slab[T]) Mapping() *typedmem.Mapping { return s.inner().m }
 
 // Close gives everything back; that of a file syncs first. It does not wait for another goroutine's
 // Sync, Flush or growth of the file: it is ErrBusy beside one, and ErrBusy after Mapping().SplitTo
-// until the part that has the first slots was closed. A second Close answers ErrClosed; that of a slab whose mapping is pinned ErrBusy, and
-// nothing has changed then or when the sync fails, unless with ErrTruncated: a file that was cut off is given back as it is. If Mapping was closed before,
+// until the part that has the first slots was closed. A second Close answers ErrClosed; that of a
+// slab whose mapping is pinned ErrBusy, and nothing has changed then or when the sync fails, unless
+// with ErrTruncated: a file that was cut off is given back as it is. If Mapping was closed before,
 // Close gives the rest back and answers ErrClosed.
 func (s *Slab[T]) Close() error {
 	if err := s.inner().close(); err != nil {

@@ -371,7 +371,8 @@ func closed(t *testing.T, s *slab.Slab[rec], c *slab.Cache[rec], h slab.Handle[r
 	}
 }
 
-// A slab whose mapping was cut counts its objects, and says of one that is out of reach what became of it.
+// A slab whose mapping was cut counts its objects, and says of one that is out of reach what became
+// of it.
 func TestASlabWhoseMappingWasCutHasItsObjects(t *testing.T) {
 	for name, cut := range map[string]func(*typedmem.Mapping, int) (*typedmem.Mapping, error){
 		"SplitOff": (*typedmem.Mapping).SplitOff, "SplitTo": (*typedmem.Mapping).SplitTo,
@@ -496,7 +497,8 @@ func TestACacheThatIsForgottenGivesItsSlotsBack(t *testing.T) {
 	}
 }
 
-// A full slab is full only when it is: slots that went through other goroutines' magazines are found.
+// A full slab is full only when it is: slots that went through other goroutines' magazines are
+// found.
 func TestEverySlotIsFound(t *testing.T) {
 	const n = 300
 	s := newSlab[rec](t, n)

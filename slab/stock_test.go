@@ -9,7 +9,8 @@ import (
 
 type stocked [32]uint64
 
-// freedByOne returns a slab whose n slots were all used and then freed by one cache, which has thousands of them in stock.
+// freedByOne returns a slab whose n slots were all used and then freed by one cache, which has
+// thousands of them in stock.
 func freedByOne(t *testing.T, n int) (*Slab[stocked], *Cache[stocked]) {
 	t.Helper()
 	s, err := New[stocked](n)
@@ -53,7 +54,8 @@ func adds(t *testing.T, s *Slab[stocked], live int) Stats {
 	return st
 }
 
-// What one cache has in stock is free to all: the slab is full when every slot holds an object, but for those that the cache has parked.
+// What one cache has in stock is free to all: the slab is full when every slot holds an object, but
+// for those that the cache has parked.
 func TestSlotsInAnothersStockAreFound(t *testing.T) {
 	const n = 3 * stockSize / 2
 	for name, allocs := range map[string]func(s *Slab[stocked]) []func() (Handle[stocked], error){
@@ -177,7 +179,8 @@ func TestARefillThatComesLateLosesNothing(t *testing.T) {
 	}
 }
 
-// A goroutine whose shard somebody holds takes another one, and where that happens again and again all goroutines get new ones.
+// A goroutine whose shard somebody holds takes another one, and where that happens again and again
+// all goroutines get new ones.
 func TestGoroutinesThatMeetAreSpread(t *testing.T) {
 	s, err := New[stocked](1000)
 	if err != nil {

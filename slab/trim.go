@@ -6,8 +6,8 @@ import (
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
-// trimBytes is how many bytes of slots Trim looks at in one step. Between steps others make and free
-// objects.
+// trimBytes is how many bytes of slots Trim looks at in one step. Between steps others make and
+// free objects.
 const trimBytes = 16 << 20
 
 // trim gives back whole pages of free slots, in steps.
@@ -32,8 +32,8 @@ type bitmap []uint64
 func (b bitmap) set(i int)      { b[i/64] |= 1 << (i % 64) }
 func (b bitmap) has(i int) bool { return b[i/64]>>(i%64)&1 != 0 }
 
-// trimStep does it for a step that begins at slot lo, and returns where it ends. While mu is held no
-// slot leaves the lists.
+// trimStep does it for a step that begins at slot lo, and returns where it ends. While mu is held
+// no slot leaves the lists.
 func (c *core) trimStep(t *trimmer, lo int) (bytes, hi int, err error) {
 	p := &c.pool
 	p.mu.Lock()

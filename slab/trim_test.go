@@ -14,7 +14,8 @@ import (
 	"github.com/typedmem/typedmem/slab"
 )
 
-// trimmed fills slots that are no part of a page, frees those in the middle, and returns how many bytes Trim says it gave back and the slots' pages hold.
+// trimmed fills slots that are no part of a page, frees those in the middle, and returns how many
+// bytes Trim says it gave back and the slots' pages hold.
 func trimmed(t *testing.T, o options.Options) (bytes, inside int) {
 	t.Helper()
 	const n, lo, hi = 40, 11, 29 // the slots [lo, hi) are freed
@@ -114,7 +115,8 @@ func TestTrimAfterACutLeavesTheOtherPartAlone(t *testing.T) {
 	}
 }
 
-// The kernel fills what Trim gave back where huge pages were asked for: nobody asks for them but the caller.
+// The kernel fills what Trim gave back where huge pages were asked for: nobody asks for them but
+// the caller.
 func TestSlotsAskForNoHugePages(t *testing.T) {
 	s := newSlab[[4096]byte](t, 16<<20>>12)
 	must[slab.Handle[[4096]byte]](t)(s.Alloc())

@@ -12,7 +12,8 @@ import (
 // address is for f only: memory that is used through it later is the next owner's.
 //
 //   - [ErrStale]: the handle is not valid. f is not called.
-//   - [typedmem.ErrProtection]: the memory is not writable, or the slab file was opened for reading.
+//   - [typedmem.ErrProtection]: the memory is not writable, or the slab file was opened for
+//     reading.
 //   - f must not call Load, Store, Update or Free with the same handle, which would wait for ever,
 //     nor wait for another goroutine that does. Other objects it may use: goroutines that hold one
 //     object and update another do it in one order, as with locks.

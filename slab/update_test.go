@@ -68,7 +68,8 @@ func TestUpdatesOfOneObjectLoseNothing(t *testing.T) {
 	}
 }
 
-// While an Update is at work everything else that needs the object waits, and other objects can be used.
+// While an Update is at work everything else that needs the object waits, and other objects can be
+// used.
 func TestAnUpdateIsExclusive(t *testing.T) {
 	for name, s := range kinds(t, 10) {
 		h := must[slab.Handle[filled]](t)(s.Insert(fill(1)))
@@ -189,7 +190,8 @@ func TestUpdateReachesAtomicFields(t *testing.T) {
 	}
 }
 
-// Values are whole beside Stores, and objects that are freed by the loop are not yielded afterwards.
+// Values are whole beside Stores, and objects that are freed by the loop are not yielded
+// afterwards.
 func TestValuesAreWhole(t *testing.T) {
 	for name, s := range kinds(t, 100) {
 		want := map[slab.Handle[filled]]bool{}

@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// The environment of a process that runs one case: it answers every line on its input with one round, as a line of JSON.
+// The environment of a process that runs one case: it answers every line on its input with one
+// round, as a line of JSON.
 const (
 	envRow    = "TYPEDMEM_BENCH_ROW"
 	envCase   = "TYPEDMEM_BENCH_CASE"
@@ -83,7 +84,8 @@ func (c *child) round() (Sample, error) {
 
 func (c *child) close() error { return errors.Join(c.in.Close(), c.cmd.Wait()) }
 
-// Child runs the case that the environment names and reports whether there was one. A program that measures rows with Own calls it first.
+// Child runs the case that the environment names and reports whether there was one. A program that
+// measures rows with Own calls it first.
 func Child(rows []Row) (was bool, err error) {
 	name := os.Getenv(envRow)
 	if name == "" {

@@ -1,4 +1,5 @@
-// Package harness measures rows of contenders side by side: interleaved rounds, medians and spread, allocations, page faults and peak memory.
+// Package harness measures rows of contenders side by side: interleaved rounds, medians and spread,
+// allocations, page faults and peak memory.
 package harness
 
 import (
@@ -57,7 +58,8 @@ type Env struct {
 	close []func() error
 }
 
-// Keep returns what make gives on first use; all cases of the row share it, and its close runs after the row.
+// Keep returns what make gives on first use; all cases of the row share it, and its close runs
+// after the row.
 func Keep[V any](e *Env, name string, make func() (v V, close func() error, err error)) (V, error) {
 	if v, ok := e.kept[name]; ok {
 		return v.(V), nil

@@ -63,7 +63,8 @@ func startLocal(c Case, env *Env, length time.Duration) (runner, error) {
 	return l, nil
 }
 
-// Measure runs all cases of a row in turn, round after round. It ends early, and leaves no file, when ctx does.
+// Measure runs all cases of a row in turn, round after round. It ends early, and leaves no file,
+// when ctx does.
 func Measure(ctx context.Context, row Row, cfg Config) (res Result, err error) {
 	env, cleanup, err := newEnv(cfg.Quick, cfg.Disk, memoryDir(cfg.Disk))
 	if err != nil {

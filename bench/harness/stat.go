@@ -15,8 +15,8 @@ func (c CaseResult) Spread(of func(Sample) float64) float64 {
 	return (c.quantile(0.75, of) - c.quantile(0.25, of)) / c.Median(of)
 }
 
-// Ratio returns the median, over the rounds, of a figure to that of another case in the same round: what slows the machine down for longer than a
-// round slows both.
+// Ratio returns the median, over the rounds, of a figure to that of another case in the same round:
+// what slows the machine down for longer than a round slows both.
 func (c CaseResult) Ratio(to CaseResult, of func(Sample) float64) float64 {
 	var ratios []float64
 	for i := range min(len(c.Samples), len(to.Samples)) {
@@ -25,7 +25,8 @@ func (c CaseResult) Ratio(to CaseResult, of func(Sample) float64) float64 {
 	return quantile(0.5, ratios)
 }
 
-// Least returns the least of a figure over the rounds: what is left where others disturb the machine least.
+// Least returns the least of a figure over the rounds: what is left where others disturb the
+// machine least.
 func (c CaseResult) Least(of func(Sample) float64) float64 { return c.quantile(0, of) }
 
 func (c CaseResult) quantile(q float64, of func(Sample) float64) float64 {
@@ -64,7 +65,8 @@ func (r Result) Case(name string) (CaseResult, bool) {
 	return r.Cases[i], true
 }
 
-// BestOther returns the fastest case of another library than lib that is fair to compare with and is not only a floor.
+// BestOther returns the fastest case of another library than lib that is fair to compare with and
+// is not only a floor.
 func (r Result) BestOther(lib string) (best CaseResult, ok bool) {
 	for _, c := range r.Cases {
 		if c.Case.Lib == lib || c.Case.Lib == "" || c.Case.Note != "" || len(c.Samples) == 0 {

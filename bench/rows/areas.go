@@ -12,7 +12,8 @@ import (
 	"github.com/typedmem/typedmem/bench/harness"
 )
 
-// manyMappings makes n areas of one page each that the kernel cannot join: every second one cannot be read.
+// manyMappings makes n areas of one page each that the kernel cannot join: every second one cannot
+// be read.
 func manyMappings(n int) (at uintptr, end func() error, err error) {
 	page := os.Getpagesize()
 	size := n * page
@@ -29,7 +30,8 @@ func manyMappings(n int) (at uintptr, end func() error, err error) {
 	return uintptr(p) + uintptr(n/2*page), end, nil
 }
 
-// procmapQuery is struct procmap_query of linux/fs.h, procmapRequest the ioctl PROCMAP_QUERY for it.
+// procmapQuery is struct procmap_query of linux/fs.h, procmapRequest the ioctl PROCMAP_QUERY for
+// it.
 type procmapQuery struct {
 	size, flags, addr                      uint64
 	start, end, vmaFlags, pageSize, offset uint64

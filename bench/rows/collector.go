@@ -20,7 +20,8 @@ type slot struct{ Next, Value uint64 }
 
 const emptyHeap = "an empty heap"
 
-// collectorRow times full collections while the objects are alive, and how late a goroutine that wakes every millisecond comes meanwhile.
+// collectorRow times full collections while the objects are alive, and how late a goroutine that
+// wakes every millisecond comes meanwhile.
 func collectorRow() harness.Row {
 	one := func(name, lib string, build func(n int) (keep any, end func() error, err error)) harness.Case {
 		return harness.Case{Name: name, Lib: lib, Setup: func(e *harness.Env) (harness.Bench, error) {
@@ -89,7 +90,8 @@ func collectorRow() harness.Row {
 	}}
 }
 
-// lateness returns the 99.9th percentile of how late a goroutine wakes that sleeps a millisecond at a time, while collections run all along.
+// lateness returns the 99.9th percentile of how late a goroutine wakes that sleeps a millisecond at
+// a time, while collections run all along.
 func lateness(d time.Duration) time.Duration {
 	var stop atomic.Bool
 	done := make(chan struct{})

@@ -20,7 +20,8 @@ func lookIndex(objects []Rec, at []int) (sum uint64) {
 	return sum
 }
 
-// lookChecked is the least that notices a stale handle when what is checked lies apart from the objects.
+// lookChecked is the least that notices a stale handle when what is checked lies apart from the
+// objects.
 //
 //go:noinline
 func lookChecked(objects []Rec, gens []uint32, at []uint64) (sum uint64, err error) {

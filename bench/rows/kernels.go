@@ -18,7 +18,8 @@ func (r *Rec) sum() uint64 { return r.A + r.B + r.C + r.D }
 
 func recOf(i int) Rec { x := uint64(i); return Rec{x, x + 1, x + 2, x + 3} }
 
-// sink keeps what the kernels compute. The kernels are not inlined: a loop in the measuring function itself runs slower for everybody.
+// sink keeps what the kernels compute. The kernels are not inlined: a loop in the measuring
+// function itself runs slower for everybody.
 var sink uint64
 
 //go:noinline
@@ -293,7 +294,8 @@ func setRecGrandecola(m *gmmap.File, off, n, k int) error {
 	return nil
 }
 
-// Random access: a linear congruential generator names the elements; none depends on the one before.
+// Random access: a linear congruential generator names the elements; none depends on the one
+// before.
 
 const (
 	lcgMul = 6364136223846793005

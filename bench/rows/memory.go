@@ -19,7 +19,8 @@ import (
 	"github.com/typedmem/typedmem/region"
 )
 
-// headBytes is what mappedslice writes before its elements. The shared file has it, so that all contenders map one file.
+// headBytes is what mappedslice writes before its elements. The shared file has it, so that all
+// contenders map one file.
 const headBytes = 16
 
 // sharedFile is a file of n values, filled, which all contenders of a row map.

@@ -33,13 +33,15 @@ func openBare(path string, size int) error {
 	return errors.Join(unix.MunmapPtr(p, uintptr(size)), unix.Close(fd))
 }
 
-// sparse makes files of the given size that hold nothing: our own, and a raw one that mappedslice can read too.
+// sparse makes files of the given size that hold nothing: our own, and a raw one that mappedslice
+// can read too.
 func sparse(e *harness.Env, size int) (own, raw string, err error) {
 	own, raw = filepath.Join(e.Disk, "own"), filepath.Join(e.Disk, "raw")
 	if _, err := os.Stat(raw); err == nil {
 		return own, raw, nil
 	}
-	// The elements are made by growing the file, which sets space aside; a hole is punched into them so that no disk is needed.
+	// The elements are made by growing the file, which sets space aside; a hole is punched into
+	// them so that no disk is needed.
 	r, err := region.Create[uint64](own, size/8)
 	if err != nil {
 		return "", "", err

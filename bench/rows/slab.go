@@ -175,7 +175,8 @@ func (noLock) Unlock() {}
 
 const (
 	freelist = "index freelist in a slice"
-	// checked is the least that makes a handle stale when any goroutine may free it: what Cache cannot be faster than.
+	// checked is the least that makes a handle stale when any goroutine may free it: what Cache
+	// cannot be faster than.
 	checked = "index freelist, generations changed by compare-and-swap"
 	unseen  = "no generations: a double free goes unseen"
 )
@@ -333,7 +334,8 @@ func workIndexes[T any](free []uint32, objects []T, order []int, mine []uint32) 
 	return free
 }
 
-// workChecked is workIndexes with handles that go stale: index and generation, odd while the object lives.
+// workChecked is workIndexes with handles that go stale: index and generation, odd while the object
+// lives.
 //
 //go:noinline
 func workChecked[T any](free []uint32, objects []T, gens []atomic.Uint64, order []int, mine []uint64) ([]uint32, error) {

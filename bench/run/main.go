@@ -1,5 +1,6 @@
-// Command run measures rows and prints the table. A full run, of all rows at full size with the usual rounds, writes it into the folder results, as Markdown and as plots;
-// any other run writes where -out says.
+// Command run measures rows and prints the table. A full run, of all rows at full size with the
+// usual rounds, writes it into the folder results, as Markdown and as plots; any other run writes
+// where -out says.
 package main
 
 import (
@@ -83,7 +84,8 @@ func run() error {
 	return errors.Join(err, save(directory(*out, *pattern, *quick, *rounds, err), results))
 }
 
-// directory says where results go, "" for nowhere: what took half an hour is replaced by its like only.
+// directory says where results go, "" for nowhere: what took half an hour is replaced by its like
+// only.
 func directory(out, pattern string, quick bool, rounds int, failed error) string {
 	if out == "" && pattern == "" && !quick && rounds == 0 && failed == nil {
 		return "results"

@@ -1,5 +1,5 @@
-// Command areas shows what the address space of a process holds, as a table: its own, or with -pid that of another one, for which the system
-// may ask for privileges.
+// Command areas shows what the address space of a process holds, as a table: its own, or with -pid
+// that of another one, for which the system may ask for privileges.
 //
 //	go run ./examples/areas -pid 1
 package main

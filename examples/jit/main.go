@@ -1,5 +1,6 @@
-// Command jit writes machine code into memory, makes it executable and calls it: a function that triples its argument. The memory is never
-// writable and executable at once; with -rwx it is, which needs flags.JIT and some systems refuse.
+// Command jit writes machine code into memory, makes it executable and calls it: a function that
+// triples its argument. The memory is never writable and executable at once; with -rwx it is, which
+// needs flags.JIT and some systems refuse.
 //
 //	go run ./examples/jit
 //	go run ./examples/jit -rwx
@@ -18,7 +19,8 @@ import (
 	"github.com/typedmem/typedmem/options"
 )
 
-// triple is a function of one uintptr in the calling convention of Go's compiler, for each processor.
+// triple is a function of one uintptr in the calling convention of Go's compiler, for each
+// processor.
 var triple = map[string][]byte{
 	// lea rax, [rax+rax*2]; ret
 	"amd64": {0x48, 0x8d, 0x04, 0x40, 0xc3},
@@ -66,8 +68,8 @@ func run(x uintptr, rwx bool) (uintptr, error) {
 	// A func value points to a word that holds the address of the code.
 	entry := m.Addr()
 	closure := &entry
-	// SAFETY: the word and the pinned, executable mapping outlive the call; the code is a leaf that needs no stack and keeps to the calling
-	// convention of func(uintptr) uintptr.
+	// SAFETY: the word and the pinned, executable mapping outlive the call; the code is a leaf that
+	// needs no stack and keeps to the calling convention of func(uintptr) uintptr.
 	f := *(*func(uintptr) uintptr)(unsafe.Pointer(&closure))
 	result := f(x)
 	runtime.KeepAlive(closure)

@@ -24,8 +24,8 @@ type input struct {
 	info fs.FileInfo
 }
 
-// collect lists the files to index: those named, and those in the folders named. It checks the pattern and finds what is missing or unreadable before
-// anything is written.
+// collect lists the files to index: those named, and those in the folders named. It checks the
+// pattern and finds what is missing or unreadable before anything is written.
 func collect(names []string, match string) (files []input, err error) {
 	if _, err := filepath.Match(match, ""); err != nil {
 		return nil, fmt.Errorf("-match %s: %w", match, err)
@@ -59,7 +59,8 @@ func collect(names []string, match string) (files []input, err error) {
 	return files, nil
 }
 
-// build makes the index of the files. On error, or when a signal asks the program to end, nothing of it is left.
+// build makes the index of the files. On error, or when a signal asks the program to end, nothing
+// of it is left.
 func build(dir string, files []input) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -27,9 +27,10 @@ type File struct {
 	_          [4]byte
 }
 
-// index is an open index. A line refers to a file and a file to path bytes that were appended before it, so that every line is good at every moment,
-// also when the writer is killed. Whether all lines are there, the end record says: a writer appends it to the file table last, as a file without a path
-// that begins where the lines and the path bytes end.
+// index is an open index. A line refers to a file and a file to path bytes that were appended
+// before it, so that every line is good at every moment, also when the writer is killed. Whether
+// all lines are there, the end record says: a writer appends it to the file table last, as a file
+// without a path that begins where the lines and the path bytes end.
 type index struct {
 	dir   string
 	lines *region.Region[Line]
@@ -70,7 +71,8 @@ func createIndex(dir string) (*index, error) {
 
 func create[T any](path string) (*region.Region[T], error) { return region.Create[T](path, 0) }
 
-// each opens the three parts, or none. The lines come first, since all else is appended before them: a reader that finds a line finds its file.
+// each opens the three parts, or none. The lines come first, since all else is appended before
+// them: a reader that finds a line finds its file.
 func (x *index) each(
 	lines func(string) (*region.Region[Line], error),
 	files func(string) (*region.Region[File], error),

@@ -79,7 +79,8 @@ func TestEveryLineIsFoundThroughTheIndex(t *testing.T) {
 	}
 }
 
-// TestBadInput gives each kind of bad input to the program: one line on standard error, an exit code that is not 0, no index left.
+// TestBadInput gives each kind of bad input to the program: one line on standard error, an exit
+// code that is not 0, no index left.
 func TestBadInput(t *testing.T) {
 	dir, _ := texts(t, 2)
 	index := filepath.Join(t.TempDir(), "good")
@@ -172,7 +173,8 @@ func TestLostOutput(t *testing.T) {
 	}
 }
 
-// TestFullDisk builds an index on a disk that is too small for it: an error from Append, and nothing left.
+// TestFullDisk builds an index on a disk that is too small for it: an error from Append, and
+// nothing left.
 func TestFullDisk(t *testing.T) {
 	small := t.TempDir()
 	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", small).CombinedOutput(); err != nil {
@@ -190,7 +192,8 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// TestInterruptedWhileBuilding sends the signals that ask a program to end: nothing is left, unless the build was done before.
+// TestInterruptedWhileBuilding sends the signals that ask a program to end: nothing is left, unless
+// the build was done before.
 func TestInterruptedWhileBuilding(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("no process can be sent a signal")
@@ -236,8 +239,9 @@ func TestInterruptedWhileBuilding(t *testing.T) {
 	t.Logf("%d of 10 builds interrupted", interrupted)
 }
 
-// TestKilledWhileBuilding kills the program in the middle of building, again and again: what is there afterwards is a valid index of a beginning
-// of the lines that says so, or the clear error that there is none.
+// TestKilledWhileBuilding kills the program in the middle of building, again and again: what is
+// there afterwards is a valid index of a beginning of the lines that says so, or the clear error
+// that there is none.
 func TestKilledWhileBuilding(t *testing.T) {
 	rounds := 10
 	if os.Getenv("LINEINDEX_KILLS") != "" {
@@ -302,7 +306,8 @@ func TestKilledWhileBuilding(t *testing.T) {
 	t.Logf("%d kills: %d valid indexes, %d of them not finished, %d times none", rounds, valid, partial, none)
 }
 
-// TestCyclesLeaveNothing opens and closes the index again and again and compares the process's areas and descriptors with before.
+// TestCyclesLeaveNothing opens and closes the index again and again and compares the process's
+// areas and descriptors with before.
 func TestCyclesLeaveNothing(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("compares the files of /proc")
@@ -356,7 +361,8 @@ func TestCyclesLeaveNothing(t *testing.T) {
 	}
 }
 
-// TestDamagedHeader flips every byte that the headers use and cuts every file: a clear error or the same answers, and the index untouched.
+// TestDamagedHeader flips every byte that the headers use and cuts every file: a clear error or the
+// same answers, and the index untouched.
 func TestDamagedHeader(t *testing.T) {
 	dir, lines := texts(t, 3)
 	where := filepath.Join(t.TempDir(), "index")

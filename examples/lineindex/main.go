@@ -1,5 +1,6 @@
-// Lineindex indexes text. For every line of every file given it appends one record (file number, byte offset, length) to a self-describing
-// region file; then it closes the index, opens it again for reading and says what there is and how long it took.
+// Lineindex indexes text. For every line of every file given it appends one record (file number,
+// byte offset, length) to a self-describing region file; then it closes the index, opens it again
+// for reading and says what there is and how long it took.
 //
 //	lineindex                          index the Go source tree, every .go file of it
 //	lineindex -o INDEX FILE|FOLDER...  index these; of folders every text file, or those that -match names
@@ -7,8 +8,9 @@
 //	lineindex -open INDEX -line N      print the N-th line (from 1), read through the index
 //	lineindex -open INDEX -longest K   print where the K longest lines are, found by walking the column of lengths
 //
-// An index is a folder of three region files: lines, files, and the bytes of the files' paths. A build that fails or is interrupted removes what it has; one
-// that is killed leaves an index of a beginning of the lines, which says that it was not finished.
+// An index is a folder of three region files: lines, files, and the bytes of the files' paths. A
+// build that fails or is interrupted removes what it has; one that is killed leaves an index of a
+// beginning of the lines, which says that it was not finished.
 package main
 
 import (
@@ -123,7 +125,7 @@ func answer(path string, line int64, longest int, out io.Writer) (err error) {
 	files, finished := x.fileCount()
 	remark := ""
 	if !finished {
-		remark = "; NOT FINISHED: whoever built it was killed or is still at it, and lines may be missing"
+		remark = "; NOT FINISHED: the process that built it was killed or is still at it, and lines may be missing"
 	}
 	if _, err := fmt.Fprintf(out, "%d files, %d lines, %d bytes indexed; the index takes %d bytes; opened in %v%s\n",
 		files, x.lines.Len(), x.bytesIndexed(), size, took.Round(time.Microsecond), remark); err != nil {

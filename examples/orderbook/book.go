@@ -18,8 +18,9 @@ import (
 type Order struct {
 	ID    int64
 	Price int64
-	// State holds in its lower half the open size, in its upper half the number of the message that changed it last: one store changes both, so that a process
-	// may be killed anywhere and no message counts twice.
+	// State holds in its lower half the open size, in its upper half the number of the message that
+	// changed it last: one store changes both, so that a process may be killed anywhere and no
+	// message counts twice.
 	State      uint64
 	Arrival    uint64 // number of the message that it came with
 	Level      slab.Handle[Level]
@@ -42,8 +43,9 @@ type side struct {
 	buy   bool
 }
 
-// Book is a limit order book in four files. What an order says of itself is the truth; levels and links are made anew when a book is opened, since its last
-// writer may have been killed between two of them.
+// Book is a limit order book in four files. What an order says of itself is the truth; levels and
+// links are made anew when a book is opened, since its last writer may have been killed between two
+// of them.
 type Book struct {
 	orders   *slab.Slab[Order]
 	levels   *slab.Slab[Level]
@@ -130,7 +132,8 @@ func (b *Book) Close() error {
 // Applied returns how many messages the book has seen.
 func (b *Book) Applied() uint64 { return b.progress.At(0) }
 
-// claim says where the messages come from. A book that has seen others is refused: the numbers of messages would mean two things.
+// claim says where the messages come from. A book that has seen others is refused: the numbers of
+// messages would mean two things.
 func (b *Book) claim(source string) error {
 	if b.Applied() == 0 {
 		if err := b.source.Resize(0); err != nil {
@@ -248,7 +251,8 @@ func (b *Book) Apply(n uint64, m Message) error {
 	return nil
 }
 
-// remove takes an order out of its level's queue, and the level out of the book with its last order.
+// remove takes an order out of its level's queue, and the level out of the book with its last
+// order.
 func (b *Book) remove(h slab.Handle[Order], o *Order, l *Level) error {
 	if prev, err := b.orders.Ptr(o.Prev); err == nil {
 		prev.Next = o.Next
@@ -275,7 +279,8 @@ func bool8(x bool) (b region.Bool8) {
 	return b
 }
 
-// Digest walks all levels and queues and returns the number of orders and levels and a hash of them.
+// Digest walks all levels and queues and returns the number of orders and levels and a hash of
+// them.
 func (b *Book) Digest() (string, error) {
 	var at []side
 	for s := range b.byPrice {

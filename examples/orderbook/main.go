@@ -1,4 +1,5 @@
-// Command orderbook keeps a limit order book in slab files: orders are linked by handles into price levels.
+// Command orderbook keeps a limit order book in slab files: orders are linked by handles into price
+// levels.
 //
 //	go run ./examples/orderbook -dir book messages.csv    a LOBSTER message file (lobsterdata.com)
 //	go run ./examples/orderbook                           a generated one, in memory
@@ -109,7 +110,8 @@ func run(w io.Writer, c config) error {
 	return nil
 }
 
-// catchUp applies the messages that the book has not seen, once it is clear that it saw their beginning.
+// catchUp applies the messages that the book has not seen, once it is clear that it saw their
+// beginning.
 func catchUp(w io.Writer, c config, b *Book) (string, error) {
 	source, err := c.source()
 	if err != nil {
@@ -136,7 +138,8 @@ type book interface {
 	Digest() (string, error)
 }
 
-// feed applies all messages after the first from, and prints what the book is then and what the collector did meanwhile. n is how many messages there are.
+// feed applies all messages after the first from, and prints what the book is then and what the
+// collector did meanwhile. n is how many messages there are.
 func feed(w io.Writer, name string, c config, b book, from uint64) (digest string, n uint64, err error) {
 	runtime.GC()
 	before, start := readPauses(), time.Now()
@@ -160,8 +163,8 @@ func feed(w io.Writer, name string, c config, b book, from uint64) (digest strin
 	return digest, n, err
 }
 
-// killed has a child process apply the messages, kills it and starts it again, so many times unless it is done before, and compares the book with that of an
-// uninterrupted run.
+// killed has a child process apply the messages, kills it and starts it again, so many times unless
+// it is done before, and compares the book with that of an uninterrupted run.
 func killed(w io.Writer, c config) error {
 	dir, err := os.MkdirTemp("", "orderbook")
 	if err != nil {

@@ -10,7 +10,8 @@ import (
 	"strings"
 )
 
-// Message is one change of the book, as a line of a LOBSTER message file says it (lobsterdata.com): time, type, order, size, price, direction.
+// Message is one change of the book, as a line of a LOBSTER message file says it (lobsterdata.com):
+// time, type, order, size, price, direction.
 type Message struct {
 	Type  int   // 1 new order, 2 part of it cancelled, 3 all of it cancelled, 4 executed; others do not change the visible book
 	ID    int64 // of the order
@@ -63,7 +64,8 @@ func parse(line string) (m Message, err error) {
 	return Message{Type: int(n[0]), ID: n[1], Size: uint32(n[2]), Price: n[3], Buy: n[4] == 1}, nil
 }
 
-// generated makes n messages, the same ones for the same seed, with about so many orders in the book.
+// generated makes n messages, the same ones for the same seed, with about so many orders in the
+// book.
 func generated(seed uint64, n, book int) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
 		r := rand.New(rand.NewPCG(seed, 0))

@@ -1,5 +1,5 @@
-// Shared shows two processes on one region file: one appends measurements, the other follows them as they come. Either can be killed and started again
-// at any time.
+// Shared shows two processes on one region file: one appends measurements, the other follows them
+// as they come. Either can be killed and started again at any time.
 //
 //	go run ./examples/shared -write -n 100000 measurements.tm
 //	go run ./examples/shared -follow measurements.tm
@@ -16,7 +16,8 @@ import (
 	"github.com/typedmem/typedmem/region"
 )
 
-// Measurement is what the file holds: whoever opens it with another type gets an error that shows the difference.
+// Measurement is what the file holds: anyone who opens it with another type gets an error that
+// shows the difference.
 type Measurement struct {
 	Number uint64
 	Nanos  int64 // since 1970

@@ -14,7 +14,8 @@ import (
 
 func TestMain(m *testing.M) { itself.Main(m, main) }
 
-// TestWriterAndFollowerAreKilled: a writer and a follower are killed several times, and what follows them finds everything in order.
+// TestWriterAndFollowerAreKilled: a writer and a follower are killed several times, and what
+// follows them finds everything in order.
 func TestWriterAndFollowerAreKilled(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "m.tm")
 	r, err := region.Create[Measurement](path, 0)

@@ -23,7 +23,8 @@ type record struct {
 
 func specOf[T any](k Kind) Spec { return Spec{Kind: k, Layout: layout.Of(reflect.TypeFor[T]())} }
 
-// made creates a file whose recorded length is n, cleanly closed, with room for the data, and returns its path.
+// made creates a file whose recorded length is n, cleanly closed, with room for the data, and
+// returns its path.
 func made(t *testing.T, n int) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "file.tm")
@@ -168,7 +169,8 @@ func TestOneDamagedByteIsSurvived(t *testing.T) {
 	}
 }
 
-// TestBothCopiesDamaged damages the same byte of both copies: a clear error, and never another length.
+// TestBothCopiesDamaged damages the same byte of both copies: a clear error, and never another
+// length.
 func TestBothCopiesDamaged(t *testing.T) {
 	path := made(t, 12345)
 	whole, _ := os.ReadFile(path)
@@ -311,8 +313,8 @@ func TestTooManyFields(t *testing.T) {
 	}
 }
 
-// A length word that is damaged under a live record that counts is an error and leaves the file: its last synced length would hide elements, which the next
-// writer then clears.
+// A length word that is damaged under a live record that counts is an error and leaves the file:
+// its last synced length would hide elements, which the next writer then clears.
 func TestDamagedLengthWord(t *testing.T) {
 	if _, ok := bootID(); !ok || storedInHalves {
 		t.Skip("a damaged word cannot be told here")
@@ -339,7 +341,8 @@ func TestDamagedLengthWord(t *testing.T) {
 	}
 }
 
-// Left must not take a file for one that the system lost, or for one that was closed, where the system does not name its runs.
+// Left must not take a file for one that the system lost, or for one that was closed, where the
+// system does not name its runs.
 func TestLeft(t *testing.T) {
 	known := bootID
 	t.Cleanup(func() { bootID = known })

@@ -14,9 +14,10 @@ import (
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
-// Create makes a new file for spec, in the directory of path and without that name yet: whoever opens path finds a whole file or none. The
-// caller fills it and has Link name it, or Discard remove it. A file that exists already is an error that wraps fs.ErrExist, here and from
-// Link. On error nothing is left.
+// Create makes a new file for spec, in the directory of path and without that name yet: anyone who
+// opens path finds a whole file or none. The caller fills it and has Link name it, or Discard
+// remove it. A file that exists already is an error that wraps fs.ErrExist, here and from Link. On
+// error nothing is left.
 func Create(path string, spec Spec) (_ *File, err error) {
 	if len(spec.Layout.Fields()) > maxFields {
 		return nil, fmt.Errorf("the field list of %v takes %d bytes, a header holds %d: use arrays of structs: %w",
@@ -41,8 +42,8 @@ func Create(path string, spec Spec) (_ *File, err error) {
 	return c, nil
 }
 
-// Link gives the file that Create made its name, with n elements. All of it is on the device before: after a failure of the system the file
-// is there whole, or not at all until a Sync.
+// Link gives the file that Create made its name, with n elements. All of it is on the device
+// before: after a failure of the system the file is there whole, or not at all until a Sync.
 func (c *File) Link(n int) error {
 	err := c.writing(func() error {
 		for i := range 2 {
@@ -71,7 +72,8 @@ func (c *File) Link(n int) error {
 // Discard closes a file that Create made and that Link has not named, and removes it.
 func (c *File) Discard() error { return errors.Join(c.block.Close(), c.remove()) }
 
-// remove removes a file that has no name yet. It is removed while it is locked: after that the temporary name may be somebody else's.
+// remove removes a file that has no name yet. It is removed while it is locked: after that the
+// temporary name may be somebody else's.
 func (c *File) remove() error { return errors.Join(os.Remove(c.temporary), c.release()) }
 
 // exists says what to do about a file that is there.
@@ -82,11 +84,12 @@ func exists(err error) error {
 	return err
 }
 
-// temporaries is how many processes may be creating a file of one name at the same moment; the others wait for them.
+// temporaries is how many processes may be creating a file of one name at the same moment; the
+// others wait for them.
 const temporaries = 8
 
-// temporaryName returns the i-th name under which a file for path is made. There are few of them, so that the next Create finds what a
-// killed one left without listing the directory.
+// temporaryName returns the i-th name under which a file for path is made. There are few of them,
+// so that the next Create finds what a killed one left without listing the directory.
 func temporaryName(path string, i int) string {
 	dir, name := filepath.Split(path)
 	const long = 200 // of the 255 bytes that file systems allow
@@ -100,7 +103,8 @@ func temporaryName(path string, i int) string {
 // patience is how long Create waits for others that are creating files of the same name.
 const patience = 10 * time.Second
 
-// makeFile makes the file under a temporary name and locks it. What killed creates left under these names is removed.
+// makeFile makes the file under a temporary name and locks it. What killed creates left under these
+// names is removed.
 func (c *File) makeFile() error {
 	for start := time.Now(); ; time.Sleep(time.Millisecond) {
 		for i := range temporaries {

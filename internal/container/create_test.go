@@ -76,7 +76,8 @@ func TestCreatedFileAppearsWhole(t *testing.T) {
 	}
 }
 
-// A file that appears while another one of that name is being made stays, and of the other one nothing does.
+// A file that appears while another one of that name is being made stays, and of the other one
+// nothing does.
 func TestCreateThatComesTooLate(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "x")
@@ -109,7 +110,8 @@ func TestCreateThatComesTooLate(t *testing.T) {
 	}
 }
 
-// What killed creates left is removed by the next one; what a create at work has made, and what is no file, stays.
+// What killed creates left is removed by the next one; what a create at work has made, and what is
+// no file, stays.
 func TestLeftoversAreRemoved(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "x")

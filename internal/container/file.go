@@ -17,7 +17,8 @@ import (
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
-// File is an open container. A writer has the file's lock and its header block mapped; a reader maps the block when it first refreshes.
+// File is an open container. A writer has the file's lock and its header block mapped; a reader
+// maps the block when it first refreshes.
 //
 // Its methods are for one goroutine at a time, but for Publish, which may run beside Sync.
 type File struct {
@@ -53,7 +54,8 @@ func (c *File) setAside() error {
 	return sys.SpaceError(c.path, err)
 }
 
-// writing runs f, which writes to the header block. Where the disk is full, or somebody cut the file off, that is an error and no fault.
+// writing runs f, which writes to the header block. Where the disk is full, or somebody cut the
+// file off, that is an error and no fault.
 func (c *File) writing(f func() error) error {
 	err := typedmem.Guard(f)
 	if fault := (*typedmem.FaultError)(nil); errors.As(err, &fault) && sys.OutOfSpace(err) {
@@ -62,8 +64,9 @@ func (c *File) writing(f func() error) error {
 	return sys.SpaceError(c.path, err)
 }
 
-// Open opens a file and checks that it holds what spec says. write takes the writer lock. A file that is damaged, foreign or too short is
-// an error that wraps ErrCorrupt, ErrLayout or ErrTruncated and leaves the file as it was.
+// Open opens a file and checks that it holds what spec says. write takes the writer lock. A file
+// that is damaged, foreign or too short is an error that wraps ErrCorrupt, ErrLayout or
+// ErrTruncated and leaves the file as it was.
 func Open(path string, spec Spec, write bool) (_ *File, err error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -124,15 +127,17 @@ func (c *File) open() error {
 	if !c.writer {
 		return nil
 	}
-	c.openDirectory() // whoever made the file may not have synced its entry
+	c.openDirectory() // the process that made the file may not have synced its entry
 	return c.mapBlock()
 }
 
 var errLengthWord = fmt.Errorf("the length word of the live record: %w", typedmem.ErrCorrupt)
 
-// Begin announces a writer that has opened the file, and the length that Open found, in the live record. It comes once the data is repaired and the
-// length is in the header copies (see Dirty): a writer that is killed while it begins leaves no live record. durable has the
-// record on the device when Begin returns: for data of which a writer after a power failure must know that there was this one (see Left).
+// Begin announces a writer that has opened the file, and the length that Open found, in the live
+// record. It comes once the data is repaired and the length is in the header copies (see Dirty): a
+// writer that is killed while it begins leaves no live record. durable has the record on the device
+// when Begin returns: for data of which a writer after a power failure must know that there was
+// this one (see Left).
 func (c *File) Begin(durable bool) error {
 	return c.writing(func() error {
 		c.live.begin(c.header.length)
@@ -152,8 +157,9 @@ func (c *File) lock() error {
 	return nil
 }
 
-// release gives the lock up and closes the file. A child process that another goroutine is starting at this moment keeps the descriptor,
-// and with it the lock, until it runs its program: so closing alone is not enough.
+// release gives the lock up and closes the file. A child process that another goroutine is starting
+// at this moment keeps the descriptor, and with it the lock, until it runs its program: so closing
+// alone is not enough.
 func (c *File) release() error {
 	var err error
 	if c.locked {
@@ -180,10 +186,12 @@ func (c *File) lockedBy(err error) error {
 // headerBlock is what an open reads: both copies of the header and the live record.
 type headerBlock [liveOffset + liveSize]byte
 
-// blocks keeps the buffers of opens: one is so large that a new one each time would be most of the work.
+// blocks keeps the buffers of opens: one is so large that a new one each time would be most of the
+// work.
 var blocks = sync.Pool{New: func() any { return new(headerBlock) }}
 
-// readBlock reads what the header block says; a file that ends early gives a short answer padded with zeros.
+// readBlock reads what the header block says; a file that ends early gives a short answer padded
+// with zeros.
 func readBlock(f *os.File, block []byte) error {
 	n, err := f.ReadAt(block, 0)
 	if err != nil && err != io.EOF {
@@ -193,8 +201,10 @@ func readBlock(f *os.File, block []byte) error {
 	return nil
 }
 
-// readHeader reads the header block, from the mapped one where it is mapped, and takes over the valid copy that was written last. A reader may have read both copies while a
-// writer was at them, one after the other: so it reads again until one is valid, or until the file does not change any more.
+// readHeader reads the header block, from the mapped one where it is mapped, and takes over the
+// valid copy that was written last. A reader may have read both copies while a writer was at them,
+// one after the other: so it reads again until one is valid, or until the file does not change any
+// more.
 func (c *File) readHeader(block []byte, size int64) error {
 	var before uint32
 	for same, i := 0, 0; ; i++ {
@@ -223,7 +233,8 @@ func (c *File) readHeader(block []byte, size int64) error {
 // reading is called before the header is read, for tests.
 var reading = func() {}
 
-// alike is how often in a row both copies must be unusable in the same way: a writer never has both half-written, and writes each anew.
+// alike is how often in a row both copies must be unusable in the same way: a writer never has both
+// half-written, and writes each anew.
 const alike = 3
 
 // chosen is a valid header copy, which of the two it is, and what is wrong with the other one.
@@ -237,7 +248,8 @@ type chosen struct {
 func newest(block []byte, size int64) (none chosen, err error) {
 	a, errA := decode(block[:copySpace])
 	b, errB := decode(block[copySpace:liveOffset])
-	// No damage changes both alike; but a power failure may have left a new file's marks without their versions.
+	// No damage changes both alike; but a power failure may have left a new file's marks without
+	// their versions.
 	if v, other := errA.(errVersion); other && v > Version && errA == errB {
 		return none, fmt.Errorf("it has %w: %w", v, typedmem.ErrLayout)
 	}
@@ -271,9 +283,11 @@ func (c *File) mapBlock() error {
 	return nil
 }
 
-// bytes is the mapped header block. It does not go through Mapping.Bytes, so that an abandoned file is released by the collector.
+// bytes is the mapped header block. It does not go through Mapping.Bytes, so that an abandoned file
+// is released by the collector.
 func (c *File) bytes() []byte {
-	// SAFETY: the block is mapped DataOffset bytes long until Close, and c keeps it; nothing of the slice leaves this package.
+	// SAFETY: the block is mapped DataOffset bytes long until Close, and c keeps it; nothing of the
+	// slice leaves this package.
 	return unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(nil), c.block.Addr())), DataOffset)
 }
 
@@ -291,7 +305,8 @@ func (c *File) Zero(off, n int64) error {
 // Length returns the length in elements that the file had when it was opened or last refreshed.
 func (c *File) Length() int { return int(c.header.length) }
 
-// Shorten sets the length to one that is less: the data ends before what the header says. It comes before Begin.
+// Shorten sets the length to one that is less: the data ends before what the header says. It comes
+// before Begin.
 func (c *File) Shorten(n int) {
 	h := *c.header
 	h.length = uint64(n)
@@ -307,7 +322,8 @@ func (c *File) Salt() uint64 { return c.header.salt }
 // Left returns how the last writer had left the file when it was opened.
 func (c *File) Left() Left { return c.left }
 
-// Whole answers ErrTruncated where somebody has cut the file off before the byte end, at which its data ends: some of it is lost.
+// Whole answers ErrTruncated where somebody has cut the file off before the byte end, at which its
+// data ends: some of it is lost.
 func (c *File) Whole(end int64) error {
 	info, err := c.f.Stat()
 	if err == nil && info.Size() < end {
@@ -316,8 +332,9 @@ func (c *File) Whole(end int64) error {
 	return err
 }
 
-// Publish makes the length n known to readers in other processes and to the next open after a crash of this one. The elements must be written before.
-// On a full disk it may be an error, and the length before stays.
+// Publish makes the length n known to readers in other processes and to the next open after a crash
+// of this one. The elements must be written before. On a full disk it may be an error, and the
+// length before stays.
 func (c *File) Publish(n int) error {
 	if !c.block.Frail() {
 		c.live.publish(uint64(n))
@@ -336,7 +353,8 @@ func (c *File) Publish(n int) error {
 	return sys.SpaceError(c.path, err)
 }
 
-// Refresh reads the length that the writer published last. A file that was cut off meanwhile is an error.
+// Refresh reads the length that the writer published last. A file that was cut off meanwhile is an
+// error.
 func (c *File) Refresh() (n int, err error) {
 	if c.block == nil {
 		if err := c.mapBlock(); err != nil {
@@ -380,8 +398,8 @@ func (c *File) refresh() (int, error) {
 	return int(n), nil
 }
 
-// readAgain reads the header of the open file anew. Somebody may have written another file's contents over it: those are no longer what
-// the caller asked for when it opened the file.
+// readAgain reads the header of the open file anew. Somebody may have written another file's
+// contents over it: those are no longer what the caller asked for when it opened the file.
 func (c *File) readAgain() (*header, error) {
 	buffer := blocks.Get().(*headerBlock)
 	defer blocks.Put(buffer)
@@ -399,13 +417,14 @@ func (c *File) readAgain() (*header, error) {
 	return now.header, nil
 }
 
-// Foreign reports whether err says that others have cut the file off or written another file's contents over it: what an open file holds
-// cannot be saved then.
+// Foreign reports whether err says that others have cut the file off or written another file's
+// contents over it: what an open file holds cannot be saved then.
 func Foreign(err error) bool {
 	return errors.Is(err, typedmem.ErrTruncated) || errors.Is(err, typedmem.ErrLayout)
 }
 
-// holds reports whether a copy of the header still says what the file holds: all that is the same in every copy that a writer writes.
+// holds reports whether a copy of the header still says what the file holds: all that is the same
+// in every copy that a writer writes.
 func (c *File) holds(block []byte) bool {
 	for _, b := range [][]byte{block[:copySpace], block[copySpace:liveOffset]} {
 		if c.header.describes(b) {
@@ -423,9 +442,11 @@ func (c *File) writeCopy(i int, n uint64) {
 	h.encode(c.bytes()[i*copySpace : (i+1)*copySpace])
 }
 
-// Sync makes the length n durable behind the data: flushData returns when the first n elements are on the device, then one header copy follows and is
-// flushed while the other still states the length before, then the other. A crash between any two writes leaves a valid copy whose
-// elements are all there. A header that was cut off is an error. On error the length before stays the durable one.
+// Sync makes the length n durable behind the data: flushData returns when the first n elements are
+// on the device, then one header copy follows and is flushed while the other still states the
+// length before, then the other. A crash between any two writes leaves a valid copy whose elements
+// are all there. A header that was cut off is an error. On error the length before stays the
+// durable one.
 func (c *File) Sync(n int, flushData func() error) error {
 	if err := flushData(); err != nil {
 		return printing.Named(c.path, err)
@@ -453,11 +474,13 @@ func (c *File) sync(n int) error {
 	if uint64(n) == c.synced && c.durable >= 0 && !c.heal && !c.unsure {
 		return nil
 	}
-	// The copy that is known to be on the device stays as it is until the other one is there as well.
+	// The copy that is known to be on the device stays as it is until the other one is there as
+	// well.
 	first := max(1-c.durable, 0) & 1
 	c.writeCopy(first, uint64(n))
 	if err := c.flushCopy(first); err != nil {
-		// The copy is newer than the other one and would count: it states what was acknowledged again.
+		// The copy is newer than the other one and would count: it states what was acknowledged
+		// again.
 		c.writeCopy(first, c.synced)
 		c.unsure = c.flushCopy(first) != nil
 		return err
@@ -472,8 +495,8 @@ func (c *File) flushCopy(i int) error { return c.block.Flush(i*copySpace, (i+1)*
 // Dirty reports whether the length n is other than the one that is known to be durable.
 func (c *File) Dirty(n int) bool { return c.writer && (uint64(n) != c.synced || c.unsure) }
 
-// openDirectory keeps the directory for the first Sync: its name may be another one by then. One that may be written and not be read
-// cannot be opened: SyncEntry then does without.
+// openDirectory keeps the directory for the first Sync: its name may be another one by then. One
+// that may be written and not be read cannot be opened: SyncEntry then does without.
 func (c *File) openDirectory() {
 	c.unnamed = true
 	if runtime.GOOS == "windows" { // there the file system logs entries itself, and a directory cannot be flushed
@@ -511,13 +534,16 @@ func (c *File) closeDirectory() error {
 	return d.Close()
 }
 
-// Close ends the writer's session, or the reader's. A writer cuts the file to size bytes and the rest of that page, where size is not negative: what it had
-// set aside ahead. An end inside a page is where file systems with smaller blocks have lost what was stored behind it later. The
-// length must have been synced before if Dirty says so. Of a file that others cut off everything is given back all the same, with an error.
+// Close ends the writer's session, or the reader's. A writer cuts the file to size bytes and the
+// rest of that page, where size is not negative: what it had set aside ahead. An end inside a page
+// is where file systems with smaller blocks have lost what was stored behind it later. The length
+// must have been synced before if Dirty says so. Of a file that others cut off everything is given
+// back all the same, with an error.
 func (c *File) Close(size int64) error {
 	var err error
 	if c.writer {
-		// On a full disk the live record stays: as if the writer had been killed, which has nothing unsynced.
+		// On a full disk the live record stays: as if the writer had been killed, which has nothing
+		// unsynced.
 		if err = typedmem.Guard(func() error { c.live.end(); return nil }); sys.OutOfSpace(err) {
 			err = nil
 		}
@@ -529,13 +555,15 @@ func (c *File) Close(size int64) error {
 		size = (size + page - 1) / page * page
 	}
 	if info, e := c.f.Stat(); c.writer && e == nil && size >= 0 && info.Size() > size {
-		// A reader's mapping may hold the length on some systems; the space ahead then stays until the next writer closes.
+		// A reader's mapping may hold the length on some systems; the space ahead then stays until
+		// the next writer closes.
 		_ = c.f.Truncate(size)
 	}
 	return errors.Join(err, c.release())
 }
 
-// Abandon closes a file that Open opened and changes nothing: what the last writer left stays as it is.
+// Abandon closes a file that Open opened and changes nothing: what the last writer left stays as it
+// is.
 func (c *File) Abandon() error {
 	var err error
 	if c.block != nil {

@@ -23,7 +23,8 @@ func (u *users) done() error {
 	return u.f.Close()
 }
 
-// Share returns what gives up one more share of the open file: it is closed with the last one, that of c included.
+// Share returns what gives up one more share of the open file: it is closed with the last one, that
+// of c included.
 func (c *File) Share() (done func() error) {
 	if c.users == nil {
 		c.users = &users{f: c.f}
@@ -41,7 +42,8 @@ func (c *File) closeFile() error {
 	return c.users.done()
 }
 
-// directory is an open directory, which the files in it share until their entries are on the device.
+// directory is an open directory, which the files in it share until their entries are on the
+// device.
 type directory struct {
 	*os.File
 	path  string

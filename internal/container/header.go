@@ -1,5 +1,6 @@
-// Package container is the self-describing file that region and slab share: a header block that says what the file holds, a writer lock, and
-// the order of writes that keeps the length right through crashes and power loss. FORMAT.md documents the bytes.
+// Package container is the self-describing file that region and slab share: a header block that
+// says what the file holds, a writer lock, and the order of writes that keeps the length right
+// through crashes and power loss. FORMAT.md documents the bytes.
 package container
 
 import (
@@ -71,7 +72,8 @@ var nativeOrder = func() string {
 
 var orderNumbers = map[string]uint32{"little": 1, "big": 2}
 
-// encode writes the copy into b and returns its length in bytes. Numbers of the header are little-endian on every machine.
+// encode writes the copy into b and returns its length in bytes. Numbers of the header are
+// little-endian on every machine.
 func (h *header) encode(b []byte) int {
 	le := binary.LittleEndian
 	n := fixedSize + len(h.fields)
@@ -96,8 +98,8 @@ func (h *header) encode(b []byte) int {
 	return n
 }
 
-// describes reports whether the copy b says the same of the file as h, length and sequence number aside. Those bytes never change while a
-// file is what it is: a writer stores the same ones again.
+// describes reports whether the copy b says the same of the file as h, length and sequence number
+// aside. Those bytes never change while a file is what it is: a writer stores the same ones again.
 func (h *header) describes(b []byte) bool {
 	le := binary.LittleEndian
 	return [8]byte(b[:8]) == magic && le.Uint32(b[8:]) == Version && le.Uint32(b[12:]) == uint32(h.kind) &&
@@ -120,7 +122,8 @@ func (v errVersion) Error() string {
 	return fmt.Sprintf("format version %d, this library reads version %d", uint32(v), Version)
 }
 
-// decode reads a copy. Whatever the bytes are, it answers with an error or a header whose numbers can be used.
+// decode reads a copy. Whatever the bytes are, it returns an error or a header whose numbers
+// can be used.
 func decode(b []byte) (*header, error) {
 	le := binary.LittleEndian
 	if len(b) < fixedSize || [8]byte(b[:8]) != magic {
@@ -170,7 +173,8 @@ type Spec struct {
 	Salt     uint64 // of a slab's generations, for Create
 }
 
-// headers keeps the header of each *layout.Layout, without what is the file's own: rendering and hashing the fields takes longer than the rest of an open.
+// headers keeps the header of each *layout.Layout, without what is the file's own: rendering and
+// hashing the fields takes longer than the rest of an open.
 var headers sync.Map
 
 func (s Spec) header() *header {
@@ -189,7 +193,8 @@ func (s Spec) header() *header {
 	return &h
 }
 
-// matches compares a file's header with what is asked; the error wraps ErrLayout and shows the difference field by field.
+// matches compares a file's header with what is asked; the error wraps ErrLayout and shows the
+// difference field by field.
 func (s Spec) matches(h *header) error {
 	want := s.header()
 	switch {

@@ -13,11 +13,12 @@ import (
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
-// The live record is how a writer publishes the length between syncs: to readers in other processes, and to the next open after the writer was
-// killed. It counts only within one run of the system, whose page cache holds the data too; after a restart the header copies count, which
-// are written behind the data.
+// The live record is how a writer publishes the length between syncs: to readers in other
+// processes, and to the next open after the writer was killed. It counts only within one run of the
+// system, whose page cache holds the data too; after a restart the header copies count, which are
+// written behind the data.
 //
-//	 0  16  boot: name of the run of the system, zero when no writer is at work
+//	 0  16  boot: name of the boot, zero when no writer is at work
 //	16   8  process id of the writer, little-endian, as all that follows
 //	24   8  when the system was started, in nanoseconds since 1970
 //	32   8  for how long it had run when the writer began, in nanoseconds
@@ -38,7 +39,8 @@ var (
 	uptime      = sys.Uptime
 )
 
-// packLength makes the length word: one aligned store publishes it, and one byte that is wrong shows.
+// packLength makes the length word: one aligned store publishes it, and one byte that is wrong
+// shows.
 func packLength(n uint64) uint64 { return n | uint64(foldLength(n))<<48 }
 
 func unpackLength(word uint64) (n uint64, ok bool) {
@@ -65,7 +67,8 @@ func littleEndian(x uint64) uint64 {
 type liveRecord struct{ b []byte }
 
 func (l liveRecord) word() *uint64 {
-	// SAFETY: b begins at a multiple of 8 in a page-aligned mapping, and holds the word; the holder of the record keeps the mapping open.
+	// SAFETY: b begins at a multiple of 8 in a page-aligned mapping, and holds the word; the holder
+	// of the record keeps the mapping open.
 	return (*uint64)(unsafe.Pointer(&l.b[liveWordAt]))
 }
 
@@ -73,7 +76,8 @@ func (l liveRecord) publish(n uint64) {
 	atomic.StoreUint64(l.word(), littleEndian(packLength(n)))
 }
 
-// begin announces a writer. The name of the boot comes last: before it is whole nobody takes the record for valid.
+// begin announces a writer. The name of the boot comes last: before it is whole nobody takes the
+// record for valid.
 func (l liveRecord) begin(n uint64) {
 	boot, ok := bootID()
 	clear(l.b[:liveWordAt])
@@ -101,12 +105,15 @@ func (l liveRecord) begin(n uint64) {
 // end says that no writer is at work.
 func (l liveRecord) end() { clear(l.b[:liveWordAt]) }
 
-// sameRun reports whether a live record is of this run of the system: whether the page cache holds all that its writer wrote.
+// sameRun reports whether a live record is of this run of the system: whether the page cache holds
+// all that its writer wrote.
 //
-// The kernel's own boot ID decides. A container that has one of its own, as with systemd-nspawn and LXC, sees another than the system and
-// than other containers: with such a one on either side the clocks decide. The record is of this run when the system was started, by
-// its clock, before the record was written, and has run for longer than then. A clock that was set in between can mislead. Set back, or
-// forward by less than the system had run, it does not take data from a killed writer.
+// The kernel's own boot ID decides. A container that has one of its own, as with systemd-nspawn and
+// LXC, sees another than the system and than other containers: with such a one on either side the
+// clocks decide. The record is of this run when the system was started, by its clock, before the
+// record was written, and has run for longer than then. A clock that was set in between can
+// mislead. Set back, or forward by less than the system had run, it does not take data from a
+// killed writer.
 func sameRun(b []byte) bool {
 	le := binary.LittleEndian
 	boot, ok := bootID()
@@ -125,13 +132,15 @@ func sameRun(b []byte) bool {
 	return up >= wasUp && (equal || started <= wasStarted+wasUp)
 }
 
-// liveLength returns the length that a live record of this run of the system holds. writing says that a writer left it, alive or killed; torn that
-// the record is one but for its length word, which the writer may just be storing: reading it again helps, unless it is damaged.
+// liveLength returns the length that a live record of this run of the system holds. writing says
+// that a writer left it, alive or killed; torn that the record is one but for its length word,
+// which the writer may just be storing: reading it again helps, unless it is damaged.
 func liveLength(b []byte) (n uint64, writing, torn bool) {
 	if !sameRun(b) {
 		return 0, false, false
 	}
-	// SAFETY: as with word; a record that was read from the file lies in a headerBlock, which is so large that the allocator gives it whole pages.
+	// SAFETY: as with word; a record that was read from the file lies in a headerBlock, which is so
+	// large that the allocator gives it whole pages.
 	word := littleEndian(atomic.LoadUint64((*uint64)(unsafe.Pointer(&b[liveWordAt]))))
 	n, ok := unpackLength(word)
 	if !ok && storedInHalves {
@@ -140,8 +149,9 @@ func liveLength(b []byte) (n uint64, writing, torn bool) {
 	return n, ok, !ok
 }
 
-// storedInHalves says that a 64-bit store may be two of 32 bits, between which a writer can be killed. The lower half then is the length before or the one
-// after, whole: lengths of these machines fit it.
+// storedInHalves says that a 64-bit store may be two of 32 bits, between which a writer can be
+// killed. The lower half then is the length before or the one after, whole: lengths of these
+// machines fit it.
 const storedInHalves = runtime.GOARCH == "arm" || runtime.GOARCH == "mips" || runtime.GOARCH == "mipsle"
 
 // again is how often a torn length word is read again. A store takes a few nanoseconds.

@@ -10,8 +10,8 @@ import (
 	"github.com/typedmem/typedmem"
 )
 
-// A reader that sees both copies of the header half-written reads again: a writer was at them, one after the other. It gives up when what it
-// reads is unusable and does not change.
+// A reader that sees both copies of the header half-written reads again: a writer was at them, one
+// after the other. It gives up when what it reads is unusable and does not change.
 func TestReaderSeesBothCopiesHalfWritten(t *testing.T) {
 	path := made(t, 12345)
 	whole, err := os.ReadFile(path)

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Which live records are of the run of the system that is going on, by boot ID and clocks.
+// Which live records are of the present boot, by boot ID and clocks.
 func TestSameRun(t *testing.T) {
 	id, private, up := bootID, privateBoot, uptime
 	t.Cleanup(func() { bootID, privateBoot, uptime = id, private, up })

@@ -29,8 +29,10 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// A process that creates, opens, grows, shrinks, syncs and closes region and slab files is killed, again and again. Whoever opens a file meanwhile finds it whole; each
-// opens afterwards, with all that was done; and what is left of a Create goes with the next one of that name. TYPEDMEM_KILLS says how often.
+// A process that creates, opens, grows, shrinks, syncs and closes region and slab files is killed,
+// again and again. Anyone who opens a file meanwhile finds it whole; each opens afterwards, with
+// all that was done; and what is left of a Create goes with the next one of that name.
+// TYPEDMEM_KILLS says how often.
 func TestKilledProcesses(t *testing.T) {
 	testenv.Processes(t)
 	kills := 20

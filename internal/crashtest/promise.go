@@ -10,7 +10,8 @@ import (
 	"github.com/typedmem/typedmem/slab"
 )
 
-// object is what the files hold: 1,000 bytes, so that it lies across blocks, each word telling whose it is.
+// object is what the files hold: 1,000 bytes, so that it lies across blocks, each word telling
+// whose it is.
 type object [125]uint64
 
 func newObject(id uint64) (o object) {
@@ -36,7 +37,8 @@ type promised struct {
 	gone     map[uint64]bool
 }
 
-// Take takes a line in. What may have gone is taken out whether it counts or not: a line can be read late.
+// Take takes a line in. What may have gone is taken out whether it counts or not: a line can be
+// read late.
 func (p Promises) Take(text string, counts bool) error {
 	var word, name string
 	var a, b uint64
@@ -71,7 +73,8 @@ func (p Promises) Take(text string, counts bool) error {
 	return nil
 }
 
-// Check opens every file of a folder, for reading and then for writing, and compares it with what was promised.
+// Check opens every file of a folder, for reading and then for writing, and compares it with what
+// was promised.
 func (p Promises) Check(dir string) (opened int, err error) {
 	for name := range p {
 		if _, err := os.Lstat(filepath.Join(dir, name)); err != nil {

@@ -1,5 +1,6 @@
-// Package crashtest writes region and slab files until it is killed, and knows what they must hold then. [Work] runs in a process that a test kills, and in a virtual
-// machine that the program in vm kills.
+// Package crashtest writes region and slab files until it is killed, and knows what they must hold
+// then. [Work] runs in a process that a test kills, and in a virtual machine that the program in vm
+// kills.
 package crashtest
 
 import (

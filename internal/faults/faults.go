@@ -14,6 +14,6 @@ func Catch() {
 	}
 }
 
-// Caught reports whether the program has called Guard. While it has not, a fault ends the process, so
-// that nothing needs to be put right after one.
+// Caught reports whether the program has called Guard. While it has not, a fault ends the process,
+// so that nothing needs to be put right after one.
 func Caught() bool { return ever.Load() }

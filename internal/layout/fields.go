@@ -6,13 +6,15 @@ import (
 	"strings"
 )
 
-// Fields renders the layout as text: a line with the type's name, which is informational, then a line for each leaf with path, kind,
-// offset and size in bytes. The path of a type that is one scalar is a dot.
+// Fields renders the layout as text: a line with the type's name, which is informational, then a
+// line for each leaf with path, kind, offset and size in bytes. The path of a type that is one
+// scalar is a dot.
 func (l *Layout) Fields() string {
 	return fmt.Sprintf("# %v\n%s", l.Type, l.lines(func(f Leaf) string { return f.Kind }))
 }
 
-// GoFields renders the same lines for people, with the types that Go has for the leaves in place of their kinds.
+// GoFields renders the same lines for people, with the types that Go has for the leaves in place of
+// their kinds.
 func (l *Layout) GoFields() string {
 	return "path, type, offset, bytes:\n" + l.lines(func(f Leaf) string { return f.Type })
 }
@@ -29,8 +31,9 @@ func (l *Layout) lines(what func(Leaf) string) string {
 	return b.String()
 }
 
-// Fingerprint hashes the field lines of Fields, the size of a value, the distance between two, the byte order ("little" or "big")
-// and the version of the file format: the first 16 bytes of their SHA-256.
+// Fingerprint hashes the field lines of Fields, the size of a value, the distance between two, the
+// byte order ("little" or "big") and the version of the file format: the first 16 bytes of their
+// SHA-256.
 func (l *Layout) Fingerprint(order string, version uint32) (sum [16]byte) {
 	_, lines, _ := strings.Cut(l.Fields(), "\n")
 	full := sha256.Sum256(fmt.Appendf(nil, "%ssize %d\nstride %d\norder %s\nversion %d\n", lines, l.Size, l.Size, order, version))
@@ -38,7 +41,8 @@ func (l *Layout) Fingerprint(order string, version uint32) (sum [16]byte) {
 	return sum
 }
 
-// Diff compares two texts of Fields and returns a line for each field that is not the same in both, "" when all are.
+// Diff compares two texts of Fields and returns a line for each field that is not the same in both,
+// "" when all are.
 func Diff(found, asked string) string {
 	var b strings.Builder
 	inAsked := byPath(asked)
@@ -64,7 +68,8 @@ type fieldLines struct {
 	rest  map[string]string
 }
 
-// byPath sorts field lines by their path. Blank fields share a name, so their offset tells them apart.
+// byPath sorts field lines by their path. Blank fields share a name, so their offset tells them
+// apart.
 func byPath(text string) fieldLines {
 	f := fieldLines{rest: map[string]string{}}
 	for line := range strings.Lines(text) {

@@ -1,7 +1,8 @@
-// Package layout walks a type once and says which kind of mapped memory its values may live in, and how its fields lie there.
+// Package layout walks a type once and says which kind of mapped memory its values may live in, and
+// how its fields lie there.
 //
-// The collector never scans mapped memory, other processes and later runs may write it, and the compiler trusts the bytes it finds. Each rule
-// below follows from one of these.
+// The collector never scans mapped memory, other processes and later runs may write it, and the
+// compiler trusts the bytes it finds. Each rule below follows from one of these.
 package layout
 
 import (
@@ -67,7 +68,8 @@ func Of(t reflect.Type) *Layout {
 	return kept.(*Layout)
 }
 
-// Check returns nil when values of the type may live in memory of the kind, otherwise why not, where, and what to write instead.
+// Check returns nil when values of the type may live in memory of the kind, otherwise why not,
+// where, and what to write instead.
 func (l *Layout) Check(m Memory) error {
 	switch {
 	case l.never != nil:
@@ -80,7 +82,8 @@ func (l *Layout) Check(m Memory) error {
 	return nil
 }
 
-// localAtomics reports whether 64-bit atomics use locks of the process: see the runtime's atomic packages for these architectures.
+// localAtomics reports whether 64-bit atomics use locks of the process: see the runtime's atomic
+// packages for these architectures.
 func localAtomics() bool {
 	switch runtime.GOARCH {
 	case "arm", "mips", "mipsle":
@@ -101,7 +104,8 @@ func (l *Layout) inFile(err error) {
 	}
 }
 
-// blame makes the reason that one type speaks against the whole: which, where, and what is wrong with it, as the end of a sentence that begins with the whole.
+// blame makes the reason that one type speaks against the whole: which, where, and what is wrong
+// with it, as the end of a sentence that begins with the whole.
 func (l *Layout) blame(t reflect.Type, path, wrong string) error {
 	name := t.String()
 	switch t.Kind() {
@@ -135,7 +139,8 @@ func article(name string) string {
 	return "a " + name
 }
 
-// walk records the leaves of t, which lies at off, and what speaks against them. It returns the natural alignment of t: the greatest of its scalars.
+// walk records the leaves of t, which lies at off, and what speaks against them. It returns the
+// natural alignment of t: the greatest of its scalars.
 func (l *Layout) walk(t reflect.Type, path string, off uintptr) (natural uintptr) {
 	switch pkg := t.PkgPath(); {
 	case pkg == "sync" || pkg == "runtime":
@@ -172,7 +177,8 @@ func (l *Layout) walk(t reflect.Type, path string, off uintptr) (natural uintptr
 
 const instead = ": write a fixed-size array, an index or a slab.Handle"
 
-// copied names the type of sync/atomic that t was declared as, "" for any other: t has its fields and not its methods.
+// copied names the type of sync/atomic that t was declared as, "" for any other: t has its fields
+// and not its methods.
 func copied(t reflect.Type) string {
 	var names []string
 	for _, original := range []reflect.Type{

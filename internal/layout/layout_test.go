@@ -37,7 +37,8 @@ type recursive[U any] struct{ Next *recursive[U] }
 
 const allowed = "" // no words of a refusal
 
-// TestTypeRules is the table of which type may live in which memory. anonymous and file hold words of the refusal, separated by bars.
+// TestTypeRules is the table of which type may live in which memory. anonymous and file hold words
+// of the refusal, separated by bars.
 func TestTypeRules(t *testing.T) {
 	for _, c := range []struct {
 		name            string
@@ -203,7 +204,8 @@ _ [8]uint8 32 8
 	}
 }
 
-// TestFingerprint: whatever makes two files differ makes their fingerprints differ, names of types do not.
+// TestFingerprint: whatever makes two files differ makes their fingerprints differ, names of types
+// do not.
 func TestFingerprint(t *testing.T) {
 	type renamed nested
 	base := Of(reflect.TypeFor[nested]()).Fingerprint("little", 1)

@@ -1,4 +1,5 @@
-// Package num holds the checked arithmetic that every size, offset and range in typedmem goes through.
+// Package num holds the checked arithmetic that every size, offset and range in typedmem goes
+// through.
 package num
 
 import (
@@ -8,7 +9,8 @@ import (
 	"golang.org/x/exp/constraints"
 )
 
-// Mul returns a*b for a, b >= 0; ok is false when an operand is negative or the product exceeds the largest int.
+// Mul returns a*b for a, b >= 0; ok is false when an operand is negative or the product exceeds the
+// largest int.
 func Mul(a, b int) (product int, ok bool) {
 	if a < 0 || b < 0 {
 		return 0, false
@@ -20,7 +22,8 @@ func Mul(a, b int) (product int, ok bool) {
 	return int(lo), true
 }
 
-// Add returns a+b for a, b >= 0; ok is false when an operand is negative or the sum exceeds the largest value of the type.
+// Add returns a+b for a, b >= 0; ok is false when an operand is negative or the sum exceeds the
+// largest value of the type.
 func Add[T constraints.Signed](a, b T) (sum T, ok bool) {
 	sum = a + b
 	return sum, a >= 0 && b >= 0 && sum >= 0
@@ -35,7 +38,8 @@ func AddAddr(addr uintptr, n int) (sum uintptr, ok bool) {
 // Range reports whether 0 <= lo <= hi <= n.
 func Range(lo, hi, n int) bool { return 0 <= lo && lo <= hi && hi <= n }
 
-// Up rounds n up to a multiple of unit, a power of two; ok is false when that exceeds the largest int or n is negative.
+// Up rounds n up to a multiple of unit, a power of two; ok is false when that exceeds the largest
+// int or n is negative.
 func Up(n, unit int) (rounded int, ok bool) {
 	if n < 0 || n > math.MaxInt-(unit-1) {
 		return 0, false

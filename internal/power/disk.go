@@ -1,8 +1,11 @@
-// Package power is a device below internal/sys for tests: it knows what a power failure, or a kill of the program, leaves of a file at each moment.
+// Package power is a device below internal/sys for tests: it knows what a power failure, or a kill
+// of the program, leaves of a file at each moment.
 //
-// The model follows what fsync(2) and msync(2) promise and no more. What was written since the last flush may be on the device or not, each word of 8 bytes
-// for itself and in any of the versions that it had; so may the size. A flush brings the bytes of its range and then the size, and until it returns any part
-// of both may be missing. Words are finer than the sectors of a device, and stand for stores of which the device got some.
+// The model follows what fsync(2) and msync(2) promise and no more. What was written since the last
+// flush may be on the device or not, each word of 8 bytes for itself and in any of the versions
+// that it had; so may the size. A flush brings the bytes of its range and then the size, and until
+// it returns any part of both may be missing. Words are finer than the sectors of a device, and
+// stand for stores of which the device got some.
 package power
 
 import (
@@ -21,7 +24,7 @@ import (
 const (
 	word       = 8
 	page       = 4096
-	liveRecord = 32 << 10 // of FORMAT.md: it begins with the name of the run of the system
+	liveRecord = 32 << 10 // of FORMAT.md: it begins with the name of the boot
 	bootSize   = 16
 )
 
@@ -44,8 +47,9 @@ type Disk struct {
 	err      error
 }
 
-// Watch follows the file of that name, from before there is one, until stop is called. point is called before and inside each operation wherever something of the
-// file is made durable or changes its length.
+// Watch follows the file of that name, from before there is one, until stop is called. point is
+// called before and inside each operation wherever something of the file is made durable or changes
+// its length.
 func Watch(path string, point func() error) (d *Disk, stop func()) {
 	d = &Disk{path: path, point: point, later: map[int][]uint64{}, sizes: []int{0}, watching: true}
 	return d, sys.Interpose(d.interpose)
@@ -189,8 +193,8 @@ func (d *Disk) Killed(path string) error { return write(path, d.last) }
 // Dead reports whether point has killed the program.
 func (d *Disk) Dead() bool { return d.dead }
 
-// Kill puts the file that a kill of the program left, at this moment or when point said so, in the place of the file: what the program did to its own since counts no
-// more.
+// Kill puts the file that a kill of the program left, at this moment or when point said so, in the
+// place of the file: what the program did to its own since counts no more.
 func (d *Disk) Kill() error {
 	d.dead = false
 	if !d.there {
@@ -209,7 +213,8 @@ func (d *Disk) Kill() error {
 	return errors.Join(err, d.err)
 }
 
-// Lost writes to path a file that a power failure may leave now: style 0 is what is certain and nothing else, 1 everything, and the others are random mixtures.
+// Lost writes to path a file that a power failure may leave now: style 0 is what is certain and
+// nothing else, 1 everything, and the others are random mixtures.
 func (d *Disk) Lost(path string, style int, r *rand.Rand) error {
 	pick := func(versions int) int { return r.IntN(versions) }
 	places := make([]int, 0, len(d.later))

@@ -47,7 +47,8 @@ func (m *maps) find(addr uintptr, file os.FileInfo, names ...string) (at int, mi
 	return 0, false, fmt.Errorf("%#x is not mapped", addr)
 }
 
-// read reads the list of the process. The name there is that under which a file was opened, which it may have lost or got later; its number stays.
+// read reads the list of the process. The name there is that under which a file was opened, which
+// it may have lost or got later; its number stays.
 func (m *maps) read() error {
 	text, err := os.ReadFile("/proc/self/maps")
 	if err != nil {

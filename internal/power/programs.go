@@ -10,7 +10,8 @@ import (
 // Named says that a file's name in its directory has to be made durable by the program.
 const Named = runtime.GOOS != "windows"
 
-// Programs returns how many random programs a test is to run, and the number of the first: a few hundred, or what the environment says.
+// Programs returns how many random programs a test is to run, and the number of the first: a few
+// hundred, or what the environment says.
 func Programs(t testing.TB) (n, from uint64) {
 	n = 300
 	switch {
@@ -26,8 +27,8 @@ func Programs(t testing.TB) (n, from uint64) {
 	return n, from
 }
 
-// Dir is a folder in memory where there is one: the programs count flushes and do not need them. It goes with the test, or with remove before: a test has
-// thousands.
+// Dir is a folder in memory where there is one: the programs count flushes and do not need them. It
+// goes with the test, or with remove before: a test has thousands.
 func Dir(t testing.TB) (dir string, remove func()) {
 	dir, err := os.MkdirTemp("/dev/shm", "typedmem")
 	if err != nil {

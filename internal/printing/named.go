@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// Named puts the name of the file that an error is about in front of it, unless it is there already.
+// Named puts the name of the file that an error is about in front of it, unless it is there
+// already.
 func Named(file string, err error) error {
 	if err == nil || file == "" || strings.Contains(err.Error(), file) {
 		return err

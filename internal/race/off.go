@@ -4,7 +4,8 @@ package race
 
 import "unsafe"
 
-// Enabled says whether this is a build under the race detector. It is a constant, so that what it guards costs nothing elsewhere.
+// Enabled says whether this is a build under the race detector. It is a constant, so that what it
+// guards costs nothing elsewhere.
 const Enabled = false
 
 // Shadow stands for the memory of one mapping; in ordinary builds it is nothing.

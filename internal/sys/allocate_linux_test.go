@@ -5,8 +5,9 @@ import (
 	"testing"
 )
 
-// Space is set aside inside a file that has its length already: ext4 loses stores to a page in which fallocate moves the end of the file. A file for
-// which there is no space has the length that it had.
+// Space is set aside inside a file that has its length already: ext4 loses stores to a page in
+// which fallocate moves the end of the file. A file for which there is no space has the length that
+// it had.
 func TestAllocateMakesTheFileLongerFirst(t *testing.T) {
 	f := newFile(t, make([]byte, 1000))
 	full := errors.New("the disk is full")

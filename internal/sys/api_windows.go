@@ -9,7 +9,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// Calls that golang.org/x/sys/windows does not have, or has with the wrong layout. Each is named as its page in the Windows API reference.
+// Calls that golang.org/x/sys/windows does not have, or has with the wrong layout. Each is named as
+// its page in the Windows API reference.
 
 var (
 	kernel32   = windows.NewLazySystemDLL("kernel32.dll")
@@ -54,7 +55,8 @@ var findPlaceholders = sync.OnceValue(func() bool {
 	return procVirtualAlloc2.Find() == nil && procMapViewOfFile3.Find() == nil && procUnmapViewOfFile2.Find() == nil
 })
 
-// hasPlaceholders reports whether the system can keep addresses reserved while views of files come and go in them.
+// hasPlaceholders reports whether the system can keep addresses reserved while views of files come
+// and go in them.
 func hasPlaceholders() bool { return !withoutPlaceholders && findPlaceholders() }
 
 // systemInfo is SYSTEM_INFO.
@@ -92,8 +94,8 @@ func virtualAlloc2(addr uintptr, n int, how, protection uint32) (uintptr, error)
 	return r, nil
 }
 
-// mapViewOfFile3 is MapViewOfFile3 in this process without extended parameters. The offset is 64 bits wide everywhere: two words of
-// arguments on 386.
+// mapViewOfFile3 is MapViewOfFile3 in this process without extended parameters. The offset is 64
+// bits wide everywhere: two words of arguments on 386.
 func mapViewOfFile3(section windows.Handle, addr uintptr, offset int64, n int, how, protection uint32) (uintptr, error) {
 	args := []uintptr{uintptr(section), uintptr(windows.CurrentProcess()), addr, uintptr(offset)}
 	if runtime.GOARCH == "386" {
@@ -124,8 +126,8 @@ func unmapViewOfFile2(addr uintptr, how uint32) error {
 	return nil
 }
 
-// memoryBasicInformation is MEMORY_BASIC_INFORMATION. That of x/sys has a PartitionId on 386 too, where Windows has none; on 64 bits
-// the member falls into the padding.
+// memoryBasicInformation is MEMORY_BASIC_INFORMATION. That of x/sys has a PartitionId on 386 too,
+// where Windows has none; on 64 bits the member falls into the padding.
 type memoryBasicInformation struct {
 	baseAddress       uintptr
 	allocationBase    uintptr
@@ -157,7 +159,8 @@ func virtualQuery(process windows.Handle, addr uintptr) (info memoryBasicInforma
 	return info, false, failed(err)
 }
 
-// prefetch is PrefetchVirtualMemory: a hint. Where it is missing, and where it refuses, the first access brings the pages in.
+// prefetch is PrefetchVirtualMemory: a hint. Where it is missing, and where it refuses, the first
+// access brings the pages in.
 func prefetch(addr uintptr, n int) {
 	if procPrefetchVirtualMemory.Find() != nil {
 		return
@@ -167,7 +170,8 @@ func prefetch(addr uintptr, n int) {
 	procPrefetchVirtualMemory.Call(uintptr(windows.CurrentProcess()), 1, uintptr(unsafe.Pointer(&entry)), 0)
 }
 
-// reOpenFile is ReOpenFile: another handle of the same file with other rights, if the file's own permissions allow them.
+// reOpenFile is ReOpenFile: another handle of the same file with other rights, if the file's own
+// permissions allow them.
 func reOpenFile(h windows.Handle, access uint32) (windows.Handle, error) {
 	const share = windows.FILE_SHARE_READ | windows.FILE_SHARE_WRITE | windows.FILE_SHARE_DELETE
 	r, _, err := procReOpenFile.Call(uintptr(h), uintptr(access), share, 0)

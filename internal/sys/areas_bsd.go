@@ -9,7 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// protOfBits turns the protection bits of mmap(2), which the systems' lists of areas hold too, into a Protection.
+// protOfBits turns the protection bits of mmap(2), which the systems' lists of areas hold too, into
+// a Protection.
 func protOfBits(bits uint32) flags.Protection {
 	var p flags.Protection
 	if bits&unix.PROT_READ != 0 {
@@ -32,7 +33,8 @@ func processID(pid int) int {
 	return pid
 }
 
-// yieldInside passes an area on if it overlaps [lo, hi); more is false when no later one has to be looked at.
+// yieldInside passes an area on if it overlaps [lo, hi); more is false when no later one has to be
+// looked at.
 func yieldInside(a Area, lo, hi uintptr, yield func(Area) bool) (more bool) {
 	if a.Start >= hi {
 		return false

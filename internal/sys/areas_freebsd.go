@@ -7,7 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Where struct kinfo_vmentry of sys/user.h holds its fields. Records are cut off after the path and say how long they are.
+// Where struct kinfo_vmentry of sys/user.h holds its fields. Records are cut off after the path and
+// say how long they are.
 const (
 	entrySize       = 0
 	entryType       = 4
@@ -22,8 +23,8 @@ const (
 	entryCopiesOnWr = 1 // KVME_FLAG_COW
 )
 
-// areas is the sysctl kern.proc.vmmap, as kinfo_getvmmap(3) reads it. It tells shared from private for files only: other memory
-// is reported as private.
+// areas is the sysctl kern.proc.vmmap, as kinfo_getvmmap(3) reads it. It tells shared from private
+// for files only: other memory is reported as private.
 func areas(pid int, lo, hi uintptr, yield func(Area) bool) error {
 	list, err := areaList("kern.proc.vmmap", processID(pid))
 	if err != nil {

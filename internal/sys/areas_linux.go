@@ -28,7 +28,8 @@ func areas(pid int, lo, hi uintptr, yield func(Area) bool) error {
 	return queryAreas(f, lo, hi, settleDeleted(who, yield))
 }
 
-// settleDeleted asks the file system about each name that ends in " (deleted)": a file may be called so.
+// settleDeleted asks the file system about each name that ends in " (deleted)": a file may be
+// called so.
 func settleDeleted(who string, yield func(Area) bool) func(Area) bool {
 	return func(a Area) bool {
 		if a.Deleted {
@@ -68,15 +69,17 @@ const (
 	queryCoveringOrNext = 0x10
 )
 
-// procmap is the ioctl PROCMAP_QUERY (Linux 6.11). A test can have it refused, as kernels before and sandboxes do.
+// procmap is the ioctl PROCMAP_QUERY (Linux 6.11). A test can have it refused, as kernels before
+// and sandboxes do.
 var procmap = func(fd uintptr, q *procmapQuery) unix.Errno {
-	// SAFETY: q stays alive over the call, and the name that it points to is pinned; the kernel writes at most nameSize bytes there.
+	// SAFETY: q stays alive over the call, and the name that it points to is pinned; the kernel
+	// writes at most nameSize bytes there.
 	_, _, errno := unix.Syscall(unix.SYS_IOCTL, fd, procmapQueryRequest, uintptr(unsafe.Pointer(q)))
 	return errno
 }
 
-// queryAreas asks with the ioctl PROCMAP_QUERY, whose cost does not grow with the number of mappings. Where that is refused, for whatever reason, the text has
-// the rest.
+// queryAreas asks with the ioctl PROCMAP_QUERY, whose cost does not grow with the number of
+// mappings. Where that is refused, for whatever reason, the text has the rest.
 func queryAreas(f *os.File, lo, hi uintptr, yield func(Area) bool) error {
 	return withFd(f, func(fd uintptr) error { return queryDescriptor(f, fd, lo, hi, yield) })
 }
@@ -136,8 +139,8 @@ func queryDescriptor(f *os.File, fd, lo, hi uintptr, yield func(Area) bool) erro
 	return nil
 }
 
-// readGate yields the one area that the ioctl leaves out and the text has: a page of the kernel's above all others. Only a query that
-// reaches its address pays for reading the text.
+// readGate yields the one area that the ioctl leaves out and the text has: a page of the kernel's
+// above all others. Only a query that reaches its address pays for reading the text.
 func readGate(f *os.File, lo, hi uintptr, yield func(Area) bool) error {
 	var gate uint64
 	switch runtime.GOARCH {
@@ -152,7 +155,8 @@ func readGate(f *os.File, lo, hi uintptr, yield func(Area) bool) error {
 	return readAreas(f, uintptr(gate), hi, yield)
 }
 
-// readArea yields the first area that ends behind lo from the text, and returns its end: 0 where there is none or no more is wanted.
+// readArea yields the first area that ends behind lo from the text, and returns its end: 0 where
+// there is none or no more is wanted.
 func readArea(f *os.File, lo, hi uintptr, yield func(Area) bool) (end uintptr, err error) {
 	err = readAreas(f, lo, hi, func(a Area) bool {
 		if yield(a) {
@@ -163,7 +167,8 @@ func readArea(f *os.File, lo, hi uintptr, yield func(Area) bool) (end uintptr, e
 	return end, err
 }
 
-// readAreas reads the whole text of /proc/PID/maps, so that one listing shows one state of the process.
+// readAreas reads the whole text of /proc/PID/maps, so that one listing shows one state of the
+// process.
 func readAreas(f *os.File, lo, hi uintptr, yield func(Area) bool) error {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return err

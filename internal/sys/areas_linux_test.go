@@ -77,7 +77,8 @@ func collect(t *testing.T, list func(*os.File, uintptr, uintptr, func(Area) bool
 	return all
 }
 
-// Where the ioctl is refused, as by old kernels and sandboxes, at once or half-way, the text has the answer.
+// Where the ioctl is refused, as by old kernels and sandboxes, at once or half-way, the text has
+// the answer.
 func TestAreasWithoutTheQuery(t *testing.T) {
 	lo, hi := someAreas(t)
 	want := collect(t, readAreas, lo, hi)
@@ -99,7 +100,8 @@ func TestAreasWithoutTheQuery(t *testing.T) {
 	}
 }
 
-// A list of areas is in ascending order and none overlaps another one, while another thread changes what there is.
+// A list of areas is in ascending order and none overlaps another one, while another thread changes
+// what there is.
 func TestAreasAscendBesideChanges(t *testing.T) {
 	page := os.Getpagesize()
 	const pages = 64
@@ -161,7 +163,8 @@ func TestAscendingAreasAreClipped(t *testing.T) {
 	}
 }
 
-// PageSizes says so where it cannot know all sizes: without sysfs, or without a descriptor to read it with.
+// PageSizes says so where it cannot know all sizes: without sysfs, or without a descriptor to read
+// it with.
 func TestPageSizesThatCannotBeListed(t *testing.T) {
 	defer func(old string) { hugePages = old }(hugePages)
 	base, _ := flags.PageSizeOf(int64(os.Getpagesize()))
@@ -214,7 +217,8 @@ func TestQueryAndTextAgree(t *testing.T) {
 	}
 }
 
-// A query for one address reads no text where the kernel has the ioctl, so that its cost does not grow with the number of areas.
+// A query for one address reads no text where the kernel has the ioctl, so that its cost does not
+// grow with the number of areas.
 func TestQueryForOneAddressReadsNoText(t *testing.T) {
 	lo, _ := someAreas(t)
 	f, err := os.Open("/proc/self/maps")
@@ -239,7 +243,8 @@ func TestQueryForOneAddressReadsNoText(t *testing.T) {
 	}
 }
 
-// A line that does not parse ends a list with an error that names it, and after the areas before it.
+// A line that does not parse ends a list with an error that names it, and after the areas before
+// it.
 func TestListEndsAtABadLine(t *testing.T) {
 	path := t.TempDir() + "/maps"
 	if err := os.WriteFile(path, []byte("1000-2000 r--p 00000000 00:00 0\nnonsense\n3000-4000 r--p 00000000 00:00 0\n"), 0o600); err != nil {

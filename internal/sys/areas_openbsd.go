@@ -24,7 +24,8 @@ const (
 	inheritShare = 0        // KVE_INH_SHARE: what mmap(2) sets for MAP_SHARED
 )
 
-// areas is the sysctl kern.proc_vmmap. It names no files: Path and Offset stay empty. Other processes are for root.
+// areas is the sysctl kern.proc_vmmap. It names no files: Path and Offset stay empty. Other
+// processes are for root.
 func areas(pid int, lo, hi uintptr, yield func(Area) bool) error {
 	if strconv.IntSize != 64 {
 		return errors.ErrUnsupported
@@ -34,7 +35,8 @@ func areas(pid int, lo, hi uintptr, yield func(Area) bool) error {
 	for next := uint64(0); ; { // the entries that start at next or later; the one that lo lies in may start anywhere below
 		list[0].start = next
 		n := uintptr(len(list)) * unsafe.Sizeof(vmEntry{})
-		// SAFETY: name, list and n stay alive over the call; the kernel writes at most n bytes to list.
+		// SAFETY: name, list and n stay alive over the call; the kernel writes at most n bytes to
+		// list.
 		_, _, errno := unix.Syscall6(sysctlCall, uintptr(unsafe.Pointer(&name)), uintptr(len(name)),
 			uintptr(unsafe.Pointer(&list[0])), uintptr(unsafe.Pointer(&n)), 0, 0)
 		if errno != 0 {

@@ -9,12 +9,14 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// Sources: VirtualQueryEx, MEMORY_BASIC_INFORMATION, GetMappedFileName and QueryDosDevice of the Windows API reference.
+// Sources: VirtualQueryEx, MEMORY_BASIC_INFORMATION, GetMappedFileName and QueryDosDevice of the
+// Windows API reference.
 
 // areas walks the address space with VirtualQueryEx. On Windows
 //   - addresses that are reserved without memory are areas with protection None;
 //   - an area is shared if it is of a section and was not mapped copy-on-write;
-//   - Offset is known for views that this process made with this package, and 0 for all others: no call tells it.
+//   - Offset is known for views that this process made with this package, and 0 for all others: no
+//     call tells it.
 func areas(pid int, lo, hi uintptr, yield func(Area) bool) (err error) {
 	process := windows.CurrentProcess()
 	if pid != 0 {
@@ -50,8 +52,8 @@ type walk struct {
 	path    string
 }
 
-// start returns where the area that holds lo begins. VirtualQueryEx counts from the page that it is asked for, so the walk begins with the
-// allocation.
+// start returns where the area that holds lo begins. VirtualQueryEx counts from the page that it is
+// asked for, so the walk begins with the allocation.
 func (w *walk) start(lo uintptr) (uintptr, error) {
 	info, ok, err := virtualQuery(w.process, lo)
 	if !ok || info.state == memFree {
@@ -112,7 +114,8 @@ func mappedFile(process windows.Handle, addr uintptr) (string, error) {
 	return drivePath(windows.UTF16ToString(name[:n])), nil
 }
 
-// drivePath turns the kernel's name of a file into the one that programs use, as far as a drive or share stands for its device.
+// drivePath turns the kernel's name of a file into the one that programs use, as far as a drive or
+// share stands for its device.
 func drivePath(name string) string {
 	if rest, ok := strings.CutPrefix(name, `\??\UNC\`); ok {
 		return `\\` + rest

@@ -10,8 +10,9 @@ import (
 	"github.com/typedmem/typedmem/flags"
 )
 
-// What systems share that map pages of one size, and whose mmap(2), fcntl(2) and sysctl(2) neither set disk space aside, nor punch
-// holes, nor name the run of the system: kern.boottime moves when the clock is set, and cannot.
+// What systems share that map pages of one size, and whose mmap(2), fcntl(2) and sysctl(2) neither
+// set disk space aside, nor punch holes, nor name the boot: kern.boottime moves when
+// the clock is set, and cannot.
 
 func pageSizes() (flags.PageSizes, error) {
 	base, _ := flags.PageSizeOf(int64(os.Getpagesize()))

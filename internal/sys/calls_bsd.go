@@ -9,10 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What macOS, iOS and the BSDs have in common. Sources: mmap(2), madvise(2), msync(2), fsync(2) of each.
+// What macOS, iOS and the BSDs have in common. Sources: mmap(2), madvise(2), msync(2), fsync(2) of
+// each.
 
-// FlushNeedsFile says whether Flush has to be given a handle of the mapped file. msync(2) hands the pages to the file system;
-// that they and the file's length reach the device takes an fsync(2).
+// FlushNeedsFile says whether Flush has to be given a handle of the mapped file. msync(2) hands the
+// pages to the file system; that they and the file's length reach the device takes an fsync(2).
 const FlushNeedsFile = true
 
 // paging is the advice that all of them know under the same names.

@@ -10,14 +10,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// macOS and iOS. Sources: mmap(2), madvise(2), fcntl(2) of macOS 15, and xnu's bsd/kern/kern_mman.c and mach/vm_statistics.h.
+// macOS and iOS. Sources: mmap(2), madvise(2), fcntl(2) of macOS 15, and xnu's bsd/kern/kern_mman.c
+// and mach/vm_statistics.h.
 
 const (
 	mapNoReserve = unix.MAP_NORESERVE
 
-	// MAP_JIT is taken by the call that takes the addresses and by no other: xnu's mmap refuses it together with MAP_FIXED, MAP_SHARED or a
-	// file. So addresses are reserved with it, and memory is put behind them by mprotect(2), as V8 does for its code ranges
-	// (kNoAccessWillJitLater). What was given back by Hold has lost it.
+	// MAP_JIT is taken by the call that takes the addresses and by no other: xnu's mmap refuses it
+	// together with MAP_FIXED, MAP_SHARED or a file. So addresses are reserved with it, and memory
+	// is put behind them by mprotect(2), as V8 does for its code ranges (kNoAccessWillJitLater).
+	// What was given back by Hold has lost it.
 	mapJIT = unix.MAP_JIT
 
 	superpage2M = 2 << 16 // VM_FLAGS_SUPERPAGE_SIZE_2MB of mach/vm_statistics.h, given to mmap(2) in place of a descriptor
@@ -26,8 +28,9 @@ const (
 // advices lacks NoCoreDump and TransparentHugePages, which the system has nothing for.
 var advices = paging
 
-// mapFlags passes MAP_JIT where the kernel takes it: for private memory whose place the kernel chooses. Elsewhere the system's own rules
-// decide about memory that is writable and executable: on Apple silicon they refuse it.
+// mapFlags passes MAP_JIT where the kernel takes it: for private memory whose place the kernel
+// chooses. Elsewhere the system's own rules decide about memory that is writable and executable: on
+// Apple silicon they refuse it.
 func mapFlags(r Request) (flag, fd int, err error) {
 	flag, fd = sharing(r), noFile
 	if r.Flags.Has(flags.NoReserve) {
@@ -61,13 +64,14 @@ func hugePageSize() (flags.PageSize, error) {
 	return 0, fmt.Errorf("the processor has no superpages: %w", errors.ErrUnsupported)
 }
 
-// newStore returns the argument of fcntl(2)'s F_PREALLOCATE on the heap: FcntlFstore hands the pointer on as a number, which would go stale
-// if the stack moved.
+// newStore returns the argument of fcntl(2)'s F_PREALLOCATE on the heap: FcntlFstore hands the
+// pointer on as a number, which would go stale if the stack moved.
 //
 //go:noinline
 func newStore(s unix.Fstore_t) *unix.Fstore_t { return &s }
 
-// fcntlStore is fcntl(2) with a struct fstore, or with a struct fpunchhole, whose fields are the first of it under other names.
+// fcntlStore is fcntl(2) with a struct fstore, or with a struct fpunchhole, whose fields are the
+// first of it under other names.
 func fcntlStore(f *os.File, command int, s unix.Fstore_t) error {
 	return onFd(f, func(fd int) error {
 		arg := newStore(s)
@@ -80,8 +84,8 @@ func fcntlStore(f *os.File, command int, s unix.Fstore_t) error {
 	})
 }
 
-// allocate asks for space past the end of the file (F_PREALLOCATE), contiguous or not, and makes the file longer. The system has nothing
-// that fills a hole within the file.
+// allocate asks for space past the end of the file (F_PREALLOCATE), contiguous or not, and makes
+// the file longer. The system has nothing that fills a hole within the file.
 func allocate(f *os.File, off, n int64) error {
 	return restoring(f, func() error {
 		info, err := f.Stat()
@@ -104,7 +108,8 @@ func allocate(f *os.File, off, n int64) error {
 	})
 }
 
-// zero punches a hole (F_PUNCHHOLE) of whole blocks and writes zeros to what is left of the range at both ends.
+// zero punches a hole (F_PUNCHHOLE) of whole blocks and writes zeros to what is left of the range
+// at both ends.
 func zero(f *os.File, off, n int64) error {
 	info, err := f.Stat()
 	if err != nil {
@@ -134,7 +139,8 @@ func zero(f *os.File, off, n int64) error {
 	return errors.Join(writeZeros(f, off, first-off), writeZeros(f, last, end-last))
 }
 
-// syncFile is F_FULLFSYNC, which the os package uses here: fsync(2) leaves the data in the device's cache.
+// syncFile is F_FULLFSYNC, which the os package uses here: fsync(2) leaves the data in the device's
+// cache.
 func syncFile(f *os.File) error { return f.Sync() }
 
 // bootID is kern.bootsessionuuid, drawn once a boot.

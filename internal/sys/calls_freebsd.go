@@ -12,14 +12,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Sources: mmap(2), madvise(2), getpagesizes(3), posix_fallocate(2), fspacectl(2), fsync(2) of FreeBSD 14.
+// Sources: mmap(2), madvise(2), getpagesizes(3), posix_fallocate(2), fspacectl(2), fsync(2) of
+// FreeBSD 14.
 
 // mapNoReserve is nothing: the system has no MAP_NORESERVE.
 const mapNoReserve = 0
 
 var advices = append([]advice{{flag: flags.NoCoreDump, advice: unix.MADV_NOCORE}}, paging...)
 
-// mapFlags passes MAP_ALIGNED_SUPER for the smallest superpage size. Larger ones are for shm_create_largepage(3) only.
+// mapFlags passes MAP_ALIGNED_SUPER for the smallest superpage size. Larger ones are for
+// shm_create_largepage(3) only.
 func mapFlags(r Request) (flag, fd int, err error) {
 	flag = sharing(r)
 	if stackFits(r) {
@@ -34,7 +36,8 @@ func mapFlags(r Request) (flag, fd int, err error) {
 	return flag, noFile, nil
 }
 
-// pageSizes reads hw.pagesizes, an array of u_long that ends with a zero: the base page and the superpages.
+// pageSizes reads hw.pagesizes, an array of u_long that ends with a zero: the base page and the
+// superpages.
 func pageSizes() (flags.PageSizes, error) {
 	list, err := unix.SysctlRaw("hw.pagesizes")
 	if err != nil {
@@ -67,7 +70,8 @@ func hugePageSize() (flags.PageSize, error) {
 	return 0, fmt.Errorf("the processor has no superpages: %w", errors.ErrUnsupported)
 }
 
-// allocate is posix_fallocate(2), which makes the file longer too. File systems that cannot, ZFS among them, answer EINVAL or EOPNOTSUPP.
+// allocate is posix_fallocate(2), which makes the file longer too. File systems that cannot, ZFS
+// among them, answer EINVAL or EOPNOTSUPP.
 func allocate(f *os.File, off, n int64) error {
 	return restoring(f, func() error {
 		err := onFd(f, func(fd int) error {
@@ -88,8 +92,8 @@ func allocate(f *os.File, off, n int64) error {
 	})
 }
 
-// posixFallocate passes a 64-bit number in two registers where registers have 32 bits, on arm in an even and an odd one. The kernel
-// returns the error as the call's result.
+// posixFallocate passes a 64-bit number in two registers where registers have 32 bits, on arm in an
+// even and an odd one. The kernel returns the error as the call's result.
 func posixFallocate(fd int, off, n int64) unix.Errno {
 	args := [5]uintptr{uintptr(off), uintptr(n)}
 	switch runtime.GOARCH {
@@ -126,7 +130,8 @@ func zero(f *os.File, off, n int64) error {
 	err := onFd(f, func(fd int) error {
 		for left.length > 0 {
 			before := *left
-			// SAFETY: left stays alive over the call, which reads it and writes what remains to be done to it.
+			// SAFETY: left stays alive over the call, which reads it and writes what remains to be
+			// done to it.
 			_, _, errno := unix.Syscall6(spacectlCall, uintptr(fd), spacectlDealloc, uintptr(unsafe.Pointer(left)), 0, uintptr(unsafe.Pointer(left)), 0)
 			switch {
 			case errno == unix.EINTR:

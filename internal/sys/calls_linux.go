@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Sources: mmap(2), mprotect(2), madvise(2), mlock(2), msync(2), fallocate(2), flock(2), proc_pid_maps(5) and
-// Documentation/admin-guide/mm/hugetlbpage.rst of the kernel.
+// Sources: mmap(2), mprotect(2), madvise(2), mlock(2), msync(2), fallocate(2), flock(2),
+// proc_pid_maps(5) and Documentation/admin-guide/mm/hugetlbpage.rst of the kernel.
 
 const (
 	mapNoReserve = unix.MAP_NORESERVE
@@ -32,7 +32,8 @@ var advices = []advice{
 	{flag: flags.DontNeed, advice: unix.MADV_DONTNEED},
 }
 
-// FlushNeedsFile says whether Flush has to be given a handle of the mapped file. Here msync does all that fsync does.
+// FlushNeedsFile says whether Flush has to be given a handle of the mapped file. Here msync does
+// all that fsync does.
 const FlushNeedsFile = false
 
 // mapFlags returns the flags of mmap(2) for the request, and the descriptor that stands for memory.
@@ -83,8 +84,8 @@ func prefault(addr uintptr, n int, write bool) error {
 	}
 }
 
-// madviseAnswers reports whether madvise(2) says no to advice that nothing knows. qemu's user mode says yes to everything and
-// does nothing, so that a page which cannot come would go unnoticed.
+// madviseAnswers reports whether madvise(2) says no to advice that nothing knows. qemu's user mode
+// says yes to everything and does nothing, so that a page which cannot come would go unnoticed.
 var madviseAnswers = sync.OnceValue(func() bool {
 	const unknown = 0x7fff
 	n := os.Getpagesize()
@@ -96,8 +97,10 @@ var madviseAnswers = sync.OnceValue(func() bool {
 	return munmap(addr, n) == nil && answer != nil
 })
 
-// allocate makes the file longer with ftruncate(2) and leaves to fallocate(2) the space alone. ext4 with blocks smaller than a page does not look at a page
-// that is mapped for writing when fallocate moves the end of the file inside it, and loses what is stored there from then on (seen on Linux 6.1).
+// allocate makes the file longer with ftruncate(2) and leaves to fallocate(2) the space alone. ext4
+// with blocks smaller than a page does not look at a page that is mapped for writing when fallocate
+// moves the end of the file inside it, and loses what is stored there from then on (seen on Linux
+// 6.1).
 func allocate(f *os.File, off, n int64) error {
 	return restoring(f, func() error {
 		if err := extend(f, off+n); err != nil {
@@ -141,7 +144,8 @@ func syncFile(f *os.File) error {
 	return err
 }
 
-// hugePages is the directory with one entry for each size of huge pages; a kernel that has none lacks it.
+// hugePages is the directory with one entry for each size of huge pages; a kernel that has none
+// lacks it.
 var hugePages = "/sys/kernel/mm/hugepages"
 
 func pageSizes() (flags.PageSizes, error) {

@@ -17,7 +17,8 @@ const mapNoReserve = 0
 // advices lacks NoCoreDump, which mapFlags sees to, and TransparentHugePages.
 var advices = paging
 
-// mapFlags passes MAP_CONCEAL or MAP_STACK: mmap(2) refuses the two together, and code that runs on memory without MAP_STACK is killed.
+// mapFlags passes MAP_CONCEAL or MAP_STACK: mmap(2) refuses the two together, and code that runs on
+// memory without MAP_STACK is killed.
 func mapFlags(r Request) (flag, fd int, err error) {
 	flag = sharing(r)
 	if stackFits(r) {

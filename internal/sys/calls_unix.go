@@ -30,7 +30,8 @@ const HasFixed = true
 
 func granularity() int { return os.Getpagesize() }
 
-// mmap is mmap(2) on plain addresses. x/sys's own Mmap keeps a table of slices that splitting and merging would break.
+// mmap is mmap(2) on plain addresses. x/sys's own Mmap keeps a table of slices that splitting and
+// merging would break.
 func mmap(addr uintptr, n, prot, flag, fd int, off int64) (uintptr, error) {
 	// SAFETY: the address is a hint or a range that the caller owns; no Go object lives there.
 	p, err := unix.MmapPtr(fd, off, unsafe.Add(unsafe.Pointer(nil), addr), uintptr(n), prot, flag)
@@ -40,7 +41,8 @@ func mmap(addr uintptr, n, prot, flag, fd int, off int64) (uintptr, error) {
 	return uintptr(p), err
 }
 
-// locksAll says that the system locks in memory all that is mapped, reserved ranges too: it refused one for that.
+// locksAll says that the system locks in memory all that is mapped, reserved ranges too: it refused
+// one for that.
 var locksAll atomic.Bool
 
 // noFile is the descriptor of anonymous memory.
@@ -50,9 +52,11 @@ func munmap(addr uintptr, n int) error {
 	return unix.MunmapPtr(unsafe.Add(unsafe.Pointer(nil), addr), uintptr(n))
 }
 
-// bytesAt shows a mapped range to the x/sys wrappers that take a slice for no other reason than its address and length.
+// bytesAt shows a mapped range to the x/sys wrappers that take a slice for no other reason than its
+// address and length.
 func bytesAt(addr uintptr, n int) []byte {
-	// SAFETY: the slice is handed to a system call and never read here; the range is owned by the caller and off the Go heap.
+	// SAFETY: the slice is handed to a system call and never read here; the range is owned by the
+	// caller and off the Go heap.
 	return unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(nil), addr)), n)
 }
 
@@ -110,8 +114,8 @@ func onFd(f *os.File, call func(fd int) error) error {
 	return withFd(f, func(fd uintptr) error { return call(int(fd)) })
 }
 
-// takesJIT reports whether memory gets the system's own flag for what flags.JIT allows: private memory whose place the kernel
-// chooses.
+// takesJIT reports whether memory gets the system's own flag for what flags.JIT allows: private
+// memory whose place the kernel chooses.
 func takesJIT(r Request) bool {
 	return mapJIT != 0 && r.Unsafe.Has(flags.JIT) && !r.Unsafe.Has(flags.Fixed) && !r.Flags.Has(flags.Shared) && r.File == nil && r.PageSize == 0
 }
@@ -143,7 +147,8 @@ func mapDescriptor(r Request, flag, fd int) (uintptr, error) {
 		return mmap(r.Addr, r.Len, protBits(r.Prot), flag, fd, r.Offset)
 	}
 	if fd == noFile && flag&^mapNoReserve == unix.MAP_PRIVATE|unix.MAP_ANON {
-		// The reserved range is private anonymous memory already. Opening it cannot leave a hole, as a failing MAP_FIXED may.
+		// The reserved range is private anonymous memory already. Opening it cannot leave a hole,
+		// as a failing MAP_FIXED may.
 		return r.Addr, protect(r.Addr, r.Len, r.Prot)
 	}
 	addr, err := mmap(r.Addr, r.Len, protBits(r.Prot), flag|unix.MAP_FIXED, fd, r.Offset)
@@ -153,7 +158,8 @@ func mapDescriptor(r Request, flag, fd int) (uintptr, error) {
 	return addr, nil
 }
 
-// mapFixed places a mapping where another one may be. The kernel may unmap that and then find that it cannot map the file.
+// mapFixed places a mapping where another one may be. The kernel may unmap that and then find that
+// it cannot map the file.
 func mapFixed(r Request, flag, fd int) (uintptr, error) {
 	was := mapped(r.Addr, r.Len)
 	addr, err := mmap(r.Addr, r.Len, protBits(r.Prot), flag, fd, r.Offset)
@@ -168,7 +174,8 @@ func mapped(addr uintptr, n int) bool {
 	return !errors.Is(unix.Msync(bytesAt(addr, n), unix.MS_ASYNC), unix.ENOMEM)
 }
 
-// settle carries out the flags that mmap itself does not know. Each step is a call of the seam, so that tests can make it fail.
+// settle carries out the flags that mmap itself does not know. Each step is a call of the seam, so
+// that tests can make it fail.
 func settle(addr uintptr, r Request) error {
 	if r.Flags&flags.Advice != 0 {
 		err := Advise(addr, r.Len, r.Flags&flags.Advice)
@@ -198,8 +205,8 @@ func hold(addr uintptr, n int) error {
 	return holdInPlace(addr, n, err)
 }
 
-// holdInPlace is hold where the system refuses a new mapping even in place of another one. A change of
-// protection and an unmapping need no area as long as they cut none in two.
+// holdInPlace is hold where the system refuses a new mapping even in place of another one. A change
+// of protection and an unmapping need no area as long as they cut none in two.
 func holdInPlace(addr uintptr, n int, err error) error {
 	if protect(addr, n, flags.None) == nil {
 		_ = unlock(addr, n)

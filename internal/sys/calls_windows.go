@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// Sources: VirtualProtect, VirtualLock, FlushViewOfFile, PrefetchVirtualMemory, ReadProcessMemory, FlushInstructionCache and
-// GetLargePageMinimum of the Windows API reference.
+// Sources: VirtualProtect, VirtualLock, FlushViewOfFile, PrefetchVirtualMemory, ReadProcessMemory,
+// FlushInstructionCache and GetLargePageMinimum of the Windows API reference.
 
 // FlushNeedsFile says whether Flush has to be given a handle of the mapped file.
 const FlushNeedsFile = true
@@ -32,7 +32,8 @@ func OutOfAddresses(err error) bool {
 // ErrNoRoom is the system's error for a process that has as many areas as it may have.
 var ErrNoRoom error = windows.ERROR_NOT_ENOUGH_MEMORY
 
-// OutOfLocks reports whether the system refused because no more memory may be locked. Mapping locks nothing here.
+// OutOfLocks reports whether the system refused because no more memory may be locked. Mapping locks
+// nothing here.
 func OutOfLocks(error) bool { return false }
 
 // drop: Windows takes back the memory of any range that is held.
@@ -61,7 +62,8 @@ func protect(addr uintptr, n int, p flags.Protection) error {
 	return nil
 }
 
-// lock locks one piece after the other, with room made in the working set: VirtualLock is limited by its minimum.
+// lock locks one piece after the other, with room made in the working set: VirtualLock is limited
+// by its minimum.
 func lock(addr uintptr, n int) error {
 	list, err := owned.mapped(addr, n)
 	if err != nil {
@@ -94,7 +96,8 @@ func growWorkingSet(n uintptr) error {
 	return windows.SetProcessWorkingSetSizeEx(windows.CurrentProcess(), least+n+slack, max(most, least+n)+2*slack, 0)
 }
 
-// unlock undoes lock. Pages that are not locked stay so, as with munlock; VirtualUnlock alone would refuse the whole range.
+// unlock undoes lock. Pages that are not locked stay so, as with munlock; VirtualUnlock alone would
+// refuse the whole range.
 func unlock(addr uintptr, n int) error {
 	list, err := owned.mapped(addr, n)
 	if err != nil {
@@ -141,7 +144,8 @@ func flush(addr uintptr, n int, f *os.File, async bool) error {
 	return err
 }
 
-// flushView is FlushViewOfFile. It answers ERROR_LOCK_VIOLATION while the system itself is writing the pages: that passes.
+// flushView is FlushViewOfFile. It answers ERROR_LOCK_VIOLATION while the system itself is writing
+// the pages: that passes.
 func flushView(s span) (err error) {
 	for range 100 {
 		err = windows.FlushViewOfFile(s.start, s.end-s.start)
@@ -162,8 +166,9 @@ func advise(addr uintptr, n int, f flags.Map) error {
 	return err
 }
 
-// prefault reads every page through the kernel, which reports a page that cannot come where an access would fault. Memory that is
-// committed has its room already, so that writing needs no more than reading.
+// prefault reads every page through the kernel, which reports a page that cannot come where an
+// access would fault. Memory that is committed has its room already, so that writing needs no more
+// than reading.
 func prefault(addr uintptr, n int, _ bool) error {
 	if _, err := owned.mapped(addr, n); err != nil {
 		return err
@@ -207,8 +212,9 @@ func hugePageSize() (flags.PageSize, error) {
 	return p, nil
 }
 
-// bootID is the time at which the system was started (NtQuerySystemInformation with SystemTimeOfDayInformation). Setting the clock moves
-// BootTime and BootTimeBias by the same amount, so their difference stays.
+// bootID is the time at which the system was started (NtQuerySystemInformation with
+// SystemTimeOfDayInformation). Setting the clock moves BootTime and BootTimeBias by the same
+// amount, so their difference stays.
 func bootID() (id [16]byte, ok bool) {
 	var info struct { // SYSTEM_TIMEOFDAY_INFORMATION
 		bootTime, currentTime, timeZoneBias int64

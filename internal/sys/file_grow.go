@@ -14,8 +14,8 @@ func extend(f *os.File, n int64) error {
 	return f.Truncate(n)
 }
 
-// Extend makes the file off+n bytes long by writing zeros behind its end: so space is taken where Allocate cannot set it aside. On error
-// the file has the length that it had.
+// Extend makes the file off+n bytes long by writing zeros behind its end: so space is taken where
+// Allocate cannot set it aside. On error the file has the length that it had.
 func Extend(f *os.File, off, n int64) error {
 	return restoring(f, func() error {
 		info, err := f.Stat()

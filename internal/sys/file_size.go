@@ -7,10 +7,12 @@ import (
 	"os"
 )
 
-// Unlimited is the size of a file of which only its driver knows what can be mapped: /dev/zero, or what has no place in a file system.
+// Unlimited is the size of a file of which only its driver knows what can be mapped: /dev/zero, or
+// what has no place in a file system.
 const Unlimited = math.MaxInt64
 
-// FileSize returns how many bytes of f there are to map. fixed says that f is a device, which keeps its size; Stat has 0 for those.
+// FileSize returns how many bytes of f there are to map. fixed says that f is a device, which keeps
+// its size; Stat has 0 for those.
 func FileSize(f *os.File) (size int64, fixed bool, err error) {
 	info, err := f.Stat()
 	if err != nil {

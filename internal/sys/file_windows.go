@@ -8,7 +8,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// Sources: DuplicateHandle, SetFileInformationByHandle, FSCTL_SET_ZERO_DATA and LockFileEx of the Windows API reference.
+// Sources: DuplicateHandle, SetFileInformationByHandle, FSCTL_SET_ZERO_DATA and LockFileEx of the
+// Windows API reference.
 
 // onHandle is withFd for calls that take a handle.
 func onHandle(f *os.File, call func(h windows.Handle) error) error {
@@ -37,8 +38,8 @@ func notThere(err error) bool {
 	return false
 }
 
-// allocate sets space aside by the allocation size, which a file system keeps for the bytes past the end. Bytes before the end have theirs, but
-// for holes of a sparse file.
+// allocate sets space aside by the allocation size, which a file system keeps for the bytes past
+// the end. Bytes before the end have theirs, but for holes of a sparse file.
 func allocate(f *os.File, off, n int64) error {
 	info, err := f.Stat()
 	if err != nil || off+n <= info.Size() {
@@ -57,8 +58,8 @@ func allocate(f *os.File, off, n int64) error {
 	})
 }
 
-// zero asks the file system, which gives space back only in a sparse or compressed file; where it cannot, or must not because the
-// file is mapped, zeros are written.
+// zero asks the file system, which gives space back only in a sparse or compressed file; where it
+// cannot, or must not because the file is mapped, zeros are written.
 func zero(f *os.File, off, n int64) error {
 	info, err := f.Stat()
 	if err != nil {
@@ -80,10 +81,12 @@ func zero(f *os.File, off, n int64) error {
 	return err
 }
 
-// The byte that stands for the file's writer lock. Locks on Windows keep others from reading and writing the bytes; no file is as long as this.
+// The byte that stands for the file's writer lock. Locks on Windows keep others from reading and
+// writing the bytes; no file is as long as this.
 const lockOffset = 1<<62 - 1
 
-// lockFile uses LockFileEx, whose locks belong to the open file: also a second LockFile of the same one answers ErrLocked.
+// lockFile uses LockFileEx, whose locks belong to the open file: also a second LockFile of the same
+// one answers ErrLocked.
 func lockFile(f *os.File) error {
 	err := onHandle(f, func(h windows.Handle) error {
 		return windows.LockFileEx(h, windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, lockedByte())

@@ -2,6 +2,6 @@
 
 package sys
 
-// The processor keeps instruction fetches coherent with stores by itself (Intel SDM volume 3, "Self-Modifying Code";
-// z/Architecture Principles of Operation, "Conceptual Sequence").
+// The processor keeps instruction fetches coherent with stores by itself (Intel SDM volume 3,
+// "Self-Modifying Code"; z/Architecture Principles of Operation, "Conceptual Sequence").
 func flushInstructionCache(uintptr, int) error { return nil }

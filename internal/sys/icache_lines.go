@@ -2,7 +2,8 @@
 
 package sys
 
-// flushInstructionCache uses the processor's own instructions, which work on whole cache lines and touch no memory's contents.
+// flushInstructionCache uses the processor's own instructions, which work on whole cache lines and
+// touch no memory's contents.
 func flushInstructionCache(addr uintptr, n int) error {
 	if n > 0 {
 		flushInstructionLines(addr, addr+uintptr(n))
@@ -10,8 +11,9 @@ func flushInstructionCache(addr uintptr, n int) error {
 	return nil
 }
 
-// flushInstructionLines writes the data cache lines that overlap [start, end) back to where instruction fetches see them and
-// drops the instruction cache lines. The range is mapped and readable.
+// flushInstructionLines writes the data cache lines that overlap [start, end) back to where
+// instruction fetches see them and drops the instruction cache lines. The range is mapped and
+// readable.
 //
 //go:noescape
 func flushInstructionLines(start, end uintptr)

@@ -10,14 +10,16 @@ import (
 	"github.com/typedmem/typedmem/flags"
 )
 
-// closure is what a Go func value points to. The call puts its address into the processor's context register, which the code of
-// storingCode writes through: it needs neither arguments nor results, and so no calling convention.
+// closure is what a Go func value points to. The call puts its address into the processor's context
+// register, which the code of storingCode writes through: it needs neither arguments nor results,
+// and so no calling convention.
 type closure struct {
 	code   uintptr
 	result uint32
 }
 
-// storingCode is the machine code of a function that stores v, at most 127, in its closure's result and returns.
+// storingCode is the machine code of a function that stores v, at most 127, in its closure's result
+// and returns.
 func storingCode(t *testing.T, v uint32) []byte {
 	at := uint32(unsafe.Offsetof(closure{}.result))
 	words := func(ws ...uint32) (code []byte) {
@@ -51,15 +53,16 @@ func storingCode(t *testing.T, v uint32) []byte {
 // run calls the machine code at addr and returns what it stored.
 func run(addr uintptr) uint32 {
 	c := &closure{code: addr}
-	// SAFETY: a func value is a pointer to a word with the address of the code, and c is one; the code is mapped, writes c.result only
-	// and keeps the stack as it is.
+	// SAFETY: a func value is a pointer to a word with the address of the code, and c is one; the
+	// code is mapped, writes c.result only and keeps the stack as it is.
 	f := *(*func())(unsafe.Pointer(&c))
 	f()
 	runtime.KeepAlive(c)
 	return c.result
 }
 
-// A program that writes code over code it has run before runs the new code once the cache is flushed.
+// A program that writes code over code it has run before runs the new code once the cache is
+// flushed.
 func TestFlushInstructionCacheShowsNewCode(t *testing.T) {
 	const rx, rw, rwx = flags.Read | flags.Execute, flags.Read | flags.Write, flags.Read | flags.Write | flags.Execute
 	for _, c := range []struct {

@@ -4,5 +4,6 @@ package sys
 
 import "errors"
 
-// The instructions are privileged or reach one processor only, and the system's own call is not wired up.
+// The instructions are privileged or reach one processor only, and the system's own call is not
+// wired up.
 func flushInstructionCache(uintptr, int) error { return errors.ErrUnsupported }

@@ -9,9 +9,11 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// Sources: VirtualAlloc, VirtualAlloc2, VirtualFree and UnmapViewOfFile2 of the Windows API reference, "Memory Management".
+// Sources: VirtualAlloc, VirtualAlloc2, VirtualFree and UnmapViewOfFile2 of the Windows API
+// reference, "Memory Management".
 
-// fits refuses a size that no address space of this system has, which some calls answer as a wrong argument.
+// fits refuses a size that no address space of this system has, which some calls answer as a wrong
+// argument.
 func fits(n int) error {
 	if room := theSystem().highest - theSystem().lowest; n <= 0 || uintptr(n) > room {
 		return fmt.Errorf("%d bytes in an address space of %d: %w", n, room, windows.ERROR_NOT_ENOUGH_MEMORY)
@@ -19,7 +21,8 @@ func fits(n int) error {
 	return nil
 }
 
-// nearHint asks with the hint, and without one when the place is taken: a hint is no more than that.
+// nearHint asks with the hint, and without one when the place is taken: a hint is no more than
+// that.
 func nearHint(hint uintptr, ask func(addr uintptr) (uintptr, error)) (uintptr, error) {
 	if hint != 0 {
 		if addr, err := ask(hint); err == nil {
@@ -58,8 +61,8 @@ func reservePlaceholder(addr uintptr, n int) (uintptr, error) {
 	return virtualAlloc2(addr, n, windows.MEM_RESERVE|memReservePlaceholder, windows.PAGE_NOACCESS)
 }
 
-// aligned makes an ask without an address look for a multiple of align: it finds a larger free range and asks for a place inside, again
-// when somebody else was faster.
+// aligned makes an ask without an address look for a multiple of align: it finds a larger free
+// range and asks for a place inside, again when somebody else was faster.
 func aligned(ask func(uintptr) (uintptr, error), n, align int) func(uintptr) (uintptr, error) {
 	return func(addr uintptr) (uintptr, error) {
 		if addr != 0 {
@@ -134,7 +137,8 @@ func checkRequest(r Request) error {
 	return nil
 }
 
-// settle carries out the flags that mapping itself does not know, in the order in which they can fail.
+// settle carries out the flags that mapping itself does not know, in the order in which they can
+// fail.
 func settle(addr uintptr, r Request) error {
 	if r.Flags&flags.Advice != 0 {
 		if err := Advise(addr, r.Len, r.Flags&flags.Advice); err != nil {
@@ -170,7 +174,8 @@ func placeMemory(r Request) (uintptr, error) {
 	return addr, nil
 }
 
-// fill puts memory or a file behind a reserved range. When it fails, what it had filled is taken back.
+// fill puts memory or a file behind a reserved range. When it fails, what it had filled is taken
+// back.
 func fill(r Request) error {
 	owned.Lock()
 	defer owned.Unlock()
@@ -234,7 +239,8 @@ func fillMemory(r Request, s span) error {
 	return fmt.Errorf("the range is part of a view that is in use: %w", errors.ErrUnsupported)
 }
 
-// carve returns the placeholder that covers [start, end) exactly; it joins and splits those that are there. The caller holds the lock.
+// carve returns the placeholder that covers [start, end) exactly; it joins and splits those that
+// are there. The caller holds the lock.
 func (t *table) carve(start, end uintptr) (*piece, error) {
 	list, err := t.within(start, int(end-start))
 	if err != nil {
@@ -284,7 +290,7 @@ func hold(addr uintptr, n int) error {
 func (t *table) hold(addr uintptr, n int) error {
 	list, err := t.within(addr, n)
 	if err != nil {
-		// On Unix the range would be taken from whoever has it.
+		// On Unix the range would be taken from its owner.
 		return fmt.Errorf("the addresses were given by neither Reserve nor Map: %w: %w", errors.ErrUnsupported, err)
 	}
 	for _, s := range list {
@@ -311,7 +317,8 @@ func (t *table) holdPart(s span) error {
 	return nil
 }
 
-// takeAway ends every access to a mapped part, and gives its memory back where the system can do that for a part.
+// takeAway ends every access to a mapped part, and gives its memory back where the system can do
+// that for a part.
 func takeAway(s span) error {
 	if s.of.kind == memory && !s.of.large {
 		return windows.VirtualFree(s.start, s.end-s.start, windows.MEM_DECOMMIT)
@@ -334,8 +341,8 @@ func (t *table) mappedOutside(p *piece, start, end uintptr) (n uintptr) {
 	return n
 }
 
-// vacate unmaps a view of which nothing is to stay mapped. Placeholders remain for the parts that are still in the table; what was released
-// becomes free.
+// vacate unmaps a view of which nothing is to stay mapped. Placeholders remain for the parts that
+// are still in the table; what was released becomes free.
 func (t *table) vacate(p *piece, last span) error {
 	if err := unmapViewOfFile2(p.base, memPreservePlaceholder); err != nil {
 		return err
@@ -345,8 +352,8 @@ func (t *table) vacate(p *piece, last span) error {
 	parts := append([]span(nil), t.spans[i:j]...)
 	whole := &piece{base: p.base, end: p.end, kind: placeholder}
 	t.replace(p, span{p.base, p.end, whole, false})
-	// Everything is reserved now, in one placeholder. A gap that cannot be cut off stays reserved with it, which harms nobody, and what
-	// was asked for has been done.
+	// Everything is reserved now, in one placeholder. A gap that cannot be cut off stays reserved
+	// with it, which harms nobody, and what was asked for has been done.
 	at := p.base
 	for _, s := range append(parts, span{start: p.end}) {
 		if at < s.start {

@@ -71,8 +71,9 @@ func ParseMapsLine(line string) (Area, error) {
 
 func oneOf(c byte, set string) bool { return strings.IndexByte(set, c) >= 0 }
 
-// setName sorts a name of the kernel's into Path and Label. An area with an inode is of a file, unless the kernel made the
-// file itself, to have memory to share or, without a path, to have something to map.
+// setName sorts a name of the kernel's into Path and Label. An area with an inode is of a file,
+// unless the kernel made the file itself, to have memory to share or, without a path, to have
+// something to map.
 func (a *Area) setName(name string, inode uint64) {
 	path, deleted := strings.CutSuffix(name, " (deleted)")
 	switch {
@@ -85,12 +86,12 @@ func (a *Area) setName(name string, inode uint64) {
 	}
 }
 
-// memoryName reports whether the kernel gives this name to memory without a file: shared anonymous memory, huge pages, System V segments
-// and asynchronous I/O.
+// memoryName reports whether the kernel gives this name to memory without a file: shared anonymous
+// memory, huge pages, System V segments and asynchronous I/O.
 func memoryName(path string) bool {
 	return path == "/dev/zero" || path == "/anon_hugepage" || path == "/[aio]" || strings.HasPrefix(path, "/SYSV")
 }
 
-// unescape turns the \012 that stands for a newline in a name into the newline. The kernel escapes no other character, a backslash
-// included.
+// unescape turns the \012 that stands for a newline in a name into the newline. The kernel escapes
+// no other character, a backslash included.
 func unescape(name string) string { return strings.ReplaceAll(name, `\012`, "\n") }

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// TestRandomStepsMatchModel does 2,000 random steps on 24 pages of each kind of range, against a model with one state a page, and asks
-// Windows after each step.
+// TestRandomStepsMatchModel does 2,000 random steps on 24 pages of each kind of range, against a
+// model with one state a page, and asks Windows after each step.
 func TestRandomStepsMatchModel(t *testing.T) {
 	for _, kind := range []string{"memory", "shared", "private"} {
 		t.Run(kind, func(t *testing.T) {

@@ -12,8 +12,9 @@ func renameNew(from, to string) error {
 	})
 }
 
-// syncEntry is syncfs(2): the whole file system, and the directory with it. Where that may not be called, the file's own sync: file systems
-// with a journal write the entry of a file that is new with it.
+// syncEntry is syncfs(2): the whole file system, and the directory with it. Where that may not be
+// called, the file's own sync: file systems with a journal write the entry of a file that is new
+// with it.
 func syncEntry(f *os.File) error {
 	err := onFd(f, func(fd int) error { return ignoringInterrupts(func() error { return syncFilesystem(fd) }) })
 	if unknown(err) {

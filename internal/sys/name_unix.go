@@ -34,9 +34,10 @@ func openFile(path string, write bool) (*os.File, error) {
 	return os.OpenFile(path, mode, 0)
 }
 
-// namings are the ways to give a file its name, the best first: a rename that replaces nothing, after which the system knows the open file
-// and its mappings by that name; a second name, and the first one removed; a rename that replaces an empty file, made for it under the new
-// name, which others see while that lasts.
+// namings are the ways to give a file its name, the best first: a rename that replaces nothing,
+// after which the system knows the open file and its mappings by that name; a second name, and the
+// first one removed; a rename that replaces an empty file, made for it under the new name, which
+// others see while that lasts.
 var namings = []func(from, to string) error{renameNew, linkNew, replaceEmpty}
 
 // nameFile takes the first way that the system and the file system know.
@@ -52,8 +53,9 @@ func nameFile(from, to string) (err error) {
 	return &fs.PathError{Op: "create", Path: to, Err: err}
 }
 
-// unknown reports whether err is what a call answers that the system, the file system or a sandbox does not let anyone use. For one that is
-// refused for a reason of its own the next way finds the same reason.
+// unknown reports whether err is what a call answers that the system, the file system or a sandbox
+// does not let anyone use. For one that is refused for a reason of its own the next way finds the
+// same reason.
 func unknown(err error) bool {
 	return err == unix.EINVAL || err == unix.ENOSYS || err == unix.EPERM || err == unix.EACCES || err == unix.EOPNOTSUPP || err == unix.ENOTSUP
 }

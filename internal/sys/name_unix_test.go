@@ -11,7 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Each way to name a file, and the choice of one where those before it are unknown, moves the file and replaces none.
+// Each way to name a file, and the choice of one where those before it are unknown, moves the file
+// and replaces none.
 func TestNamingReplacesNothing(t *testing.T) {
 	all := namings
 	t.Cleanup(func() { namings = all })

@@ -21,8 +21,8 @@ func openFile(path string, write bool) (*os.File, error) {
 	return openHandle("open", path, path, access, windows.OPEN_EXISTING)
 }
 
-// openHandle is CreateFile with FILE_SHARE_DELETE, which os.OpenFile does not pass: without it nobody can rename an open file, its maker neither,
-// nor open one while it is being renamed.
+// openHandle is CreateFile with FILE_SHARE_DELETE, which os.OpenFile does not pass: without it
+// nobody can rename an open file, its maker neither, nor open one while it is being renamed.
 func openHandle(op, path, name string, access, how uint32) (*os.File, error) {
 	p, err := windows.UTF16PtrFromString(path)
 	if err == nil {

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Sources: proc_pid_maps(5), proc_pid_statm(5), proc_pid_status(5), getrlimit(2) and vm.max_map_count of
-// Documentation/admin-guide/sysctl/vm.rst of the kernel.
+// Sources: proc_pid_maps(5), proc_pid_statm(5), proc_pid_status(5), getrlimit(2) and
+// vm.max_map_count of Documentation/admin-guide/sysctl/vm.rst of the kernel.
 
 // procBuffer is what files below /proc are read into. It is not on the heap, which may not be able
 // to grow when these files are asked.
@@ -19,7 +19,8 @@ var procBuffer struct {
 	bytes [64 << 10]byte
 }
 
-// eachRead calls do with the file's bytes, a part at a time. The caller holds the lock of procBuffer.
+// eachRead calls do with the file's bytes, a part at a time. The caller holds the lock of
+// procBuffer.
 func eachRead(path string, do func([]byte)) error {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {

@@ -9,13 +9,16 @@ import (
 // ErrLocked is the answer of LockFile when another open file has the lock.
 var ErrLocked = errors.New("the file is locked by another writer")
 
-// ErrNoPage is what Prefault's answer wraps when a page of the range cannot be brought in: the file ends before it, or cannot be read.
+// ErrNoPage is what Prefault's answer wraps when a page of the range cannot be brought in: the file
+// ends before it, or cannot be read.
 var ErrNoPage = errors.New("a page cannot be brought in")
 
-// ErrReplaced is wrapped by the error of a Map with flags.Fixed that failed after it had replaced what was there: now nothing is.
+// ErrReplaced is wrapped by the error of a Map with flags.Fixed that failed after it had replaced
+// what was there: now nothing is.
 var ErrReplaced = errors.New("what was mapped at the fixed address is gone")
 
-// ErrFreed is wrapped by the error of a Hold that gave the memory back and lost the addresses: they are free.
+// ErrFreed is wrapped by the error of a Hold that gave the memory back and lost the addresses: they
+// are free.
 var ErrFreed = errors.New("the addresses are given back too")
 
 // Op names a function of this package that asks the system for something.
@@ -56,7 +59,8 @@ var opNames = [OpCount]string{
 
 func (op Op) String() string { return opNames[op] }
 
-// Call is one call into this package, as a test sees it. Fields that the function does not take are zero.
+// Call is one call into this package, as a test sees it. Fields that the function does not take are
+// zero.
 type Call struct {
 	Op     Op
 	Addr   uintptr
@@ -68,8 +72,9 @@ type Call struct {
 
 var interposed atomic.Pointer[func(Call) error]
 
-// Interpose has f asked before each call of this package: an error that f returns is the call's result, and the system
-// is not asked. It returns what puts the former state back. For tests: they make calls fail and record their order.
+// Interpose has f asked before each call of this package: an error that f returns is the call's
+// result, and the system is not asked. It returns what puts the former state back. For tests: they
+// make calls fail and record their order.
 func Interpose(f func(Call) error) (restore func()) {
 	old := interposed.Swap(&f)
 	return func() { interposed.Store(old) }

@@ -25,8 +25,8 @@ func must(t *testing.T, err error) {
 // areasNameFiles says whether the system's list of areas holds the names of files.
 var areasNameFiles = runtime.GOOS != "openbsd"
 
-// listsInaccessible reports whether the list of areas holds memory that is mapped with no access, as at addr. qemu's user mode, which
-// has no prefault either, leaves it out for 32-bit programs.
+// listsInaccessible reports whether the list of areas holds memory that is mapped with no access,
+// as at addr. qemu's user mode, which has no prefault either, leaves it out for 32-bit programs.
 func listsInaccessible(addr uintptr) bool {
 	return runtime.GOOS != "linux" || runtime.GOARCH != "arm" || !errors.Is(Prefault(addr, 0, false), errors.ErrUnsupported)
 }
@@ -56,7 +56,8 @@ func newFile(t *testing.T, content []byte) *os.File {
 	return f
 }
 
-// Each step between free, reserved and mapped leaves the range in the state that it promises, for memory and for a file.
+// Each step between free, reserved and mapped leaves the range in the state that it promises, for
+// memory and for a file.
 func TestStatesOfARange(t *testing.T) {
 	page := PageSize()
 	f := newFile(t, bytes.Repeat([]byte("f"), 4*page))
@@ -110,7 +111,8 @@ func TestStatesOfARange(t *testing.T) {
 	}
 }
 
-// A Map that fails after the mapping was made gives it back: a free range is free again, a reserved one reserved.
+// A Map that fails after the mapping was made gives it back: a free range is free again, a reserved
+// one reserved.
 func TestMapUndoesWhatItDid(t *testing.T) {
 	page := PageSize()
 	f := newFile(t, make([]byte, page))
@@ -171,7 +173,8 @@ func TestAreasShowMappings(t *testing.T) {
 		{"read-write memory", Request{Prot: rw}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			// Held pages on both sides keep the system from joining the mapping with a neighbour of the same kind.
+			// Held pages on both sides keep the system from joining the mapping with a neighbour of
+			// the same kind.
 			base, err := Reserve(0, 4*page, page, c.r.File != nil)
 			must(t, err)
 			defer func() { must(t, Release(base, 4*page)) }()
@@ -208,7 +211,8 @@ func TestAreasShowMappings(t *testing.T) {
 	}
 }
 
-// Areas come in ascending order, none overlaps the next, and each overlaps the range that was asked for.
+// Areas come in ascending order, none overlaps the next, and each overlaps the range that was asked
+// for.
 func TestAreasInOrder(t *testing.T) {
 	var last, lo uintptr
 	count := 0
@@ -324,7 +328,8 @@ func TestLockFileExcludesOthers(t *testing.T) {
 	must(t, LockFile(other))
 }
 
-// Prefault brings the pages of a file in and names one that is not there; it never says yes to what it did not do.
+// Prefault brings the pages of a file in and names one that is not there; it never says yes to what
+// it did not do.
 func TestPrefaultFindsMissingPages(t *testing.T) {
 	page := PageSize()
 	f := newFile(t, make([]byte, page+1))

@@ -14,8 +14,9 @@ import (
 
 const unit = 1 << 16 // the granularity of every Windows
 
-// quiet is the middle of the largest free range of addresses, far from where the system and the Go runtime place what nobody gave an address: what
-// a test frees there stays free until the test looks.
+// quiet is the middle of the largest free range of addresses, far from where the system and the Go
+// runtime place what nobody gave an address: what a test frees there stays free until the test
+// looks.
 var quiet = func() uintptr {
 	var best memoryBasicInformation
 	for addr := uintptr(0); ; {
@@ -44,7 +45,8 @@ func at(addr uintptr, n int) []byte {
 	return unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(nil), addr)), n)
 }
 
-// newFile makes a file of n bytes whose page i is filled with the byte i+1, and opens it for reading and writing.
+// newFile makes a file of n bytes whose page i is filled with the byte i+1, and opens it for
+// reading and writing.
 func newFile(t *testing.T, n int) *os.File {
 	t.Helper()
 	content := make([]byte, n)
@@ -64,7 +66,8 @@ func open(t *testing.T, path string, how int) *os.File {
 	return f
 }
 
-// state is what VirtualQuery says of an address: memFree, MEM_RESERVE or MEM_COMMIT, and the protection of committed memory.
+// state is what VirtualQuery says of an address: memFree, MEM_RESERVE or MEM_COMMIT, and the
+// protection of committed memory.
 func state(t *testing.T, addr uintptr) (state uint32, protection uint32) {
 	t.Helper()
 	info, ok, err := virtualQuery(windows.CurrentProcess(), addr)
@@ -240,7 +243,8 @@ func TestViewsMadeApartAreReleasedAsOne(t *testing.T) {
 	wantGone(t, addr, 5*unit)
 }
 
-// A range that was partly held shows the file again when it is mapped anew, whatever became of it in between.
+// A range that was partly held shows the file again when it is mapped anew, whatever became of it
+// in between.
 func TestHeldTailIsMappedAgain(t *testing.T) {
 	needPlaceholders(t)
 	for _, c := range []struct {
@@ -468,7 +472,8 @@ func TestBootIDIsStable(t *testing.T) {
 	}
 }
 
-// No handle and no address may be left by anything that maps, fails to map, locks, duplicates or lists.
+// No handle and no address may be left by anything that maps, fails to map, locks, duplicates or
+// lists.
 func TestNothingIsLeft(t *testing.T) {
 	f := newFile(t, 2*unit)
 	readOnly := open(t, f.Name(), os.O_RDONLY)
@@ -506,13 +511,15 @@ func TestNothingIsLeft(t *testing.T) {
 	}
 }
 
-// handles counts the handles of this process by asking for each of the first thousand numbers, which are given out lowest first: GetProcessHandleCount of Wine answers 0.
+// handles counts the handles of this process by asking for each of the first thousand numbers,
+// which are given out lowest first: GetProcessHandleCount of Wine answers 0.
 func handles(t *testing.T) (n int) {
 	t.Helper()
 	information := kernel32.NewProc("GetHandleInformation")
 	for h := uintptr(4); h < 1<<12; h += 4 {
 		var bits uint32
-		// SAFETY: GetHandleInformation writes the flags of a handle to where it is told, and fails for what is none.
+		// SAFETY: GetHandleInformation writes the flags of a handle to where it is told, and fails
+		// for what is none.
 		if r, _, _ := information.Call(h, uintptr(unsafe.Pointer(&bits))); r != 0 {
 			n++
 		}

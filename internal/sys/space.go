@@ -18,7 +18,8 @@ func spaceAdvice(err error) string {
 	return ""
 }
 
-// SpaceError names the file and what to do where err says that the file cannot have more space; other errors stay as they are.
+// SpaceError names the file and what to do where err says that the file cannot have more space;
+// other errors stay as they are.
 func SpaceError(path string, err error) error {
 	advice := spaceAdvice(err)
 	if advice == "" || strings.Contains(err.Error(), advice) {

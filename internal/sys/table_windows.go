@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// The callers split and join ranges as they like; Windows gives memory back only in the pieces in which it handed it out. The table
-// knows these pieces and what has become of each part of them.
+// The callers split and join ranges as they like; Windows gives memory back only in the pieces in
+// which it handed it out. The table knows these pieces and what has become of each part of them.
 //
 //	piece        a part held                     the last part held                a part released                 the last part released
 //	memory       decommitted                     decommitted                       decommitted, addresses kept     freed
@@ -39,7 +39,8 @@ type piece struct {
 	file    fileID
 }
 
-// span is a part of a piece in one state. A released part has no span. A placeholder has exactly one, which covers it.
+// span is a part of a piece in one state. A released part has no span. A placeholder has exactly
+// one, which covers it.
 type span struct {
 	start, end uintptr
 	of         *piece
@@ -76,7 +77,8 @@ func (t *table) after(addr uintptr) int {
 	return i
 }
 
-// cut makes sure that no span reaches across addr. A placeholder is left whole: its one span stands for it.
+// cut makes sure that no span reaches across addr. A placeholder is left whole: its one span stands
+// for it.
 func (t *table) cut(addr uintptr) {
 	i := t.after(addr)
 	if i == len(t.spans) || t.spans[i].start >= addr || t.spans[i].of.kind == placeholder {
@@ -88,7 +90,8 @@ func (t *table) cut(addr uintptr) {
 	t.spans = slices.Insert(t.spans, i+1, right)
 }
 
-// within returns the spans that make up [addr, addr+n), clipped to it, and an error when there is any gap.
+// within returns the spans that make up [addr, addr+n), clipped to it, and an error when there is
+// any gap.
 func (t *table) within(addr uintptr, n int) ([]span, error) {
 	end := addr + uintptr(n)
 	if n <= 0 || end < addr {
@@ -137,7 +140,8 @@ func pieces(list []span) [][]span {
 	return groups
 }
 
-// window returns the indexes [i, j) of the spans of one piece: no other piece can have addresses in between.
+// window returns the indexes [i, j) of the spans of one piece: no other piece can have addresses in
+// between.
 func (t *table) window(p *piece) (i, j int) {
 	i = t.after(p.base)
 	for j = i; j < len(t.spans) && t.spans[j].start < p.end; j++ {
@@ -156,7 +160,8 @@ func (t *table) remove(start, end uintptr) {
 	t.spans = slices.Delete(t.spans, i, j)
 }
 
-// set gives the part [start, end) of a piece one state, and joins it with neighbours that are of the same piece in the same state.
+// set gives the part [start, end) of a piece one state, and joins it with neighbours that are of
+// the same piece in the same state.
 func (t *table) set(s span) {
 	t.remove(s.start, s.end)
 	i := t.after(s.start)
@@ -173,7 +178,8 @@ func (t *table) set(s span) {
 	t.spans = slices.Insert(t.spans, i, s)
 }
 
-// replace puts new pieces, each in the state of its span and in ascending order, in the place of an old one.
+// replace puts new pieces, each in the state of its span and in ascending order, in the place of an
+// old one.
 func (t *table) replace(p *piece, news ...span) {
 	i, j := t.window(p)
 	t.spans = slices.Replace(t.spans, i, j, news...)

@@ -23,7 +23,8 @@ const (
 
 var everyProtection = []flags.Protection{none, r, rw, rx, rwx}
 
-// A view gives every protection that its file's handle allows, whatever it was mapped with, and no other.
+// A view gives every protection that its file's handle allows, whatever it was mapped with, and no
+// other.
 func TestProtectionIsRaisedAndLowered(t *testing.T) {
 	path := newFile(t, unit).Name()
 	for _, c := range []struct {
@@ -142,8 +143,8 @@ func TestCodeOfFileRuns(t *testing.T) {
 	}
 }
 
-// A handle without the right to execute gets a section that has it from a second handle, which is closed, and which can write only if the
-// first one can.
+// A handle without the right to execute gets a section that has it from a second handle, which is
+// closed, and which can write only if the first one can.
 func TestSectionOfReopenedFile(t *testing.T) {
 	path := newFile(t, 10).Name()
 	for _, c := range []struct {

@@ -16,16 +16,17 @@ type FileFacts struct {
 	Sealed      bool // nobody may write it any more (F_SEAL_WRITE)
 }
 
-// FactsOf asks how an open file may be mapped; errors.ErrUnsupported where the system does not tell.
+// FactsOf asks how an open file may be mapped; errors.ErrUnsupported where the system does not
+// tell.
 func FactsOf(f *os.File) (FileFacts, error) { return factsOf(f) }
 
-// LockLimit returns how many bytes the process may lock (RLIMIT_MEMLOCK); errors.ErrUnsupported where
-// the system has no such limit.
+// LockLimit returns how many bytes the process may lock (RLIMIT_MEMLOCK); errors.ErrUnsupported
+// where the system has no such limit.
 func LockLimit() (uint64, error) { return lockLimit() }
 
 // CannotMap reports whether the system refused because the file is of a kind that has no memory.
 func CannotMap(err error) bool { return cannotMap(err) }
 
-// CannotDrop reports whether the system refused flags.DontNeed because of what the memory is: locked,
-// or of a device.
+// CannotDrop reports whether the system refused flags.DontNeed because of what the memory is:
+// locked, or of a device.
 func CannotDrop(err error) bool { return cannotDrop(err) }

@@ -21,8 +21,9 @@ func Device(t testing.TB, n int64) string {
 	return device
 }
 
-// Disk mounts a new file system of n bytes and returns its directory. kind is what mkfs calls it, options are for mkfs. The test is skipped
-// where the tools, the rights or the kernel's support for it are missing.
+// Disk mounts a new file system of n bytes and returns its directory. kind is what mkfs calls it,
+// options are for mkfs. The test is skipped where the tools, the rights or the kernel's support for
+// it are missing.
 func Disk(t testing.TB, n int64, kind string, options ...string) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -19,8 +19,9 @@ func Seccomp(t testing.TB) {
 	}
 }
 
-// Refuse lets the kernel answer a system call of this process with errno from now on, as sandboxes do: every one with that number, or with
-// a command that is not zero those whose second argument it is. For a [Child]: a filter stays.
+// Refuse lets the kernel answer a system call of this process with errno from now on, as sandboxes
+// do: every one with that number, or with a command that is not zero those whose second argument it
+// is. For a [Child]: a filter stays.
 func Refuse(t testing.TB, call, command uintptr, errno syscall.Errno) {
 	t.Helper()
 	const number, second = 0, 16 + 8 // offsets in struct seccomp_data of linux/seccomp.h

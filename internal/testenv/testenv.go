@@ -11,7 +11,8 @@ import (
 	"testing"
 )
 
-// PartialPages skips a test that maps a shared file which ends within a page, where that cannot be placed over reserved addresses.
+// PartialPages skips a test that maps a shared file which ends within a page, where that cannot be
+// placed over reserved addresses.
 func PartialPages(t testing.TB) {
 	t.Helper()
 	if os.Getenv("TYPEDMEM_SMALL_SPACE") != "" && os.Getpagesize() > 4096 {
@@ -19,7 +20,8 @@ func PartialPages(t testing.TB) {
 	}
 }
 
-// FaultAddresses skips a test that needs to know where memory faulted, under qemu's user mode, which does not tell on every processor.
+// FaultAddresses skips a test that needs to know where memory faulted, under qemu's user mode,
+// which does not tell on every processor.
 func FaultAddresses(t testing.TB) {
 	t.Helper()
 	if os.Getenv("TYPEDMEM_SMALL_SPACE") != "" {
@@ -27,8 +29,8 @@ func FaultAddresses(t testing.TB) {
 	}
 }
 
-// Processes skips a test that starts other processes, under qemu's user mode: it forks while threads of its own hold locks, for which the child may
-// wait forever.
+// Processes skips a test that starts other processes, under qemu's user mode: it forks while
+// threads of its own hold locks, for which the child may wait forever.
 func Processes(t testing.TB) {
 	t.Helper()
 	if os.Getenv("TYPEDMEM_SMALL_SPACE") != "" {

@@ -1,4 +1,5 @@
-// Package itself lets the test binary of an example be the example, so that tests can run it, kill it and take away what it prints to.
+// Package itself lets the test binary of an example be the example, so that tests can run it, kill
+// it and take away what it prints to.
 package itself
 
 import (
@@ -11,7 +12,8 @@ import (
 
 const asked = "RUN_AS_THE_EXAMPLE"
 
-// Main is the example's TestMain: a process that the tests start runs main, the first one runs the tests.
+// Main is the example's TestMain: a process that the tests start runs main, the first one runs the
+// tests.
 func Main(m *testing.M, main func()) {
 	if os.Getenv(asked) != "" {
 		main()

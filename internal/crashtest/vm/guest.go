@@ -17,7 +17,8 @@ import (
 
 const disk = "/disk"
 
-// guest is the first process of the machine: it mounts the disk and writes files until the machine is killed.
+// guest is the first process of the machine: it mounts the disk and writes files until the machine
+// is killed.
 func guest() {
 	defer func() { // nobody starts the first process again
 		fmt.Println("\nerror", recover())

@@ -9,7 +9,8 @@ import (
 	"os"
 )
 
-// The log of qemu's blklogwrites, as that of the kernel's dm-log-writes: a sector with the mark, then for each request a sector that describes it, and its data.
+// The log of qemu's blklogwrites, as that of the kernel's dm-log-writes: a sector with the mark,
+// then for each request a sector that describes it, and its data.
 const (
 	sector     = 512
 	flagFlush  = 1
@@ -59,7 +60,8 @@ func readLog(path string) (all []request, err error) {
 	}
 }
 
-// replay makes of a fresh disk the one that is left when the power fails after the first n requests: what was written since the last flush is there in part.
+// replay makes of a fresh disk the one that is left when the power fails after the first n
+// requests: what was written since the last flush is there in part.
 func replay(f *os.File, requests []request, n int, r *rand.Rand) error {
 	flushed := 0
 	for i, q := range requests[:n] {

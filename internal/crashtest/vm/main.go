@@ -1,7 +1,8 @@
 //go:build linux && amd64
 
-// Command vm kills a virtual machine that writes region and slab files, and looks whether every file opens with all that was acknowledged. As the first process
-// of the machine it is what writes. See .ci/vm.
+// Command vm kills a virtual machine that writes region and slab files, and looks whether every
+// file opens with all that was acknowledged. As the first process of the machine it is what writes.
+// See .ci/vm.
 package main
 
 import (

@@ -1,4 +1,5 @@
-// The copies program copies what must not be copied. The tests of package region have go vet look at it.
+// The copies program copies what must not be copied. The tests of package region have go vet look
+// at it.
 package main
 
 import "github.com/typedmem/typedmem/region"

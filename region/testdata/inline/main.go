@@ -1,4 +1,5 @@
-// The inline program calls each accessor. The tests of package region ask the compiler what it inlines here.
+// The inline program calls each accessor. The tests of package region ask the compiler what it
+// inlines here.
 package main
 
 import "github.com/typedmem/typedmem/region"

@@ -1,6 +1,7 @@
 //go:build race
 
-// The race program accesses mapped memory from two goroutines in the way that its argument names. The tests of package region build it with -race.
+// The race program accesses mapped memory from two goroutines in the way that its argument names.
+// The tests of package region build it with -race.
 package main
 
 import (
@@ -177,8 +178,8 @@ var clean = map[string]func(*region.Region[uint64]){
 			}
 		})
 	},
-	// The writers of two mappings that follow each other at the same addresses have nothing to do with each other: that the first one is through is not
-	// told to the detector.
+	// The writers of two mappings that follow each other at the same addresses have nothing to do
+	// with each other: that the first one is through is not told to the detector.
 	"addresses used again": func(*region.Region[uint64]) {
 		use := func(r *region.Region[uint64]) {
 			var done atomic.Bool

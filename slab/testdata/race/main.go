@@ -1,6 +1,7 @@
 //go:build race
 
-// The race program uses objects of a slab from two goroutines in the way that its argument names. The tests of package slab build it with -race.
+// The race program uses objects of a slab from two goroutines in the way that its argument names.
+// The tests of package slab build it with -race.
 package main
 
 import (
@@ -26,7 +27,8 @@ func together(a, b func()) {
 	wg.Wait()
 }
 
-// apart runs f in a goroutine of its own, and returns when it is through, which the detector does not learn.
+// apart runs f in a goroutine of its own, and returns when it is through, which the detector does
+// not learn.
 func apart(f func()) {
 	var over atomic.Bool
 	go func() {
@@ -53,7 +55,8 @@ func check(err error) {
 	}
 }
 
-// Each case gets a slab and one of its objects. Raw access and an operation that writes, which nothing orders, are a race.
+// Each case gets a slab and one of its objects. Raw access and an operation that writes, which
+// nothing orders, are a race.
 var racy = map[string]func(*slab.Slab[object], handle){
 	"Ptr and Store": func(s *slab.Slab[object], h handle) {
 		together(func() { use(s, h) }, func() { check(s.Store(h, object{1, 2})) })
@@ -120,7 +123,8 @@ func use(s *slab.Slab[object], h handle) { seen += must(s.Ptr(h)).A }
 
 var shared int
 
-// Load, Store, Update, Insert and Free of one object order each other, as operations of sync/atomic do.
+// Load, Store, Update, Insert and Free of one object order each other, as operations of sync/atomic
+// do.
 var clean = map[string]func(*slab.Slab[object], handle){
 	"Load and Store": func(s *slab.Slab[object], h handle) {
 		together(func() { must(s.Load(h)) }, func() { check(s.Store(h, object{1, 2})) })
@@ -262,7 +266,8 @@ var clean = map[string]func(*slab.Slab[object], handle){
 			check(c.Close())
 		})
 	},
-	// Slots pass between goroutines that know nothing of each other, each of which writes its own objects.
+	// Slots pass between goroutines that know nothing of each other, each of which writes its own
+	// objects.
 	"slots that change hands": func(s *slab.Slab[object], _ handle) {
 		work := func() {
 			for i := range uint64(20000) {
@@ -276,7 +281,8 @@ var clean = map[string]func(*slab.Slab[object], handle){
 		}
 		together(work, func() { together(work, work) })
 	},
-	// Nothing tells the detector that the Load of an object is over when its slot gets the next owner.
+	// Nothing tells the detector that the Load of an object is over when its slot gets the next
+	// owner.
 	"the next owner": func(s *slab.Slab[object], h handle) {
 		apart(func() { must(s.Load(h)) })
 		check(s.Free(h))
@@ -286,7 +292,8 @@ var clean = map[string]func(*slab.Slab[object], handle){
 		}
 		check(s.Store(next, object{1, 2}))
 	},
-	// The same for an owner so many objects later that what stands for the first one could have come round.
+	// The same for an owner so many objects later that what stands for the first one could have
+	// come round.
 	"an owner much later": func(s *slab.Slab[object], h handle) {
 		apart(func() { must(s.Load(h)) })
 		last := h
@@ -302,7 +309,8 @@ var clean = map[string]func(*slab.Slab[object], handle){
 			last = next
 		}
 	},
-	// A Load that loses against the Free is answered with ErrStale and is no race with the next owner.
+	// A Load that loses against the Free is answered with ErrStale and is no race with the next
+	// owner.
 	"a stale handle": func(s *slab.Slab[object], _ handle) {
 		var current atomic.Uint64
 		var done atomic.Bool
