@@ -465,8 +465,8 @@ func (c *File) sync(n int) error {
 	if err := c.syncDirectory(); err != nil {
 		return err
 	}
-	if !c.settled { // what a writer before this one left may not be on the device yet, nor the live record of Create
-		if err := c.block.Flush(0, liveOffset+liveSize); err != nil {
+	if !c.settled { // what a writer before this one left may not be on the device yet
+		if err := c.block.Flush(0, liveOffset); err != nil {
 			return err
 		}
 		c.settled = true
