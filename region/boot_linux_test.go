@@ -24,7 +24,7 @@ func childShortens(path string) int {
 		return 1
 	}
 	fmt.Println(r.Len())
-	if err := r.Resize(10); err == nil {
+	if err = r.Resize(10); err == nil {
 		err = r.Close()
 	}
 	if err != nil {

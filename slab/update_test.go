@@ -4,6 +4,7 @@ import (
 	"errors"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -272,20 +273,23 @@ func TestALoadGetsThroughBesideAHotStore(t *testing.T) {
 	for stores.Load() == 0 {
 		runtime.Gosched()
 	}
-	worst, loads, begin := int64(0), 0, time.Now()
-	for ; loads < rounds(400); loads++ {
+	var beside []int64 // Stores during each Load
+	begin := time.Now()
+	for range rounds(400) {
 		before := stores.Load()
 		x, err := s.Load(h)
 		if err != nil || x[0] != x[len(x)-1] {
 			t.Fatal("a mixture", err)
 		}
-		worst = max(worst, stores.Load()-before)
+		beside = append(beside, stores.Load()-before)
 	}
 	took := time.Since(begin)
 	stop.Store(true)
 	wg.Wait()
-	t.Logf("%d Loads beside %d Stores in %v; at most %d Stores in one Load", loads, stores.Load(), took, worst)
-	if most := int64(1000); worst > most {
-		t.Errorf("%d Stores in one Load", worst)
+	slices.Sort(beside)
+	t.Logf("%d Loads beside %d Stores in %v; at most %d Stores in one Load", len(beside), stores.Load(), took, beside[len(beside)-1])
+	// A few wait longer: the system may take the processor from a goroutine at any point.
+	if usual := beside[len(beside)*3/4]; usual > 100 {
+		t.Errorf("%d Stores or more in a quarter of the Loads", usual)
 	}
 }
