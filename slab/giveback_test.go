@@ -140,7 +140,7 @@ func TestACacheKeepsLittleOfASmallSlab(t *testing.T) {
 // for a flush of the words.
 func TestLargeObjectsWaitInSmallNumbers(t *testing.T) {
 	type large [128 << 10]byte
-	s := must[*slab.Slab[large]](t)(slab.Create[large](filepath.Join(fastDir(t), "s"), 10000))
+	s := must[*slab.Slab[large]](t)(slab.Create[large](filepath.Join(fastDir(t), "s"), 1000))
 	c := s.Cache()
 	x := new(large)
 	for i := range 600 {

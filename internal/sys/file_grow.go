@@ -5,15 +5,6 @@ import (
 	"os"
 )
 
-// extend makes the file at least n bytes long and never shorter.
-func extend(f *os.File, n int64) error {
-	info, err := f.Stat()
-	if err != nil || info.Size() >= n {
-		return err
-	}
-	return f.Truncate(n)
-}
-
 // Extend makes the file off+n bytes long by writing zeros behind its end: so space is taken where
 // Allocate cannot set it aside. On error the file has the length that it had.
 func Extend(f *os.File, off, n int64) error {
