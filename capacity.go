@@ -27,7 +27,7 @@ func growing(size int) int {
 	share, ours := addressShare()
 	spare := defaultSpare(share, ours, uint64(size))
 	if scarce.Load() {
-		spare = max(spare/refusedPart, leastSpare)
+		spare = max(afterRefusal(spare), leastSpare)
 	}
 	total, ok := num.Add(size, int(min(spare, math.MaxInt)))
 	if !ok {
@@ -71,9 +71,14 @@ func defaultSpare(share, ours, size uint64) uint64 {
 // mapping does not ask for many either.
 var scarce atomic.Bool
 
-// refusedPart is the part of the spare capacity that is asked for after a refusal; after the next
-// one there is none.
-const refusedPart = 1024
+// afterRefusal is what is asked for after so much spare capacity was refused. Where addresses are
+// plenty it is little at once: something else stands against it than their number.
+func afterRefusal(spare uint64) uint64 {
+	if spare <= usualSpare {
+		return spare / 16
+	}
+	return spare / 1024
+}
 
 // lessCapacity asks for less spare capacity after a refusal; it returns false when there is none.
 func (p *plan) lessCapacity(refusal error) bool {
@@ -83,7 +88,7 @@ func (p *plan) lessCapacity(refusal error) bool {
 		return false
 	}
 	scarce.Store(true)
-	spare := (p.reserved - least) / refusedPart
+	spare := int(afterRefusal(uint64(p.reserved - least)))
 	if sys.OutOfLocks(refusal) { // addresses without memory count as locked too
 		left, ok := sys.LockRoom()
 		if !ok {

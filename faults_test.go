@@ -65,7 +65,7 @@ func trials() []trial {
 			}})
 		}
 	}
-	if sizes, err := options.PageSizes(); err == nil && sizes.Has(flags.Page2M) && runtime.GOOS == "linux" {
+	if sizes, err := options.PageSizes(); err == nil && sizes.Has(flags.Page2M) && runtime.GOOS == "linux" && emulator() == "" {
 		// A range that is aligned for huge pages is cut out of a larger one.
 		list = append(list, trial{name: "ReserveMut/aligned", run: func(_ *typedmem.Mapping, f *os.File) (*typedmem.Mapping, error) {
 			return options.New(unit).WithPageSize(flags.Page2M).WithFlags(flags.NoReserve).ReserveMut()
