@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"strconv"
 	"testing"
+
+	"github.com/typedmem/typedmem/internal/race"
 )
 
 // Named says that a file's name in its directory has to be made durable by the program.
@@ -17,7 +19,8 @@ func Programs(t testing.TB) (n, from uint64) {
 	switch {
 	case os.Getenv("TYPEDMEM_SMALL_SPACE") != "": // under an emulator each system call takes its time
 		n = 5
-	case testing.Short(), runtime.GOOS == "windows": // Wine keeps what a program left open until the collector comes
+	case testing.Short(), race.Enabled, // the race detector makes each ten times as slow
+		runtime.GOOS == "windows": // Wine keeps what a program left open until the collector comes
 		n = 60
 	}
 	if k, err := strconv.ParseUint(os.Getenv("TYPEDMEM_POWER_PROGRAMS"), 10, 32); err == nil {
