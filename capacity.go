@@ -3,7 +3,6 @@ package typedmem
 import (
 	"math"
 	"math/bits"
-	"sync/atomic"
 
 	"github.com/typedmem/typedmem/internal/num"
 	"github.com/typedmem/typedmem/internal/sys"
@@ -26,9 +25,6 @@ const (
 func growing(size int) int {
 	share, ours := addressShare()
 	spare := defaultSpare(share, ours, uint64(size))
-	if scarce.Load() {
-		spare = max(afterRefusal(spare), leastSpare)
-	}
 	total, ok := num.Add(size, int(min(spare, math.MaxInt)))
 	if !ok {
 		return size
@@ -67,10 +63,6 @@ func defaultSpare(share, ours, size uint64) uint64 {
 	return max(spare, leastSpare)
 }
 
-// scarce says that the system refused addresses for growth, and none have come back since: the next
-// mapping does not ask for many either.
-var scarce atomic.Bool
-
 // afterRefusal is what is asked for after so much spare capacity was refused. Where addresses are
 // plenty it is little at once: something else stands against it than their number.
 func afterRefusal(spare uint64) uint64 {
@@ -87,7 +79,6 @@ func (p *plan) lessCapacity(refusal error) bool {
 	if !ok || p.reserved <= least {
 		return false
 	}
-	scarce.Store(true)
 	spare := int(afterRefusal(uint64(p.reserved - least)))
 	if sys.OutOfLocks(refusal) { // addresses without memory count as locked too
 		left, ok := sys.LockRoom()

@@ -362,7 +362,6 @@ func (s *span) forget() {
 	}
 	if _, there := spans.limits[s]; there {
 		spans.reserved -= uint64(s.reserved)
-		scarce.Store(false)
 	}
 	delete(spans.limits, s)
 }
@@ -456,7 +455,7 @@ func reclaim() bool {
 		return false
 	}
 	_, before := count()
-	for range 3 { // what was found goes with the second collection, what the system refused to take with the one after
+	for round := range 3 { // what was found goes with the second collection, what the system refused to take with the one after
 		runtime.GC()
 		last := before
 		waiting := 0
@@ -470,7 +469,7 @@ func reclaim() bool {
 		if last != before {
 			return true
 		}
-		if waiting == 0 {
+		if waiting == 0 && round > 0 { // a slow machine may not be done with the cleanups of the first
 			return false
 		}
 	}
