@@ -43,6 +43,8 @@ func TestRangingKeepsNoSlab(t *testing.T) {
 	}
 	for kind, cfg := range map[string]Config{"plain": {}, "debug": {Debug: true}, "guards": {GuardEvery: 2}} {
 		for name, visit := range visits {
+			attempts := 5 // something else may lie at a freed address
+		again:
 			var addrs []uintptr
 			s, err := With[stocked](1000, cfg)
 			if errors.Is(err, errors.ErrUnsupported) {
@@ -71,6 +73,9 @@ func TestRangingKeepsNoSlab(t *testing.T) {
 						left++
 					}
 				}
+			}
+			if attempts--; name != "ptr" && left > 0 && attempts > 0 {
+				goto again
 			}
 			if lent := name == "ptr"; lent != (left > 0) {
 				t.Errorf("%s, %s: %d of %d mappings are kept", kind, name, left, len(addrs))
