@@ -6,15 +6,11 @@ import (
 	"testing"
 
 	"github.com/typedmem/typedmem"
-	"github.com/typedmem/typedmem/internal/race"
 )
 
 // A slab that nobody closes goes with the last reference to it, though it was ranged over: nothing
 // of it is raw memory that may still be in use. What Ptr lent keeps it.
 func TestRangingKeepsNoSlab(t *testing.T) {
-	if race.Enabled {
-		t.Skip("the race detector keeps what it saw of a slab")
-	}
 	visits := map[string]func(*Slab[stocked]){
 		"handles": func(s *Slab[stocked]) {
 			for range s.All() {
