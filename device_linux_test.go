@@ -51,6 +51,7 @@ func TestABlockDeviceHasItsOwnSize(t *testing.T) {
 
 // What of a character device can be mapped is for its driver to say.
 func TestACharacterDeviceIsMapped(t *testing.T) {
+	testenv.PartialPages(t)
 	f, err := os.OpenFile("/dev/zero", os.O_RDWR, 0)
 	if err != nil {
 		t.Skip(err)
@@ -67,6 +68,7 @@ func TestACharacterDeviceIsMapped(t *testing.T) {
 // An object of the kernel that has no place in a file system says nothing of its size: the system
 // decides about the mapping.
 func TestAnObjectWithoutAPlaceIsLeftToTheSystem(t *testing.T) {
+	testenv.PartialPages(t)
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	check(t, "epoll", err)
 	f := os.NewFile(uintptr(fd), "epoll")

@@ -10,6 +10,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/testenv"
 	"github.com/typedmem/typedmem/options"
 )
 
@@ -28,6 +29,7 @@ var mapAndReserve = []struct {
 // TestReserveRefusesWhatMapRefuses: a terminal method checks everything once, so a range that could
 // never be committed is refused when it is reserved, with the same words.
 func TestReserveRefusesWhatMapRefuses(t *testing.T) {
+	testenv.PartialPages(t)
 	path := fileOf(t, pattern(2*unit)).Name()
 	open := func(path string, mode int) *os.File {
 		f := must[*os.File](t)(os.OpenFile(path, mode, 0))

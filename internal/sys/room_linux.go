@@ -69,15 +69,23 @@ func areaCount() (count, limit int, ok bool) {
 	return count, int(most), err == nil
 }
 
-func addressLimit() (limit, used uint64, ok bool) {
+// softLimit returns one of the limits of getrlimit(2). It asks prlimit(2), whose word for "no limit"
+// is the same on every processor: the largest number of 64 bits.
+func softLimit(resource int) (uint64, error) {
 	var r unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_AS, &r); err != nil || r.Cur >= 1<<62 || r.Cur == unix.RLIM_INFINITY {
+	err := unix.Prlimit(0, resource, nil, &r)
+	return r.Cur, err
+}
+
+func addressLimit() (limit, used uint64, ok bool) {
+	limit, err := softLimit(unix.RLIMIT_AS)
+	if err != nil || limit >= 1<<62 {
 		return 0, 0, false
 	}
 	procBuffer.Lock()
 	defer procBuffer.Unlock()
 	pages, ok := numberIn("/proc/self/statm", "")
-	return r.Cur, pages * uint64(PageSize()), ok
+	return limit, pages * uint64(PageSize()), ok
 }
 
 // addressSpace is told by the place where the kernel puts a page: below the stack, at the top.
@@ -94,14 +102,14 @@ var addressSpace = sync.OnceValue(func() uint64 {
 })
 
 func lockRoom() (left uint64, ok bool) {
-	var r unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_MEMLOCK, &r); err != nil {
+	limit, err := softLimit(unix.RLIMIT_MEMLOCK)
+	if err != nil {
 		return 0, false
 	}
 	procBuffer.Lock()
 	defer procBuffer.Unlock()
 	kb, ok := numberIn("/proc/self/status", "VmLck:")
-	return r.Cur - min(r.Cur, kb<<10), ok
+	return limit - min(limit, kb<<10), ok
 }
 
 // drop is MADV_DONTNEED, which leaves pages alone that are locked in memory.

@@ -14,8 +14,4 @@ func moreFacts(fd int, facts *FileFacts) {
 	}
 }
 
-func lockLimit() (uint64, error) {
-	var limit unix.Rlimit
-	err := unix.Getrlimit(unix.RLIMIT_MEMLOCK, &limit)
-	return limit.Cur, err
-}
+func lockLimit() (uint64, error) { return softLimit(unix.RLIMIT_MEMLOCK) }
