@@ -43,6 +43,10 @@ func (e *FaultError) Unwrap() error { return e.Err }
 // memory answers EFAULT by itself. A fault interrupts f where it stands: what f had changed stays
 // changed. Guards nest. See runtime/debug.SetPanicOnFault.
 //
+// In builds with the race detector an atomic operation, those inside this library included, ends
+// the process where it writes to memory that may only be read, or where the memory is taken away
+// while it runs: it faults in the detector's own code, from where nothing can be recovered.
+//
 // Without a Guard, a program that calls SetPanicOnFault by itself may lose a slot of a slab to a
 // fault inside Slab.Insert or Slab.Alloc: these put right what a fault leaves once the program has
 // called Guard.
