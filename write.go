@@ -1,8 +1,11 @@
 package typedmem
 
 import (
+	"encoding/binary"
 	"fmt"
 	"runtime"
+	"sync/atomic"
+	"unsafe"
 
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/num"
@@ -28,18 +31,62 @@ func (m *Mapping) Write(off int, b []byte) error {
 	if touching(func() { copy(to, b) }) == nil {
 		return nil
 	}
-	if err := m.look("write", needWritable); err != nil {
-		return err
-	}
-	m.users.Add(1) // it stays open and where it is, without the lock
-	m.mu.RUnlock()
-	err := m.writeFile(off, b)
-	m.users.Add(-1)
+	err := m.withoutPages(func() error { return m.writeFile(off, b) })
 	if sys.BadAddress(err) {
 		copy(to, b)
 		return nil
 	}
 	return err
+}
+
+// WriteWord is Write of a word at a multiple of 8. On 64-bit systems others see the word before or
+// the one after, and what was written before it.
+func (m *Mapping) WriteWord(off int, word uint64) error {
+	// SAFETY: the caller has found off in the mapping, and a multiple of 8 from its page-aligned
+	// base; touching catches the fault of a page that is not there.
+	to := (*uint64)(unsafe.Pointer(unsafe.SliceData(bytesAt(m.addr.Load()+uintptr(off), 8))))
+	if touching(func() { atomic.StoreUint64(to, word) }) == nil {
+		return nil
+	}
+	return m.withoutPages(func() error {
+		return m.writeFile(off, binary.NativeEndian.AppendUint64(nil, word))
+	})
+}
+
+// FindSpace has the system find space for stores to the bytes [off, off+n), which the caller has
+// found in the mapping. It changes none, and holds until the system writes the pages back.
+func (m *Mapping) FindSpace(off, n int) error {
+	from := m.addr.Load() + uintptr(off)
+	page := from
+	err := touching(func() {
+		for ; page < from+uintptr(n); page = num.Down(page, uintptr(m.plan.unit)) + uintptr(m.plan.unit) {
+			// SAFETY: the aligned word lies in the same page as the byte at page. Adding nothing
+			// is a store that no other store gets lost by.
+			atomic.AddUint32((*uint32)(unsafe.Pointer(unsafe.SliceData(bytesAt(num.Down(page, 4), 4)))), 0)
+		}
+	})
+	if err == nil {
+		return nil
+	}
+	return m.withoutPages(func() error {
+		err := m.lostPage(num.Down(page, uintptr(m.plan.unit)))
+		if f := m.plan.File; f != nil {
+			err = sys.SpaceError(f.Name(), err)
+		}
+		return err
+	})
+}
+
+// withoutPages calls f after a store that has faulted. Meanwhile the mapping stays open and where
+// it is, without the lock.
+func (m *Mapping) withoutPages(f func() error) error {
+	if err := m.look("write", needWritable); err != nil {
+		return err
+	}
+	m.users.Add(1)
+	m.mu.RUnlock()
+	defer m.users.Add(-1)
+	return f()
 }
 
 func (m *Mapping) writeFile(off int, b []byte) error {

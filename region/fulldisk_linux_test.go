@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 
@@ -16,56 +15,6 @@ import (
 	"github.com/typedmem/typedmem/region"
 	"golang.org/x/sys/unix"
 )
-
-// disks are the file systems on which the tests below run out of space. Of each there is one kind
-// of promise: ext2 sets no space aside, btrfs and XFS with shared extents need new space for what
-// is there already.
-var disks = map[string]func(t *testing.T) string{
-	"ext2":  func(t *testing.T) string { return testenv.Disk(t, 16<<20, "ext2", "-q", "-m0") },
-	"ext3":  func(t *testing.T) string { return testenv.Disk(t, 16<<20, "ext3", "-q", "-m0") },
-	"ext4":  func(t *testing.T) string { return testenv.Disk(t, 16<<20, "ext4", "-q", "-m0") },
-	"xfs":   func(t *testing.T) string { return testenv.Disk(t, 300<<20, "xfs", "-q") },
-	"btrfs": func(t *testing.T) string { return testenv.Disk(t, 128<<20, "btrfs", "-q") },
-	"tmpfs": func(t *testing.T) string { return testenv.Disk(t, 0, "tmpfs", "16m") },
-}
-
-// onDisks runs a test on each of them.
-func onDisks(t *testing.T, test func(t *testing.T, kind, dir string)) {
-	for kind, disk := range disks {
-		t.Run(kind, func(t *testing.T) { test(t, kind, disk(t)) })
-	}
-}
-
-// fill takes all the space that is left in dir; room gives it back.
-func fill(t *testing.T, dir string) (room func()) {
-	t.Helper()
-	f, err := os.Create(dir + "/filler")
-	if err != nil {
-		t.Fatal(err)
-	}
-	end := int64(0)
-	for n := int64(64 << 20); n >= 512; {
-		if err := unix.Fallocate(int(f.Fd()), 0, end, n); err != nil {
-			n /= 2
-			continue
-		}
-		end += n
-	}
-	block := make([]byte, 1<<20)
-	for n := len(block); n >= 512; {
-		m, err := f.WriteAt(block[:n], end)
-		if end += int64(m); err != nil {
-			n /= 2
-		}
-	}
-	_ = f.Sync()
-	return func() {
-		if err := errors.Join(f.Truncate(0), f.Sync(), f.Close(), os.Remove(f.Name())); err != nil {
-			t.Error(err)
-		}
-		unix.Sync() // btrfs has the space again with its next transaction
-	}
-}
 
 // safely runs f and reports a fault as the failure that it is here.
 func safely(t *testing.T, what string, f func() error) error {
@@ -121,7 +70,7 @@ func appendUntil(t *testing.T, r *region.Region[pair], chunk, most int) error {
 // itself or by others, and whether what it writes to is new, was written back since, or is shared
 // with a copy. Close keeps the region open until there is space, and nothing is lost.
 func TestAppendOnAFullDisk(t *testing.T) {
-	onDisks(t, func(t *testing.T, kind, dir string) {
+	testenv.OnDisks(t, func(t *testing.T, kind, dir string) {
 		for name, before := range map[string]func(t *testing.T, r *region.Region[pair], path string){
 			"new":          func(*testing.T, *region.Region[pair], string) {},
 			"written back": func(t *testing.T, r *region.Region[pair], _ string) { wants(t, "Sync", r.Sync(), nil); unix.Sync() },
@@ -142,7 +91,7 @@ func TestAppendOnAFullDisk(t *testing.T) {
 					defer r.Close()
 					wants(t, "Append", appendUntil(t, r, 1000, 10_000), nil)
 					before(t, r, path)
-					room := sync.OnceFunc(fill(t, dir))
+					room := testenv.Fill(t, dir)
 					defer room()
 					err := appendUntil(t, r, chunk, 2_000_000)
 					full(t, "Append", err, path)
@@ -182,12 +131,12 @@ func TestAppendOnAFullDisk(t *testing.T) {
 // A Resize that cannot have the space changes nothing, and what it gives can be written without a
 // fault.
 func TestResizeOnAFullDisk(t *testing.T) {
-	onDisks(t, func(t *testing.T, kind, dir string) {
+	testenv.OnDisks(t, func(t *testing.T, kind, dir string) {
 		path := dir + "/r"
 		r := create[pair](t, path)
 		defer r.Close()
 		wants(t, "Append", appendUntil(t, r, 1000, 10_000), nil)
-		room := sync.OnceFunc(fill(t, dir))
+		room := testenv.Fill(t, dir)
 		defer room()
 		err := safely(t, "Resize", func() error { return r.Resize(1 << 20) })
 		full(t, "Resize", err, path)
@@ -199,7 +148,7 @@ func TestResizeOnAFullDisk(t *testing.T) {
 		if kind == "btrfs" { // a page that was written back needs new space
 			return
 		}
-		defer fill(t, dir)()
+		defer testenv.Fill(t, dir)()
 		wants(t, "Set", safely(t, "Set", func() error {
 			for i := 10_000; i < r.Len(); i++ {
 				r.Set(i, pair{uint64(i), 1})
@@ -214,7 +163,7 @@ func TestResizeOnAFullDisk(t *testing.T) {
 
 // A raw shared mapping of a file is grown with the same promise.
 func TestRawGrowthOnAFullDisk(t *testing.T) {
-	onDisks(t, func(t *testing.T, kind, dir string) {
+	testenv.OnDisks(t, func(t *testing.T, kind, dir string) {
 		f, err := os.Create(dir + "/raw")
 		if err != nil {
 			t.Fatal(err)
@@ -227,7 +176,7 @@ func TestRawGrowthOnAFullDisk(t *testing.T) {
 		defer r.Close()
 		wants(t, "Append", appendUntil(t, r, 1000, 10_000), nil)
 		wants(t, "Flush", r.Flush(), nil)
-		defer fill(t, dir)()
+		defer testenv.Fill(t, dir)()
 		full(t, "Append", appendUntil(t, r, 1, 2_000_000), f.Name())
 		n := r.Len()
 		full(t, "Resize", safely(t, "Resize", func() error { return r.Resize(1 << 20) }), f.Name())
@@ -244,8 +193,8 @@ func TestRawGrowthOnAFullDisk(t *testing.T) {
 
 // No file is left where there is no space for it.
 func TestCreateOnAFullDisk(t *testing.T) {
-	onDisks(t, func(t *testing.T, kind, dir string) {
-		defer fill(t, dir)()
+	testenv.OnDisks(t, func(t *testing.T, kind, dir string) {
+		defer testenv.Fill(t, dir)()
 		path := dir + "/r"
 		err := safely(t, "Create", func() error { _, err := region.Create[pair](path, 1<<20); return err })
 		full(t, "Create", err, path)

@@ -197,9 +197,14 @@ func (d *careful) ended(c *core, h uint64) {
 	l := d.lives[index(h)]
 	delete(d.lives, index(h)) // a fault leaves a slot of which nothing is known
 	l.handle, l.free = h, here()
-	if c.file != nil {
+	switch {
+	case c.file != nil:
 		l.left = bytes.Clone(slot)
-	} else {
+	case c.frail:
+		if c.write(uintptr(index(h)), bytes.Repeat([]byte{freed}, len(slot))) != nil {
+			return
+		}
+	default:
 		for i := range slot {
 			slot[i] = freed
 		}

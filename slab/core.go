@@ -34,6 +34,7 @@ type core struct {
 	care *careful // debug mode and guard slots, else nil
 	// special: some of the steps around an allocation are not those of a plain slab in memory.
 	special bool
+	frail   bool // m's, and that of file's words: stores that must not fault go through write
 
 	shadows shadows
 
@@ -87,7 +88,8 @@ func (c *core) attach(m *typedmem.Mapping) error {
 	if !num.Multiple(m.Addr(), c.layout.Align) {
 		return fmt.Errorf("the mapping begins at %#x, %v needs a multiple of %d bytes: %w", m.Addr(), c.layout.Type, c.layout.Align, typedmem.ErrOffset)
 	}
-	c.m, c.limits = m, m.Limits()
+	c.m, c.limits, c.frail = m, m.Limits(), m.Frail()
+	c.special = c.special || c.frail
 	// SAFETY: the address of a mapping, off the Go heap; c.limits keeps the address range from
 	// being given to others.
 	c.slots = unsafe.Add(unsafe.Pointer(nil), m.Addr())
@@ -106,6 +108,12 @@ func (c *core) slot(i uintptr) unsafe.Pointer {
 	// SAFETY: the callers have compared i with n, and compare the address with the limits before
 	// they touch it.
 	return unsafe.Add(c.slots, i*c.size)
+}
+
+// write copies x to slot i, where storing to it may fault because a disk is full. On error the slot
+// may hold anything.
+func (c *core) write(i uintptr, x []byte) error {
+	return c.limits.Mapping().Write(int(i*c.size), x)
 }
 
 // end returns the address after slot i.

@@ -81,6 +81,26 @@
 // nothing in the copy shows that. [Slab.Sync] before the copy does not help, since the writer goes
 // on.
 //
+// # Full disks
+//
+// No call on a slab file faults because its disk is full, whatever the file system is: it returns
+// an error that wraps the system's (ENOSPC, EDQUOT, EFBIG) and names the file, and changes nothing.
+// A slab that Close could not sync stays open until there is space. On ext4, tmpfs and NTFS Alloc
+// and Insert are refused where the file would have to grow, and everything else goes on. On btrfs,
+// bcachefs, ZFS, APFS, and XFS for files that were copied with cp --reflink, each page that was
+// written back needs new space when it is changed: Store, Update, Free and OpenMut may be refused
+// too. A slab in another shared file ([Map]) does the same.
+//
+// What is written through an address ([Slab.Ptr], [Slab.All]) is raw memory, and on those file
+// systems, and in holes, a store to it faults where the disk is full. In an [Slab.Update] it does
+// so only where the system has written the page back since Update began. typedmem.Guard turns such
+// a fault into an error that wraps ENOSPC.
+//
+// A read may need space on a full tmpfs alone, where it finds a hole. Of a slab file those who
+// write it leave none where objects are: such a hole comes from a program that copied the file and
+// left out pages of zeros (cp --sparse, tar -S). A Load that finds one faults there, and Guard says
+// that the page cannot be brought in.
+//
 // # Finding mistakes
 //
 // Config.Debug fills slots that are freed with a pattern and checks it when they are used again,

@@ -244,7 +244,9 @@ func (c *core) restore(used int, lost bool) error {
 		}
 		if lost {
 			g = min(g, retired-2) + 2
-			c.file.note(c, uint32(i), g)
+			if err := c.file.note(c, uint32(i), g); err != nil {
+				return err
+			}
 		}
 		if g == retired {
 			publish(w, retired<<32)
@@ -257,8 +259,13 @@ func (c *core) restore(used int, lost bool) error {
 }
 
 // note writes the generation of a slot into the file: odd, its object lives; even, it is gone.
-func (f *file) note(c *core, i, g uint32) {
-	publish(wordAt(f.words, uintptr(i)), kept(c.salt, i, g))
+func (f *file) note(c *core, i, g uint32) error {
+	word := kept(c.salt, i, g)
+	if c.frail {
+		return f.m.WriteWord(int(i)*8, word)
+	}
+	publish(wordAt(f.words, uintptr(i)), word)
+	return nil
 }
 
 // extend makes the file ready for used slots. That they may be in use is on the device before one

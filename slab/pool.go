@@ -460,8 +460,8 @@ func (c *core) giveSlow(h uint64, own *magazine) error {
 			continue
 		}
 		if own != nil {
-			if c.endObject(own, w, word, h) {
-				return nil
+			if done, err := c.endObject(own, w, word, h); done || err != nil {
+				return err
 			}
 			continue
 		}
@@ -472,8 +472,8 @@ func (c *core) giveSlow(h uint64, own *magazine) error {
 		if s.full(uint64(c.mostWaits)) {
 			s.unlock()
 			c.spill(&s.magazine, s)
-		} else if c.endObjectIn(s, w, word, h) {
-			return nil
+		} else if done, err := c.endObjectIn(s, w, word, h); done || err != nil {
+			return err
 		}
 	}
 }
@@ -481,17 +481,18 @@ func (c *core) giveSlow(h uint64, own *magazine) error {
 // endObjectIn is endObject into a shard, which it unlocks. The object ends while the shard is
 // locked: ErrFull, which is given with all of them locked, is never given while a slot is on its
 // way. That may fault, where a file was cut off.
-func (c *core) endObjectIn(s *shard, w *uint64, word, h uint64) bool {
+func (c *core) endObjectIn(s *shard, w *uint64, word, h uint64) (done bool, err error) {
 	defer s.unlock()
 	return c.endObject(&s.magazine, w, word, h)
 }
 
 // endObject ends an object, unless its word changed since it was word, and puts the slot where it
 // belongs; k has room.
-func (c *core) endObject(k *magazine, w *uint64, word, h uint64) bool {
+func (c *core) endObject(k *magazine, w *uint64, word, h uint64) (done bool, err error) {
+	if done, err = c.kill(w, word, h); !done {
+		return false, err
+	}
 	switch {
-	case !c.kill(w, word, h):
-		return false
 	case generation(h) == lastLive:
 		c.pool.retired.Add(1)
 	case c.file != nil:
@@ -503,44 +504,50 @@ func (c *core) endObject(k *magazine, w *uint64, word, h uint64) bool {
 	if c.care != nil { // last: it may fault
 		c.care.ended(c, h)
 	}
-	return true
+	return true, nil
 }
 
 // kill ends an object, unless its word changed since it was word: the step at which its handle
 // becomes stale. In a file the object is gone first: anyone who finds the handle stale and calls
 // Sync has that on the device.
-func (c *core) kill(w *uint64, word, h uint64) bool {
+func (c *core) kill(w *uint64, word, h uint64) (done bool, err error) {
 	dead := uint64(generation(h)+1) << 32
 	if raceEnabled {
 		c.freeing(h, word)
 	}
-	switch {
-	case c.file != nil:
-		if !atomic.CompareAndSwapUint64(w, word, word|busy) {
-			return false
-		}
-		c.noteDead(w, word, dead, index(h))
-	case !atomic.CompareAndSwapUint64(w, word, dead):
-		return false
+	if c.file == nil {
+		return atomic.CompareAndSwapUint64(w, word, dead), nil
 	}
-	return true
+	if !atomic.CompareAndSwapUint64(w, word, word|busy) {
+		return false, nil
+	}
+	if err := c.noteDead(w, word, dead, index(h)); err != nil {
+		return false, fail("free", err)
+	}
+	return true, nil
 }
 
-// noteDead is kill in a file, for a word that says busy. A fault, where the file was cut off,
-// leaves the object alive.
-func (c *core) noteDead(w *uint64, word, dead uint64, i uint32) {
+// noteDead is kill in a file, for a word that says busy. An error, or a fault where the file was
+// cut off, leaves the object alive.
+func (c *core) noteDead(w *uint64, word, dead uint64, i uint32) error {
 	next := word
 	defer func() { publish(w, next) }()
-	c.file.note(c, i, generation(dead))
-	next = dead
+	err := c.file.note(c, i, generation(dead))
+	if err == nil {
+		next = dead
+	}
+	return err
 }
 
 // born makes a handle valid: the object is in its slot.
-func (c *core) born(h uint64) {
+func (c *core) born(h uint64) error {
 	if c.file != nil {
-		c.file.note(c, index(h), generation(h))
+		if err := c.file.note(c, index(h), generation(h)); err != nil {
+			return err
+		}
 	}
 	publish(wordAt(c.words, uintptr(index(h))), h&^(oneGeneration-1))
+	return nil
 }
 
 // abortAlloc takes back a slot that was popped and holds no object after all.

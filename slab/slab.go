@@ -64,7 +64,7 @@ func (s *Slab[T]) inner() *core {
 // Alloc makes an object of zero bytes and returns its handle. ErrFull: there is no free slot; see
 // Cache for slots that are parked. Where memory for more slots cannot be had the system's error is
 // returned; ErrProtection and ErrClosed tell of the mapping, ErrTruncated of a file that was cut
-// off.
+// off. On a full disk no object is made: see the package comment.
 func (s *Slab[T]) Alloc() (Handle[T], error) {
 	u, err := s.inner().pop()
 	if err != nil {
@@ -139,23 +139,37 @@ func (s *Slab[T]) put(u uint64, x *T) (Handle[T], error) {
 	if !ordered {
 		fence()
 	}
-	// SAFETY: p is a free slot that was found writable and given to nobody else, or the memory of a
-	// guard slot.
-	*(*T)(p) = *x
+	if c.frail && u == popped {
+		if err := s.copyTo(u, *x); err != nil {
+			return Handle[T]{}, fail("alloc", err)
+		}
+	} else {
+		// SAFETY: p is a free slot that was found writable and given to nobody else, or the memory
+		// of a guard slot.
+		*(*T)(p) = *x
+	}
 	if raceEnabled {
 		c.shadows.write(u)
 	}
-	if uintptr(index(u)) < c.n {
-		c.born(u)
-	} else {
+	if uintptr(index(u)) >= c.n {
 		c.care.guards.publish(c, u)
+	} else if err := c.born(u); err != nil {
+		return Handle[T]{}, fail("alloc", err)
 	}
 	settled = true
 	return Handle[T]{u}, nil
 }
 
+// copyTo copies x, which it has for itself since it may be moved to the heap, to the slot of a
+// handle by [core.write].
+func (s *Slab[T]) copyTo(h uint64, x T) error {
+	// SAFETY: the bytes of x, which is kept; a T has no pointers.
+	return s.core.write(uintptr(index(h)), unsafe.Slice((*byte)(unsafe.Pointer(&x)), unsafe.Sizeof(x)))
+}
+
 // Free ends the object; its handle is never valid again. The slot may be reused at once. A handle
-// that is not valid is ErrStale, a second Free of the same one too.
+// that is not valid is ErrStale, a second Free of the same one too. In a file a full disk may refuse
+// it, and the object lives on: see the package comment.
 func (s *Slab[T]) Free(h Handle[T]) error { return s.inner().give(h.Bits) }
 
 // Load returns the object's value. A Load that races with a Free gives the object's own value or
@@ -249,7 +263,7 @@ func (s *Slab[T]) copyHeld(w *uint64, word uint64, h Handle[T], x *T) {
 
 // Store sets the object to x, with the errors of Load, and ErrProtection where the memory is not
 // writable. A Store that races with a Free ends before it or gives ErrStale; it never writes into
-// the next owner.
+// the next owner. Where a full disk refuses it the object stays as it was: see the package comment.
 func (s *Slab[T]) Store(h Handle[T], x T) error {
 	c := s.inner()
 	if c.layout.Atomic {
@@ -272,7 +286,25 @@ func (s *Slab[T]) Store(h Handle[T], x T) error {
 	if raceEnabled {
 		c.shadows.write(h.Bits)
 	}
+	if s.special && c.frail {
+		return s.writeWhole(w, word, h, &x)
+	}
 	s.write(w, word, h, &x)
+	return nil
+}
+
+// writeWhole is write where a disk may be full: the object is x, or what it was.
+func (s *Slab[T]) writeWhole(w *uint64, word uint64, h Handle[T], x *T) error {
+	defer publish(w, stored(word)) // on error too: a Load may have seen a part of x
+	if !ordered {
+		fence()
+	}
+	// SAFETY: as in write.
+	old := *(*T)(unsafe.Add(s.slots, uintptr(index(h.Bits))*unsafe.Sizeof(*x)))
+	if err := s.copyTo(h.Bits, *x); err != nil {
+		_ = s.copyTo(h.Bits, old) // it gets as far as the other one did
+		return fail("store", err)
+	}
 	return nil
 }
 

@@ -14,6 +14,8 @@ import (
 //   - [ErrStale]: the handle is not valid. f is not called.
 //   - [typedmem.ErrProtection]: the memory is not writable, or the slab file was opened for
 //     reading.
+//   - In a file on a full disk an error that wraps the system's, where the disk has no space for
+//     the change of a page. f is not called.
 //   - f must not call Load, Store, Update or Free with the same handle, which would wait for ever,
 //     nor wait for another goroutine that does. Other objects it may use: goroutines that hold one
 //     object and update another do it in one order, as with locks.
@@ -43,6 +45,11 @@ func (s *Slab[T]) Update(h Handle[T], f func(*T)) error {
 		}
 		publish(w, stored(word))
 	}()
+	if c.frail {
+		if err := c.limits.Mapping().FindSpace(int(uintptr(index(h.Bits))*c.size), int(c.size)); err != nil {
+			return fail("update", err)
+		}
+	}
 	if raceEnabled {
 		c.shadows.write(h.Bits)
 	}

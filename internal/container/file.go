@@ -1,7 +1,6 @@
 package container
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -340,16 +339,7 @@ func (c *File) Publish(n int) error {
 		c.live.publish(uint64(n))
 		return nil
 	}
-	if typedmem.Guard(func() error { c.live.publish(uint64(n)); return nil }) == nil {
-		return nil
-	}
-	end := int64(liveOffset + liveSize)
-	if err := c.Whole(end); err != nil {
-		return err
-	}
-	// The call needs less of the file system than the store, and says what is wrong.
-	word := binary.LittleEndian.AppendUint64(nil, packLength(uint64(n)))
-	_, err := c.f.WriteAt(word, liveOffset+liveWordAt)
+	err := c.block.WriteWord(liveOffset+liveWordAt, littleEndian(packLength(uint64(n))))
 	return sys.SpaceError(c.path, err)
 }
 
