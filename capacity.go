@@ -75,7 +75,7 @@ func afterRefusal(spare uint64) uint64 {
 // lessCapacity asks for less spare capacity after a refusal; it returns false when there is none.
 func (p *plan) lessCapacity(refusal error) bool {
 	unit := max(p.unit, sys.Granularity())
-	least, ok := num.Up(addOrMax(p.least, p.delta), unit)
+	least, ok := num.Up(num.AddOrMax(p.least, p.delta), unit)
 	if !ok || p.reserved <= least {
 		return false
 	}

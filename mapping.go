@@ -202,7 +202,7 @@ func (m *Mapping) lookRange(op string, lo, hi int, needs need) error {
 
 // wholePages returns how many bytes from the first page on hold a mapping of the given length.
 func (m *Mapping) wholePages(length int) int {
-	n, ok := num.Up(addOrMax(m.lead(), length), m.plan.unit)
+	n, ok := num.Up(num.AddOrMax(m.lead(), length), m.plan.unit)
 	if !ok {
 		return math.MaxInt
 	}

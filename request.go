@@ -79,23 +79,16 @@ func (r Request) check() (p plan, err error) {
 	p.delta = int(r.Offset & int64(max(granularity, p.unit)-1))
 	tooBig := fmt.Errorf("%d bytes, %d of capacity, do not fit an address space: %w", r.Size, r.Capacity, ErrSize)
 	var ok1, ok2 bool
-	if p.mapped, ok1 = num.Up(addOrMax(r.Size, p.delta), p.unit); !ok1 {
+	if p.mapped, ok1 = num.Up(num.AddOrMax(r.Size, p.delta), p.unit); !ok1 {
 		return p, tooBig
 	}
-	if p.reserved, ok2 = num.Up(addOrMax(max(r.Size, r.Capacity), p.delta), max(p.unit, granularity)); !ok2 {
+	if p.reserved, ok2 = num.Up(num.AddOrMax(max(r.Size, r.Capacity), p.delta), max(p.unit, granularity)); !ok2 {
 		return p, tooBig
 	}
 	if _, ok := num.AddAddr(r.Address, p.reserved); !ok {
 		return p, tooBig
 	}
 	return p, nil
-}
-
-func addOrMax(a, b int) int {
-	if sum, ok := num.Add(a, b); ok {
-		return sum
-	}
-	return math.MaxInt
 }
 
 func (r Request) checkSizes() error {
@@ -115,10 +108,10 @@ func (r Request) checkSizes() error {
 }
 
 func (r Request) checkFlags() error {
-	if bad := r.Flags &^ flags.AllMap; bad != 0 {
+	if bad := r.Flags.Unknown(); bad != 0 {
 		return fmt.Errorf("flags %v are not known: %w", bad, ErrOperation)
 	}
-	if bad := r.Unsafe &^ flags.AllUnsafe; bad != 0 {
+	if bad := r.Unsafe.Unknown(); bad != 0 {
 		return fmt.Errorf("unsafe flags %v are not known: %w", bad, ErrOperation)
 	}
 	if err := lockable(r.Flags, r.Protection); err != nil && !r.Reserve {

@@ -180,7 +180,7 @@ func (m *Mapping) provideAhead(n int) error {
 	need := m.wholePages(n)
 	ahead, soon := m.ahead()
 	from := s.mapped
-	wish, ok := num.Up(addOrMax(need, ahead), max(m.plan.unit, sys.Granularity()))
+	wish, ok := num.Up(num.AddOrMax(need, ahead), max(m.plan.unit, sys.Granularity()))
 	if !ok || wish > s.reserved {
 		wish = s.reserved
 	}

@@ -79,9 +79,6 @@ const (
 // Advice is the set of flags that (*typedmem.Mapping).Advise accepts.
 const Advice = NoCoreDump | TransparentHugePages | Sequential | RandomAccess | WillNeed | DontNeed
 
-// AllMap is the set of every Map flag.
-const AllMap = mapEnd - 1
-
 var mapNames = []string{
 	"Shared", "Populate", "NoReserve", "HugePages", "Stack", "NoCoreDump", "Locked", "TransparentHugePages",
 	"Sequential", "RandomAccess", "WillNeed", "DontNeed",
@@ -89,6 +86,9 @@ var mapNames = []string{
 
 // Has reports whether f holds all of g.
 func (f Map) Has(g Map) bool { return f&g == g }
+
+// Unknown returns what of f is none of the flags of this package.
+func (f Map) Unknown() Map { return f &^ (mapEnd - 1) }
 
 // String lists the flags that are set, as in "Shared|Populate"; the empty set is "0".
 func (f Map) String() string { return join(uint64(f), mapNames) }
@@ -118,13 +118,13 @@ const (
 	unsafeEnd
 )
 
-// AllUnsafe is the set of every Unsafe flag.
-const AllUnsafe = unsafeEnd - 1
-
 var unsafeNames = []string{"Fixed", "JIT"}
 
 // Has reports whether f holds all of g.
 func (f Unsafe) Has(g Unsafe) bool { return f&g == g }
+
+// Unknown returns what of f is none of the flags of this package.
+func (f Unsafe) Unknown() Unsafe { return f &^ (unsafeEnd - 1) }
 
 // String lists the flags that are set, as in "Fixed|JIT"; the empty set is "0".
 func (f Unsafe) String() string { return join(uint64(f), unsafeNames) }

@@ -19,10 +19,10 @@ func TestNames(t *testing.T) {
 		}
 		seen[s] = true
 	}
-	for f := flags.Map(1); f <= flags.AllMap; f <<= 1 {
+	for f := flags.Map(1); f.Unknown() == 0; f <<= 1 {
 		name(f.String())
 	}
-	for f := flags.Unsafe(1); f <= flags.AllUnsafe; f <<= 1 {
+	for f := flags.Unsafe(1); f.Unknown() == 0; f <<= 1 {
 		name(f.String())
 	}
 	for _, p := range []flags.Protection{flags.None, flags.Read, flags.Write, flags.Execute} {
@@ -31,7 +31,7 @@ func TestNames(t *testing.T) {
 	for got, want := range map[string]string{
 		flags.Map(0).String():                                    "0",
 		(flags.Shared | flags.Populate).String():                 "Shared|Populate",
-		(flags.DontNeed | (flags.AllMap + 1)).String():           "DontNeed|0x1000",
+		(flags.DontNeed | 1<<12).String():                        "DontNeed|0x1000",
 		(flags.Fixed | flags.JIT).String():                       "Fixed|JIT",
 		(flags.Read | flags.Write | flags.Execute).String():      "Read|Write|Execute",
 		fmt.Sprint(flags.None):                                   "None",
@@ -58,6 +58,16 @@ func TestHas(t *testing.T) {
 	}
 	if !(flags.Read | flags.Write).Has(flags.Write) || flags.Read.Has(flags.Read|flags.Write) || !flags.Read.Has(flags.None) {
 		t.Error("Protection.Has")
+	}
+}
+
+// Unknown is what has no name.
+func TestUnknown(t *testing.T) {
+	if got := (flags.Shared | flags.DontNeed | 1<<12).Unknown(); got != 1<<12 {
+		t.Errorf("Map: %v", got)
+	}
+	if got := (flags.Fixed | flags.JIT | 1<<2 | 1<<31).Unknown(); got != 1<<2|1<<31 {
+		t.Errorf("Unsafe: %v", got)
 	}
 }
 

@@ -29,6 +29,15 @@ func Add[T constraints.Signed](a, b T) (sum T, ok bool) {
 	return sum, a >= 0 && b >= 0 && sum >= 0
 }
 
+// AddOrMax returns a+b for a, b >= 0, or the largest int where that is less than the sum: no size
+// can be that large, so that whoever checks the result refuses it.
+func AddOrMax(a, b int) int {
+	if sum, ok := Add(a, b); ok {
+		return sum
+	}
+	return math.MaxInt
+}
+
 // AddAddr returns addr+n; ok is false when n is negative or the sum leaves the address space.
 func AddAddr(addr uintptr, n int) (sum uintptr, ok bool) {
 	sum = addr + uintptr(n)

@@ -52,9 +52,13 @@ func TestAgainstBigNumbers(t *testing.T) {
 					t.Fatalf("%s(%d, %d) = %d, %v; want %v, %v", name, a, b, c.got, c.ok, c.want, want)
 				}
 			}
-			sum := new(big.Int).Add(new(big.Int).SetUint64(uint64(uintptr(a))), y)
+			sum, ok := Add(a, b)
+			if want := a >= 0 && b >= 0; want && AddOrMax(a, b) != map[bool]int{true: sum, false: math.MaxInt}[ok] {
+				t.Fatalf("AddOrMax(%d, %d) = %d", a, b, AddOrMax(a, b))
+			}
+			wide := new(big.Int).Add(new(big.Int).SetUint64(uint64(uintptr(a))), y)
 			got, ok := AddAddr(uintptr(a), b)
-			if want := b >= 0 && sum.Cmp(new(big.Int).SetUint64(uint64(^uintptr(0)))) <= 0; ok != want || want && uint64(got) != sum.Uint64() {
+			if want := b >= 0 && wide.Cmp(new(big.Int).SetUint64(uint64(^uintptr(0)))) <= 0; ok != want || want && uint64(got) != wide.Uint64() {
 				t.Fatalf("AddAddr(%#x, %d) = %#x, %v; want %v", uintptr(a), b, got, ok, want)
 			}
 			for _, n := range interesting {

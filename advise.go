@@ -1,0 +1,42 @@
+package typedmem
+
+import (
+	"fmt"
+
+	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/sys"
+)
+
+// Advise tells the kernel how the bytes [lo, hi) will be used: any of flags.Advice, in the order in
+// which that lists them. Other flags are refused with ErrOperation. The range is widened to whole
+// pages, but for DontNeed narrowed: no byte outside is dropped.
+func (m *Mapping) Advise(lo, hi int, f flags.Map) error {
+	if err := m.lookRange("advise", lo, hi, needCommitted); err != nil {
+		return err
+	}
+	if bad := f &^ flags.Advice; bad != 0 {
+		defer m.mu.RUnlock()
+		return m.fail("advise", fmt.Errorf("%v is no advice (that is %v): %w", bad, flags.Advice, ErrOperation))
+	}
+	addr, n := m.pages(lo, hi)
+	inside, most := m.pagesInside(lo, hi)
+	return m.work("advise", needCommitted, work{addr: addr, n: n}, m.mu.RUnlock, func(w work) error {
+		if rest := f &^ flags.DontNeed; rest != 0 {
+			if err := m.advise(w.addr, w.n, rest); err != nil {
+				return err
+			}
+		}
+		if !f.Has(flags.DontNeed) || most == 0 {
+			return nil
+		}
+		return m.advise(inside, most, flags.DontNeed)
+	})
+}
+
+func (m *Mapping) advise(addr uintptr, n int, f flags.Map) error {
+	err := m.span.untakenAt(addr, n, func(addr uintptr, n int) error { return sys.Advise(addr, n, f) })
+	if f == flags.DontNeed && sys.CannotDrop(err) {
+		return fmt.Errorf("pages that are locked, or of a device, cannot be dropped; call Unlock first: %w: %w", ErrOperation, err)
+	}
+	return err
+}

@@ -1,0 +1,87 @@
+package typedmem
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/sys"
+)
+
+// Prefault brings the pages that hold the bytes [lo, hi) into memory, so that no access to them has
+// to wait for a fault. A page that cannot come, because the file was truncated or cannot be read,
+// is an error and not a crash: ErrTruncated where the file is too short. The mapping must be
+// readable.
+//   - Linux since 5.14: MADV_POPULATE_READ, or MADV_POPULATE_WRITE for anonymous writable memory.
+//   - Elsewhere every page is touched, and a fault caught.
+func (m *Mapping) Prefault(lo, hi int) error {
+	return m.onRange("prefault", lo, hi, needCommitted|needReadable, func(w work) error {
+		return m.pagesCome(w.addr, w.n, !m.plan.HasFile && w.protection.Has(flags.Write))
+	})
+}
+
+// prefaultStep is how many bytes the system is asked to bring in at once: it keeps other changes of
+// the address space waiting meanwhile.
+const prefaultStep = 16 << 20
+
+// pagesCome brings pages of m in, and says so where the file is the reason that one cannot come.
+func (m *Mapping) pagesCome(addr uintptr, n int, write bool) error {
+	step := max(prefaultStep, m.plan.unit)
+	for done := 0; done < n; done += step {
+		if err := bringIn(addr+uintptr(done), min(step, n-done), m.plan.unit, write); err != nil {
+			return m.noPage(err)
+		}
+	}
+	return nil
+}
+
+// noPage says so where the file is the reason that a page cannot come: it ends before the mapping,
+// or cannot be read.
+func (m *Mapping) noPage(err error) error {
+	if !m.plan.HasFile || !errors.Is(err, sys.ErrNoPage) {
+		return err
+	}
+	if f := m.plan.File; f != nil {
+		size, _, e := sys.FileSize(f)
+		if e == nil && m.plan.Offset+int64(m.length()) <= size {
+			return fmt.Errorf("a page of %s cannot be read: %w", f.Name(), err)
+		}
+	}
+	return fmt.Errorf("a page lies past the end of the file, or cannot be read: %w (%w)", ErrTruncated, err)
+}
+
+// bringIn has the system bring pages in, or touches them where it has no call for that.
+func bringIn(addr uintptr, n, unit int, write bool) error {
+	err := sys.Prefault(addr, n, write)
+	if sys.Refused(err) {
+		return touch(addr, n, unit)
+	}
+	return err
+}
+
+// touch reads a byte of every page.
+func touch(addr uintptr, n, unit int) error {
+	return touching(func() {
+		var sum byte
+		for at, memory := 0, bytesAt(addr, n); at < n; at += unit {
+			sum |= memory[at]
+		}
+		runtime.KeepAlive(sum) // the reads are not for nothing
+	})
+}
+
+// touching calls f, which touches a range of memory, and turns a fault into ErrNoPage. It is of
+// that range, whatever address comes with it: not every system and emulator gives the right one.
+func touching(f func()) (err error) {
+	old := debug.SetPanicOnFault(true)
+	defer func() {
+		debug.SetPanicOnFault(old)
+		if fault, ok := recover().(runtime.Error); ok {
+			err = fmt.Errorf("%w: %w", sys.ErrNoPage, fault)
+		}
+	}()
+	f()
+	return nil
+}
