@@ -348,7 +348,7 @@ func (c *File) Publish(n int) error {
 func (c *File) Refresh() (n int, err error) {
 	if c.block == nil {
 		if err := c.mapBlock(); err != nil {
-			return 0, err
+			return 0, printing.Named(c.path, err)
 		}
 	}
 	err = typedmem.Guard(func() error {
@@ -541,15 +541,21 @@ func (c *File) Close(size int64) error {
 	if c.block != nil {
 		err = errors.Join(err, c.block.Close())
 	}
-	if page := int64(sys.PageSize()); size >= 0 {
-		size = (size + page - 1) / page * page
+	if c.writer && size >= 0 {
+		c.cut(size)
 	}
-	if info, e := c.f.Stat(); c.writer && e == nil && size >= 0 && info.Size() > size {
+	return errors.Join(err, c.release())
+}
+
+// cut makes the file as short as whole pages for so many bytes are.
+func (c *File) cut(size int64) {
+	page := int64(sys.PageSize())
+	size = (size + page - 1) / page * page
+	if info, err := c.f.Stat(); err == nil && info.Size() > size {
 		// A reader's mapping may hold the length on some systems; the space ahead then stays until
 		// the next writer closes.
 		_ = c.f.Truncate(size)
 	}
-	return errors.Join(err, c.release())
 }
 
 // Abandon closes a file that Open opened and changes nothing: what the last writer left stays as it
