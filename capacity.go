@@ -21,10 +21,18 @@ const (
 	leastParts = 32
 )
 
-// growing returns the capacity in bytes of a mapping of size bytes for which none was named.
-func growing(size int) int {
+// followerRoom is the least capacity in bytes of a mapping that follows a file, as far as addresses
+// go.
+const followerRoom = 1 << 20
+
+// growing returns the capacity in bytes of a mapping of size bytes for which none was named. One
+// that follows a file, and moves on to a larger range when that is not enough, gets twice its size.
+func growing(size int, follows bool) int {
 	share, ours := addressShare()
 	spare := defaultSpare(share, ours, uint64(size))
+	if follows {
+		spare = min(spare, uint64(max(size, followerRoom-size)))
+	}
 	total, ok := num.Add(size, int(min(spare, math.MaxInt)))
 	if !ok {
 		return size

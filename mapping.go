@@ -362,6 +362,9 @@ func (m *Mapping) Pin() (unpin func(), err error) {
 // that: not on Windows while another view shows the file. Shared anonymous memory that was split
 // goes back when the last of its parts is closed.
 func (m *Mapping) Close() error {
+	if err := m.enter("close", needUnpinned); err != nil {
+		return err
+	}
 	err := m.giveBack()
 	if err == nil {
 		relieve()
@@ -369,10 +372,39 @@ func (m *Mapping) Close() error {
 	return err
 }
 
-func (m *Mapping) giveBack() error {
-	if err := m.enter("close", needUnpinned); err != nil {
+// CloseAll closes mappings that belong together, all of them or, where one is pinned or at work,
+// none. What is closed already is passed over; where the last one is, the error is ErrClosed.
+func CloseAll(mappings []*Mapping) error {
+	pairing.Lock()
+	for _, m := range mappings {
+		m.mu.Lock()
+	}
+	pairing.Unlock()
+	var err, last error
+	for _, m := range mappings {
+		if last = m.refuse(needUnpinned); last != nil {
+			last = m.fail("close", last)
+		}
+		if m.open && err == nil {
+			err = last
+		}
+	}
+	for _, m := range mappings {
+		if m.open && err == nil {
+			err = m.giveBack()
+		} else {
+			m.mu.Unlock()
+		}
+	}
+	if err != nil {
 		return err
 	}
+	relieve()
+	return last
+}
+
+// giveBack closes m, which may be closed; the caller holds m.mu, which is given up.
+func (m *Mapping) giveBack() error {
 	length := m.withdraw(closed)
 	backing := m.span.backing.share()
 	defer backing.release()

@@ -29,6 +29,7 @@ type Request struct {
 	Protection flags.Protection // of the memory, for Reserve once it is committed
 	Reserve    bool             // address space only, until Commit
 	Elastic    bool             // Capacity is the least that is needed: reserve more, as much as suits the process
+	Follows    bool             // Elastic is modest: Larger takes over when the file has outgrown the mapping
 	LeaveFile  bool             // Close leaves a file as long as growth has made it: the caller sees to that
 	WithinFile bool             // refuse a range that reaches past the end of the file
 	// FileOwner, where it is not nil, is asked for a share of File in place of a duplicate where
@@ -57,7 +58,7 @@ func (r Request) check() (p plan, err error) {
 	}
 	p.least = max(r.Size, r.Capacity)
 	if r.Elastic {
-		r.Capacity = growing(p.least)
+		r.Capacity = growing(p.least, r.Follows)
 		p.Capacity = r.Capacity
 	}
 	if err := r.checkFlags(); err != nil {
