@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/typedmem/typedmem"
@@ -17,9 +17,9 @@ import (
 // core is all of a region that does not depend on the element type. Lengths and offsets are in
 // bytes where a name does not say elements.
 type core struct {
-	m      *typedmem.Mapping
-	limits *typedmem.Limits // the mapping's own
-	size   int              // of an element
+	at     atomic.Pointer[place] // where the elements are
+	first  place                 // what at points to at first: it takes no allocation of its own
+	size   int                   // of an element
 	layout *layout.Layout
 	file   *container.File // of a self-describing file, else nil
 	last   int             // length in bytes that was published last
@@ -27,8 +27,16 @@ type core struct {
 	stale  int             // up to where in bytes the file may hold elements that were cut off and could not be cleared
 	frail  bool            // m's: stores that must not fault go through its Write
 	dirty  int             // up to where in bytes Append has begun to write: behind the length only where it did not get to its end
-	follow sync.Mutex      // held by Refresh, which goroutines of a reader may call at once
+	reader bool            // of a self-describing file
+	follow follower        // of a reader
 }
+
+func (c *core) mapping() *typedmem.Mapping { return c.at.Load().m }
+
+func (c *core) limits() *typedmem.Limits { return c.at.Load().limits }
+
+// moveTo has the region show another mapping, or the same one with other limits.
+func (c *core) moveTo(m *typedmem.Mapping) { c.at.Store(&place{m, m.Limits()}) }
 
 // newCore takes over m. On error m is as it was.
 func newCore(m *typedmem.Mapping, l *layout.Layout) (*core, error) {
@@ -43,7 +51,9 @@ func newCore(m *typedmem.Mapping, l *layout.Layout) (*core, error) {
 		return nil, fmt.Errorf("the mapping begins at %#x, %v needs a multiple of %d bytes; choose another file offset: %w",
 			m.Addr(), l.Type, align, typedmem.ErrOffset)
 	}
-	return &core{m: m, limits: m.Limits(), frail: m.Frail(), size: int(l.Size), layout: l}, nil
+	c := &core{first: place{m, m.Limits()}, frail: m.Frail(), size: int(l.Size), layout: l}
+	c.at.Store(&c.first)
+	return c, nil
 }
 
 // mapRequest makes a mapping for a region and takes it over.
@@ -98,7 +108,7 @@ func create(path string, n int, l *layout.Layout, ask typedmem.Request) (*core, 
 		err = f.Link(n)
 	}
 	if err != nil {
-		return nil, errors.Join(err, c.m.Close(), f.Discard())
+		return nil, errors.Join(err, c.mapping().Close(), f.Discard())
 	}
 	return c, nil
 }
@@ -116,7 +126,7 @@ func open(path string, write bool, l *layout.Layout, ask typedmem.Request) (*cor
 	c, err := attach(f, bytes, l, ask, write)
 	if err == nil && write {
 		if err = c.takeOver(bytes); err != nil {
-			err = errors.Join(err, c.m.Close())
+			err = errors.Join(err, c.mapping().Close())
 		}
 	}
 	if err != nil {
@@ -153,11 +163,12 @@ func attach(f *container.File, bytes int, l *layout.Layout, ask typedmem.Request
 		r.Protection |= flags.Write
 	}
 	r.Elastic = r.Elastic || r.Capacity == 0
+	r.Follows = !write && moves
 	c, err := mapRequest(r, l)
 	if err != nil {
 		return nil, err
 	}
-	c.file, c.last, c.top = f, bytes, bytes
+	c.file, c.reader, c.last, c.top = f, !write, bytes, bytes
 	return c, nil
 }
 
@@ -182,15 +193,16 @@ func (c *core) clearRest(bytes int) error {
 
 // length returns the length in bytes, 0 after Close.
 func (c *core) length() int {
-	if end := c.limits.Readable(); typedmem.Allows(end) {
-		return int(end - c.limits.Base())
+	here := c.at.Load()
+	if end := here.limits.Readable(); typedmem.Allows(end) {
+		return int(end - here.limits.Base())
 	}
-	return c.m.Len()
+	return here.m.Len()
 }
 
 // makeRoom puts memory behind more elements after the length, which stays.
 func (c *core) makeRoom(more int) error {
-	if err := c.limits.Err(true); err != nil {
+	if err := c.limits().Err(true); err != nil {
 		return err
 	}
 	if err := c.whole(c.length()); err != nil {
@@ -201,12 +213,12 @@ func (c *core) makeRoom(more int) error {
 	if !ok {
 		return fmt.Errorf("%d elements of %d bytes more than %d: %w", more, c.size, have, typedmem.ErrSize)
 	}
-	return c.m.MakeRoom(max(total, c.length()))
+	return c.mapping().MakeRoom(max(total, c.length()))
 }
 
 // resize sets the length; what is new is zero. On error nothing has changed, on the device neither.
 func (c *core) resize(bytes int) error {
-	if err := c.limits.Err(true); err != nil {
+	if err := c.limits().Err(true); err != nil {
 		return err
 	}
 	old := c.length()
@@ -220,7 +232,7 @@ func (c *core) resize(bytes int) error {
 	}
 	switch {
 	case c.file == nil:
-		err := c.m.Resize(bytes)
+		err := c.mapping().Resize(bytes)
 		if err == nil && bytes < old { // all behind the length has gone or is clear
 			c.dirty = 0
 		}
@@ -233,14 +245,14 @@ func (c *core) resize(bytes int) error {
 		}
 		c.stale = 0
 	}
-	err := c.m.MakeRoom(bytes)
+	err := c.mapping().MakeRoom(bytes)
 	if err == nil {
 		err = c.publish(bytes)
 	}
 	if err != nil {
 		return err
 	}
-	if err := c.m.Resize(bytes); err != nil {
+	if err := c.mapping().Resize(bytes); err != nil {
 		return errors.Join(err, c.publish(old))
 	}
 	return nil
@@ -249,14 +261,15 @@ func (c *core) resize(bytes int) error {
 // clean makes zero what an Append that faulted has left behind the length. Over a raw file that is
 // the file's.
 func (c *core) clean(length int) error {
-	if c.dirty <= length || c.file == nil && c.m.FileBacked() {
+	l := c.limits()
+	if c.dirty <= length || c.file == nil && c.mapping().FileBacked() {
 		return nil
 	}
 	err := typedmem.Guard(func() error {
-		if n := min(c.dirty, int(c.limits.Room()-c.m.Addr())) - length; n > 0 {
+		if n := min(c.dirty, int(l.Room()-l.Base())) - length; n > 0 {
 			// SAFETY: up to Room memory follows the addresses, and the caller has seen that it
 			// may be written.
-			clear(unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(nil), c.m.Addr()+uintptr(length))), n))
+			clear(unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(nil), l.Base()+uintptr(length))), n))
 		}
 		return nil
 	})
@@ -270,18 +283,18 @@ func (c *core) clean(length int) error {
 // cuts off is cleared; a Resize that will be refused does not get that far, and one that fails
 // later takes the length back.
 func (c *core) shrinkFile(bytes, old int) error {
-	if err := c.m.CanResize(bytes); err != nil {
+	if err := c.mapping().CanResize(bytes); err != nil {
 		return err
 	}
 	dirty := c.file.Dirty(bytes / c.size)
 	if dirty {
-		if err := c.file.Sync(bytes/c.size, func() error { return c.m.Flush(0, bytes) }); err != nil {
+		if err := c.file.Sync(bytes/c.size, func() error { return c.mapping().Flush(0, bytes) }); err != nil {
 			return err
 		}
 	}
 	err := c.publish(bytes) // before the elements go: what readers see of the file is always there
 	if err == nil {
-		if err = c.m.Resize(bytes); err != nil {
+		if err = c.mapping().Resize(bytes); err != nil {
 			err = errors.Join(err, c.publish(old))
 		}
 	}
@@ -303,11 +316,11 @@ var errChanged = fmt.Errorf("the region was changed by another goroutine meanwhi
 
 // extend publishes a greater length, that of elements up to the address stop in place of end: to
 // other processes first, since only that can fail.
-func (c *core) extend(end, stop uintptr) error {
+func (c *core) extend(l *typedmem.Limits, end, stop uintptr) error {
 	err := errChanged
-	if c.limits.Readable() == end {
-		if err = c.publish(int(stop - c.m.Addr())); err == nil && !c.limits.Extend(end, stop) {
-			err = errors.Join(errChanged, c.publish(int(end-c.m.Addr())))
+	if l.Readable() == end {
+		if err = c.publish(int(stop - l.Base())); err == nil && !l.Extend(end, stop) {
+			err = errors.Join(errChanged, c.publish(int(end-l.Base())))
 		}
 	}
 	if err != nil {
@@ -326,10 +339,10 @@ func (c *core) publish(bytes int) error {
 }
 
 // flush writes the bytes [lo, hi) to the file, if there is one.
-func (c *core) flush(lo, hi int) error { return c.m.Flush(lo, hi) }
+func (c *core) flush(lo, hi int) error { return c.mapping().Flush(lo, hi) }
 
 // prefault brings the bytes [lo, hi) into memory.
-func (c *core) prefault(lo, hi int) error { return c.m.Prefault(lo, hi) }
+func (c *core) prefault(lo, hi int) error { return c.mapping().Prefault(lo, hi) }
 
 // whole answers ErrTruncated where somebody has cut the file off before the end of its first bytes
 // of data.
@@ -354,34 +367,17 @@ func (c *core) sync() error {
 	})
 }
 
-// refresh follows the length that the writer of the file published.
-func (c *core) refresh() (int, error) {
-	if c.file == nil || c.file.Writer() {
-		return c.length(), nil
-	}
-	c.follow.Lock()
-	defer c.follow.Unlock()
-	if err := c.limits.Err(false); err != nil {
-		return 0, err
-	}
-	n, err := c.file.Refresh()
-	if err != nil {
-		return 0, err
-	}
-	bytes := n * c.size // checked by Refresh
-	if bytes != c.length() {
-		if err := c.m.Resize(bytes); err != nil {
-			return 0, err
-		}
-	}
-	return bytes, nil
-}
-
 // close gives everything back. A length that is not on the device yet is made durable first, the
 // data before it; should that or the unmapping fail, the region stays open.
 func (c *core) close() error {
 	if c == nil {
 		return errZero
+	}
+	if c.reader {
+		if err := c.follow.stop(); err != nil {
+			return err
+		}
+		defer c.follow.Unlock()
 	}
 	if c.file != nil && c.file.Writer() && !c.closed() {
 		err := c.whole(c.length())
@@ -395,7 +391,7 @@ func (c *core) close() error {
 		}
 	}
 	c.top = max(c.top, c.length()) // which somebody may have changed through the mapping
-	err := c.m.Close()
+	err := c.unmap()
 	f := c.file
 	if f == nil || err != nil && !errors.Is(err, typedmem.ErrClosed) {
 		return err
@@ -422,7 +418,7 @@ func (c *core) close() error {
 
 // giveBack closes a file region whose length cannot be synced, as if its writer were killed.
 func (c *core) giveBack() error {
-	if err := c.m.Close(); err != nil {
+	if err := c.mapping().Close(); err != nil {
 		return err
 	}
 	f := c.file
@@ -431,7 +427,13 @@ func (c *core) giveBack() error {
 }
 
 // closed tells that the memory is gone, or that there never was any: c is nil in the zero Region.
-func (c *core) closed() bool { return c == nil || c.m.Limits() != c.limits }
+func (c *core) closed() bool {
+	if c == nil {
+		return true
+	}
+	here := c.at.Load()
+	return here.m.Limits() != here.limits
+}
 
 // zeroFile clears the bytes [lo, hi) of the data in the file and gives their space back.
 func (c *core) zeroFile(lo, hi int) error {

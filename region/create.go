@@ -87,7 +87,8 @@ func Create[T any](path string, n int) (*Region[T], error) {
 }
 
 // Open opens a self-describing file for reading, beside any number of other readers and one writer;
-// Refresh follows the writer. A file made for another T is an error that wraps ErrLayout and shows
+// Refresh follows the writer, however long the file becomes: the package comment says what a reader
+// reserves. A file made for another T is an error that wraps ErrLayout and shows
 // the difference field by field, one of a later version of the format ErrLayout too; a damaged one
 // ErrCorrupt, one that was cut off ErrTruncated. The file is never changed.
 func Open[T any](path string) (*Region[T], error) { return OpenWith[T](path, options.New(0)) }

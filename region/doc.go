@@ -12,7 +12,7 @@
 //
 // Growth needs address space, which is reserved when a region is made: what
 // options.Options.WithCapacity asks for, in bytes, exactly, with MapMut, CreateWith and their like.
-// Without it New, Create, Open and OpenMut go by what there is:
+// Without it New, Create and OpenMut go by what there is:
 //
 //   - 64-bit systems: 16 GiB for each of the first 2,048 regions that are open at once, 8 GiB for
 //     each of the next 2,048, and so on: the ten thousandth gets 1 GiB. All of them together take
@@ -24,6 +24,13 @@
 //   - Large regions get 16 times their size where that is at most a sixteenth of what is left.
 //
 // Where the system refuses so much, a region takes what it can get, down to its size.
+//
+// Open reserves for what it reads: twice the length of the file, and at least 1 MiB. When a writer
+// makes the file longer than that, Refresh moves the reader on to a larger range of addresses.
+// Views, slices and pointers from before stay valid where they are, until Close; what is taken of
+// the region afterwards lies in the larger range, which has twice the length again. WithCapacity
+// sets the size of the first one. In a 32-bit program readers do not move: they reserve what a
+// writer does, and past that Refresh is ErrCapacity.
 //
 // # Access
 //

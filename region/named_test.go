@@ -27,12 +27,19 @@ func TestErrorsNameTheFile(t *testing.T) {
 		created, errNew := region.Create[uint64](fresh, 3)
 		made, errSlab := slab.Create[uint64](fresh+".slab", 3)
 		opened, errOpen := region.OpenMut[uint64](kept)
-		var errGrow, errSync error
+		var errGrow, errSync, errFollow error
 		if errOpen == nil {
 			errGrow = opened.Resize(1 << 20)
 			errSync = opened.Sync()
 		}
+		reader, err := region.Open[uint64](kept)
+		if err == nil {
+			_, errFollow = reader.Refresh()
+		}
 		restore()
+		if err == nil {
+			wants(t, "Close", reader.Close(), nil)
+		}
 		if errNew == nil {
 			wants(t, "Close", created.Close(), nil)
 		}
@@ -46,7 +53,7 @@ func TestErrorsNameTheFile(t *testing.T) {
 			what string
 			err  error
 			path string
-		}{{"Create", errNew, fresh}, {"slab.Create", errSlab, fresh + ".slab"}, {"OpenMut", errOpen, kept}, {"Resize", errGrow, "kept.tm"}, {"Sync", errSync, "kept.tm"}} {
+		}{{"Create", errNew, fresh}, {"slab.Create", errSlab, fresh + ".slab"}, {"OpenMut", errOpen, kept}, {"Resize", errGrow, "kept.tm"}, {"Sync", errSync, "kept.tm"}, {"Refresh", errFollow, "kept.tm"}} {
 			if e.err != nil {
 				wants(t, e.what+", "+op.String(), e.err, sys.ErrNoSpace, e.path)
 			}

@@ -113,7 +113,11 @@ func TestManyDefaultRegions(t *testing.T) {
 					t.Errorf("a region of part %d takes %d system calls, one of the first %d", i, calls[i], calls[0])
 				}
 			}
-			if n := regions[many-1].Cap(); n < 1<<20 {
+			least := 1 << 20
+			if name == "Open" { // a reader reserves twice what it reads, and at least 1 MiB
+				least = 1 << 20 / 8
+			}
+			if n := regions[many-1].Cap(); n < least {
 				t.Errorf("the last region has a capacity of %d elements", n)
 			}
 			fillHeap(1 << 29)

@@ -20,7 +20,7 @@ func (r *Region[T]) String() string {
 	if r.core == nil {
 		return name[T]("Region") + "(closed)"
 	}
-	limits := r.core.m.Limits()
+	limits := r.core.mapping().Limits()
 	if r.core.layout.Atomic {
 		limits = limits.Sealed()
 	}

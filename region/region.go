@@ -53,12 +53,16 @@ func show[T any](c *core, err error) (*Region[T], error) {
 
 // attach takes over the addresses and limits that the core has now.
 func (r *Region[T]) attach() {
-	l := r.core.m.Limits()
-	r.core.limits = l
+	l := r.core.limits()
+	r.most = reach[T](l)
+	r.move(l)
+}
+
+// move has accesses go by other limits from now on, beside accesses that are at work.
+func (r *Region[T]) move(l *typedmem.Limits) {
 	if r.core.layout.Atomic {
 		l = l.Sealed()
 	}
-	r.most = reach[T](l)
 	atomic.StorePointer(&r.limits, unsafe.Pointer(l))
 }
 
@@ -96,12 +100,13 @@ func lengthOf[T any](l *typedmem.Limits) int {
 // Len returns the number of elements, 0 after Close.
 func (r *Region[T]) Len() int { return lengthOf[T](r.now()) }
 
-// Cap returns how many elements Append and Resize have addresses for, 0 after Close.
+// Cap returns how many elements Append and Resize have addresses for, 0 after Close. Of a file that
+// was opened for reading it is how many Refresh can show without moving on to a larger range.
 func (r *Region[T]) Cap() int {
 	if r.core == nil {
 		return 0
 	}
-	return r.core.m.Cap() / int(unsafe.Sizeof(*new(T)))
+	return r.core.mapping().Cap() / int(unsafe.Sizeof(*new(T)))
 }
 
 // At returns element i. Where Load would return an error it panics with it.
@@ -263,7 +268,7 @@ func (r *Region[T]) put(l *typedmem.Limits, end, stop uintptr, first int, xs []T
 		r.soil(l, stop)
 		// SAFETY: the bytes of xs, which is kept; its elements have no pointers.
 		b := unsafe.Slice((*byte)(unsafe.Pointer(&xs[0])), uintptr(len(xs))*unsafe.Sizeof(xs[0]))
-		if err := r.core.m.Write(first*r.core.size, b); err != nil {
+		if err := r.core.mapping().Write(first*r.core.size, b); err != nil {
 			return fail("append", err)
 		}
 	} else if len(xs) == 1 { // the usual case is not worth a call of memmove
@@ -284,7 +289,7 @@ func (r *Region[T]) put(l *typedmem.Limits, end, stop uintptr, first int, xs []T
 		}
 		return nil
 	}
-	return r.core.extend(end, stop)
+	return r.core.extend(l, end, stop)
 }
 
 // soil notes that memory is about to be written up to the address stop; see core.clean.
@@ -374,11 +379,24 @@ func (r *Region[T]) Sync() error {
 // that the writer, in this or another process, has published, and returns it. The elements up to
 // there are complete. For other regions it returns Len. Goroutines may call it at once. A file over
 // which another file's contents were copied is ErrLayout.
+//
+// A reader whose file has become longer than Cap moves on to a larger range of addresses:
+//   - Views, slices and pointers from before stay valid, and show the same elements. New ones lie
+//     in the larger range, and an element has another address there.
+//   - The larger range has the protection and the flags that the one before had, and is locked in
+//     its place where that was locked as a whole. What LockRange locked stays locked where it is;
+//     advice that was given to [Region.Mapping] is to be given anew.
+//   - A pin holds all ranges, whenever it was made.
+//
+// Where there are no addresses for that, Refresh returns an error, and the region goes on as it is;
+// ErrCapacity where they would be lacking to the rest of the program, and always in a 32-bit
+// program. A shorter length is ErrBusy while the region is pinned, or a call of another goroutine
+// is at work on it, as at [Region.Close].
 func (r *Region[T]) Refresh() (int, error) {
 	if r.core.closed() {
 		return 0, fail("refresh", r.errClosed())
 	}
-	bytes, err := r.core.refresh()
+	bytes, err := r.core.refresh(r.move)
 	if err != nil {
 		return 0, fail("refresh", err)
 	}
@@ -387,28 +405,31 @@ func (r *Region[T]) Refresh() (int, error) {
 
 // Mapping returns the mapping that the region owns, for protection, locking, advice and flushing.
 // Of a region file it is the data without the header. To split, merge, resize or close it use the
-// region's own methods, which keep count of its elements. The zero Region has none: nil.
+// region's own methods, which keep count of its elements. Of a reader that Refresh has moved on to
+// a larger range it is the mapping of that range; a mapping that it returned before shows what it
+// showed, until the region is closed. The zero Region has none: nil.
 func (r *Region[T]) Mapping() *typedmem.Mapping {
 	if r.core == nil {
 		return nil
 	}
-	return r.core.m
+	return r.core.mapping()
 }
 
-// Pin holds the region open until unpin is called; see Mapping.Pin.
+// Pin holds the region open until unpin is called, whatever range of addresses a reader has by
+// then; see Mapping.Pin.
 func (r *Region[T]) Pin() (unpin func(), err error) {
 	if r.core == nil {
 		return nil, fail("pin", errZero)
 	}
-	return r.core.m.Pin()
+	return r.core.mapping().Pin()
 }
 
 // Close gives the memory back and ends every view of it. A region file's length is made durable
 // first if it has changed since the last Sync, with the data before it; should that fail, the
 // region stays open. Of a file that another program made shorter everything is given back all the
 // same, and Close answers ErrTruncated. A second Close is ErrClosed. That of a pinned region, or
-// while another goroutine is in a Flush, Sync, Prefault or a growing call, is ErrBusy: the region
-// stays open.
+// while another goroutine is in a Flush, Sync, Prefault, Refresh or a growing call, is ErrBusy: the
+// region stays open.
 func (r *Region[T]) Close() error {
 	if err := r.core.close(); err != nil {
 		return fail("close", err)
@@ -440,14 +461,18 @@ func (r *Region[T]) split(op string, i int, cut func(*typedmem.Mapping, int) (*t
 	if r.core.file != nil {
 		return nil, fail(op, fmt.Errorf("a region file has one length; take views with Sub: %w", typedmem.ErrOperation))
 	}
-	first, dirty := r.core.m.Addr(), r.core.dirty
-	m, err := cut(r.core.m, at)
+	own := r.core.mapping()
+	first, dirty := own.Addr(), r.core.dirty
+	m, err := cut(own, at)
 	if err != nil {
 		return nil, fail(op, err)
 	}
+	r.core.moveTo(own)
 	r.attach()
-	r.core.dirty = dirty - int(r.core.m.Addr()-first)
-	return show[T](&core{m: m, size: r.core.size, layout: r.core.layout, dirty: dirty - int(m.Addr()-first)}, nil)
+	r.core.dirty = dirty - int(own.Addr()-first)
+	other := &core{frail: r.core.frail, size: r.core.size, layout: r.core.layout, dirty: dirty - int(m.Addr()-first)}
+	other.moveTo(m)
+	return show[T](other, nil)
 }
 
 // Merge joins next, which must begin where r ends, to the end of r. On success next is spent. See
@@ -462,14 +487,16 @@ func (r *Region[T]) Merge(next *Region[T]) error {
 		return fail("merge", fmt.Errorf("a region is merged with another one: %w", typedmem.ErrNotAdjacent))
 	case r.core.file != nil || next.core.file != nil:
 		return fail("merge", fmt.Errorf("a region file has one length: %w", typedmem.ErrOperation))
-	case r.core.m.Len()%r.core.size != 0:
+	case r.core.mapping().Len()%r.core.size != 0:
 		return fail("merge", fmt.Errorf("%d bytes are no whole number of elements of %d, so that those of the other region would be cut apart: %w",
-			r.core.m.Len(), r.core.size, typedmem.ErrNotAdjacent))
+			r.core.mapping().Len(), r.core.size, typedmem.ErrNotAdjacent))
 	}
-	length := r.core.m.Len()
-	if err := r.core.m.Merge(next.core.m); err != nil {
+	own := r.core.mapping()
+	length := own.Len()
+	if err := own.Merge(next.core.mapping()); err != nil {
 		return fail("merge", err)
 	}
+	r.core.moveTo(own)
 	r.attach()
 	r.core.dirty = length + next.core.dirty
 	return nil

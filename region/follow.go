@@ -1,0 +1,133 @@
+package region
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"strconv"
+	"sync"
+
+	"github.com/typedmem/typedmem"
+)
+
+// moves tells that readers reserve little and move on to a larger range when the file has outgrown
+// theirs. In a 32-bit address space they do not: an access could not take the addresses and how
+// many indexes have one (see reach) from the same range.
+const moves = strconv.IntSize == 64
+
+// place is a mapping and its own limits. It never changes, so that who loads it has both of the
+// same moment.
+type place struct {
+	m      *typedmem.Mapping
+	limits *typedmem.Limits
+}
+
+// former is a mapping from which a reader has moved on. Views of it live on.
+type former struct {
+	m     *typedmem.Mapping
+	shown int // bytes that it had
+}
+
+// follower is what a region needs that follows a file.
+type follower struct {
+	sync.Mutex          // held by Refresh, and by Close
+	old        []former // in order
+}
+
+// stop locks f for Close. A Refresh that finds nothing new returns soon, and is waited for; one that
+// waits for the file system is not.
+func (f *follower) stop() error {
+	for range 1000 {
+		if f.TryLock() {
+			return nil
+		}
+		runtime.Gosched()
+	}
+	return fmt.Errorf("another goroutine is in a Refresh; try again when it has returned: %w", typedmem.ErrBusy)
+}
+
+// refresh takes over the length that the writer of the file has published. Where the region moves
+// on for it, it calls moved with the new limits before anybody else can move it.
+func (c *core) refresh(moved func(*typedmem.Limits)) (int, error) {
+	if !c.reader {
+		return c.length(), nil
+	}
+	c.follow.Lock()
+	defer c.follow.Unlock()
+	here := c.at.Load()
+	if here.m.Limits() != here.limits {
+		return 0, typedmem.ErrClosed
+	}
+	if err := here.limits.Err(false); err != nil {
+		return 0, err
+	}
+	n, err := c.file.Refresh()
+	if err != nil {
+		return 0, err
+	}
+	bytes := n * c.size // checked by Refresh
+	if bytes < c.length() && len(c.follow.old) > 0 {
+		if err := c.canShrink(bytes); err != nil {
+			return 0, err
+		}
+	}
+	if err := c.showBefore(bytes); err != nil {
+		return 0, err
+	}
+	switch {
+	case bytes == c.length():
+		return bytes, nil
+	case !moves || bytes <= here.m.Cap():
+		return bytes, here.m.Resize(bytes)
+	}
+	larger, err := here.m.Larger(bytes)
+	if err != nil {
+		return 0, err
+	}
+	c.follow.old = append(c.follow.old, former{here.m, c.length()})
+	c.moveTo(larger)
+	moved(larger.Limits())
+	return bytes, nil
+}
+
+// canShrink returns the error with which one of the region's mappings would refuse so few bytes.
+func (c *core) canShrink(bytes int) error {
+	for _, f := range c.follow.old {
+		if err := f.m.CanResize(min(bytes, f.shown)); err != nil && !errors.Is(err, typedmem.ErrClosed) {
+			return err
+		}
+	}
+	return c.mapping().CanResize(bytes)
+}
+
+// showBefore has the mappings from which the region moved on show as much of so many bytes as they
+// had: views of them notice that elements go, and that others come.
+func (c *core) showBefore(bytes int) error {
+	for _, f := range c.follow.old {
+		n := min(bytes, f.shown)
+		if f.m.Len() == n {
+			continue
+		}
+		if err := f.m.Resize(n); err != nil && !errors.Is(err, typedmem.ErrClosed) {
+			return err
+		}
+	}
+	return nil
+}
+
+// unmap gives all memory back, or none where some of it is in use.
+func (c *core) unmap() error {
+	m := c.mapping()
+	if len(c.follow.old) == 0 {
+		return m.Close()
+	}
+	var all []*typedmem.Mapping
+	for _, f := range c.follow.old {
+		all = append(all, f.m)
+	}
+	err := typedmem.CloseAll(append(all, m))
+	if err == nil || errors.Is(err, typedmem.ErrClosed) {
+		c.follow.old = nil
+	}
+	return err
+}
