@@ -61,6 +61,23 @@ func (b *backing) handle() *os.File {
 	return b.file
 }
 
+// size returns how long the file is now, where that can be told: without a handle its name has to
+// be that of the same file still.
+func (b *backing) size() (size int64, ok bool) {
+	if b == nil {
+		return 0, false
+	}
+	if b.file != nil {
+		size, _, err := sys.FileSize(b.file)
+		return size, err == nil
+	}
+	info, err := os.Stat(b.name)
+	if err != nil || !info.Mode().IsRegular() || !os.SameFile(info, b.info) {
+		return 0, false
+	}
+	return info.Size(), true
+}
+
 // sameFile reports whether both stand for the same file, or both for none.
 func sameFile(a, b *backing) bool {
 	if a == nil || b == nil {

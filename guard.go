@@ -80,9 +80,19 @@ func asFault(r any) error {
 		return e
 	}
 	e.Mapping, e.Offset = m, offset
-	e.Err = &cause{m.faultReason(l, e.Addr), fault}
+	var reason error
+	for range mostLooks { // others may be changing the mapping
+		before := [3]uintptr{l.Readable(), l.Writable(), l.Room()}
+		if reason = m.faultReason(l, e.Addr); before == [3]uintptr{l.Readable(), l.Writable(), l.Room()} {
+			break
+		}
+	}
+	e.Err = &cause{reason, fault}
 	return e
 }
+
+// mostLooks is how often the reason of a fault is looked for while the limits of the memory change.
+const mostLooks = 100
 
 // cause is why an access faulted, and the runtime's error, whose text speaks of a nil pointer
 // whatever the address was.
@@ -113,19 +123,5 @@ func (m *Mapping) faultReason(l *Limits, addr uintptr) error {
 	if !m.plan.HasFile { // a huge page, of which the system has none
 		return errNoMemory
 	}
-	return m.fileReason(page)
-}
-
-// fileReason says why the file did not provide a page. Where it lies in the file, a split or a
-// merge changes under the lock, which is waited for only so long: the fault may have come from
-// inside it.
-func (m *Mapping) fileReason(page uintptr) error {
-	for range 1000 {
-		if m.mu.TryRLock() {
-			defer m.mu.RUnlock()
-			return cmp.Or(m.lostPage(page), errNoMemory)
-		}
-		runtime.Gosched()
-	}
-	return fmt.Errorf("the file was cut off, or its disk is full or failing: %w", ErrTruncated)
+	return cmp.Or(m.lostPage(page), errNoMemory)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/sys"
 	"github.com/typedmem/typedmem/options"
 )
 
@@ -200,4 +201,53 @@ func TestGuardBesideLockingMethods(t *testing.T) {
 	if !errors.As(fault, &e) {
 		t.Errorf("%v does not wrap the runtime's error", fault)
 	}
+}
+
+// sharedFile maps a file of n pages for writing, and protects its last page as a full disk does:
+// behind the mapping's back.
+func sharedFile(t *testing.T, n int) *typedmem.Mapping {
+	m := mapMut(t, options.New(n*unit).WithFile(fileOf(t, make([]byte, n*unit)), 0).WithFlags(flags.Shared))
+	check(t, "protect", sys.Protect(m.Addr()+uintptr((n-1)*unit), unit, flags.Read))
+	return m
+}
+
+// A page that can be read and not written is not one of a file that was cut off, whatever others
+// are doing with the mapping.
+func TestAFullDiskIsNotTruncationBesideLockingMethods(t *testing.T) {
+	deviant(t, noFaultAddress)
+	if !faultHasAddress() {
+		t.Skip("qemu-user: addresses of faults are not reliable")
+	}
+	m := sharedFile(t, 1)
+	b := m.Bytes()
+	restore := typedmem.HoldLock(m)
+	defer restore()
+	fault := faultOf(t, "store", func() { b[8] = 1 })
+	if !sys.OutOfSpace(fault) || errors.Is(fault, typedmem.ErrTruncated) {
+		t.Errorf("a store that finds the disk full while the mapping is locked: %v", fault)
+	}
+}
+
+// Where the mapping gets shorter while the reason of a fault is looked for, the reason is that.
+func TestAFaultBesideAShrinkIsPastTheLength(t *testing.T) {
+	deviant(t, noFaultAddress)
+	if !faultHasAddress() {
+		t.Skip("qemu-user: addresses of faults are not reliable")
+	}
+	m := sharedFile(t, 4)
+	b := m.Bytes()
+	shrunk := false
+	restore := sys.Interpose(func(c sys.Call) error {
+		if c.Op == sys.OpPrefault && !shrunk {
+			shrunk = true
+			return m.Resize(unit)
+		}
+		return nil
+	})
+	defer restore()
+	fault := faultOf(t, "store", func() { b[3*unit] = 1 })
+	if !shrunk {
+		t.Fatal("nobody asked for the page")
+	}
+	wantsSentinel(t, "a store beside a shrink", fault, typedmem.ErrBounds)
 }

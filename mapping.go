@@ -29,6 +29,9 @@ type Mapping struct {
 	span   *span
 	plan   plan // as it was asked for; Protection and Offset follow the mapping
 
+	shows atomic.Pointer[backing] // the span's: that of the file, for who must not wait for mu
+	start int64                   // the file offset of a byte less its address, which no split or merge changes
+
 	grown     grown
 	frail     bool // see Frail
 	hidden    int  // the length while nothing is readable, bytes
@@ -42,6 +45,8 @@ func newMapping(p *plan, s *span) *Mapping {
 	m := &Mapping{span: s, plan: *p, frail: p.frail(), hidden: p.Size, committed: !p.Reserve, open: true, locked: p.Flags.Has(flags.Locked)}
 	m.plan.File = s.backing.handle()
 	m.addr.Store(s.base + uintptr(p.delta))
+	m.shows.Store(s.backing)
+	m.start = p.Offset - int64(m.addr.Load())
 	m.limits.Store(newLimits(s, m))
 	m.publish(p.Size)
 	return m

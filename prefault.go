@@ -43,11 +43,8 @@ func (m *Mapping) noPage(err error) error {
 	if !m.plan.HasFile || !errors.Is(err, sys.ErrNoPage) {
 		return err
 	}
-	if f := m.plan.File; f != nil {
-		size, _, e := sys.FileSize(f)
-		if e == nil && m.plan.Offset+int64(m.length()) <= size {
-			return fmt.Errorf("a page of %s cannot be read: %w", f.Name(), err)
-		}
+	if size, ok := m.span.backing.size(); ok && m.plan.Offset+int64(m.length()) <= size {
+		return fmt.Errorf("a page of %s cannot be read: %w", m.span.backing.name, err)
 	}
 	return fmt.Errorf("a page lies past the end of the file, or cannot be read: %w (%w)", ErrTruncated, err)
 }

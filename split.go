@@ -76,11 +76,12 @@ func (m *Mapping) cut(at int) *Mapping {
 	left.ready, left.mapped, left.reached = min(left.ready, from), min(left.mapped, from), min(left.reached, from)
 	left.cede(from, right)
 
-	n := &Mapping{span: right, grown: m.grown, frail: m.frail, plan: m.plan, hidden: length - at, committed: m.committed, open: true, locked: m.locked}
+	n := &Mapping{span: right, start: m.start, grown: m.grown, frail: m.frail, plan: m.plan, hidden: length - at, committed: m.committed, open: true, locked: m.locked}
 	m.grown = grown{} // the end of the file is of the right part now
 	n.plan.Offset += int64(at)
 	n.plan.delta = 0
 	n.addr.Store(right.base)
+	n.shows.Store(right.backing)
 	n.limits.Store(newLimits(right, n))
 	m.limits.Load().shadow.Share(&n.limits.Load().shadow)
 	n.publish(length - at)
@@ -150,6 +151,7 @@ func (m *Mapping) Merge(next *Mapping) error {
 	if m.plan.Capacity == 0 && next.plan.Capacity != 0 { // next kept a handle of the file for its growth
 		m.plan.Capacity, m.plan.File = next.plan.Capacity, next.plan.File
 		left.backing, right.backing = right.backing, left.backing
+		m.shows.Store(left.backing)
 	}
 	m.locked = m.locked && next.locked
 	if next.grown.made != 0 {

@@ -106,7 +106,7 @@ func (m *Mapping) writeFile(off int, b []byte) error {
 
 // lostPage says why a page of the mapped file did not come when it was accessed, nil where that
 // cannot be told: one that can be read could not be written; one that cannot follows the end of
-// the file. The caller keeps the mapping open and where it is.
+// the file. It takes no lock.
 func (m *Mapping) lostPage(page uintptr) error {
 	if bringIn(page, m.plan.unit, m.plan.unit, false) == nil {
 		if !m.Shared() {
@@ -114,11 +114,9 @@ func (m *Mapping) lostPage(page uintptr) error {
 		}
 		return fmt.Errorf("the page cannot be written: its disk is full or fails; free some space and try again: %w", sys.ErrNoSpace)
 	}
-	if f := m.plan.File; f != nil {
-		at := m.plan.Offset + int64(page) - int64(m.addr.Load())
-		if size, _, err := sys.FileSize(f); err == nil && at < size {
-			return fmt.Errorf("%s cannot be read at byte %d: %w", f.Name(), at, sys.ErrNoPage)
-		}
+	file, at := m.shows.Load(), m.start+int64(page)
+	if size, ok := file.size(); ok && at < size {
+		return fmt.Errorf("%s cannot be read at byte %d: %w", file.name, at, sys.ErrNoPage)
 	}
 	return fmt.Errorf("the file was truncated, or cannot be read: %w", ErrTruncated)
 }

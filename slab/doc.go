@@ -92,14 +92,14 @@
 // too. A slab in another shared file ([Map]) does the same.
 //
 // What is written through an address ([Slab.Ptr], [Slab.All]) is raw memory, and on those file
-// systems, and in holes, a store to it faults where the disk is full. In an [Slab.Update] it does
-// so only where the system has written the page back since Update began. typedmem.Guard turns such
-// a fault into an error that wraps ENOSPC.
+// systems a store to it faults where the disk is full. In an [Slab.Update] it does so only where
+// the system has written the page back since Update began. typedmem.Guard turns such a fault into
+// an error that wraps ENOSPC.
 //
-// A read may need space on a full tmpfs alone, where it finds a hole. Of a slab file those who
-// write it leave none where objects are: such a hole comes from a program that copied the file and
-// left out pages of zeros (cp --sparse, tar -S). A Load that finds one faults there, and Guard says
-// that the page cannot be brought in.
+// A file can have holes where a program has copied it and left out pages of zeros (cp, tar -S).
+// OpenMut takes space for them, or returns the error that there is none. A read of a hole needs
+// space on a full tmpfs alone: there [Open] may fail, and a Load of a slab that it made faults,
+// which Guard turns into an error that says that the page cannot be brought in.
 //
 // # Finding mistakes
 //

@@ -11,6 +11,7 @@ import (
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/container"
 	"github.com/typedmem/typedmem/internal/layout"
+	"github.com/typedmem/typedmem/internal/sys"
 )
 
 // file is the slab file behind a core: the container's header block, then a word for each slot,
@@ -134,6 +135,11 @@ func openCore(f *container.File, l *layout.Layout) (*core, error) {
 	if err := c.attachFile(f, used, there); err != nil {
 		return c, err
 	}
+	if f.Writer() && !c.frail {
+		if err := c.fillHoles(used, there); err != nil {
+			return c, err
+		}
+	}
 	// The file may be cut off by others at any moment: its pages are read under Guard.
 	if err := typedmem.Guard(func() error { return c.checkWords(used, there, info.Size()) }); err != nil {
 		return c, err
@@ -169,6 +175,25 @@ func openCore(f *container.File, l *layout.Layout) (*core, error) {
 
 func cutOff(size, end int64) error {
 	return fmt.Errorf("%d bytes, its slots end at byte %d: %w", size, end, typedmem.ErrTruncated)
+}
+
+// fillHoles takes space for the holes of a file where slots in use and their words are. A copy has
+// them where pages were zero, as those of slots that were set aside. Where no space can be set aside
+// the stores are made that may find none.
+func (c *core) fillHoles(used, there int) error {
+	f, slots := c.file.c.Handle(), wordsEnd(uint64(c.n))
+	for _, part := range [][2]int64{{container.DataOffset, container.DataOffset + int64(used)*8}, {slots, slots + int64(there)*int64(c.size)}} {
+		at := sys.Hole(f, part[0], part[1])
+		if at == part[1] {
+			continue
+		}
+		if err := sys.Allocate(f, at, part[1]-at); sys.Refused(err) {
+			c.frail = true
+		} else if err != nil {
+			return sys.SpaceError(f.Name(), err)
+		}
+	}
+	return nil
 }
 
 // attachFile maps the words and the slots of a file: of those that its length counts, those that

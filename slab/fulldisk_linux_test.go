@@ -257,3 +257,67 @@ func slabOnAFullDisk[T comparable](t *testing.T, dir string, value func(n uint64
 		})
 	}
 }
+
+// A file whose slots that were set aside are holes, as cp and tar make them of pages of zeros, is
+// refused by OpenMut where the disk has no space for them, or the calls on it are.
+func TestSparseSlabFileOnAFullDisk(t *testing.T) {
+	testenv.OnDisks(t, func(t *testing.T, kind, dir string) {
+		f := &onFull[[2]uint64]{t: t, path: dir + "/s", has: map[slab.Handle[[2]uint64]][2]uint64{}, full: map[string]int{}, done: map[string]int{}}
+		f.make = func(n uint64) [2]uint64 { return [2]uint64{n, ^n} }
+		f.s = must[*slab.Slab[[2]uint64]](t)(slab.Create[[2]uint64](f.path, 1<<20))
+		c := f.s.Cache()
+		for range 4096 + 10 { // the words of what is set aside then begin a page
+			f.insert(c)
+		}
+		f.try("Close", f.s.Close)
+		file := must[*os.File](t)(os.OpenFile(f.path, os.O_RDWR, 0))
+		size := must[os.FileInfo](t)(file.Stat()).Size()
+		for at, n := range map[int64]int64{1<<16 + 4096*8 + 4096: 4096, size - 8192: 8192} {
+			if err := unix.Fallocate(int(file.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, at, n); err != nil {
+				t.Skip("no hole can be made here: ", err)
+			}
+		}
+		file.Close()
+		unix.Sync()
+		room := testenv.Fill(t, dir)
+		defer room()
+		open := func() bool {
+			return f.try("OpenMut", func() error {
+				s, err := slab.OpenMut[[2]uint64](f.path)
+				if err == nil {
+					f.s = s
+				}
+				return err
+			})
+		}
+		if kind == "tmpfs" { // where a read needs space too
+			var r *slab.Slab[[2]uint64]
+			err := typedmem.Guard(func() (err error) { r, err = slab.Open[[2]uint64](f.path); return err })
+			if err == nil || !strings.Contains(err.Error(), "cannot be brought in") {
+				t.Errorf("Open of a file with holes among its words: %v, %v", r, err)
+			}
+		}
+		if open() {
+			c = f.s.Cache()
+			f.change(c)
+			for f.refused() < 10 {
+				f.insert(c)
+			}
+			f.check("on the full disk", f.s)
+			_ = f.s.Close()
+		}
+		t.Logf("done %v, refused %v", f.done, f.full)
+		room()
+		clear(f.full)
+		if open() {
+			c = f.s.Cache()
+			f.insert(c)
+			f.change(c)
+			f.try("Close", f.s.Close)
+		}
+		if len(f.full) > 0 {
+			t.Errorf("with space again: %v", f.full)
+		}
+		f.reader("at the end")
+	})
+}

@@ -1,0 +1,21 @@
+package sys
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// Hole returns where the first hole of the file begins in [off, end), or end where there is none.
+// Space that Allocate set aside may count as one, until it is written. It moves the file's
+// position.
+func Hole(f *os.File, off, end int64) int64 {
+	at := off
+	_ = onFd(f, func(fd int) (err error) {
+		if at, err = unix.Seek(fd, off, unix.SEEK_HOLE); err != nil {
+			at = off // not known
+		}
+		return nil
+	})
+	return min(at, end)
+}
