@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"runtime"
 	"sync/atomic"
 	"unsafe"
 
@@ -38,9 +37,10 @@ type core struct {
 
 	shadows shadows
 
-	// waited is the handle of an object whose word somebody has waited for, long: those that would
-	// store to it step aside for a moment. 0 for none.
-	waited atomic.Uint64
+	// waited is the handle of an object whose turn somebody waits for, see inTurn, or 0. waiters is
+	// how many there are, for all objects: the last one to leave sets waited to 0.
+	waited  atomic.Uint64
+	waiters atomic.Int64
 
 	pool       pool
 	blocks     []atomic.Pointer[[blockChunk]block]
@@ -149,6 +149,14 @@ func (c *core) usable() error {
 // access finds the word of a live object and reports why there is none; stale is the answer for a
 // handle that is not valid. A word that somebody is storing under is waited for.
 func (c *core) access(op string, h uint64, write bool, stale *stale) (w *uint64, word uint64, err error) {
+	if w, word, err = c.find(op, h, write, stale); err == nil && word&busy != 0 {
+		return c.inTurn(op, h, write, false, stale)
+	}
+	return w, word, err
+}
+
+// find is access that waits for a few instructions only: the word may say busy.
+func (c *core) find(op string, h uint64, write bool, stale *stale) (w *uint64, word uint64, err error) {
 	i := uintptr(index(h))
 	if c.file != nil {
 		c.file.follow(c, i)
@@ -156,7 +164,7 @@ func (c *core) access(op string, h uint64, write bool, stale *stale) (w *uint64,
 	if raceEnabled {
 		defer c.shadows.seen(h)
 	}
-	for spin := 0; ; spin++ {
+	for look := 0; ; look++ {
 		if i >= c.n {
 			return nil, 0, c.closedOr(op, stale.of(h))
 		}
@@ -176,22 +184,16 @@ func (c *core) access(op string, h uint64, write bool, stale *stale) (w *uint64,
 			return nil, 0, stale.of(h)
 		case write && !typedmem.Allows(limit):
 			return nil, 0, fail(op, c.refusal(i, limit))
-		case word&busy == 0:
-			if spin > mayWait {
-				c.waited.CompareAndSwap(h, 0)
-			}
+		case word&busy == 0 || look == mostLooks:
 			return w, word, nil
 		}
-		if spin >= mayWait {
-			c.waited.Store(h)
-		}
-		pause(spin)
 	}
 }
 
-// mayWait is how often a goroutine looks at a word that is busy before it asks others to step
-// aside.
-const mayWait = 8
+const (
+	mostLooks = 8 // at a word that is busy, before a goroutine asks others to let it go first
+	patience  = 3 // attempts that another goroutine may spoil, likewise
+)
 
 // mayHold reports whether this process works on words of its own, in which it can set the busy bit.
 func (c *core) mayHold() bool { return c.file == nil || c.file.writer }
@@ -200,18 +202,53 @@ func (c *core) mayHold() bool { return c.file == nil || c.file.writer }
 // the caller publishes without it. Who holds one keeps others out: Load, Store, Update and Free
 // wait.
 func (c *core) hold(op string, h uint64, stale *stale) (w *uint64, word uint64, err error) {
-	// A moment only: the one who waits may do so for an object that this goroutine has in an
-	// Update.
-	for spin := 0; spin < 1<<11 && c.waited.Load() == h && h != 0; spin++ {
-		runtime.Gosched()
+	if c.waited.Load() == h && h != 0 {
+		c.letPass(h)
 	}
-	for {
-		if w, word, err = c.access(op, h, true, stale); err != nil {
+	for range patience {
+		if w, word, err = c.find(op, h, true, stale); err != nil {
 			return nil, 0, err
+		}
+		if word&busy != 0 {
+			break
 		}
 		if atomic.CompareAndSwapUint64(w, word, word|busy) {
 			return w, word, nil
 		}
+	}
+	return c.inTurn(op, h, true, true, stale)
+}
+
+// inTurn is access, or with held hold, for one that may wait long. Meanwhile nobody who comes later
+// takes the object, see letPass, so it waits at the most for those who were there before.
+func (c *core) inTurn(op string, h uint64, write, held bool, stale *stale) (w *uint64, word uint64, err error) {
+	c.waiters.Add(1)
+	defer c.endTurn() // find may fault
+	for spin := 0; ; spin++ {
+		c.waited.Store(h) // again each time: others wait for other objects
+		switch w, word, err = c.find(op, h, write, stale); {
+		case err != nil:
+			return nil, 0, err
+		case word&busy != 0:
+		case !held || atomic.CompareAndSwapUint64(w, word, word|busy):
+			return w, word, nil
+		}
+		pause(spin)
+	}
+}
+
+// endTurn takes back what inTurn asked for. Where others wait their handles stand there soon.
+func (c *core) endTurn() {
+	if c.waiters.Add(-1) == 0 {
+		c.waited.Store(0)
+	}
+}
+
+// letPass lets those who wait for the object go first. They need nothing but the object, so nobody
+// waits for himself here.
+func (c *core) letPass(h uint64) {
+	for spin := 0; c.waited.Load() == h; spin++ {
+		pause(spin)
 	}
 }
 

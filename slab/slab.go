@@ -174,7 +174,8 @@ func (s *Slab[T]) Free(h Handle[T]) error { return s.inner().give(h.Bits) }
 
 // Load returns the object's value. A Load that races with a Free gives the object's own value or
 // [ErrStale], one that races with a Store or Update the value before or after it. It copies again
-// where a Store came between; after a few copies it keeps Stores out, so its wait is bounded.
+// where a Store came between, three times at the most. Then it takes its turn: it waits for those
+// that have begun to store to or update the object, and who begins later waits for it.
 //
 //   - ErrStale: the handle is not valid.
 //   - [typedmem.ErrOperation]: T has sync/atomic fields; use [Slab.Ptr] or [Slab.Update].
@@ -220,17 +221,10 @@ func (s *Slab[T]) load(h Handle[T]) (x T, err error) {
 		// SAFETY: the guard slot holds a live T until unlock.
 		return *(*T)(p), nil
 	}
-	for tries := 0; ; tries++ {
+	for tries := 0; tries < patience || !c.mayHold(); tries++ {
 		w, word, err := c.access("load", h.Bits, false, staleLoad)
 		if err != nil {
 			return x, err
-		}
-		if tries >= patience && c.mayHold() {
-			if !atomic.CompareAndSwapUint64(w, word, word|busy) {
-				continue
-			}
-			s.copyHeld(w, word, h, &x)
-			return x, nil
 		}
 		// SAFETY: access found the slot readable; see Load for the copy.
 		y := *(*T)(c.slot(uintptr(index(h.Bits))))
@@ -244,16 +238,18 @@ func (s *Slab[T]) load(h Handle[T]) (x T, err error) {
 			return y, nil
 		}
 	}
+	w, word, err := c.inTurn("load", h.Bits, false, true, staleLoad)
+	if err == nil {
+		s.copyHeld(w, word, h, &x)
+	}
+	return x, err
 }
-
-// patience is how many copies a Load makes that a Store spoils before it keeps Stores out.
-const patience = 3
 
 // copyHeld reads an object whose word says busy, which no Store changes then. The word is
 // afterwards what it was, so other Loads need not copy again.
 func (s *Slab[T]) copyHeld(w *uint64, word uint64, h Handle[T], x *T) {
 	defer publish(w, word)
-	// SAFETY: access found the slot readable, and while its word says busy nobody writes or frees
+	// SAFETY: inTurn found the slot readable, and while its word says busy nobody writes or frees
 	// it.
 	*x = *(*T)(unsafe.Add(s.slots, uintptr(index(h.Bits))*unsafe.Sizeof(*x)))
 	if raceEnabled {
@@ -264,6 +260,7 @@ func (s *Slab[T]) copyHeld(w *uint64, word uint64, h Handle[T], x *T) {
 // Store sets the object to x, with the errors of Load, and ErrProtection where the memory is not
 // writable. A Store that races with a Free ends before it or gives ErrStale; it never writes into
 // the next owner. Where a full disk refuses it the object stays as it was: see the package comment.
+// Those who wait for an object go before a Store that begins later.
 func (s *Slab[T]) Store(h Handle[T], x T) error {
 	c := s.inner()
 	if c.layout.Atomic {
