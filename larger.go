@@ -30,7 +30,7 @@ func (m *Mapping) Larger(n int) (*Mapping, error) {
 			"close other mappings, or close this one and open the file again: %w", n, capacity, n, ErrCapacity))
 	}
 	r.Size, r.Capacity, r.Address = n, 0, 0
-	r.Elastic, r.Follows = true, true
+	r.Elastic, r.Follows, r.WithinFile = true, true, true
 	r.Flags &^= flags.Locked
 	if locked { // in this order, since both may not be more than may be locked
 		r.Flags |= flags.Locked

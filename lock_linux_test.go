@@ -134,3 +134,35 @@ func withoutPrivilege(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// A larger mapping is locked in the place of the first one, and not beside it.
+func TestALargerMappingIsLockedInPlace(t *testing.T) {
+	if emulator() != "" {
+		t.Skip("the emulator's own list of areas is not the program's")
+	}
+	m := onFile(t, 0)
+	if err := m.Lock(); err != nil {
+		t.Skip("Lock: ", err)
+	}
+	large := must[*typedmem.Mapping](t)(m.Larger(8 * unit))
+	closeLater(t, large)
+	locked := func(what string, n int) {
+		t.Helper()
+		if got := lockedBytes(t, large); lockedBytes(t, m) != 0 || got < n-unit || n == 0 && got > 0 { // of a page in two mappings each counts a half; growth locks ahead
+			t.Fatalf("%s %d and %d bytes are locked, not %d", what, lockedBytes(t, m), got, n)
+		}
+	}
+	locked("at first", 8*unit)
+	check(t, "Resize", large.Resize(16*unit))
+	locked("after growth", 16*unit)
+	_, err := large.Larger(65 * unit)
+	wants(t, "past the end of the file", err, typedmem.ErrTruncated)
+	locked("after a refusal", 16*unit)
+	check(t, "Unlock", large.Unlock())
+	locked("after Unlock", 0)
+	free := must[*typedmem.Mapping](t)(large.Larger(20 * unit))
+	closeLater(t, free)
+	if lockedBytes(t, free) != 0 {
+		t.Fatalf("%d bytes are locked after Unlock", lockedBytes(t, free))
+	}
+}

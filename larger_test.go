@@ -1,0 +1,118 @@
+package typedmem_test
+
+import (
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/sys"
+	"github.com/typedmem/typedmem/options"
+)
+
+// onFile maps the first unit of a file of 64 units.
+func onFile(t *testing.T, f flags.Map) *typedmem.Mapping {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "file")
+	check(t, "write", os.WriteFile(path, pattern(64*unit), 0o666))
+	file := must[*os.File](t)(os.OpenFile(path, os.O_RDWR, 0))
+	m := must[*typedmem.Mapping](t)(options.New(unit).WithCapacity(2*unit).WithFile(file, 0).WithFlags(flags.Shared | f).Map())
+	check(t, "close of the file", file.Close()) // the mapping keeps what it needs
+	closeLater(t, m)
+	return m
+}
+
+// A larger mapping shows the file from the same offset on, as the first one is at that moment, which
+// stays.
+func TestALargerMappingIsAsTheFirstOne(t *testing.T) {
+	if strconv.IntSize == 32 {
+		t.Skip("a 32-bit address space may not have the room that it asks for")
+	}
+	m := onFile(t, flags.Sequential)
+	unpin := must[func()](t)(m.Pin())
+	for _, n := range []int{3 * unit, unit, 64*unit - 5} {
+		large := must[*typedmem.Mapping](t)(m.Larger(n))
+		closeLater(t, large)
+		if large.Len() != n || large.Cap() < max(2*n, 1<<20) || large.Cap() > max(2*n, 1<<20)+2*unit || large.Addr() == m.Addr() ||
+			large.Protection() != flags.Read || !large.Shared() || large.File() != m.File() {
+			t.Fatal(large, large.Cap())
+		}
+		same(t, "the larger one", large.Bytes(), pattern(64 * unit)[:n])
+		same(t, "the first one", m.Bytes(), pattern(unit))
+	}
+	wants(t, "Close of a pinned one", m.Close(), typedmem.ErrBusy)
+	unpin()
+	check(t, "MakeMut", m.MakeMut())
+	large := must[*typedmem.Mapping](t)(m.Larger(2 * unit))
+	large.Bytes()[unit-1] = 7
+	if m.Bytes()[unit-1] != 7 || large.Protection() != flags.Read|flags.Write {
+		t.Error("it shows another page", large.Protection())
+	}
+	_, err := m.Larger(65 * unit)
+	wants(t, "past the end of the file", err, typedmem.ErrTruncated)
+	_, err = m.Larger(math.MaxInt / 4)
+	wants(t, "more than there is", err, typedmem.ErrCapacity)
+	check(t, "Close", m.Close())
+	_, err = m.Larger(2 * unit)
+	wants(t, "of a closed one", err, typedmem.ErrClosed)
+	check(t, "Close", large.Close())
+}
+
+// Mappings that are closed together are closed or stay open together.
+func TestClosingTogether(t *testing.T) {
+	three := func() (list []*typedmem.Mapping) {
+		for range 3 {
+			list = append(list, mapMut(t, options.New(unit)))
+		}
+		return list
+	}
+	open := func(list []*typedmem.Mapping) (n int) {
+		for _, m := range list {
+			if m.Committed() {
+				n++
+			}
+		}
+		return n
+	}
+	list := three()
+	check(t, "CloseAll", typedmem.CloseAll(list))
+	if open(list) != 0 {
+		t.Error("some are open")
+	}
+	wants(t, "CloseAll again", typedmem.CloseAll(list), typedmem.ErrClosed)
+	for i := range 3 {
+		list := three()
+		unpin := must[func()](t)(list[i].Pin())
+		wants(t, "CloseAll beside a pin", typedmem.CloseAll(list), typedmem.ErrBusy)
+		if open(list) != 3 {
+			t.Errorf("with a pin of number %d %d are open", i, open(list))
+		}
+		unpin()
+		check(t, "Close", list[i].Close())
+		want := error(nil)
+		if i == 2 {
+			want = typedmem.ErrClosed
+		}
+		if err := typedmem.CloseAll(list); !errors.Is(err, want) || open(list) != 0 {
+			t.Errorf("number %d was closed: %v, %d are open", i, err, open(list))
+		}
+	}
+	// What the system refuses stays open, and can be closed later.
+	list = three()
+	refusal := errors.New("the system refuses")
+	restore := sys.Interpose(func(c sys.Call) error {
+		if c.Op == sys.OpHold && c.Addr == list[2].Addr() {
+			return refusal
+		}
+		return nil
+	})
+	err := typedmem.CloseAll(list)
+	restore()
+	wants(t, "CloseAll that the system refuses", err, refusal)
+	list[2].Bytes()[0] = 1
+	check(t, "CloseAll", typedmem.CloseAll(list))
+}
