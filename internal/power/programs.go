@@ -7,14 +7,17 @@ import (
 	"testing"
 
 	"github.com/typedmem/typedmem/internal/race"
+	"github.com/typedmem/typedmem/internal/testenv"
 )
 
 // Named says that a file's name in its directory has to be made durable by the program.
 const Named = runtime.GOOS != "windows"
 
 // Programs returns how many random programs a test is to run, and the number of the first: a few
-// hundred, or what the environment says.
+// hundred, or what the environment says. They open thousands of files.
 func Programs(t testing.TB) (n, from uint64) {
+	t.Helper()
+	testenv.Placeholders(t)
 	n = 300
 	switch {
 	case os.Getenv("TYPEDMEM_SMALL_SPACE") != "": // under an emulator each system call takes its time
