@@ -14,9 +14,10 @@ import (
 //
 // Slots that are parked in a Cache cannot be allocated by others. All caches together keep an
 // eighth of the capacity at the most, and once somebody has found no other slot each gives back
-// what it has at its next Free, until many slots are free again. Close a Cache, which gives all
-// back, when its goroutine is done. One that nothing refers to any more is closed by the garbage
-// collector. After a crash its slots are free.
+// what it has at its next Free, until many slots are free again. A cache whose goroutine frees
+// nothing any more keeps what it has: because of such caches Alloc may be [ErrFull] with an eighth
+// of the capacity free. Close a Cache, which gives all back, when its goroutine is done. One that
+// nothing refers to any more is closed by the garbage collector. After a crash its slots are free.
 //
 // A Cache is for one goroutine at a time, and must not be copied.
 type Cache[T any] struct {

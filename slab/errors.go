@@ -13,7 +13,8 @@ var (
 	// slab, or was made up.
 	ErrStale = errors.New("stale handle")
 	// ErrFull: every slot holds an object, is retired, or is parked in a Cache whose goroutine
-	// did not free anything meanwhile.
+	// did not free anything meanwhile. Such caches hold an eighth of the capacity at the most, all
+	// together; close those that are idle. The error says how many slots are where.
 	ErrFull = errors.New("the slab is full")
 )
 

@@ -136,6 +136,44 @@ func TestACacheKeepsLittleOfASmallSlab(t *testing.T) {
 	}
 }
 
+// All caches together keep an eighth of the capacity at the most, those slots of a file included
+// that wait for a flush.
+func TestCachesKeepAnEighthTogether(t *testing.T) {
+	const capacity = 400
+	for kind, make := range map[string]func() (*slab.Slab[rec], error){
+		"memory": func() (*slab.Slab[rec], error) { return slab.New[rec](capacity) },
+		"file":   func() (*slab.Slab[rec], error) { return slab.Create[rec](filepath.Join(t.TempDir(), "s"), capacity) },
+	} {
+		for _, caches := range []int{1, 3, 50} {
+			s := must[*slab.Slab[rec]](t)(make())
+			var open []*slab.Cache[rec]
+			for range caches {
+				open = append(open, s.Cache())
+			}
+			most := 0
+			for range 20 {
+				var all []slab.Handle[rec]
+				for i := range capacity / 2 {
+					all = append(all, must[slab.Handle[rec]](t)(open[i%caches].Alloc()))
+					most = max(most, s.Stats().Cached)
+				}
+				for i, h := range all {
+					if err := open[i%caches].Free(h); err != nil {
+						t.Fatal(err)
+					}
+					most = max(most, s.Stats().Cached)
+				}
+			}
+			if most > capacity/8 {
+				t.Errorf("%s, %d caches keep %d of %d slots", kind, caches, most, capacity)
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
 // One large object that is inserted and freed in turn takes a few slots of a file, since few wait
 // for a flush of the words.
 func TestLargeObjectsWaitInSmallNumbers(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/faults"
 )
 
 // pool is where the slots are that hold no object: in the free list, in the shards, in caches, or
@@ -152,6 +153,7 @@ func (c *core) await(k *magazine) {
 // refill puts slots into an empty magazine; see spill for s. It answers ErrFull when there is none,
 // and why where memory cannot be had.
 func (c *core) refill(k *magazine, s *shard) error {
+	faults.Look()
 	p := &c.pool
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -379,7 +381,11 @@ func (c *core) allot() {
 	p := &c.pool
 	p.registry.Lock()
 	defer p.registry.Unlock()
-	share := min(c.n/8/uintptr(max(len(p.caches), 1)), magazineSize)
+	most := c.n / 8
+	if c.file != nil { // half of it for slots that wait for a flush
+		most /= 2
+	}
+	share := min(most/uintptr(max(len(p.caches), 1)), magazineSize)
 	if p.tight {
 		share = 0
 	}

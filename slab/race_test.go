@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -15,6 +16,9 @@ import (
 func TestRaceDetectorSeesObjects(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "race.exe")
 	out, err := exec.Command(testenv.GoTool(t), "build", "-race", "-o", program, "./testdata/race").CombinedOutput()
+	if regexp.MustCompile(`\.go:\d+:\d+: `).Match(out) {
+		t.Fatalf("it does not compile: %s", out)
+	}
 	if err != nil {
 		t.Skipf("no build with -race here: %v: %s", err, out)
 	}

@@ -42,6 +42,7 @@ func show[T any](op string, c *core, err error) (*Slab[T], error) {
 	if err != nil {
 		return nil, fail(op, err)
 	}
+	faults.Look()
 	s := &Slab[T]{words: c.words, slots: c.slots, limits: c.limits, plain: c.limits, n: c.n, special: c.special, core: c}
 	if c.layout.Atomic {
 		s.plain = c.limits.Sealed()
@@ -114,7 +115,8 @@ func (s *Slab[T]) putZero(u uint64) (Handle[T], error) {
 
 // put makes the object of a slot that was popped. Where a step faults, because a file was cut off
 // or memory was protected, the slot is free again: Alloc and Insert leave that to put, since a
-// defer costs them a tenth of their time, and a fault that nothing catches ends the process.
+// defer costs them a tenth of their time, and a fault that nothing catches ends the process. See
+// faults for how they know.
 func (s *Slab[T]) put(u uint64, x *T) (Handle[T], error) {
 	c := s.core
 	p := c.slot(uintptr(index(u)))

@@ -58,6 +58,9 @@ func TestWhoWaitsForAnObjectGoesFirst(t *testing.T) {
 				start(func() error { // as a Load whose copies were spoilt
 					w, word, err := s.core.inTurn("load", h.Bits, false, true, staleLoad)
 					if err == nil {
+						if loadWord(w)&busy == 0 {
+							t.Error("the object is not held")
+						}
 						var y filledObject
 						s.copyHeld(w, word, h, &y)
 						seen = y[0]
