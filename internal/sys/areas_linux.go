@@ -25,12 +25,12 @@ func areas(pid int, lo, hi uintptr, yield func(Area) bool) error {
 		return err
 	}
 	defer f.Close()
-	return queryAreas(f, lo, hi, settleDeleted(who, yield))
+	return queryAreas(f, lo, hi, checkDeleted(who, yield))
 }
 
-// settleDeleted asks the file system about each name that ends in " (deleted)": a file may be
+// checkDeleted asks the file system about each name that ends in " (deleted)": a file may be
 // called so.
-func settleDeleted(who string, yield func(Area) bool) func(Area) bool {
+func checkDeleted(who string, yield func(Area) bool) func(Area) bool {
 	return func(a Area) bool {
 		if a.Deleted {
 			name := a.Path + " (deleted)"

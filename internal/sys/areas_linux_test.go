@@ -70,7 +70,7 @@ func collect(t *testing.T, list func(*os.File, uintptr, uintptr, func(Area) bool
 	}
 	defer f.Close()
 	var all []Area
-	err = list(f, lo, hi, settleDeleted("self", func(a Area) bool { all = append(all, a); return true }))
+	err = list(f, lo, hi, checkDeleted("self", func(a Area) bool { all = append(all, a); return true }))
 	if err != nil {
 		t.Fatal(err)
 	}

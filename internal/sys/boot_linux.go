@@ -26,7 +26,7 @@ func bootID() (id [16]byte, ok bool) {
 // kernel's.
 func privateBootID() bool {
 	var fs unix.Statfs_t
-	err := ignoringInterrupts(func() error { return unix.Statfs(bootIDFile, &fs) })
+	err := uninterrupted(func() error { return unix.Statfs(bootIDFile, &fs) })
 	return err == nil && fs.Type != unix.PROC_SUPER_MAGIC
 }
 

@@ -76,11 +76,7 @@ func fcntlStore(f *os.File, command int, s unix.Fstore_t) error {
 	return onFd(f, func(fd int) error {
 		arg := newStore(s)
 		defer runtime.KeepAlive(arg)
-		for {
-			if err := unix.FcntlFstore(uintptr(fd), command, arg); err != unix.EINTR {
-				return err
-			}
-		}
+		return unix.FcntlFstore(uintptr(fd), command, arg)
 	})
 }
 

@@ -75,15 +75,10 @@ func hugePageSize() (flags.PageSize, error) {
 func allocate(f *os.File, off, n int64) error {
 	return restoring(f, func() error {
 		err := onFd(f, func(fd int) error {
-			for {
-				switch errno := posixFallocate(fd, off, n); errno {
-				case 0:
-					return nil
-				case unix.EINTR:
-				default:
-					return errno
-				}
+			if errno := posixFallocate(fd, off, n); errno != 0 {
+				return errno
 			}
+			return nil
 		})
 		if err == unix.ENODEV {
 			return errors.ErrUnsupported
@@ -134,7 +129,6 @@ func zero(f *os.File, off, n int64) error {
 			// done to it.
 			_, _, errno := unix.Syscall6(spacectlCall, uintptr(fd), spacectlDealloc, uintptr(unsafe.Pointer(left)), 0, uintptr(unsafe.Pointer(left)), 0)
 			switch {
-			case errno == unix.EINTR:
 			case errno != 0:
 				return errno
 			case *left == before:

@@ -71,16 +71,13 @@ func prefault(addr uintptr, n int, write bool) error {
 	if !madviseAnswers() {
 		return errors.ErrUnsupported
 	}
-	for {
-		switch err := unix.Madvise(bytesAt(addr, n), how); err {
-		case unix.EINTR:
-		case unix.EINVAL: // before Linux 5.14
-			return errors.ErrUnsupported
-		case unix.EFAULT, unix.EHWPOISON:
-			return fmt.Errorf("%w: %w", ErrNoPage, err)
-		default:
-			return err
-		}
+	switch err := uninterrupted(func() error { return unix.Madvise(bytesAt(addr, n), how) }); err {
+	case unix.EINVAL: // before Linux 5.14
+		return errors.ErrUnsupported
+	case unix.EFAULT, unix.EHWPOISON:
+		return fmt.Errorf("%w: %w", ErrNoPage, err)
+	default:
+		return err
 	}
 }
 
@@ -114,13 +111,7 @@ func allocate(f *os.File, off, n int64) error {
 }
 
 func fallocate(f *os.File, mode uint32, off, n int64) error {
-	return onFd(f, func(fd int) error {
-		for {
-			if err := unix.Fallocate(fd, mode, off, n); err != unix.EINTR {
-				return err
-			}
-		}
-	})
+	return onFd(f, func(fd int) error { return unix.Fallocate(fd, mode, off, n) })
 }
 
 func zero(f *os.File, off, n int64) error {
@@ -131,13 +122,7 @@ func zero(f *os.File, off, n int64) error {
 }
 
 func syncFile(f *os.File) error {
-	err := onFd(f, func(fd int) error {
-		for {
-			if err := unix.Fdatasync(fd); err != unix.EINTR {
-				return err
-			}
-		}
-	})
+	err := onFd(f, unix.Fdatasync)
 	if Refused(err) {
 		return f.Sync()
 	}

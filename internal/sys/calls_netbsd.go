@@ -39,12 +39,8 @@ func mapFlags(r Request) (flag, fd int, err error) {
 // EOPNOTSUPP or ENOTTY to that part only.
 func syncFile(f *os.File) error {
 	err := onFd(f, func(fd int) error {
-		for {
-			_, _, errno := unix.Syscall6(unix.SYS_FSYNC_RANGE, uintptr(fd), fileSync|diskSync, 0, 0, 0, 0)
-			if errno != unix.EINTR {
-				return errno
-			}
-		}
+		_, _, errno := unix.Syscall6(unix.SYS_FSYNC_RANGE, uintptr(fd), fileSync|diskSync, 0, 0, 0, 0)
+		return errno
 	})
 	switch err {
 	case unix.Errno(0):

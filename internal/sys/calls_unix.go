@@ -96,7 +96,7 @@ func mapMemory(r Request) (uintptr, error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := settle(addr, r); err != nil {
+	if err := applyFlags(addr, r); err != nil {
 		undo := munmap
 		if r.Replace {
 			undo = hold
@@ -109,9 +109,22 @@ func mapMemory(r Request) (uintptr, error) {
 	return addr, nil
 }
 
-// onFd is withFd for calls that take a descriptor as an int.
+// onFd is withFd for calls that take a descriptor as an int, and makes them again where a signal
+// interrupts them.
 func onFd(f *os.File, call func(fd int) error) error {
-	return withFd(f, func(fd uintptr) error { return call(int(fd)) })
+	return withFd(f, func(fd uintptr) error {
+		return uninterrupted(func() error { return call(int(fd)) })
+	})
+}
+
+// uninterrupted makes a system call for as long as a signal interrupts it: the Go runtime sends
+// signals to its own threads (signal(7)).
+func uninterrupted(call func() error) error {
+	for {
+		if err := call(); err != unix.EINTR {
+			return err
+		}
+	}
 }
 
 // takesJIT reports whether memory gets the system's own flag for what flags.JIT allows: private
@@ -174,9 +187,9 @@ func mapped(addr uintptr, n int) bool {
 	return !errors.Is(unix.Msync(bytesAt(addr, n), unix.MS_ASYNC), unix.ENOMEM)
 }
 
-// settle carries out the flags that mmap itself does not know. Each step is a call of the seam, so
+// applyFlags carries out the flags that mmap itself does not know. Each step is a call of the seam, so
 // that tests can make it fail.
-func settle(addr uintptr, r Request) error {
+func applyFlags(addr uintptr, r Request) error {
 	if r.Flags&flags.Advice != 0 {
 		err := Advise(addr, r.Len, r.Flags&flags.Advice)
 		if err != nil && (r.Flags.Has(flags.NoCoreDump) || !Refused(err)) { // what is new has no contents to drop
@@ -294,13 +307,7 @@ func lockFile(f *os.File) error {
 func unlockFile(f *os.File) error { return flock(f, unix.LOCK_UN) }
 
 func flock(f *os.File, how int) error {
-	return onFd(f, func(fd int) error {
-		for {
-			if err := unix.Flock(fd, how); err != unix.EINTR {
-				return err
-			}
-		}
-	})
+	return onFd(f, func(fd int) error { return unix.Flock(fd, how) })
 }
 
 func protBits(p flags.Protection) int {

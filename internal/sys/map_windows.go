@@ -107,7 +107,7 @@ func mapMemory(r Request) (uintptr, error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := settle(addr, r); err != nil {
+	if err := applyFlags(addr, r); err != nil {
 		return 0, errors.Join(err, undo(addr, r.Len))
 	}
 	return addr, nil
@@ -137,9 +137,9 @@ func checkRequest(r Request) error {
 	return nil
 }
 
-// settle carries out the flags that mapping itself does not know, in the order in which they can
+// applyFlags carries out the flags that mapping itself does not know, in the order in which they can
 // fail.
-func settle(addr uintptr, r Request) error {
+func applyFlags(addr uintptr, r Request) error {
 	if r.Flags&flags.Advice != 0 {
 		if err := Advise(addr, r.Len, r.Flags&flags.Advice); err != nil {
 			return fmt.Errorf("advice %v: %w", r.Flags&flags.Advice, err)

@@ -3,5 +3,5 @@ package sys
 import "golang.org/x/sys/unix"
 
 func renameNew(from, to string) error {
-	return ignoringInterrupts(func() error { return unix.RenamexNp(from, to, unix.RENAME_EXCL) })
+	return uninterrupted(func() error { return unix.RenamexNp(from, to, unix.RENAME_EXCL) })
 }

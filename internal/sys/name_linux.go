@@ -7,7 +7,7 @@ import (
 )
 
 func renameNew(from, to string) error {
-	return ignoringInterrupts(func() error {
+	return uninterrupted(func() error {
 		return unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
 	})
 }
@@ -16,7 +16,7 @@ func renameNew(from, to string) error {
 // called, the file's own sync: file systems with a journal write the entry of a file that is new
 // with it.
 func syncEntry(f *os.File) error {
-	err := onFd(f, func(fd int) error { return ignoringInterrupts(func() error { return syncFilesystem(fd) }) })
+	err := onFd(f, syncFilesystem)
 	if unknown(err) {
 		return syncFile(f)
 	}

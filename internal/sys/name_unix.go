@@ -14,16 +14,15 @@ import (
 
 // createFile is os.OpenFile, but for the name of the handle.
 func createFile(path, name string) (*os.File, error) {
-	for {
-		fd, err := unix.Open(path, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, 0o666)
-		switch err {
-		case nil:
-			return os.NewFile(uintptr(fd), name), nil
-		case unix.EINTR:
-		default:
-			return nil, &fs.PathError{Op: "open", Path: name, Err: err}
-		}
+	fd := -1
+	err := uninterrupted(func() (err error) {
+		fd, err = unix.Open(path, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, 0o666)
+		return err
+	})
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
 	}
+	return os.NewFile(uintptr(fd), name), nil
 }
 
 func openFile(path string, write bool) (*os.File, error) {
@@ -61,7 +60,7 @@ func unknown(err error) bool {
 }
 
 func linkNew(from, to string) error {
-	err := ignoringInterrupts(func() error { return unix.Link(from, to) })
+	err := uninterrupted(func() error { return unix.Link(from, to) })
 	if err == nil {
 		_ = os.Remove(from) // a name too many, which the next create of this file removes
 	}
@@ -77,12 +76,4 @@ func replaceEmpty(from, to string) error {
 		return errors.Join(err, os.Remove(to))
 	}
 	return nil
-}
-
-func ignoringInterrupts(call func() error) error {
-	for {
-		if err := call(); err != unix.EINTR {
-			return err
-		}
-	}
 }

@@ -11,13 +11,7 @@ import (
 // (fstatfs(2)), 0 for the usual one. known is false where the system does not tell.
 func FilePageSize(f *os.File) (p flags.PageSize, known bool, err error) {
 	var fs unix.Statfs_t
-	err = onFd(f, func(fd int) error {
-		for {
-			if err := unix.Fstatfs(fd, &fs); err != unix.EINTR {
-				return err
-			}
-		}
-	})
+	err = onFd(f, func(fd int) error { return unix.Fstatfs(fd, &fs) })
 	if Refused(err) {
 		return 0, false, nil
 	}

@@ -28,14 +28,15 @@ func eachRead(path string, do func([]byte)) error {
 	}
 	defer unix.Close(fd)
 	for {
-		n, err := unix.Read(fd, procBuffer.bytes[:])
-		switch {
-		case err == unix.EINTR:
-		case err != nil || n <= 0:
+		n := 0
+		err := uninterrupted(func() (err error) {
+			n, err = unix.Read(fd, procBuffer.bytes[:])
 			return err
-		default:
-			do(procBuffer.bytes[:n])
+		})
+		if err != nil || n <= 0 {
+			return err
 		}
+		do(procBuffer.bytes[:n])
 	}
 }
 
