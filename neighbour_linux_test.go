@@ -119,6 +119,9 @@ func TestTheLimitOfAreasIsAnError(t *testing.T) {
 				t.Errorf("%v: it should name the limit", err)
 			}
 			t.Logf("%d mappings, %d areas of %d: %v", len(all), areaLines(t), limit, err)
+			if left := limit - areaLines(t); left < limit/32 {
+				t.Errorf("%d areas of %d are left to the runtime, half of what is promised is %d", left, limit, limit/32)
+			}
 			lives(t)
 			for range 3 {
 				if _, err := options.New(4096).WithCapacity(8192).Map(); err == nil {

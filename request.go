@@ -287,18 +287,49 @@ func Map(r Request) (*Mapping, error) {
 // place asks the system for the addresses and the memory.
 func (p *plan) place(s *span) error {
 	if p.Unsafe.Has(flags.Fixed) {
-		lockPlacing(piece{p.Address, p.Address + uintptr(p.reserved)})
-		defer placing.Unlock()
-		err := p.ask(s)
-		if err == nil || errors.Is(err, sys.ErrReplaced) {
-			takeOver(p.Address, p.Address+uintptr(p.reserved))
-		}
-		if err == nil { // the next one must find it, whose Limits are still to be made
-			s.enter(weak.Pointer[Limits]{})
+		leave, err := p.replace(s)
+		if err == nil {
+			defer leave()
+			err = p.awaitPages(s)
 		}
 		return err
 	}
 	return p.ask(s)
+}
+
+// replace is place over what may be there. It waits for no page: the others that give addresses
+// back wait for it. Until leave is called nobody takes the new memory over.
+func (p *plan) replace(s *span) (leave func(), err error) {
+	all := piece{p.Address, p.Address + uintptr(p.reserved)}
+	lockPlacing(all)
+	defer placing.Unlock()
+	quick := *p
+	quick.Flags &^= flags.Populate | flags.Locked
+	err = quick.ask(s)
+	if err == nil || errors.Is(err, sys.ErrReplaced) {
+		takeOver(all.from, all.to)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.enter(weak.Pointer[Limits]{}) // the next one must find it, whose Limits are still to be made
+	return beginWork(all), nil
+}
+
+// awaitPages carries out the flags that replace leaves. On error nothing of s is left.
+func (p *plan) awaitPages(s *span) error {
+	switch {
+	case s.mapped == 0:
+	case p.Flags.Has(flags.Locked):
+		if err := sys.Lock(s.base, s.mapped); err != nil {
+			_, e := s.release(0, s.reserved)
+			s.forget()
+			return errors.Join(fmt.Errorf("%w; %w", sys.NotLocked(s.mapped, err), sys.ErrReplaced), e)
+		}
+	case p.Flags.Has(flags.Populate): // what does not come does so when it is needed
+		_ = bringIn(s.base, s.mapped, p.unit, p.Protection.Has(flags.Write) && !p.Flags.Has(flags.Shared))
+	}
+	return nil
 }
 
 func (p *plan) ask(s *span) error {

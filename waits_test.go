@@ -265,3 +265,70 @@ func TestFixedWaitsForCallsAtWork(t *testing.T) {
 	check(t, "Advise", resume())
 	check(t, "Fixed", <-inner)
 }
+
+// A mapping with flags.Fixed that waits for its pages, to fill or to lock them, keeps nobody
+// waiting but who wants the same addresses.
+func TestFixedMappingWhosePagesAreSlowKeepsNobodyWaiting(t *testing.T) {
+	if !sys.HasFixed {
+		t.Skip("no flags.Fixed on this system")
+	}
+	for name, c := range map[string]struct {
+		flag flags.Map
+		op   sys.Op
+	}{"Populate": {flags.Populate, sys.OpPrefault}, "Locked": {flags.Locked, sys.OpLock}} {
+		t.Run(name, func(t *testing.T) {
+			m := mapMut(t, options.New(4*unit))
+			other := mapMut(t, options.New(4*unit).WithCapacity(64*unit))
+			over := options.New(unit).WithAddress(m.Addr()).WithUnsafeFlags(flags.Fixed)
+			var taken *typedmem.Mapping
+			resume := stopped(t, c.op, func() (err error) {
+				taken, err = over.WithFlags(c.flag).MapMut()
+				return err
+			})
+			check(t, "Resize", returns(t, "Resize of another mapping", func() error { return other.Resize(32 * unit) }))
+			check(t, "Close", returns(t, "Close of another mapping", other.Close))
+			check(t, "Close", returns(t, "Close of the mapping around it", m.Close))
+			var waited atomic.Bool
+			second := make(chan error, 1)
+			go func() {
+				_, err := over.MapMut()
+				if !waited.Load() {
+					t.Error("its pages were taken over while they were awaited")
+				}
+				second <- err
+			}()
+			for range 100 {
+				runtime.Gosched()
+			}
+			waited.Store(true)
+			check(t, "Fixed", resume())
+			check(t, "Fixed over it", <-second)
+			if b := taken.Bytes(); b[0] != 0 {
+				t.Error(b[0])
+			}
+			check(t, "Close", taken.Close())
+		})
+	}
+}
+
+// Where the pages of a mapping with flags.Fixed cannot be locked nothing of it is left.
+func TestFixedMappingThatCannotBeLocked(t *testing.T) {
+	if !sys.HasFixed {
+		t.Skip("no flags.Fixed on this system")
+	}
+	m := mapMut(t, options.New(4*unit))
+	restore := sys.Interpose(func(c sys.Call) error {
+		if c.Op == sys.OpLock {
+			return errInjected
+		}
+		return nil
+	})
+	_, err := options.New(unit).WithAddress(m.Addr()).WithUnsafeFlags(flags.Fixed).WithFlags(flags.Locked).MapMut()
+	restore()
+	wants(t, "map", err, sys.ErrNotLocked)
+	wants(t, "map", err, sys.ErrReplaced)
+	if _, there := areaAt(t, m.Addr()); there {
+		t.Error("something is left at the address")
+	}
+	check(t, "Close", m.Close())
+}

@@ -198,7 +198,7 @@ func applyFlags(addr uintptr, r Request) error {
 	}
 	if r.Flags.Has(flags.Locked) {
 		if err := Lock(addr, r.Len); err != nil {
-			return fmt.Errorf("locking %d bytes in memory (see ulimit -l; every page must exist and be readable): %w: %w", r.Len, ErrNotLocked, err)
+			return NotLocked(r.Len, err)
 		}
 	}
 	if r.Flags.Has(flags.Populate) {

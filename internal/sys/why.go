@@ -2,11 +2,17 @@ package sys
 
 import (
 	"errors"
+	"fmt"
 	"os"
 )
 
 // ErrNotLocked is wrapped by the error of a Map with flags.Locked that could map and not lock.
 var ErrNotLocked = errors.New("memory could not be locked")
+
+// NotLocked is the error of such a Map of n bytes.
+func NotLocked(n int, err error) error {
+	return fmt.Errorf("locking %d bytes in memory (see ulimit -l; every page must exist and be readable): %w: %w", n, ErrNotLocked, err)
+}
 
 // FileFacts is what decides how an open file may be mapped.
 type FileFacts struct {
