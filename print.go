@@ -2,6 +2,7 @@ package typedmem
 
 import (
 	"fmt"
+	"log/slog"
 
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/printing"
@@ -31,6 +32,9 @@ func (m *Mapping) String() string {
 
 // Format prints String under every verb of fmt.
 func (m *Mapping) Format(s fmt.State, verb rune) { printing.Text(s, verb, m.String()) }
+
+// LogValue has log/slog write String, as JSON too.
+func (m *Mapping) LogValue() slog.Value { return slog.StringValue(m.String()) }
 
 // state says in words what the memory is, given what may be done with it; the caller holds m.mu,
 // and m is open.
@@ -82,6 +86,9 @@ func (l *Limits) String() string { return "typedmem.Limits(" + l.State() + ")" }
 // Format prints String under every verb of fmt.
 func (l *Limits) Format(s fmt.State, verb rune) { printing.Text(s, verb, l.String()) }
 
+// LogValue has log/slog write String, as JSON too.
+func (l *Limits) LogValue() slog.Value { return slog.StringValue(l.String()) }
+
 // GoString shows the fields, Err by its text.
 func (e Error) GoString() string {
 	return fmt.Sprintf("typedmem.Error{Op:%q, Addr:%#x, Len:%d, Err:%q}", e.Op, e.Addr, e.Len, fmt.Sprint(e.Err))
@@ -108,3 +115,9 @@ func (a Area) String() string {
 	}
 	return text
 }
+
+// LogValue has log/slog write String, as JSON too.
+func (a Area) LogValue() slog.Value { return slog.StringValue(a.String()) }
+
+// LogValue has log/slog write String, as JSON too.
+func (s ShareMode) LogValue() slog.Value { return slog.StringValue(s.String()) }

@@ -2,6 +2,7 @@ package typedmem_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -241,6 +243,38 @@ func TestEveryValuePrints(t *testing.T) {
 			}
 		}
 		t.Logf("%s: %v", p.name, p.value)
+	}
+}
+
+// TestEveryValueLogs: log/slog writes what fmt does, as text and as JSON, also of values of a group.
+func TestEveryValueLogs(t *testing.T) {
+	values := []any{flags.Shared | flags.Populate, flags.JIT, read, flags.Page2M, flags.Sizes(flags.Page2M), typedmem.Shared}
+	for _, p := range printables(t) {
+		if _, ok := p.value.(fmt.Stringer); ok {
+			values = append(values, p.value)
+		}
+	}
+	if len(values) < 40 {
+		t.Errorf("%d values only", len(values))
+	}
+	for _, x := range values {
+		var text, js bytes.Buffer
+		slog.New(slog.NewTextHandler(&text, nil)).Info("m", "x", x, slog.Group("g", "x", x))
+		slog.New(slog.NewJSONHandler(&js, nil)).Info("m", "x", x, slog.Group("g", "x", x))
+		var line struct {
+			X any
+			G struct{ X any }
+		}
+		if err := json.Unmarshal(js.Bytes(), &line); err != nil {
+			t.Fatalf("%v: %s", err, js.String())
+		}
+		want := fmt.Sprint(x)
+		if fmt.Sprint(line.X) != want || fmt.Sprint(line.G.X) != want {
+			t.Errorf("%T as JSON: %s", x, js.String())
+		}
+		if s := text.String(); !strings.Contains(s, " x="+want) && !strings.Contains(s, " x="+strconv.Quote(want)) {
+			t.Errorf("%s as text: %s", want, s)
+		}
 	}
 }
 

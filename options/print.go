@@ -2,6 +2,7 @@ package options
 
 import (
 	"fmt"
+	"log/slog"
 	"strings"
 
 	"github.com/typedmem/typedmem/internal/printing"
@@ -42,3 +43,6 @@ func (o Options) String() string {
 
 // Format prints String under every verb of fmt.
 func (o Options) Format(s fmt.State, verb rune) { printing.Text(s, verb, o.String()) }
+
+// LogValue has log/slog write String, as JSON too.
+func (o Options) LogValue() slog.Value { return slog.StringValue(o.String()) }

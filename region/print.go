@@ -2,6 +2,7 @@ package region
 
 import (
 	"fmt"
+	"log/slog"
 	"reflect"
 	"unsafe"
 
@@ -34,6 +35,9 @@ func (r *Region[T]) String() string {
 // Format prints String under every verb of fmt.
 func (r *Region[T]) Format(s fmt.State, verb rune) { printing.Text(s, verb, r.String()) }
 
+// LogValue has log/slog write String, as JSON too.
+func (r *Region[T]) LogValue() slog.Value { return slog.StringValue(r.String()) }
+
 // String says which type the view shows, how many elements, and in which state the memory is. It
 // touches none:
 //
@@ -49,6 +53,9 @@ func (v View[T]) String() string {
 
 // Format prints String under every verb of fmt.
 func (v View[T]) Format(s fmt.State, verb rune) { printing.Text(s, verb, v.String()) }
+
+// LogValue has log/slog write String, as JSON too.
+func (v View[T]) LogValue() slog.Value { return slog.StringValue(v.String()) }
 
 // String is View.String for a Strided, with the distance between two elements.
 func (s Strided[T]) String() string {
@@ -66,8 +73,14 @@ func (s Strided[T]) String() string {
 // Format prints String under every verb of fmt.
 func (s Strided[T]) Format(f fmt.State, verb rune) { printing.Text(f, verb, s.String()) }
 
+// LogValue has log/slog write String, as JSON too.
+func (s Strided[T]) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
 // String returns "true" or "false".
 func (b Bool8) String() string { return fmt.Sprint(b.Get()) }
+
+// LogValue has log/slog write true or false.
+func (b Bool8) LogValue() slog.Value { return slog.BoolValue(b.Get()) }
 
 // name returns a type of this package as Go names it, without the path of T's package.
 func name[T any](of string) string {

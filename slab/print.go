@@ -2,6 +2,7 @@ package slab
 
 import (
 	"fmt"
+	"log/slog"
 	"reflect"
 
 	"github.com/typedmem/typedmem/internal/printing"
@@ -33,6 +34,9 @@ func (s *Slab[T]) String() string {
 // Format prints String under every verb of fmt.
 func (s *Slab[T]) Format(f fmt.State, verb rune) { printing.Text(f, verb, s.String()) }
 
+// LogValue has log/slog write String, as JSON too.
+func (s *Slab[T]) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
 // String says how many slots are parked in the cache.
 func (c *Cache[T]) String() string {
 	switch {
@@ -46,6 +50,9 @@ func (c *Cache[T]) String() string {
 
 // Format prints String under every verb of fmt.
 func (c *Cache[T]) Format(f fmt.State, verb rune) { printing.Text(f, verb, c.String()) }
+
+// LogValue has log/slog write String, as JSON too.
+func (c *Cache[T]) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
 // name returns a type of this package as Go names it, without the path of T's package.
 func name[T any](of string) string {
