@@ -77,8 +77,8 @@ func TestReserveRefusesWhatMapRefuses(t *testing.T) {
 					check(t, "Close", m.Close())
 				}
 			}
-			// Windows reserves and commits huge pages in one step: Reserve always says so. qemu's user mode
-			// has errors of its own.
+			// Windows reserves and commits huge pages in one step: Reserve always says so. qemu's
+			// user mode has errors of its own.
 			own := (runtime.GOOS == "windows" || emulator() != "") && strings.HasPrefix(name, "huge pages")
 			same := err == nil && later == nil || err != nil && later != nil && err.Error() == later.Error()
 			if !same && !(own && err != nil && later != nil) {

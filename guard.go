@@ -47,10 +47,10 @@ func (e *FaultError) Unwrap() error { return e.Err }
 // the process where it writes to memory that may only be read, or where the memory is taken away
 // while it runs: it faults in the detector's own code, from where nothing can be recovered.
 //
-// A program can call SetPanicOnFault by itself. A Slab in memory whose memory is protected or closed
-// beside its Insert or Alloc may then lose a slot to the fault, until the program has called Guard,
-// or a goroutine with SetPanicOnFault has made a Slab or taken more slots: from then on, and in slab
-// files always, these put right what a fault leaves.
+// A program can call SetPanicOnFault by itself. A Slab in memory whose memory is protected or
+// closed beside its Insert or Alloc may then lose a slot to the fault, until the program has called
+// Guard, or a goroutine with SetPanicOnFault has made a Slab or taken more slots: from then on, and
+// in slab files always, these put right what a fault leaves.
 func Guard(f func() error) error { return catch(f) }
 
 func catch(f func() error) (err error) {

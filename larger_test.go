@@ -26,8 +26,8 @@ func onFile(t *testing.T, f flags.Map) *typedmem.Mapping {
 	return m
 }
 
-// A larger mapping shows the file from the same offset on, as the first one is at that moment, which
-// stays.
+// A larger mapping shows the file from the same offset on, as the first one is at that moment,
+// which stays.
 func TestALargerMappingIsAsTheFirstOne(t *testing.T) {
 	if strconv.IntSize == 32 {
 		t.Skip("a 32-bit address space may not have the room that it asks for")

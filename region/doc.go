@@ -54,7 +54,7 @@
 //	Cast[T](Cast[U](v))            is  v
 //	Cast[byte](v)                  is  v.Bytes()
 //	Field(v, off).Every(a, b, k)   is  Field of each element of v.Every(a, b, k)
-//	v.ReadOnly() of anything       reads the same and refuses every checked write, and so does all that is made from it
+//	v.ReadOnly() of anything       reads the same and refuses every checked write
 //
 // Numbers out of range give ErrBounds, as does a step below 1; nothing wraps around.
 //

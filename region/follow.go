@@ -34,8 +34,8 @@ type follower struct {
 	old        []former // in order
 }
 
-// stop locks f for Close. A Refresh that finds nothing new returns soon, and is waited for; one that
-// waits for the file system is not.
+// stop locks f for Close. A Refresh that finds nothing new returns soon, and is waited for; one
+// that waits for the file system is not.
 func (f *follower) stop() error {
 	for range 1000 {
 		if f.TryLock() {

@@ -486,7 +486,8 @@ func TestCallsActOnTheNewestMapping(t *testing.T) {
 	wants(t, "Pin", err, nil)
 	wants(t, "Close of the mapping", m.Close(), typedmem.ErrBusy)
 	unpin()
-	// The mapping from before is still one that its user may close: its views end, the region goes on.
+	// The mapping from before is still one that its user may close: its views end, the region goes
+	// on.
 	wants(t, "Close of the mapping from before", old.Close(), nil)
 	look(t, r).shows(t, r.Len())
 	outgrow(t, w, r)

@@ -195,9 +195,9 @@ func TestAFaultLosesNothing(t *testing.T) {
 // say that the slab is closed.
 func TestCloseBesideFreeLeavesNoLockHeld(t *testing.T) {
 	if race.Enabled {
-		// runtime/race_amd64.s, racecallatomic: Go touches the address first, so memory that is gone
-		// faults in Go code; then racecall runs the detector's C code on the thread's own stack, and a
-		// panic cannot unwind from there. Close may come between the two.
+		// runtime/race_amd64.s, racecallatomic: Go touches the address first, so memory that is
+		// gone faults in Go code; then racecall runs the detector's C code on the thread's own
+		// stack, and a panic cannot unwind from there. Close may come between the two.
 		t.Skip("an atomic operation whose memory goes while it runs ends a process with the race detector: it faults on a stack that no panic unwinds")
 	}
 	testenv.FaultAddresses(t)

@@ -178,8 +178,8 @@ func cutOff(size, end int64) error {
 }
 
 // fillHoles takes space for the holes of a file where slots in use and their words are. A copy has
-// them where pages were zero, as those of slots that were set aside. Where no space can be set aside
-// the stores are made that may find none.
+// them where pages were zero, as those of slots that were set aside. Where no space can be set
+// aside the stores are made that may find none.
 func (c *core) fillHoles(used, there int) error {
 	f, slots := c.file.c.Handle(), wordsEnd(uint64(c.n))
 	for _, part := range [][2]int64{{container.DataOffset, container.DataOffset + int64(used)*8}, {slots, slots + int64(there)*int64(c.size)}} {

@@ -170,8 +170,8 @@ func (s *Slab[T]) copyTo(h uint64, x T) error {
 }
 
 // Free ends the object; its handle is never valid again. The slot may be reused at once. A handle
-// that is not valid is ErrStale, a second Free of the same one too. In a file a full disk may refuse
-// it, and the object lives on: see the package comment.
+// that is not valid is ErrStale, a second Free of the same one too. In a file a full disk may
+// refuse it, and the object lives on: see the package comment.
 func (s *Slab[T]) Free(h Handle[T]) error { return s.inner().give(h.Bits) }
 
 // Load returns the object's value. A Load that races with a Free gives the object's own value or

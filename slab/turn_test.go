@@ -148,7 +148,7 @@ func TestWhoGivesUpWaitingKeepsNobodyWaiting(t *testing.T) {
 	testenv.FaultAddresses(t)
 	for name, c := range map[string]struct {
 		end  func(s *Slab[filledObject], w *uint64, word uint64) error
-		mend func(s *Slab[filledObject]) error
+		fix  func(s *Slab[filledObject]) error
 		want error
 	}{
 		"freed": {
@@ -160,14 +160,14 @@ func TestWhoGivesUpWaitingKeepsNobodyWaiting(t *testing.T) {
 		},
 		"protected": {
 			end:  func(s *Slab[filledObject], w *uint64, word uint64) error { return s.Mapping().MakeReadOnly() },
-			mend: func(s *Slab[filledObject]) error { return s.Mapping().MakeMut() },
+			fix:  func(s *Slab[filledObject]) error { return s.Mapping().MakeMut() },
 			want: typedmem.ErrProtection,
 		},
 		"fault": {
 			end: func(s *Slab[filledObject], w *uint64, word uint64) error {
 				return sys.Protect(uintptr(s.words), s.core.meta.Len(), flags.None)
 			},
-			mend: func(s *Slab[filledObject]) error {
+			fix: func(s *Slab[filledObject]) error {
 				return sys.Protect(uintptr(s.words), s.core.meta.Len(), flags.Read|flags.Write)
 			},
 		},
@@ -200,8 +200,8 @@ func TestWhoGivesUpWaitingKeepsNobodyWaiting(t *testing.T) {
 		if s.core.waited.Load() != 0 || s.core.waiters.Load() != 0 {
 			t.Errorf("%s: someone waits still", name)
 		}
-		if c.mend != nil {
-			if err := c.mend(s); err != nil {
+		if c.fix != nil {
+			if err := c.fix(s); err != nil {
 				t.Fatal(err)
 			}
 			publish(w, word)

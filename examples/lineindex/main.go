@@ -3,10 +3,10 @@
 // for reading and says what there is and how long it took.
 //
 //	lineindex                          index the Go source tree, every .go file of it
-//	lineindex -o INDEX FILE|FOLDER...  index these; of folders every text file, or those that -match names
+//	lineindex -o INDEX FILE|FOLDER...  index these; of folders every text file, or -match
 //	lineindex -open INDEX              answer from an index that exists
 //	lineindex -open INDEX -line N      print the N-th line (from 1), read through the index
-//	lineindex -open INDEX -longest K   print where the K longest lines are, found by walking the column of lengths
+//	lineindex -open INDEX -longest K   print where the K longest lines are
 //
 // An index is a folder of three region files: lines, files, and the bytes of the files' paths. A
 // build that fails or is interrupted removes what it has; one that is killed leaves an index of a

@@ -3,8 +3,8 @@
 //
 //	go run ./examples/orderbook -dir book messages.csv    a LOBSTER message file (lobsterdata.com)
 //	go run ./examples/orderbook                           a generated one, in memory
-//	go run ./examples/orderbook -kill 5                   killed five times on the way and opened again: the book is the same
-//	go run ./examples/orderbook -heap                     the same with pointers, and the collector's pauses of both
+//	go run ./examples/orderbook -kill 5                   killed five times on the way
+//	go run ./examples/orderbook -heap                     with pointers, and the pauses of both
 package main
 
 import (

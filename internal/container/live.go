@@ -24,7 +24,8 @@ import (
 //	32   8  for how long it had run when the writer began, in nanoseconds
 //	40   4  1 where boot names the run of a container, else 0
 //	44   4  CRC-32 of bytes 0 to 44
-//	48   8  length word: bits 0..47 the length in elements, bits 48..63 the ones' complement sum of those three 16-bit words
+//	48   8  length word: bits 0..47 the length in elements, bits 48..63 their sum:
+//	       the ones' complement sum of the three 16-bit words
 const (
 	liveSumAt  = 44
 	liveWordAt = 48

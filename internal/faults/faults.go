@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 )
 
-// ever is set by the first Guard, or Look, and stays set. It is no count of the Guards at work: each would
-// change it, and every goroutine that looks would wait for its cache line.
+// ever is set by the first Guard, or Look, and stays set. It is no count of the Guards at work:
+// each would change it, and every goroutine that looks would wait for its cache line.
 var ever atomic.Bool
 
 // Catch is called before a Guard lets faults become panics.

@@ -30,7 +30,7 @@ func Add[T constraints.Signed](a, b T) (sum T, ok bool) {
 }
 
 // AddOrMax returns a+b for a, b >= 0, or the largest int where that is less than the sum: no size
-// can be that large, so that whoever checks the result refuses it.
+// can be that large, so that a check of the result refuses it.
 func AddOrMax(a, b int) int {
 	if sum, ok := Add(a, b); ok {
 		return sum

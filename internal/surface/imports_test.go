@@ -18,11 +18,13 @@ func TestImports(t *testing.T) {
 		t.Fatal(err)
 	}
 	drawn := map[string]string{}
-	for _, m := range regexp.MustCompile(`(?m)^    (\S+) +→ ([^\r\n]*)`).FindAllStringSubmatch(string(page), -1) {
+	for _, m := range regexp.MustCompile(`(?m)^\| ([a-z/]+) \| ([^\r\n|]*)\|`).FindAllStringSubmatch(string(page), -1) {
 		if _, twice := drawn[m[1]]; twice {
 			t.Errorf("%s is drawn twice", m[1])
 		}
-		drawn[m[1]] = strings.Join(strings.Fields(m[2]), " ")
+		if m[1] != "package" {
+			drawn[m[1]] = strings.Join(strings.Fields(m[2]), " ")
+		}
 	}
 	for folder, files := range sources(t) {
 		imported := map[string]bool{}

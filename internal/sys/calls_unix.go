@@ -187,8 +187,8 @@ func mapped(addr uintptr, n int) bool {
 	return !errors.Is(unix.Msync(bytesAt(addr, n), unix.MS_ASYNC), unix.ENOMEM)
 }
 
-// applyFlags carries out the flags that mmap itself does not know. Each step is a call of the seam, so
-// that tests can make it fail.
+// applyFlags carries out the flags that mmap itself does not know. Each step is a call of the seam,
+// so that tests can make it fail.
 func applyFlags(addr uintptr, r Request) error {
 	if r.Flags&flags.Advice != 0 {
 		err := Advise(addr, r.Len, r.Flags&flags.Advice)

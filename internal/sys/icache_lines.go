@@ -1,4 +1,4 @@
-//go:build (linux && (arm64 || ppc64 || ppc64le || loong64)) || ((darwin || freebsd || netbsd || openbsd) && arm64) || (openbsd && ppc64)
+//go:build unix && !aix && (arm64 || ppc64 || ppc64le || loong64)
 
 package sys
 

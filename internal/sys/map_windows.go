@@ -137,8 +137,8 @@ func checkRequest(r Request) error {
 	return nil
 }
 
-// applyFlags carries out the flags that mapping itself does not know, in the order in which they can
-// fail.
+// applyFlags carries out the flags that mapping itself does not know, in the order in which they
+// can fail.
 func applyFlags(addr uintptr, r Request) error {
 	if r.Flags&flags.Advice != 0 {
 		if err := Advise(addr, r.Len, r.Flags&flags.Advice); err != nil {

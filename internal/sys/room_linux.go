@@ -70,8 +70,8 @@ func areaCount() (count, limit int, ok bool) {
 	return count, int(most), err == nil
 }
 
-// softLimit returns one of the limits of getrlimit(2). It asks prlimit(2), whose word for "no limit"
-// is the same on every processor: the largest number of 64 bits.
+// softLimit returns one of the limits of getrlimit(2). It asks prlimit(2), whose word for "no
+// limit" is the same on every processor: the largest number of 64 bits.
 func softLimit(resource int) (uint64, error) {
 	var r unix.Rlimit
 	err := unix.Prlimit(0, resource, nil, &r)

@@ -11,10 +11,15 @@ import (
 // The callers split and join ranges as they like; Windows gives memory back only in the pieces in
 // which it handed it out. The table knows these pieces and what has become of each part of them.
 //
-//	piece        a part held                     the last part held                a part released                 the last part released
-//	memory       decommitted                     decommitted                       decommitted, addresses kept     freed
-//	view         no access, memory kept          unmapped, a placeholder remains   no access, addresses kept       unmapped
-//	placeholder  nothing to do                   nothing to do                     cut off and freed               freed
+//	piece        a part held             the last part held
+//	memory       decommitted             decommitted
+//	view         no access, memory kept  unmapped, a placeholder remains
+//	placeholder  nothing to do           nothing to do
+//
+//	piece        a part released              the last part released
+//	memory       decommitted, addresses kept  freed
+//	view         no access, addresses kept    unmapped
+//	placeholder  cut off and freed            freed
 //
 // Parts that are kept go when the last part of their piece goes.
 

@@ -12,8 +12,8 @@ import (
 )
 
 // PartialPages skips a test that maps a file which ends within a page, or which says of itself that
-// it holds no bytes, as a device does. Where qemu's user mode plays pages larger than the machine's,
-// it asks fstat(2) how long the file is and maps no more than that.
+// it holds no bytes, as a device does. Where qemu's user mode plays pages larger than the
+// machine's, it asks fstat(2) how long the file is and maps no more than that.
 func PartialPages(t testing.TB) {
 	t.Helper()
 	if os.Getenv("TYPEDMEM_SMALL_SPACE") != "" && os.Getpagesize() > 4096 {
