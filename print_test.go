@@ -246,7 +246,8 @@ func TestEveryValuePrints(t *testing.T) {
 	}
 }
 
-// TestEveryValueLogs: log/slog writes what fmt does, as text and as JSON, also of values of a group.
+// TestEveryValueLogs: log/slog writes what fmt does, as text and as JSON, also of values of a
+// group.
 func TestEveryValueLogs(t *testing.T) {
 	values := []any{flags.Shared | flags.Populate, flags.JIT, read, flags.Page2M, flags.Sizes(flags.Page2M), typedmem.Shared}
 	for _, p := range printables(t) {
