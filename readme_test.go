@@ -10,16 +10,29 @@ import (
 	"github.com/typedmem/typedmem/internal/testenv"
 )
 
-// The program in the README is one that the compiler takes.
-func TestReadmeCompiles(t *testing.T) {
+// The program in the README runs, and runs again over the file that it left.
+func TestReadmeRunsTwice(t *testing.T) {
 	tool := testenv.GoTool(t)
 	text, err := os.ReadFile("README.md")
 	check(t, "README.md", err)
 	_, program, _ := strings.Cut(string(text), "```go\n")
 	program, _, _ = strings.Cut(program, "```")
-	file := filepath.Join(t.TempDir(), "main.go")
-	check(t, "a file", os.WriteFile(file, []byte(program), 0o600))
-	if out, err := osexec.Command(tool, "vet", file).CombinedOutput(); err != nil {
-		t.Errorf("%v: %s", err, out)
+	dir := t.TempDir()
+	source, built := filepath.Join(dir, "main.go"), filepath.Join(dir, "readme.exe")
+	check(t, "a file", os.WriteFile(source, []byte(program), 0o600))
+	for _, args := range [][]string{{"vet", source}, {"build", "-o", built, source}} {
+		if out, err := osexec.Command(tool, args...).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v: %s", args, err, out)
+		}
+	}
+	for _, want := range []string{
+		"2 ticks; the second at 11\nmean 10.75\n<nil> false\n",
+		"4 ticks; the second at 11\nmean 10.75\n<nil> false\n",
+	} {
+		run := osexec.Command(built)
+		run.Dir = dir
+		if out, err := run.CombinedOutput(); err != nil || string(out) != want {
+			t.Errorf("%v, %q, want %q", err, out, want)
+		}
 	}
 }
