@@ -19,6 +19,7 @@ import (
 type core struct {
 	at     atomic.Pointer[place] // where the elements are
 	first  place                 // what at points to at first: it takes no allocation of its own
+	shown  *unsafe.Pointer       // the limits in the Region, which accesses go by
 	size   int                   // of an element
 	layout *layout.Layout
 	file   *container.File // of a self-describing file, else nil
@@ -37,6 +38,16 @@ func (c *core) limits() *typedmem.Limits { return c.at.Load().limits }
 
 // moveTo has the region show another mapping, or the same one with other limits.
 func (c *core) moveTo(m *typedmem.Mapping) { c.at.Store(&place{m, m.Limits()}) }
+
+// showLimits has accesses through the Region go by the limits that the core has now, beside accesses that
+// are at work.
+func (c *core) showLimits() {
+	l := c.limits()
+	if c.layout.Atomic {
+		l = l.Sealed()
+	}
+	atomic.StorePointer(c.shown, unsafe.Pointer(l))
+}
 
 // newCore takes over m. On error m is as it was.
 func newCore(m *typedmem.Mapping, l *layout.Layout) (*core, error) {

@@ -46,63 +46,57 @@ func (f *follower) stop() error {
 	return fmt.Errorf("another goroutine is in a Refresh; try again when it has returned: %w", typedmem.ErrBusy)
 }
 
-// refresh takes over the length that the writer of the file has published. Where the region moves
-// on for it, it calls moved with the new limits before anybody else can move it.
-func (c *core) refresh(moved func(*typedmem.Limits)) (int, error) {
+// refresh takes over the length that the writer of the file has published.
+func (c *core) refresh() (int, error) {
 	if !c.reader {
 		return c.length(), nil
 	}
 	c.follow.Lock()
 	defer c.follow.Unlock()
 	here := c.at.Load()
-	if here.m.Limits() != here.limits {
-		return 0, typedmem.ErrClosed
-	}
-	if err := here.limits.Err(false); err != nil {
+	if err := here.limits.Err(false); err != nil { // after Close too, which has the lock
 		return 0, err
 	}
 	n, err := c.file.Refresh()
 	if err != nil {
 		return 0, err
 	}
-	bytes := n * c.size // checked by Refresh
-	if bytes < c.length() && len(c.follow.old) > 0 {
-		if err := c.canShrink(bytes); err != nil {
+	bytes, length := n*c.size, c.length() // checked by Refresh
+	if len(c.follow.old) > 0 {
+		if err := c.showBefore(bytes, length); err != nil {
 			return 0, err
 		}
 	}
-	if err := c.showBefore(bytes); err != nil {
-		return 0, err
-	}
-	switch {
-	case bytes == c.length():
+	if bytes == length {
 		return bytes, nil
-	case !moves || bytes <= here.m.Cap():
+	}
+	if !moves || bytes <= here.m.Cap() {
 		return bytes, here.m.Resize(bytes)
 	}
 	larger, err := here.m.Larger(bytes)
 	if err != nil {
 		return 0, err
 	}
-	c.follow.old = append(c.follow.old, former{here.m, c.length()})
+	c.follow.old = append(c.follow.old, former{here.m, length})
 	c.moveTo(larger)
-	moved(larger.Limits())
+	c.showLimits()
 	return bytes, nil
 }
 
-// canShrink returns the error with which one of the region's mappings would refuse so few bytes.
-func (c *core) canShrink(bytes int) error {
-	for _, f := range c.follow.old {
-		if err := f.m.CanResize(min(bytes, f.shown)); err != nil && !errors.Is(err, typedmem.ErrClosed) {
+// showBefore has the mappings from which the region moved on show as much of so many bytes as they
+// had: views of them notice that elements go, and that others come. On a way to a shorter length
+// that one of the region's mappings would refuse nothing changes.
+func (c *core) showBefore(bytes, length int) error {
+	if bytes < length {
+		for _, f := range c.follow.old {
+			if err := f.m.CanResize(min(bytes, f.shown)); err != nil && !errors.Is(err, typedmem.ErrClosed) {
+				return err
+			}
+		}
+		if err := c.mapping().CanResize(bytes); err != nil {
 			return err
 		}
 	}
-	return c.mapping().CanResize(bytes)
-}
-
-// showBefore has the mappings from which the region moved on show as much of so many bytes as they
-// had: views of them notice that elements go, and that others come.
-func (c *core) showBefore(bytes int) error {
 	for _, f := range c.follow.old {
 		n := min(bytes, f.shown)
 		if f.m.Len() == n {

@@ -283,31 +283,41 @@ func TestWhatHoldsAReaderFromBeforeItMovedOn(t *testing.T) {
 			return func() { wants(t, "Flush", resume(), nil) }
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			w, r := follower(t, 10)
-			before := look(t, r)
-			release := hold(t, r)
-			outgrow(t, w, r)
-			outgrow(t, w, r)
-			n := r.Len()
-			wants(t, "Close", r.Close(), typedmem.ErrBusy)
-			before.shows(t, 10)
-			look(t, r).shows(t, n)
-			wants(t, "Resize", w.Resize(5), nil)
-			for range 2 {
-				_, err := r.Refresh()
-				wants(t, "Refresh", err, typedmem.ErrBusy)
-			}
-			if r.Len() != n || before.view.At(9) != 0 && before.view.At(9) != 9 { // the file is shorter, the region is not
-				t.Fatal(r.Len(), before.view.At(9))
-			}
-			wants(t, "Close", r.Close(), typedmem.ErrBusy)
-			release()
-			refresh(t, r, 5)
-			before.refused(t, 6, typedmem.ErrBounds)
-			wants(t, "Close", r.Close(), nil)
-			before.refused(t, 0, typedmem.ErrClosed)
-		})
+		for moves := range 3 { // before it is held
+			t.Run(fmt.Sprint(name, moves), func(t *testing.T) {
+				w, r := follower(t, 10)
+				before := look(t, r)
+				var release func()
+				for i := range 3 {
+					if i == moves {
+						release = hold(t, r)
+					}
+					if i < 2 {
+						outgrow(t, w, r)
+					}
+				}
+				n := r.Len()
+				wants(t, "Close", r.Close(), typedmem.ErrBusy)
+				before.shows(t, 10)
+				look(t, r).shows(t, n)
+				wants(t, "Resize", w.Resize(5), nil)
+				for range 2 {
+					_, err := r.Refresh()
+					wants(t, "Refresh", err, typedmem.ErrBusy)
+				}
+				x, err := before.view.Load(9) // the file is shorter, the region is not
+				wants(t, "Load", err, nil)
+				if r.Len() != n || x != 0 && x != 9 {
+					t.Fatal(r.Len(), x)
+				}
+				wants(t, "Close", r.Close(), typedmem.ErrBusy)
+				release()
+				refresh(t, r, 5)
+				before.refused(t, 6, typedmem.ErrBounds)
+				wants(t, "Close", r.Close(), nil)
+				before.refused(t, 0, typedmem.ErrClosed)
+			})
+		}
 	}
 }
 

@@ -53,17 +53,9 @@ func show[T any](c *core, err error) (*Region[T], error) {
 
 // attach takes over the addresses and limits that the core has now.
 func (r *Region[T]) attach() {
-	l := r.core.limits()
-	r.most = reach[T](l)
-	r.move(l)
-}
-
-// move has accesses go by other limits from now on, beside accesses that are at work.
-func (r *Region[T]) move(l *typedmem.Limits) {
-	if r.core.layout.Atomic {
-		l = l.Sealed()
-	}
-	atomic.StorePointer(&r.limits, unsafe.Pointer(l))
+	r.most = reach[T](r.core.limits())
+	r.core.shown = &r.limits
+	r.core.showLimits()
 }
 
 // reach returns how many elements from the first one on have addresses that do not overflow, be
@@ -396,7 +388,7 @@ func (r *Region[T]) Refresh() (int, error) {
 	if r.core.closed() {
 		return 0, fail("refresh", r.errClosed())
 	}
-	bytes, err := r.core.refresh(r.move)
+	bytes, err := r.core.refresh()
 	if err != nil {
 		return 0, fail("refresh", err)
 	}
