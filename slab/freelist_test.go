@@ -99,6 +99,36 @@ func TestAPeakCostsLittleAfterwards(t *testing.T) {
 	}
 }
 
+// What Trim needs does not grow with the number of slots, however small they are.
+func TestTrimOfSmallObjectsNeedsLittleMemory(t *testing.T) {
+	const n = 1 << 20
+	s, err := New[uint64](n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	all := make([]Handle[uint64], n)
+	for i := range all {
+		if all[i], err = s.Alloc(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, h := range all {
+		if err := s.Free(h); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if _, err := s.Trim(); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if bytes := after.TotalAlloc - before.TotalAlloc; bytes > 128<<10 {
+		t.Errorf("Trim allocates %d bytes for %d slots", bytes, n)
+	}
+}
+
 // The lists hold what was put into them, whatever the order and with Trim between; counts, queues
 // and the numbers that All reads agree.
 func TestTheListsOfFreeSlotsAgree(t *testing.T) {

@@ -6,9 +6,12 @@ import (
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
-// trimBytes is how many bytes of slots Trim looks at in one step. Between steps others make and
-// free objects.
-const trimBytes = 16 << 20
+// trimBytes and trimSlots are how much Trim looks at in one step, at the most. Between steps others
+// make and free objects.
+const (
+	trimBytes = 16 << 20
+	trimSlots = 1 << 17
+)
 
 // trim gives back whole pages of free slots, in steps.
 func (c *core) trim() (bytes int, err error) {
@@ -48,7 +51,7 @@ func (c *core) trimStep(t *trimmer, lo int) (bytes, hi int, err error) {
 		c.gather()
 	}
 	used := int(p.used.Load())
-	slots := max(trimBytes/int(c.size)>>c.blockShift, 1) << c.blockShift
+	slots := max(min(trimBytes/int(c.size), trimSlots)>>c.blockShift, 1) << c.blockShift
 	if hi = min(lo+slots, used); hi <= lo {
 		return 0, lo, nil
 	}
