@@ -9,6 +9,7 @@ import (
 
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/num"
+	"github.com/typedmem/typedmem/internal/race"
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
@@ -45,7 +46,12 @@ func (m *Mapping) WriteWord(off int, word uint64) error {
 	// SAFETY: the caller has found off in the mapping, and a multiple of 8 from its page-aligned
 	// base; touching catches the fault of a page that is not there.
 	to := (*uint64)(unsafe.Pointer(unsafe.SliceData(bytesAt(m.addr.Load()+uintptr(off), 8))))
-	if touching(func() { atomic.StoreUint64(to, word) }) == nil {
+	store := func() { atomic.StoreUint64(to, word) }
+	if race.Enabled { // the detector's own code would fault, which nothing catches
+		new(atomic.Uint64).Add(1) // a barrier
+		store = func() { *to = word }
+	}
+	if touching(store) == nil {
 		return nil
 	}
 	return m.withoutPages(func() error {
@@ -58,13 +64,13 @@ func (m *Mapping) WriteWord(off int, word uint64) error {
 func (m *Mapping) FindSpace(off, n int) error {
 	from := m.addr.Load() + uintptr(off)
 	page := from
-	err := touching(func() {
-		for ; page < from+uintptr(n); page = num.Down(page, uintptr(m.plan.unit)) + uintptr(m.plan.unit) {
-			// SAFETY: the aligned word lies in the same page as the byte at page. Adding nothing
-			// is a store that no other store gets lost by.
-			atomic.AddUint32((*uint32)(unsafe.Pointer(unsafe.SliceData(bytesAt(num.Down(page, 4), 4)))), 0)
-		}
-	})
+	var err error
+	if race.Enabled { // the detector's own code would fault, which nothing catches
+		page = num.Down(from, uintptr(m.plan.unit))
+		err = bringIn(page, int(from-page)+n, m.plan.unit, true)
+	} else {
+		err = touching(func() { m.dirty(&page, from+uintptr(n)) })
+	}
 	if err == nil {
 		return nil
 	}
@@ -75,6 +81,16 @@ func (m *Mapping) FindSpace(off, n int) error {
 		}
 		return err
 	})
+}
+
+// dirty stores to each page from the byte at page to end, and changes nothing. page says how far it
+// got.
+func (m *Mapping) dirty(page *uintptr, end uintptr) {
+	for unit := uintptr(m.plan.unit); *page < end; *page = num.Down(*page, unit) + unit {
+		// SAFETY: the aligned word lies in the same page as the byte at page. Adding nothing is a
+		// store that no other store gets lost by.
+		atomic.AddUint32((*uint32)(unsafe.Pointer(unsafe.SliceData(bytesAt(num.Down(*page, 4), 4)))), 0)
+	}
 }
 
 // withoutPages calls f after a store that has faulted. Meanwhile the mapping stays open and where
