@@ -3,7 +3,6 @@ package typedmem_test
 import (
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/options"
@@ -73,25 +72,41 @@ func ExampleGuard() {
 	// Output: true
 }
 
-// A page that the file no longer has is found without a fault.
-func ExampleMapping_Prefault() {
-	f, err := os.CreateTemp("", "example")
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	defer os.Remove(f.Name())
-	defer f.Close()
-	if err := f.Truncate(1 << 16); err != nil {
-		fmt.Println(err)
-		return
-	}
-	m, err := options.New(1<<16).WithFile(f, 0).Map()
+// The protection of a mapping can change as often as need be.
+func ExampleMapping_MakeReadOnly() {
+	m, err := options.New(100).MapMut()
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	defer m.Close()
-	fmt.Println(m.Prefault(0, m.Len()))
-	// Output: <nil>
+	copy(m.Bytes(), "fixed")
+	fmt.Println(m.MakeReadOnly(), m.Protection())
+	// Output: <nil> Read
+}
+
+// The mapping grows where it is.
+func ExampleMapping_Resize() {
+	m, err := options.New(100).WithCapacity(1 << 20).MapMut()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer m.Close()
+	before := m.Addr()
+	fmt.Println(m.Resize(100_000), m.Len(), m.Addr() == before)
+	// Output: <nil> 100000 true
+}
+
+// What lies at an address of this process.
+func ExampleAreaAt() {
+	m, err := options.New(100).Map()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer m.Close()
+	area, ok, err := typedmem.AreaAt(0, m.Addr())
+	fmt.Println(ok, err, area.Protection, area.Path == "")
+	// Output: true <nil> Read true
 }
