@@ -89,7 +89,8 @@
 // and Insert are refused where the file would have to grow, and everything else goes on. On btrfs,
 // bcachefs, ZFS, APFS, and XFS for files that were copied with cp --reflink, each page that was
 // written back needs new space when it is changed: Store, Update, Free and OpenMut may be refused
-// too. A slab in another shared file ([Map]) does the same.
+// too. A slab in another shared file ([Map]) does the same. The server of an NFS or FUSE file may
+// find its disk full later: Sync returns that error, if the kernel learns of it.
 //
 // What is written through an address ([Slab.Ptr], [Slab.All]) is raw memory, and on those file
 // systems a store to it faults where the disk is full. In an [Slab.Update] it does so only where
