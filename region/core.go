@@ -39,8 +39,8 @@ func (c *core) limits() *typedmem.Limits { return c.at.Load().limits }
 // moveTo has the region show another mapping, or the same one with other limits.
 func (c *core) moveTo(m *typedmem.Mapping) { c.at.Store(&place{m, m.Limits()}) }
 
-// showLimits has accesses through the Region go by the limits that the core has now, beside accesses that
-// are at work.
+// showLimits has accesses through the Region go by the limits that the core has now, beside
+// accesses that are at work.
 func (c *core) showLimits() {
 	l := c.limits()
 	if c.layout.Atomic {
