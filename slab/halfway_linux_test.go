@@ -13,7 +13,8 @@ import (
 )
 
 // A Store that gets as far as the end of a page, and there finds no space, puts back what it has
-// changed. The limit of file sizes stands for the disk, and its signal is for this process: a child.
+// changed. The limit of file sizes stands for the disk, and its signal is for this process: a
+// child.
 func TestStoreThatFailsHalfwayChangesNothing(t *testing.T) {
 	testenv.FaultAddresses(t)
 	if !testenv.Child(t) {
