@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"unsafe"
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/testenv"
@@ -179,7 +180,8 @@ func slabOnAFullDisk[T comparable](t *testing.T, dir string, value func(n uint64
 	for _, before := range []string{"new", "written back", "shared"} {
 		t.Run(before, func(t *testing.T) {
 			f := &onFull[T]{t: t, path: dir + "/s", make: value, has: map[slab.Handle[T]]T{}, full: map[string]int{}, done: map[string]int{}}
-			f.s = must[*slab.Slab[T]](t)(slab.Create[T](f.path, 1<<20))
+			capacity := min(1<<20, 256<<20/int(unsafe.Sizeof(value(0)))) // a 32-bit program has room for it
+			f.s = must[*slab.Slab[T]](t)(slab.Create[T](f.path, capacity))
 			defer os.Remove(f.path)
 			defer os.Remove(f.path + ".copy")
 			defer func() { _ = f.s.Close() }()
