@@ -22,8 +22,7 @@ func (m *Mapping) Larger(n int) (*Mapping, error) {
 	m.users.Add(1)
 	defer m.users.Add(-1)
 	m.mu.RUnlock()
-	share, ours := addressShare()
-	if left := share - min(share, ours); uint64(n) > left {
+	if !leavesEnough(n) {
 		m.mu.RLock()
 		defer m.mu.RUnlock()
 		return nil, m.fail("map a larger range", fmt.Errorf("%d bytes with room for %d, and %d more bytes of addresses would leave too few to the program; "+
@@ -43,4 +42,18 @@ func (m *Mapping) Larger(n int) (*Mapping, error) {
 		_ = m.Lock() // as it was; the mapping's error says more
 	}
 	return larger, printing.Named(r.File.Name(), err)
+}
+
+// leavesEnough reports whether n more bytes of addresses leave the program its half, with the help
+// of the collector where closed mappings still have some.
+func leavesEnough(n int) bool {
+	for tries := 0; ; tries++ {
+		share, ours := addressShare()
+		if uint64(n) <= share-min(share, ours) {
+			return true
+		}
+		if tries == mostReclaims || !reclaim() {
+			return false
+		}
+	}
 }

@@ -5,11 +5,13 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"testing"
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/race"
 	"github.com/typedmem/typedmem/internal/sys"
 	"github.com/typedmem/typedmem/options"
 )
@@ -24,6 +26,23 @@ func onFile(t *testing.T, f flags.Map) *typedmem.Mapping {
 	check(t, "close of the file", file.Close()) // the mapping keeps what it needs
 	closeLater(t, m)
 	return m
+}
+
+// Addresses of closed mappings, which wait for the collector, stand against no larger mapping.
+func TestALargerMappingHasAddressesCollected(t *testing.T) {
+	if strconv.IntSize == 32 || runtime.GOOS == "windows" || race.Enabled {
+		t.Skip("half of the address space cannot be had here: 32 bits, Windows or the race detector")
+	}
+	defer typedmem.CollectNothing()()
+	m := onFile(t, 0)
+	for range 4 {
+		part, err := options.New(int(sys.AddressSpace() / 8)).WithFlags(flags.NoReserve).MapNone()
+		if err != nil {
+			t.Skip("the system does not give so many addresses: ", err)
+		}
+		check(t, "Close", part.Close())
+	}
+	closeLater(t, must[*typedmem.Mapping](t)(m.Larger(2*unit)))
 }
 
 // A larger mapping shows the file from the same offset on, as the first one is at that moment,

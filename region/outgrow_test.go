@@ -13,6 +13,7 @@ import (
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/sys"
+	"github.com/typedmem/typedmem/internal/testenv"
 	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/region"
 )
@@ -206,6 +207,7 @@ func TestAReaderOutgrowsItsRangeSeveralTimes(t *testing.T) {
 
 // Goroutines that use a reader see a whole region while another one of them moves it on.
 func TestAReaderMovesOnBesideItsUsers(t *testing.T) {
+	testenv.PartialPages(t) // it maps ahead of the end of a file that grows
 	w, r := follower(t, 10)
 	var done atomic.Bool
 	var users sync.WaitGroup

@@ -263,6 +263,7 @@ func slabOnAFullDisk[T comparable](t *testing.T, dir string, value func(n uint64
 // A file whose slots that were set aside are holes, as cp and tar make them of pages of zeros, is
 // refused by OpenMut where the disk has no space for them, or the calls on it are.
 func TestSparseSlabFileOnAFullDisk(t *testing.T) {
+	testenv.FaultAddresses(t)
 	testenv.OnDisks(t, func(t *testing.T, kind, dir string) {
 		f := &onFull[[2]uint64]{t: t, path: dir + "/s", has: map[slab.Handle[[2]uint64]][2]uint64{}, full: map[string]int{}, done: map[string]int{}}
 		f.make = func(n uint64) [2]uint64 { return [2]uint64{n, ^n} }
