@@ -32,6 +32,7 @@ type slabInput struct {
 	op            string
 	handle, value uint64
 	protects      bool // the memory is protected now and then
+	held          int  // slots that inserts beside this one had, and gave back since they faulted
 }
 
 type slabOutput struct {
@@ -82,7 +83,7 @@ var slabModel = porcupine.Model{
 						n++
 					}
 				}
-				return errors.Is(out.err, slab.ErrFull) && n <= s.parked, s
+				return errors.Is(out.err, slab.ErrFull) && n <= s.parked+in.held, s
 			}
 			if free < 0 || s.find(out.handle) >= 0 {
 				return false, s
@@ -140,7 +141,7 @@ func TestHistoriesAreLinearizable(t *testing.T) {
 		switch result := porcupine.CheckOperationsTimeout(model, history, 10*time.Second); result {
 		case porcupine.Illegal:
 			for _, op := range history {
-				t.Logf("%d [%d,%d] %+v: %+v", op.ClientId, op.Call, op.Return, op.Input, op.Output)
+				t.Logf("%d [%d,%d] %+v: %+v %v", op.ClientId, op.Call, op.Return, op.Input, op.Output, op.Output.(slabOutput).err)
 			}
 			t.Fatalf("round %d, %s: this history fits no order", round, mode)
 		case porcupine.Unknown:
@@ -181,7 +182,7 @@ func record(t *testing.T, s *slab.Slab[filled], mode string, seed uint64) []porc
 			}
 			for step := range steps {
 				h := known[r.IntN(len(known))].Load()
-				in := slabInput{ops[r.IntN(len(ops))], h, uint64(client*steps + step + 1), mode == "protect"}
+				in := slabInput{ops[r.IntN(len(ops))], h, uint64(client*steps + step + 1), mode == "protect", 0}
 				var out slabOutput
 				add := func(in slabInput, call int64) {
 					all[client] = append(all[client], porcupine.Operation{ClientId: client, Input: in, Call: call, Output: out, Return: clock.Add(1)})
@@ -207,7 +208,7 @@ func record(t *testing.T, s *slab.Slab[filled], mode string, seed uint64) []porc
 								out.value = ^uint64(0)
 							}
 							if x[0] != 0 { // else a filler
-								add(slabInput{"load", g.Uint64(), 0, in.protects}, call)
+								add(slabInput{"load", g.Uint64(), 0, in.protects, 0}, call)
 							}
 						}
 					case "store":
@@ -247,5 +248,20 @@ func record(t *testing.T, s *slab.Slab[filled], mode string, seed uint64) []porc
 		}
 	}
 	wg.Wait()
-	return slices.Concat(all[:]...)
+	history := slices.Concat(all[:]...)
+	for i := range history {
+		in, out := history[i].Input.(slabInput), history[i].Output.(slabOutput)
+		if !errors.Is(out.err, slab.ErrFull) {
+			continue
+		}
+		for _, other := range history {
+			var fault *typedmem.FaultError
+			if other.Input.(slabInput).op == "insert" && errors.As(other.Output.(slabOutput).err, &fault) &&
+				other.Call < history[i].Return && history[i].Call < other.Return {
+				in.held++
+			}
+		}
+		history[i].Input = in
+	}
+	return history
 }
