@@ -244,7 +244,9 @@ func (s *span) cede(from int, right *span) {
 	spans.Lock()
 	defer spans.Unlock()
 	taken := s.taken
-	spans.reserved -= uint64(s.reserved - from)
+	if _, there := spans.limits[s]; there {
+		spans.reserved -= uint64(s.reserved - from)
+	}
 	s.reserved, s.taken = from, nil
 	for _, t := range taken {
 		s.lost(t)
