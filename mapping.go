@@ -16,7 +16,7 @@ import (
 // give it back with Close. The zero Mapping is one that is closed.
 //
 // Offsets and lengths are in bytes, offsets count from the first byte of the mapping. After Close
-// every method answers ErrClosed. All methods are safe for concurrent use; see the package comment
+// every method returns ErrClosed. All methods are safe for concurrent use; see the package comment
 // for accesses in flight.
 type Mapping struct {
 	mu   sync.RWMutex   // guards the state; held for reading or changing it, never while the kernel waits for a device

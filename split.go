@@ -11,7 +11,7 @@ import (
 // SplitOff cuts the mapping in two: m keeps the bytes [0, at), the result is [at, Len) and has the
 // spare capacity. at must lie inside and fall between pages of the mapping (ErrOffset). Views of
 // the left part stay valid; views that reach past the cut are refused from now on. A pinned mapping
-// answers ErrBusy.
+// returns ErrBusy.
 func (m *Mapping) SplitOff(at int) (*Mapping, error) {
 	if err := m.enter("split off", needUnpinned); err != nil {
 		return nil, err
@@ -108,7 +108,7 @@ func (m *Mapping) exchange(o *Mapping) {
 }
 
 // Merge joins next, which must begin where m ends, to the end of m. On success next is spent: it
-// answers ErrClosed, and so do views of it; m then includes its bytes and its spare capacity. On
+// returns ErrClosed, and so do views of it; m then includes its bytes and its spare capacity. On
 // failure both are as before:
 //
 //   - ErrNotAdjacent: next does not begin where m ends, or m has spare capacity in between;

@@ -16,7 +16,7 @@ import (
 var stateNames = [6]string{"reserved", "none", "r", "rw", "rx", "rwx"}
 
 // … and who holds it: live, pinned, closed, spent by a merge, or nobody: the zero Mapping. In the
-// last three every operation answers ErrClosed.
+// last three every operation returns ErrClosed.
 
 // operation is a row of the table of states: what each state answers, nil for success.
 type operation struct {

@@ -13,45 +13,10 @@ import (
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/sys"
+	"github.com/typedmem/typedmem/internal/testenv"
 	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/region"
 )
-
-// stopped runs call in a goroutine and stops it within the first system call of the kind op, as a
-// slow device would. resume lets it go on and returns its error.
-func stopped(t *testing.T, op sys.Op, call func() error) (resume func() error) {
-	t.Helper()
-	entered, release, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
-	var first atomic.Bool
-	restore := sys.Interpose(func(c sys.Call) error {
-		if c.Op == op && first.CompareAndSwap(false, true) {
-			close(entered)
-			<-release
-		}
-		return nil
-	})
-	go func() { done <- call() }()
-	select {
-	case <-entered:
-	case err := <-done:
-		restore()
-		t.Fatalf("the call returned without a system call %v: %v", op, err)
-	}
-	var resumed bool
-	resume = func() error {
-		resumed = true
-		close(release)
-		err := <-done
-		restore()
-		return err
-	}
-	t.Cleanup(func() {
-		if !resumed {
-			_ = resume()
-		}
-	})
-	return resume
-}
 
 // returns fails the test unless f returns, however long that takes within reason.
 func returns(t *testing.T, what string, f func() error) error {
@@ -116,7 +81,7 @@ func TestCallsThatWaitKeepNobodyWaiting(t *testing.T) {
 				m = must[*typedmem.Mapping](t)(o.MapMut())
 			}
 			closeLater(t, m)
-			resume := stopped(t, c.op, func() error { return c.call(m) })
+			resume := testenv.Stopped(t, c.op, func() error { return c.call(m) })
 			for what, f := range map[string]func() error{
 				"Len": func() error {
 					if n := m.Len(); n != 3*unit {
@@ -189,7 +154,7 @@ func TestAppendBesideCallsThatWait(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "r")
 			r := must[*region.Region[int64]](t)(region.Create[int64](path, 3))
-			resume := stopped(t, c.op, func() error { return c.call(r) })
+			resume := testenv.Stopped(t, c.op, func() error { return c.call(r) })
 			n := 100_000 // more than was set aside
 			check(t, "Append", returns(t, "Append", func() error { return r.Append(make([]int64, n)...) }))
 			check(t, "Append", returns(t, "Append", func() error { return r.Append(7) }))
@@ -212,10 +177,10 @@ func TestGrowthHeedsWhatChangedMeanwhile(t *testing.T) {
 			var resume func() error
 			if reserve {
 				m = must[*typedmem.Mapping](t)(o.ReserveMut())
-				resume = stopped(t, sys.OpMap, m.Commit)
+				resume = testenv.Stopped(t, sys.OpMap, m.Commit)
 			} else {
 				m = must[*typedmem.Mapping](t)(o.MapMut())
-				resume = stopped(t, sys.OpMap, func() error { return m.Resize(8 * unit) })
+				resume = testenv.Stopped(t, sys.OpMap, func() error { return m.Resize(8 * unit) })
 			}
 			closeLater(t, m)
 			check(t, "MakeReadOnly", m.MakeReadOnly())
@@ -243,7 +208,7 @@ func TestFixedWaitsForCallsAtWork(t *testing.T) {
 	}
 	m := mapMut(t, options.New(4*unit))
 	other := mapMut(t, options.New(4*unit).WithCapacity(64*unit))
-	resume := stopped(t, sys.OpAdvise, func() error { return m.Advise(0, m.Len(), flags.WillNeed) })
+	resume := testenv.Stopped(t, sys.OpAdvise, func() error { return m.Advise(0, m.Len(), flags.WillNeed) })
 	var over atomic.Bool
 	inner := make(chan error, 1)
 	go func() {
@@ -281,7 +246,7 @@ func TestFixedMappingWhosePagesAreSlowKeepsNobodyWaiting(t *testing.T) {
 			other := mapMut(t, options.New(4*unit).WithCapacity(64*unit))
 			over := options.New(unit).WithAddress(m.Addr()).WithUnsafeFlags(flags.Fixed)
 			var taken *typedmem.Mapping
-			resume := stopped(t, c.op, func() (err error) {
+			resume := testenv.Stopped(t, c.op, func() (err error) {
 				taken, err = over.WithFlags(c.flag).MapMut()
 				return err
 			})

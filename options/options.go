@@ -125,7 +125,7 @@ func (o Options) MapMut() (*typedmem.Mapping, error) { return typedmem.Map(o.Req
 func (o Options) MapExec() (*typedmem.Mapping, error) { return typedmem.Map(o.Request(exec, false)) }
 
 // MapExecMut makes a committed mapping that can be read, written and executed. Without flags.JIT it
-// answers ErrUnsafeFlag.
+// returns ErrUnsafeFlag.
 func (o Options) MapExecMut() (*typedmem.Mapping, error) {
 	return typedmem.Map(o.Request(execMut, false))
 }
@@ -145,7 +145,7 @@ func (o Options) ReserveMut() (*typedmem.Mapping, error) { return typedmem.Map(o
 func (o Options) ReserveExec() (*typedmem.Mapping, error) { return typedmem.Map(o.Request(exec, true)) }
 
 // ReserveExecMut reserves addresses without memory; once committed they can be read, written and
-// executed. Without flags.JIT it answers ErrUnsafeFlag.
+// executed. Without flags.JIT it returns ErrUnsafeFlag.
 func (o Options) ReserveExecMut() (*typedmem.Mapping, error) {
 	return typedmem.Map(o.Request(execMut, true))
 }

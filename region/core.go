@@ -355,7 +355,7 @@ func (c *core) flush(lo, hi int) error { return c.mapping().Flush(lo, hi) }
 // prefault brings the bytes [lo, hi) into memory.
 func (c *core) prefault(lo, hi int) error { return c.mapping().Prefault(lo, hi) }
 
-// whole answers ErrTruncated where somebody has cut the file off before the end of its first bytes
+// whole returns ErrTruncated where somebody has cut the file off before the end of its first bytes
 // of data.
 func (c *core) whole(bytes int) error {
 	if c.file == nil {

@@ -281,7 +281,7 @@ func TestWhatHoldsAReaderFromBeforeItMovedOn(t *testing.T) {
 		},
 		"Flush": func(t *testing.T, r *region.Region[uint64]) func() {
 			m := r.Mapping()
-			resume := stopped(t, sys.OpFlush, func() error { return m.Flush(0, 80) })
+			resume := testenv.Stopped(t, sys.OpFlush, func() error { return m.Flush(0, 80) })
 			return func() { wants(t, "Flush", resume(), nil) }
 		},
 	} {
@@ -323,34 +323,6 @@ func TestWhatHoldsAReaderFromBeforeItMovedOn(t *testing.T) {
 	}
 }
 
-// stopped runs call in a goroutine and stops it within the first system call of the kind op, as a
-// slow device would. resume lets it go on and returns its error.
-func stopped(t *testing.T, op sys.Op, call func() error) (resume func() error) {
-	t.Helper()
-	entered, release, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
-	var first atomic.Bool
-	restore := sys.Interpose(func(c sys.Call) error {
-		if c.Op == op && first.CompareAndSwap(false, true) {
-			close(entered)
-			<-release
-		}
-		return nil
-	})
-	go func() { done <- call() }()
-	select {
-	case <-entered:
-	case err := <-done:
-		restore()
-		t.Fatalf("the call returned without a system call %v: %v", op, err)
-	}
-	return func() error {
-		close(release)
-		err := <-done
-		restore()
-		return err
-	}
-}
-
 // Where the system refuses a larger range Refresh says so, and the reader goes on where it was. It
 // follows once the system gives one.
 func TestAReaderThatIsRefusedALargerRange(t *testing.T) {
@@ -359,9 +331,7 @@ func TestAReaderThatIsRefusedALargerRange(t *testing.T) {
 			t.Run(fmt.Sprint(op, locked), func(t *testing.T) {
 				w, r := follower(t, 10)
 				if locked {
-					if err := r.Mapping().Lock(); err != nil {
-						t.Skip("Lock: ", err)
-					}
+					testenv.MayLock(t, r.Mapping().Lock())
 				}
 				refresh(t, r, 10) // which maps the header
 				before, m := look(t, r), r.Mapping()
@@ -406,7 +376,7 @@ func TestCloseBesideARefreshThatMovesOn(t *testing.T) {
 	w, r := follower(t, 10)
 	before, n := look(t, r), r.Cap()+1
 	appendUpTo(t, w, n)
-	resume := stopped(t, sys.OpReserve, func() error { _, err := r.Refresh(); return err })
+	resume := testenv.Stopped(t, sys.OpReserve, func() error { _, err := r.Refresh(); return err })
 	wants(t, "Close", r.Close(), typedmem.ErrBusy)
 	before.shows(t, 10)
 	if r.Len() != 10 || r.At(9) != 9 {

@@ -16,7 +16,7 @@ import (
 // one with New, Map, MapMut, From, Create, Open or OpenMut; give it back with Close. Indexes,
 // lengths and capacities are in elements.
 //
-// A Region must not be copied. The zero Region is closed: every method answers ErrClosed, or as
+// A Region must not be copied. The zero Region is closed: every method returns ErrClosed, or as
 // after Close. See the package comment for what may run at the same time.
 type Region[T any] struct {
 	_ noCopy
@@ -419,7 +419,7 @@ func (r *Region[T]) Pin() (unpin func(), err error) {
 // Close gives the memory back and ends every view of it. A region file's length is made durable
 // first if it has changed since the last Sync, with the data before it; should that fail, the
 // region stays open. Of a file that another program made shorter everything is given back all the
-// same, and Close answers ErrTruncated. A second Close is ErrClosed. That of a pinned region, or
+// same, and Close returns ErrTruncated. A second Close is ErrClosed. That of a pinned region, or
 // while another goroutine is in a Flush, Sync, Prefault, Refresh or a growing call, is ErrBusy: the
 // region stays open.
 func (r *Region[T]) Close() error {

@@ -150,7 +150,7 @@ func (c *core) await(k *magazine) {
 	setCount(&k.waits, 0)
 }
 
-// refill puts slots into an empty magazine; see spill for s. It answers ErrFull when there is none,
+// refill puts slots into an empty magazine; see spill for s. It returns ErrFull when there is none,
 // and why where memory cannot be had.
 func (c *core) refill(k *magazine, s *shard) error {
 	faults.Look()

@@ -439,10 +439,10 @@ func (s *Slab[T]) Mapping() *typedmem.Mapping { return s.inner().m }
 
 // Close gives everything back; that of a file syncs first. It does not wait for another goroutine's
 // Sync, Flush or growth of the file: it is ErrBusy beside one, and ErrBusy after Mapping().SplitTo
-// until the part that has the first slots was closed. A second Close answers ErrClosed; that of a
+// until the part that has the first slots was closed. A second Close returns ErrClosed; that of a
 // slab whose mapping is pinned ErrBusy, and nothing has changed then or when the sync fails, unless
 // with ErrTruncated: a file that was cut off is given back as it is. If Mapping was closed before,
-// Close gives the rest back and answers ErrClosed.
+// Close gives the rest back and returns ErrClosed.
 func (s *Slab[T]) Close() error {
 	if err := s.inner().close(); err != nil {
 		return fail("close", err)

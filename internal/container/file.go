@@ -321,7 +321,7 @@ func (c *File) Salt() uint64 { return c.header.salt }
 // Left returns how the last writer had left the file when it was opened.
 func (c *File) Left() Left { return c.left }
 
-// Whole answers ErrTruncated where somebody has cut the file off before the byte end, at which its
+// Whole returns ErrTruncated where somebody has cut the file off before the byte end, at which its
 // data ends: some of it is lost.
 func (c *File) Whole(end int64) error {
 	info, err := c.f.Stat()

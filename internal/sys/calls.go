@@ -3,7 +3,7 @@
 // errors live here, policy does not.
 //
 // This file lists the functions and says what each does; calls_GOOS files hold the bodies under
-// lower-case names. A GOOS without bodies answers errors.ErrUnsupported. Every address and length
+// lower-case names. A GOOS without bodies returns errors.ErrUnsupported. Every address and length
 // is a multiple of the page size in use unless a comment says otherwise: the callers round.
 //
 // A range of addresses is in one of three states, and each function below is a step between two of
@@ -225,7 +225,7 @@ func Zero(f *os.File, off, n int64) error {
 	return err
 }
 
-// LockFile takes the file's writer lock, or answers ErrLocked at once when another open file has
+// LockFile takes the file's writer lock, or returns ErrLocked at once when another open file has
 // it. The lock goes with the last handle of f, also when the process is killed.
 func LockFile(f *os.File) error {
 	if err := before(Call{Op: OpLockFile, File: f}); err != nil {

@@ -86,7 +86,7 @@ func zero(f *os.File, off, n int64) error {
 const lockOffset = 1<<62 - 1
 
 // lockFile uses LockFileEx, whose locks belong to the open file: also a second LockFile of the same
-// one answers ErrLocked.
+// one returns ErrLocked.
 func lockFile(f *os.File) error {
 	err := onHandle(f, func(h windows.Handle) error {
 		return windows.LockFileEx(h, windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, lockedByte())

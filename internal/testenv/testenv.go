@@ -4,11 +4,14 @@
 package testenv
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/typedmem/typedmem/internal/sys"
 )
 
 // PartialPages skips a test that maps a file which ends within a page, or which says of itself that
@@ -55,4 +58,16 @@ func GoTool(t testing.TB) string {
 		t.Skipf("the go command is for %s, the test for %s/%s", host, runtime.GOOS, runtime.GOARCH)
 	}
 	return path
+}
+
+// MayLock skips a test whose memory this account may not lock. Any other error of a Lock fails it.
+func MayLock(t testing.TB, err error) {
+	t.Helper()
+	switch {
+	case err == nil:
+	case errors.Is(err, os.ErrPermission) || sys.OutOfAddresses(err):
+		t.Skip("this account may not lock so much memory: ", err)
+	default:
+		t.Fatal("Lock: ", err)
+	}
 }
