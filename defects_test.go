@@ -10,6 +10,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/sys"
 	"github.com/typedmem/typedmem/options"
 )
@@ -226,9 +227,9 @@ func TestDefect09LockedIsChecked(t *testing.T) {
 func TestDefect10PastTheEndOfAFile(t *testing.T) {
 	deviant(t, wrongBusAddress)
 	f := fileOf(t, pattern(page+10))
-	request := options.New(4*page).WithFile(f, 0).Request(read, false)
-	request.WithinFile = true
-	_, err := typedmem.Map(request)
+	request := mem.RequestOf(options.New(4*page).WithFile(f, 0))
+	request.WithinFile, request.Protection = true, read
+	_, err := mem.Make(request)
 	wants(t, "WithinFile", err, typedmem.ErrTruncated)
 	if runtime.GOOS == "windows" {
 		return // such a view cannot be made

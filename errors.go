@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/typedmem/typedmem/internal/mem"
 )
 
 // Sentinel errors. Every error of this module wraps one of them, the system's error, or
@@ -16,7 +18,7 @@ var (
 	ErrOffset = errors.New("offset not usable")
 	// ErrOperation: what was asked cannot be done to this memory, of this type or with these
 	// options, whatever its protection; the text says what can.
-	ErrOperation = errors.New("operation not possible in this state")
+	ErrOperation = mem.ErrOperation
 	// ErrNotAdjacent: Merge of what does not begin where the other one ends.
 	ErrNotAdjacent = errors.New("mappings are not adjacent")
 	// ErrAttributeMismatch: Merge of mappings with another protection, page size, or other flags.
@@ -27,16 +29,16 @@ var (
 	ErrUnsafeFlag = errors.New("an unsafe flag is needed")
 	// ErrClosed: anything done to what was closed, merged into another one, or made by no
 	// constructor.
-	ErrClosed = errors.New("closed")
+	ErrClosed = mem.ErrClosed
 	// ErrBusy: the memory is pinned or another goroutine's call is at work on it, the file has
 	// another writer, or another goroutine changed the length meanwhile.
 	ErrBusy = errors.New("busy")
 	// ErrProtection: an access or an operation that the protection forbids, or that a read-only
 	// view does.
-	ErrProtection = errors.New("protection forbids it")
+	ErrProtection = mem.ErrProtection
 	// ErrBounds: an index, range or step outside of what there is, a Cast that does not fit, or a
 	// view of memory that was cut off.
-	ErrBounds = errors.New("out of bounds")
+	ErrBounds = mem.ErrBounds
 	// ErrType: a type that cannot live in the memory, or that bytes cannot be cast to; a Field that
 	// T does not have.
 	ErrType = errors.New("type cannot live in this memory")

@@ -8,6 +8,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/options"
 )
 
@@ -18,7 +19,7 @@ func TestExtendBesideAShrinkStaysWithinRoom(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer m.Close()
-	l, base := m.Limits(), m.Addr()
+	l, base := mem.Of(m).Limits(), m.Addr()
 	var stop atomic.Bool
 	done := make(chan struct{})
 	go func() {
@@ -52,7 +53,7 @@ func TestExtendBesideAShrinkStaysWithinRoom(t *testing.T) {
 func TestExtendBesideAShrinkIsNotLost(t *testing.T) {
 	for i := range 3000 {
 		m := must[*typedmem.Mapping](t)(options.New(8 * unit).MapMut())
-		l, base := m.Limits(), m.Addr()
+		l, base := mem.Of(m).Limits(), m.Addr()
 		extended := make(chan bool)
 		go func() {
 			for l.Readable() != base+8 {
@@ -76,7 +77,7 @@ func TestExtendBesideAShrinkIsNotLost(t *testing.T) {
 func TestAdviseBesideAnExtend(t *testing.T) {
 	m := must[*typedmem.Mapping](t)(options.New(8).MapMut())
 	defer m.Close()
-	l, end := m.Limits(), m.Addr()+8
+	l, end := mem.Of(m).Limits(), m.Addr()+8
 	*(*byte)(unsafe.Add(unsafe.Pointer(nil), end)) = 7
 	check(t, "advise", m.Advise(0, 8, flags.DontNeed))
 	if !l.Extend(end, end+1) || m.Bytes()[8] != 7 {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/sys"
 	"github.com/typedmem/typedmem/options"
 )
@@ -104,7 +105,7 @@ func trials() []trial {
 			"Prefault":              func(m *typedmem.Mapping) error { return m.Prefault(1, 2*unit) },
 			"Resize, longer":        func(m *typedmem.Mapping) error { return m.Resize(8*unit + 5) },
 			"Resize, shorter":       func(m *typedmem.Mapping) error { return m.Resize(2*unit + 5) },
-			"MakeRoom":              func(m *typedmem.Mapping) error { return m.MakeRoom(8*unit + 5) },
+			"MakeRoom":              func(m *typedmem.Mapping) error { return mem.Of(m).MakeRoom(8*unit + 5) },
 			"Close":                 (*typedmem.Mapping).Close,
 		} {
 			absorbs := name == "Resize, longer" || name == "MakeRoom" || name == "Close" && kind != "reserved" && kind != "reserved file"
@@ -226,7 +227,7 @@ type snapshot struct {
 }
 
 func look(m *typedmem.Mapping) snapshot {
-	l := m.Limits()
+	l := mem.Of(m).Limits()
 	s := snapshot{m.Addr(), m.Len(), m.Cap(), m.Protection(), m.Committed(), l.Readable(), l.Writable(), ""}
 	if b, err := raw(m); err == nil {
 		s.contents = string(b)

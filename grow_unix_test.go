@@ -8,6 +8,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/region"
 )
@@ -21,7 +22,7 @@ func TestGrowthTellsThatTheFileWasCutOff(t *testing.T) {
 		"far":              func(r *region.Region[byte]) error { return r.Resize(60 * unit) },
 		"within the room":  func(r *region.Region[byte]) error { return r.Resize(r.Len() + 1) },
 		"mapping":          func(r *region.Region[byte]) error { return r.Mapping().Resize(9 * unit) },
-		"make room":        func(r *region.Region[byte]) error { return r.Mapping().MakeRoom(9 * unit) },
+		"make room":        func(r *region.Region[byte]) error { return mem.Of(r.Mapping()).MakeRoom(9 * unit) },
 		"append past room": func(r *region.Region[byte]) error { return r.Append(make([]byte, 60*unit)...) },
 	} {
 		for kind, f := range map[string]flags.Map{"shared": flags.Shared, "private": 0} {
@@ -42,7 +43,7 @@ func TestGrowthTellsThatTheFileWasCutOff(t *testing.T) {
 		check(t, "first growth", r.Resize(3*unit))
 		check(t, "Truncate", os.Truncate(file.Name(), int64(3*unit)))
 		check(t, "the room was cut off: "+name, grow(r))
-		check(t, "MakeRoom", r.Mapping().MakeRoom(r.Len()))
+		check(t, "MakeRoom", mem.Of(r.Mapping()).MakeRoom(r.Len()))
 		if info, err := file.Stat(); err != nil || info.Size() < int64(r.Len()) {
 			t.Errorf("%s: %d elements, a file of %d bytes, %v", name, r.Len(), info.Size(), err)
 		}

@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 
 	"github.com/typedmem/typedmem/internal/faults"
+	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/num"
 )
 
@@ -107,19 +108,19 @@ var errNoMemory = errors.New("the system has no memory there, or does not allow 
 
 // faultReason says why the byte at addr, in the span of l, could not be accessed. It takes no lock:
 // the fault may have come from inside a method of m, and others may be at work on m.
-func (m *Mapping) faultReason(l *Limits, addr uintptr) error {
+func (m *Mapping) faultReason(l *mem.Limits, addr uintptr) error {
 	readable, writable := l.Readable(), l.Writable()
 	switch file := m.plan.HasFile; {
-	case !Allows(readable):
-		return Refusal(readable)
+	case !mem.Allows(readable):
+		return mem.Refusal(readable)
 	case addr < m.addr.Load() || addr >= readable && !(file && addr < l.Room()): // up to there Append writes
 		return fmt.Errorf("past the length of %d bytes: %w", readable-m.addr.Load(), ErrBounds)
-	case Allows(writable) && !file:
+	case mem.Allows(writable) && !file:
 		return errNoMemory
 	}
 	page := num.Down(addr, uintptr(m.plan.unit))
-	if !Allows(writable) && bringIn(page, m.plan.unit, m.plan.unit, false) == nil {
-		return Refusal(writable)
+	if !mem.Allows(writable) && bringIn(page, m.plan.unit, m.plan.unit, false) == nil {
+		return mem.Refusal(writable)
 	}
 	if !m.plan.HasFile { // a huge page, of which the system has none
 		return errNoMemory

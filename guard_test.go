@@ -10,6 +10,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/sys"
 	"github.com/typedmem/typedmem/options"
 )
@@ -49,7 +50,7 @@ func TestGuardNamesMappingAndOffset(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			m := must[*typedmem.Mapping](t)(options.New(4 * unit).MapMut())
 			closeLater(t, m)
-			limits := m.Limits()
+			limits := mem.Of(m).Limits()
 			b := m.Bytes()
 			check(t, c.name, c.change(m))
 			at := 3*unit + 8
@@ -113,7 +114,7 @@ func TestGuardOfAnAppendToATruncatedFile(t *testing.T) {
 	f := fileOf(t, pattern(4*page))
 	m := must[*typedmem.Mapping](t)(options.New(4*page).WithFile(f, 0).WithFlags(flags.Shared).WithCapacity(64 * page).MapMut())
 	closeLater(t, m)
-	check(t, "room", m.MakeRoom(5*page))
+	check(t, "room", mem.Of(m).MakeRoom(5*page))
 	check(t, "truncate", f.Truncate(int64(page)))
 	behind := unsafe.Add(unsafe.Pointer(nil), m.Addr()+uintptr(4*page))
 	wantsSentinel(t, "append", faultOf(t, "append", func() { *(*byte)(behind) = 1 }), typedmem.ErrTruncated)

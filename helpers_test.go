@@ -13,6 +13,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/sys"
 	"github.com/typedmem/typedmem/options"
 )
@@ -263,4 +264,21 @@ func wantsSentinel(t testing.TB, what string, err, want error) {
 	if !errors.Is(err, want) {
 		t.Errorf("%s: %v; want %v", what, err, want)
 	}
+}
+
+// larger is must for what Larger returns.
+func larger(t testing.TB) func(m mem.Mapping, err error) *typedmem.Mapping {
+	return func(m mem.Mapping, err error) *typedmem.Mapping {
+		t.Helper()
+		return must[mem.Mapping](t)(m, err).Public().(*typedmem.Mapping)
+	}
+}
+
+// closeAll closes mappings together.
+func closeAll(list []*typedmem.Mapping) error {
+	all := make([]mem.Mapping, len(list))
+	for i, m := range list {
+		all[i] = mem.Of(m)
+	}
+	return mem.CloseAll(all)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/sys"
 	"github.com/typedmem/typedmem/options"
 )
@@ -114,7 +115,7 @@ func TestShrinkLeavesAHoleAlone(t *testing.T) {
 			f := hole(t, m, 1)
 			f.Bytes()[200] = 7
 			check(t, "change", change(f))
-			wants(t, "asked", m.CanResize(unit+100), typedmem.ErrOperation)
+			wants(t, "asked", mem.Of(m).CanResize(unit+100), typedmem.ErrOperation)
 			wants(t, "shrink", m.Resize(unit+100), typedmem.ErrOperation)
 			if m.Len() != 4*unit {
 				t.Errorf("%d bytes after a refused Resize", m.Len())

@@ -11,6 +11,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/sys"
 	"github.com/typedmem/typedmem/options"
 	"golang.org/x/sys/unix"
@@ -296,7 +297,7 @@ func TestMemoryComesAndGoes(t *testing.T) {
 	if kb := rss(t, m.Addr()); kb != n>>12 {
 		t.Errorf("%d kB after shrinking to a quarter", kb)
 	}
-	limits := m.Limits()
+	limits := mem.Of(m).Limits()
 	check(t, "close", m.Close())
 	if kb := rss(t, m.Addr()); kb != 0 {
 		t.Errorf("%d kB after Close", kb)

@@ -7,14 +7,14 @@ import (
 	"github.com/typedmem/typedmem/internal/printing"
 )
 
-// Larger makes another mapping of the file that m shows, for a file that has outgrown m: n bytes
+// larger makes another mapping of the file that m shows, for a file that has outgrown m: n bytes
 // from the same offset on, with addresses for more. It is as m is now: flags, protection, and
 // locked in m's place where m locks what growth adds. m stays as long as it is, and Close beside
 // this call is ErrBusy.
 //
 // Where it would leave the program less than half of the address space, or of what RLIMIT_AS
 // allows, it is ErrCapacity.
-func (m *Mapping) Larger(n int) (*Mapping, error) {
+func (m *Mapping) larger(n int) (*Mapping, error) {
 	if err := m.look("map a larger range", needCommitted); err != nil {
 		return nil, err
 	}
@@ -37,7 +37,7 @@ func (m *Mapping) Larger(n int) (*Mapping, error) {
 			return nil, err
 		}
 	}
-	larger, err := Map(r)
+	larger, err := newMapped(r)
 	if err != nil && locked {
 		_ = m.Lock() // as it was; the mapping's error says more
 	}

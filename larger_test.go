@@ -11,6 +11,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/race"
 	"github.com/typedmem/typedmem/internal/sys"
 	"github.com/typedmem/typedmem/options"
@@ -43,7 +44,7 @@ func TestALargerMappingHasAddressesCollected(t *testing.T) {
 		}
 		check(t, "Close", part.Close())
 	}
-	closeLater(t, must[*typedmem.Mapping](t)(m.Larger(2*unit)))
+	closeLater(t, larger(t)(mem.Of(m).Larger(2*unit)))
 }
 
 // A larger mapping shows the file from the same offset on, as the first one is at that moment,
@@ -55,7 +56,7 @@ func TestALargerMappingIsAsTheFirstOne(t *testing.T) {
 	m := onFile(t, flags.Sequential)
 	unpin := must[func()](t)(m.Pin())
 	for _, n := range []int{3 * unit, unit, 64*unit - 5} {
-		large := must[*typedmem.Mapping](t)(m.Larger(n))
+		large := larger(t)(mem.Of(m).Larger(n))
 		closeLater(t, large)
 		if large.Len() != n || large.Cap() < max(2*n, 1<<20) || large.Cap() > max(2*n, 1<<20)+2*unit || large.Addr() == m.Addr() ||
 			large.Protection() != flags.Read || !large.Shared() || large.File() != m.File() {
@@ -67,17 +68,17 @@ func TestALargerMappingIsAsTheFirstOne(t *testing.T) {
 	wants(t, "Close of a pinned one", m.Close(), typedmem.ErrBusy)
 	unpin()
 	check(t, "MakeMut", m.MakeMut())
-	large := must[*typedmem.Mapping](t)(m.Larger(2 * unit))
+	large := larger(t)(mem.Of(m).Larger(2 * unit))
 	large.Bytes()[unit-1] = 7
 	if m.Bytes()[unit-1] != 7 || large.Protection() != flags.Read|flags.Write {
 		t.Error("it shows another page", large.Protection())
 	}
-	_, err := m.Larger(65 * unit)
+	_, err := mem.Of(m).Larger(65 * unit)
 	wants(t, "past the end of the file", err, typedmem.ErrTruncated)
-	_, err = m.Larger(math.MaxInt / 4)
+	_, err = mem.Of(m).Larger(math.MaxInt / 4)
 	wants(t, "more than there is", err, typedmem.ErrCapacity)
 	check(t, "Close", m.Close())
-	_, err = m.Larger(2 * unit)
+	_, err = mem.Of(m).Larger(2 * unit)
 	wants(t, "of a closed one", err, typedmem.ErrClosed)
 	check(t, "Close", large.Close())
 }
@@ -99,15 +100,15 @@ func TestClosingTogether(t *testing.T) {
 		return n
 	}
 	list := three()
-	check(t, "CloseAll", typedmem.CloseAll(list))
+	check(t, "CloseAll", closeAll(list))
 	if open(list) != 0 {
 		t.Error("some are open")
 	}
-	wants(t, "CloseAll again", typedmem.CloseAll(list), typedmem.ErrClosed)
+	wants(t, "CloseAll again", closeAll(list), typedmem.ErrClosed)
 	for i := range 3 {
 		list := three()
 		unpin := must[func()](t)(list[i].Pin())
-		wants(t, "CloseAll beside a pin", typedmem.CloseAll(list), typedmem.ErrBusy)
+		wants(t, "CloseAll beside a pin", closeAll(list), typedmem.ErrBusy)
 		if open(list) != 3 {
 			t.Errorf("with a pin of number %d %d are open", i, open(list))
 		}
@@ -117,7 +118,7 @@ func TestClosingTogether(t *testing.T) {
 		if i == 2 {
 			want = typedmem.ErrClosed
 		}
-		if err := typedmem.CloseAll(list); !errors.Is(err, want) || open(list) != 0 {
+		if err := closeAll(list); !errors.Is(err, want) || open(list) != 0 {
 			t.Errorf("number %d was closed: %v, %d are open", i, err, open(list))
 		}
 	}
@@ -130,9 +131,9 @@ func TestClosingTogether(t *testing.T) {
 		}
 		return nil
 	})
-	err := typedmem.CloseAll(list)
+	err := closeAll(list)
 	restore()
 	wants(t, "CloseAll that the system refuses", err, refusal)
 	list[2].Bytes()[0] = 1
-	check(t, "CloseAll", typedmem.CloseAll(list))
+	check(t, "CloseAll", closeAll(list))
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/sys"
 	"github.com/typedmem/typedmem/options"
 )
@@ -26,7 +27,7 @@ func TestClosedAddressesAreHeldWhileLimitsLive(t *testing.T) {
 	} {
 		m := must[*typedmem.Mapping](t)(o.MapMut())
 		copy(m.Bytes(), pattern(8*unit)) // raw memory was handed out, which holds back nothing once it is closed
-		addr, limits := m.Addr(), m.Limits()
+		addr, limits := m.Addr(), mem.Of(m).Limits()
 		free := givenBack(t, addr)
 		check(t, "close", m.Close())
 		for range 3 {
@@ -55,7 +56,7 @@ func TestAddressesOnceReachedAreHeld(t *testing.T) {
 	m := must[*typedmem.Mapping](t)(options.New(unit).WithCapacity(64 * unit).MapMut())
 	check(t, "grow", m.Resize(32*unit))
 	check(t, "shrink", m.Resize(unit))
-	addr, limits := m.Addr(), m.Limits()
+	addr, limits := m.Addr(), mem.Of(m).Limits()
 	check(t, "close", m.Close())
 	other := must[*typedmem.Mapping](t)(options.New(unit).WithAddress(addr + uintptr(16*unit)).Map())
 	defer other.Close()
@@ -341,7 +342,7 @@ func TestConcurrentPinAndClose(t *testing.T) {
 // Every method may be called from several goroutines at once; lengths never tear.
 func TestConcurrentMethods(t *testing.T) {
 	m := mapMut(t, options.New(unit).WithCapacity(64*unit))
-	limits := m.Limits()
+	limits := mem.Of(m).Limits()
 	var group sync.WaitGroup
 	work := []func() error{
 		func() error { return m.Resize(32 * unit) },
@@ -357,7 +358,7 @@ func TestConcurrentMethods(t *testing.T) {
 			return nil
 		},
 		func() error {
-			if end := limits.Readable(); typedmem.Allows(end) && (end-m.Addr())%uintptr(unit) != 0 {
+			if end := limits.Readable(); mem.Allows(end) && (end-m.Addr())%uintptr(unit) != 0 {
 				return errors.New("a limit that nobody asked for")
 			}
 			return nil

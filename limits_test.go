@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/sys"
 	"github.com/typedmem/typedmem/options"
 )
@@ -25,7 +26,7 @@ func TestLimitsComeDownBeforeTheMemory(t *testing.T) {
 		{"shrink", func(m *typedmem.Mapping) error { return m.Resize(unit + 3) }, unit + 3, unit + 3},
 	} {
 		m := must[*typedmem.Mapping](t)(options.New(size).WithCapacity(2 * size).MapMut())
-		l, base := m.Limits(), m.Addr()
+		l, base := mem.Of(m).Limits(), m.Addr()
 		ro, sealed := l.ReadOnly(), l.Sealed()
 		bytes := func(end uintptr) int { return int(max(end, base) - base) }
 		calls := 0
@@ -48,7 +49,7 @@ func TestLimitsComeDownBeforeTheMemory(t *testing.T) {
 		if calls == 0 {
 			t.Errorf("%s: no system call was seen", c.name)
 		}
-		if typedmem.Allows(sealed.Readable()) || typedmem.Allows(sealed.Writable()) {
+		if mem.Allows(sealed.Readable()) || mem.Allows(sealed.Writable()) {
 			t.Errorf("%s: sealed limits allow something", c.name)
 		}
 		if c.name != "close" {
@@ -62,13 +63,13 @@ func TestLimitsComeDownBeforeTheMemory(t *testing.T) {
 func TestNarrowedLimitsFollow(t *testing.T) {
 	m := must[*typedmem.Mapping](t)(options.New(unit).WithCapacity(4 * unit).MapMut())
 	defer m.Close()
-	l, base := m.Limits(), m.Addr()
+	l, base := mem.Of(m).Limits(), m.Addr()
 	ro := l.ReadOnly()
 	expect := func(step string, err error, readable int, writable bool) {
 		t.Helper()
 		check(t, step, err)
 		end := func(limit uintptr) uintptr {
-			if typedmem.Allows(limit) {
+			if mem.Allows(limit) {
 				return limit
 			}
 			return 0

@@ -13,6 +13,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/testenv"
 	"github.com/typedmem/typedmem/options"
 	"golang.org/x/sys/unix"
@@ -142,7 +143,7 @@ func TestALargerMappingIsLockedInPlace(t *testing.T) {
 	}
 	m := onFile(t, 0)
 	testenv.MayLock(t, m.Lock())
-	large := must[*typedmem.Mapping](t)(m.Larger(8 * unit))
+	large := larger(t)(mem.Of(m).Larger(8 * unit))
 	closeLater(t, large)
 	locked := func(what string, n int) {
 		t.Helper()
@@ -153,12 +154,12 @@ func TestALargerMappingIsLockedInPlace(t *testing.T) {
 	locked("at first", 8*unit)
 	check(t, "Resize", large.Resize(16*unit))
 	locked("after growth", 16*unit)
-	_, err := large.Larger(65 * unit)
+	_, err := mem.Of(large).Larger(65 * unit)
 	wants(t, "past the end of the file", err, typedmem.ErrTruncated)
 	locked("after a refusal", 16*unit)
 	check(t, "Unlock", large.Unlock())
 	locked("after Unlock", 0)
-	free := must[*typedmem.Mapping](t)(large.Larger(20 * unit))
+	free := larger(t)(mem.Of(large).Larger(20 * unit))
 	closeLater(t, free)
 	if lockedBytes(t, free) != 0 {
 		t.Fatalf("%d bytes are locked after Unlock", lockedBytes(t, free))

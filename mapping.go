@@ -8,6 +8,7 @@ import (
 	"unsafe"
 
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/num"
 	"github.com/typedmem/typedmem/internal/printing"
 )
@@ -25,7 +26,7 @@ type Mapping struct {
 	users   atomic.Int32 // calls at work on the memory without the lock, see work; counted up with mu held for reading at least
 	growing sync.Mutex   // held by the one growth or Commit that is at work; taken before mu
 
-	limits atomic.Pointer[Limits]
+	limits atomic.Pointer[mem.Limits]
 	span   *span
 	plan   plan // as it was asked for; Protection and Offset follow the mapping
 
@@ -57,17 +58,17 @@ func newMapping(p *plan, s *span) *Mapping {
 func (m *Mapping) publish(length int) {
 	l := m.limits.Load()
 	m.hidden = length
-	l.publish(m.limitsOf(m.addr.Load() + uintptr(length)))
-	l.room.Store(m.span.base + uintptr(m.span.ready)) // last: what Extend publishes from here on is not overwritten
+	l.Publish(m.limitsOf(m.addr.Load() + uintptr(length)))
+	l.SetRoom(m.span.base + uintptr(m.span.ready)) // last: what Extend publishes from here on is not overwritten
 }
 
 // limitsOf returns what may be read and written of memory up to the address end.
 func (m *Mapping) limitsOf(end uintptr) (readable, writable uintptr) {
 	switch p := m.plan.Protection; {
 	case !m.committed:
-		return reserved, reserved
+		return mem.Reserved, mem.Reserved
 	case !p.Has(flags.Read):
-		return protected + uintptr(p), protected + uintptr(p)
+		return mem.Protected + uintptr(p), mem.Protected + uintptr(p)
 	case p.Has(flags.Write):
 		return end, end
 	default:
@@ -78,9 +79,9 @@ func (m *Mapping) limitsOf(end uintptr) (readable, writable uintptr) {
 // unwritable is the reason why nothing may be written with a protection.
 func (m *Mapping) unwritable(p flags.Protection) uintptr {
 	if m.plan.ReadOnlyFile {
-		return readOnlyFile
+		return mem.ReadOnlyFile
 	}
-	return protected + uintptr(p)
+	return mem.Protected + uintptr(p)
 }
 
 // allow publishes what the protection permits now, after it changed. A length that is readable
@@ -88,18 +89,18 @@ func (m *Mapping) unwritable(p flags.Protection) uintptr {
 func (m *Mapping) allow() {
 	l := m.limits.Load()
 	end := l.Readable()
-	if !Allows(end) {
+	if !mem.Allows(end) {
 		m.publish(m.hidden)
 		return
 	}
 	_, writable := m.limitsOf(end)
-	l.allowWrites(writable)
+	l.AllowWrites(writable)
 }
 
 // withdraw takes every permission from all views and returns the length, in bytes, for publish to
 // restore.
 func (m *Mapping) withdraw(why uintptr) (length int) {
-	if end := m.limits.Load().withdraw(why); Allows(end) {
+	if end := m.limits.Load().Withdraw(why); mem.Allows(end) {
 		m.hidden = int(end - m.addr.Load())
 	}
 	return m.hidden
@@ -111,10 +112,10 @@ func (m *Mapping) lower(n int) (length int) {
 	l, first := m.limits.Load(), m.addr.Load()
 	for {
 		end := l.Readable()
-		if !Allows(end) {
+		if !mem.Allows(end) {
 			return m.hidden
 		}
-		if l.lower(end, first+uintptr(n)) {
+		if l.Lower(end, first+uintptr(n)) {
 			return int(end - first)
 		}
 	}
@@ -122,7 +123,7 @@ func (m *Mapping) lower(n int) (length int) {
 
 // length returns the length in bytes; the caller holds m.mu, for reading at least.
 func (m *Mapping) length() int {
-	if end := m.Limits().Readable(); Allows(end) {
+	if end := m.limitsNow().Readable(); mem.Allows(end) {
 		return int(end - m.addr.Load())
 	}
 	return m.hidden
@@ -314,9 +315,9 @@ func (m *Mapping) Shared() bool { return m.plan.Flags.Has(flags.Shared) }
 // between.
 func (m *Mapping) PageSize() int { return m.plan.unit }
 
-// Limits returns what checked accesses to the mapping compare with. SplitTo gives the mapping new
-// ones.
-func (m *Mapping) Limits() *Limits {
+// limitsNow returns what checked accesses to the mapping compare with. SplitTo gives the mapping
+// new ones.
+func (m *Mapping) limitsNow() *mem.Limits {
 	if l := m.limits.Load(); l != nil {
 		return l
 	}
@@ -324,7 +325,7 @@ func (m *Mapping) Limits() *Limits {
 }
 
 // noLimits are those of a mapping that is closed.
-func noLimits() *Limits { return &Limits{span: &span{state: spanGone}} }
+func noLimits() *mem.Limits { return mem.New(0, new(atomic.Bool)) }
 
 // Bytes returns the mapping as a slice, with cap equal to Len. It is raw memory: fast, and valid
 // until Close, a shrinking Resize, a split or a change of protection; an access that the protection
@@ -377,9 +378,9 @@ func (m *Mapping) Close() error {
 	return err
 }
 
-// CloseAll closes mappings that belong together, all of them or, where one is pinned or at work,
+// closeAll closes mappings that belong together, all of them or, where one is pinned or at work,
 // none. What is closed already is passed over; where the last one is, the error is ErrClosed.
-func CloseAll(mappings []*Mapping) error {
+func closeAll(mappings []*Mapping) error {
 	pairing.Lock()
 	for _, m := range mappings {
 		m.mu.Lock()
@@ -410,7 +411,7 @@ func CloseAll(mappings []*Mapping) error {
 
 // giveBack closes m, which may be closed; the caller holds m.mu, which is given up.
 func (m *Mapping) giveBack() error {
-	length := m.withdraw(closed)
+	length := m.withdraw(mem.Closed)
 	backing := m.span.backing.share()
 	defer backing.release()
 	if err := m.span.close(); err != nil {

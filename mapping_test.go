@@ -13,6 +13,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/sys"
 	"github.com/typedmem/typedmem/options"
 )
@@ -309,7 +310,7 @@ func TestFixedTakesAddressesOver(t *testing.T) {
 	deviant(t, map[string]string{"windows": "there is no MAP_FIXED"})
 	for _, state := range []string{"open", "closed"} {
 		old := must[*typedmem.Mapping](t)(options.New(4 * unit).MapMut())
-		limits := old.Limits() // keeps the addresses
+		limits := mem.Of(old).Limits() // keeps the addresses
 		if state == "closed" {
 			check(t, "close", old.Close())
 		}

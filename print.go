@@ -57,38 +57,6 @@ func (m *Mapping) state(p flags.Protection) string {
 	return text
 }
 
-// State says in words what checked accesses may do now, and what the memory is: what the types that
-// keep Limits print of themselves. It is "closed" once the mapping is.
-func (l *Limits) State() string {
-	if l == nil {
-		return "closed"
-	}
-	m := l.Mapping()
-	if m == nil {
-		return "closed"
-	}
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	switch {
-	case !m.open || m.limits.Load() != l.own():
-		return "closed"
-	case l.origin == nil:
-		return m.state(m.plan.Protection)
-	case l.isSealed():
-		return "raw access only, " + m.state(m.plan.Protection)
-	}
-	return m.state(m.plan.Protection &^ flags.Write)
-}
-
-// String returns State as part of a name.
-func (l *Limits) String() string { return "typedmem.Limits(" + l.State() + ")" }
-
-// Format prints String under every verb of fmt.
-func (l *Limits) Format(s fmt.State, verb rune) { printing.Text(s, verb, l.String()) }
-
-// LogValue has log/slog write String, as JSON too.
-func (l *Limits) LogValue() slog.Value { return slog.StringValue(l.String()) }
-
 // GoString shows the fields, Err by its text.
 func (e Error) GoString() string {
 	return fmt.Sprintf("typedmem.Error{Op:%q, Addr:%#x, Len:%d, Err:%q}", e.Op, e.Addr, e.Len, fmt.Sprint(e.Err))

@@ -122,12 +122,6 @@ func printables(t *testing.T) []printable {
 		{"Mapping, no access", noAccess, []string{fmt.Sprint(unit), "None"}},
 		{"Mapping, reserved", reserved, []string{"reserved", "Read|Write"}},
 		{"Mapping of a file", private, []string{"private copy of file", filepath.Base(file.Name())}},
-		{"Limits", open.Limits(), []string{"typedmem.Limits(Read|Write)"}},
-		{"Limits, read-only", open.Limits().ReadOnly(), []string{"typedmem.Limits(Read)"}},
-		{"Limits, sealed", open.Limits().Sealed(), []string{"raw access only"}},
-		{"Limits, closed", closed.Limits(), []string{"closed"}},
-		{"Limits, zero", new(typedmem.Limits), []string{"closed"}},
-		{"Limits, nil", (*typedmem.Limits)(nil), []string{"closed"}},
 		{"Area", area, []string{"1000", "2000", "/a b"}},
 		{"Area, zero", typedmem.Area{}, nil},
 		{"Error", bounds, []string{"index -1"}},
@@ -143,7 +137,6 @@ func printables(t *testing.T) []printable {
 		{"Options, zero", options.Options{}, []string{"options.New(0)"}},
 		{"Options with a nil file", options.New(1).WithFile(nil, 0), []string{"WithFile(nil, 0)"}},
 		{"flags", []any{flags.Shared | flags.Populate, flags.JIT, read, flags.Page2M, flags.Sizes(flags.Page2M), typedmem.Shared}, nil},
-		{"Request", base.Request(mut, false), nil},
 		{"Region", r, []string{"region.Region[", R, "elements", "Read|Write", fmt.Sprintf("%d of %d", r.Len(), r.Cap())}},
 		{"Region with much capacity", wide, []string{"region.Region[uint64](10 of"}},
 		{"Region, created", created, []string{"3 of", "Read|Write", "shared file", "kept.tm"}},
@@ -285,7 +278,7 @@ func TestPrintingBesideUse(t *testing.T) {
 	r := must[*region.Region[uint64]](t)(region.Create[uint64](filepath.Join(t.TempDir(), "r.tm"), 1))
 	s := must[*slab.Slab[uint64]](t)(slab.New[uint64](1000))
 	m := must[*typedmem.Mapping](t)(options.New(unit).WithCapacity(64 * unit).MapMut())
-	all := []any{r, r.View(), r.View().ReadOnly(), r.Mapping(), r.Mapping().Limits(), s, s.Mapping(), m, m.Limits(), struct{ X, y any }{m, m}}
+	all := []any{r, r.View(), r.View().ReadOnly(), r.Mapping(), s, s.Mapping(), m, struct{ X, y any }{m, m}}
 	var users sync.WaitGroup
 	var done atomic.Bool
 	printed := make(chan struct{})

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
@@ -113,9 +114,9 @@ func (m *Mapping) protectLocked(op string, p flags.Protection) error {
 	// there.
 	switch kept := m.plan.Protection & p; {
 	case !kept.Has(flags.Read):
-		m.withdraw(protected + uintptr(p))
+		m.withdraw(mem.Protected + uintptr(p))
 	case !kept.Has(flags.Write):
-		m.limits.Load().forbidWrites(m.unwritable(p))
+		m.limits.Load().ForbidWrites(m.unwritable(p))
 	}
 	err := m.setProtection(p)
 	if p == flags.None && sys.OutOfAddresses(err) {

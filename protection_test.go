@@ -7,6 +7,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/options"
 )
 
@@ -49,11 +50,11 @@ func TestEachChangeOfProtection(t *testing.T) {
 						t.Errorf("byte %d with %v: really readable %v, writable %v", i, to.to, r, w)
 					}
 				}
-				limits := m.Limits()
-				if (limits.Readable() == m.Addr()+uintptr(n)) != to.to.Has(read) || typedmem.Allows(limits.Writable()) != to.to.Has(mut) {
+				limits := mem.Of(m).Limits()
+				if (limits.Readable() == m.Addr()+uintptr(n)) != to.to.Has(read) || mem.Allows(limits.Writable()) != to.to.Has(mut) {
 					t.Errorf("limits with %v: readable %#x, writable %#x", to.to, limits.Readable(), limits.Writable())
 				}
-				if ro := limits.ReadOnly(); typedmem.Allows(ro.Readable()) != to.to.Has(read) || typedmem.Allows(ro.Writable()) {
+				if ro := limits.ReadOnly(); mem.Allows(ro.Readable()) != to.to.Has(read) || mem.Allows(ro.Writable()) {
 					t.Errorf("read-only limits with %v: readable %#x, writable %#x", to.to, ro.Readable(), ro.Writable())
 				}
 				check(t, "MakeReadOnly", m.MakeReadOnly())
@@ -97,7 +98,7 @@ func TestRefusedProtectionChange(t *testing.T) {
 	if err := m.MakeMut(); err == nil {
 		t.Fatal("a shared mapping of a file that was opened read-only became writable")
 	}
-	if r, w := accessible(m, b, 0); m.Protection() != read || !r || w || typedmem.Allows(m.Limits().Writable()) {
+	if r, w := accessible(m, b, 0); m.Protection() != read || !r || w || mem.Allows(mem.Of(m).Limits().Writable()) {
 		t.Errorf("protection %v, really readable %v, writable %v", m.Protection(), r, w)
 	}
 	same(t, "contents", m.Bytes(), pattern(2*unit))
@@ -145,7 +146,7 @@ func TestProtectionChangeThatFailsHalfWay(t *testing.T) {
 // The limits of a view follow its mapping through every change of protection.
 func TestRefusalsNameTheReason(t *testing.T) {
 	m := mapMut(t, options.New(unit))
-	limits := m.Limits()
+	limits := mem.Of(m).Limits()
 	end := m.Addr() + uintptr(unit)
 	for _, c := range []struct {
 		name  string
@@ -168,7 +169,7 @@ func TestRefusalsNameTheReason(t *testing.T) {
 }
 
 // refusalOf returns the error of an access to memory up to the address end.
-func refusalOf(l *typedmem.Limits, end uintptr, write bool) error {
+func refusalOf(l *mem.Limits, end uintptr, write bool) error {
 	limit := l.Readable()
 	if write {
 		limit = l.Writable()
@@ -176,5 +177,5 @@ func refusalOf(l *typedmem.Limits, end uintptr, write bool) error {
 	if end <= limit {
 		return nil
 	}
-	return typedmem.Refusal(limit)
+	return mem.Refusal(limit)
 }

@@ -4,45 +4,21 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"strconv"
 	"weak"
 
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/num"
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
-// Request says what Map is to make. Package options builds it; its methods say what each field
-// means.
-type Request struct {
-	Size       int      // bytes; negative stands for a size that overflowed while it was computed
-	Capacity   int      // bytes of address space to reserve for growth in place, 0 for Size
-	Address    uintptr  // where to place the mapping, a hint unless Unsafe has flags.Fixed; 0 for anywhere
-	File       *os.File // what to map, nil for anonymous memory
-	HasFile    bool     // WithFile was called, be File nil or not
-	Offset     int64    // bytes from the start of the file to the first byte
-	Flags      flags.Map
-	Unsafe     flags.Unsafe
-	System     uintptr          // flags of the system's own mapping call
-	PageSize   flags.PageSize   // 0 for the usual one
-	Protection flags.Protection // of the memory, for Reserve once it is committed
-	Reserve    bool             // address space only, until Commit
-	Elastic    bool             // Capacity is the least that is needed: reserve more, as much as suits the process
-	Follows    bool             // Elastic is modest: Larger takes over when the file has outgrown the mapping
-	LeaveFile  bool             // Close leaves a file as long as growth has made it: the caller sees to that
-	WithinFile bool             // refuse a range that reaches past the end of the file
-	// FileOwner, where it is not nil, is asked for a share of File in place of a duplicate where
-	// the mapping needs it later. done gives up the share: until then File stays open.
-	FileOwner interface{ Share() (done func() error) }
-	// ReadOnlyFile: only opening the file for writing would make the mapping writable, which is
-	// what a refused write then says.
-	ReadOnlyFile bool
-}
+// request is a mem.Request that is yet to be checked.
+type request mem.Request
 
-// plan is a Request that has been checked, in pages.
+// plan is a mem.Request that has been checked, in pages.
 type plan struct {
-	Request
+	mem.Request
 	unit     int // page size in use, bytes
 	delta    int // bytes from the start of the first page to the first byte of the mapping
 	mapped   int // bytes to map, from the start of the first page
@@ -51,8 +27,8 @@ type plan struct {
 }
 
 // check validates the request, once and before any system call that makes something.
-func (r Request) check() (p plan, err error) {
-	p.Request = r
+func (r request) check() (p plan, err error) {
+	p.Request = mem.Request(r)
 	if err := r.checkSizes(); err != nil {
 		return p, err
 	}
@@ -92,7 +68,7 @@ func (r Request) check() (p plan, err error) {
 	return p, nil
 }
 
-func (r Request) checkSizes() error {
+func (r request) checkSizes() error {
 	switch {
 	case r.Size < 0:
 		return fmt.Errorf("a negative size, or one that overflows an int: %w", ErrSize)
@@ -108,7 +84,7 @@ func (r Request) checkSizes() error {
 	return nil
 }
 
-func (r Request) checkFlags() error {
+func (r request) checkFlags() error {
 	if bad := r.Flags.Unknown(); bad != 0 {
 		return fmt.Errorf("flags %v are not known: %w", bad, ErrOperation)
 	}
@@ -145,7 +121,7 @@ func checkProtection(p flags.Protection, u flags.Unsafe) error {
 }
 
 // pageUnit returns the page size in use in bytes, and the huge page size to ask for or 0.
-func (r Request) pageUnit() (unit int, huge flags.PageSize, err error) {
+func (r request) pageUnit() (unit int, huge flags.PageSize, err error) {
 	unit, huge, err = r.wishedUnit()
 	if err != nil || r.File == nil {
 		return unit, huge, err
@@ -165,7 +141,7 @@ func (r Request) pageUnit() (unit int, huge flags.PageSize, err error) {
 }
 
 // wishedUnit is pageUnit before the file has a say.
-func (r Request) wishedUnit() (unit int, huge flags.PageSize, err error) {
+func (r request) wishedUnit() (unit int, huge flags.PageSize, err error) {
 	base := sys.PageSize()
 	if r.PageSize == 0 && !r.Flags.Has(flags.HugePages) {
 		return base, 0, nil
@@ -195,7 +171,7 @@ func (r Request) wishedUnit() (unit int, huge flags.PageSize, err error) {
 	return int(p.Bytes()), p, nil
 }
 
-func (r Request) checkFile() error {
+func (r request) checkFile() error {
 	if !r.HasFile {
 		return nil
 	}
@@ -243,11 +219,11 @@ func (p *plan) call(addr uintptr, from, n int) sys.Request {
 
 // Map makes a mapping. Most programs call a terminal method of options.Options instead, which ends
 // here. A Request that cannot be carried out leaves nothing behind.
-func Map(r Request) (*Mapping, error) {
+func newMapped(r mem.Request) (*Mapping, error) {
 	fail := func(err error) (*Mapping, error) {
 		return nil, &Error{Op: "map", Addr: r.Address, Len: max(r.Size, 0), Err: err}
 	}
-	p, err := r.check()
+	p, err := request(r).check()
 	if err != nil {
 		return fail(err)
 	}
@@ -312,7 +288,7 @@ func (p *plan) replace(s *span) (leave func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	s.enter(weak.Pointer[Limits]{}) // the next one must find it, whose Limits are still to be made
+	s.enter(weak.Pointer[mem.Limits]{}) // the next one must find it, whose Limits are still to be made
 	return beginWork(all), nil
 }
 

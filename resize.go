@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/num"
 	"github.com/typedmem/typedmem/internal/sys"
 )
@@ -55,10 +56,10 @@ func (m *Mapping) Resize(n int) error {
 	return nil
 }
 
-// CanResize returns the error with which Resize would refuse a length of n bytes now, nil where it
+// canResize returns the error with which Resize would refuse a length of n bytes now, nil where it
 // would go ahead. It changes nothing, and asks the system nothing: that may still fail the Resize
 // itself.
-func (m *Mapping) CanResize(n int) error {
+func (m *Mapping) canResize(n int) error {
 	if err := m.look("resize", needCommitted); err != nil {
 		return err
 	}
@@ -77,7 +78,7 @@ func (m *Mapping) CanResize(n int) error {
 // is no longer the length.
 func (m *Mapping) lengthen(from, n int) bool {
 	l, first := m.limits.Load(), m.addr.Load()
-	if !Allows(l.Readable()) {
+	if !mem.Allows(l.Readable()) {
 		if m.hidden != from {
 			return false
 		}
@@ -97,9 +98,9 @@ func (m *Mapping) checkLength(n int) error {
 	return nil
 }
 
-// MakeRoom puts memory behind the first n bytes without changing the length, so that they can be
+// reserveRoom puts memory behind the first n bytes without changing the length, so that they can be
 // filled before Limits.Extend publishes them. It fails as a growing Resize does.
-func (m *Mapping) MakeRoom(n int) error {
+func (m *Mapping) reserveRoom(n int) error {
 	if err := m.enter("make room", needCommitted); err != nil {
 		return err
 	}
@@ -197,7 +198,7 @@ func (m *Mapping) provideAhead(n int) error {
 	if err != nil {
 		return err
 	}
-	m.limits.Load().room.Store(s.base + uintptr(s.ready))
+	m.limits.Load().SetRoom(s.base + uintptr(s.ready))
 	return nil
 }
 
@@ -426,7 +427,7 @@ func (m *Mapping) shrink(n int) error {
 			return err
 		}
 	}
-	m.limits.Load().room.Store(m.addr.Load() + uintptr(n)) // nothing is appended until all is done
+	m.limits.Load().SetRoom(m.addr.Load() + uintptr(n)) // nothing is appended until all is done
 	length := m.lower(n)
 	m.grown.keep = max(m.grown.keep, m.plan.Offset+int64(length))
 	if give := s.mapped - keep; give > 0 {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/sys"
 	"github.com/typedmem/typedmem/internal/testenv"
 	"github.com/typedmem/typedmem/options"
@@ -22,8 +23,8 @@ func TestResizeRefusals(t *testing.T) {
 	wants(t, "past the capacity", m.Resize(4*unit+1), typedmem.ErrCapacity)
 	wants(t, "far past it", m.Resize(math.MaxInt), typedmem.ErrCapacity)
 	wants(t, "negative", m.Resize(-1), typedmem.ErrSize)
-	wants(t, "room past the capacity", m.MakeRoom(4*unit+1), typedmem.ErrCapacity)
-	wants(t, "negative room", m.MakeRoom(-1), typedmem.ErrSize)
+	wants(t, "room past the capacity", mem.Of(m).MakeRoom(4*unit+1), typedmem.ErrCapacity)
+	wants(t, "negative room", mem.Of(m).MakeRoom(-1), typedmem.ErrSize)
 	same(t, "contents", m.Bytes(), pattern(unit))
 }
 
@@ -41,7 +42,7 @@ func TestResizeAgainstASlice(t *testing.T) {
 		} else {
 			model = append(model[:len(model):len(model)], make([]byte, n-len(model))...)
 		}
-		if m.Len() != n || m.Addr() != first || m.Limits().Readable() != first+uintptr(n) {
+		if m.Len() != n || m.Addr() != first || mem.Of(m).Limits().Readable() != first+uintptr(n) {
 			t.Fatalf("%d bytes at %#x", m.Len(), m.Addr())
 		}
 		same(t, "contents", m.Bytes(), model)
@@ -85,7 +86,7 @@ func TestRoomOfAFileLiesInTheFile(t *testing.T) {
 	f := fileOf(t, pattern(100))
 	m := must[*typedmem.Mapping](t)(options.New(100).WithFile(f, 0).WithFlags(flags.Shared).WithCapacity(1 << 20).MapMut())
 	closeLater(t, m)
-	l := m.Limits()
+	l := mem.Of(m).Limits()
 	end := m.Addr() + 100
 	if l.Room() != end {
 		t.Errorf("room for %d bytes in a file of 100", l.Room()-m.Addr())
@@ -93,7 +94,7 @@ func TestRoomOfAFileLiesInTheFile(t *testing.T) {
 	if l.Extend(end, end+1) {
 		t.Error("extended past the file")
 	}
-	check(t, "make room", m.MakeRoom(5000))
+	check(t, "make room", mem.Of(m).MakeRoom(5000))
 	if m.Len() != 100 || l.Room() < m.Addr()+5000 {
 		t.Errorf("%d bytes, room for %d", m.Len(), l.Room()-m.Addr())
 	}
@@ -198,8 +199,8 @@ func TestFailedGrowthPutsTheFileBack(t *testing.T) {
 func TestGrowthNeverUndoesAnExtension(t *testing.T) {
 	for range 200 {
 		m := must[*typedmem.Mapping](t)(options.New(1).WithCapacity(4 * unit).MapMut())
-		check(t, "make room", m.MakeRoom(4*unit))
-		l, first := m.Limits(), m.Addr()
+		check(t, "make room", mem.Of(m).MakeRoom(4*unit))
+		l, first := mem.Of(m).Limits(), m.Addr()
 		done := make(chan bool)
 		go func() { done <- l.Extend(first+1, first+100) }()
 		check(t, "resize", m.Resize(50))
@@ -241,7 +242,7 @@ func TestCloseCutsWhatGrowthPutAhead(t *testing.T) {
 		"in a longer file": {9000, 80, []int{88}, nil, 9000},
 		"never grown":      {80, 80, []int{8}, nil, 80},
 		"room never used": {80, 80, nil, func(t *testing.T, m *typedmem.Mapping, _ *os.File) *typedmem.Mapping {
-			check(t, "room", m.MakeRoom(5000))
+			check(t, "room", mem.Of(m).MakeRoom(5000))
 			return m
 		}, 80},
 		"somebody else": {80, 80, []int{88}, func(t *testing.T, m *typedmem.Mapping, f *os.File) *typedmem.Mapping {

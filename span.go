@@ -13,6 +13,7 @@ import (
 	"time"
 	"weak"
 
+	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/num"
 	"github.com/typedmem/typedmem/internal/sys"
 )
@@ -273,7 +274,7 @@ const (
 // spans are all spans that are not gone, for finding the mapping behind an address.
 var spans = struct {
 	sync.Mutex
-	limits map[*span]weak.Pointer[Limits]
+	limits map[*span]weak.Pointer[mem.Limits]
 	held   int    // spans in state spanHeld
 	bytes  uint64 // of the addresses that these keep
 	needed uint64 // of these, what a collection has left: views need it
@@ -281,10 +282,10 @@ var spans = struct {
 
 	waiting  int    // how many it has found and are still to be given back
 	reserved uint64 // bytes of addresses that all of them have
-}{limits: map[*span]weak.Pointer[Limits]{}}
+}{limits: map[*span]weak.Pointer[mem.Limits]{}}
 
 // enter puts a span into the books.
-func (s *span) enter(l weak.Pointer[Limits]) {
+func (s *span) enter(l weak.Pointer[mem.Limits]) {
 	spans.Lock()
 	defer spans.Unlock()
 	if _, there := spans.limits[s]; !there {
@@ -294,9 +295,9 @@ func (s *span) enter(l weak.Pointer[Limits]) {
 }
 
 // newLimits makes the Limits of a span and ties the span's end to them.
-func newLimits(s *span, owner *Mapping) *Limits {
-	l := &Limits{base: owner.addr.Load(), span: s}
-	l.owner.Store(owner)
+func newLimits(s *span, owner *Mapping) *mem.Limits {
+	l := mem.New(owner.addr.Load(), &s.lent)
+	l.SetMapping((*plumbing)(owner))
 	s.enter(weak.Make(l))
 	runtime.AddCleanup(l, (*span).abandoned, s)
 	return l
@@ -480,7 +481,7 @@ func reclaim() bool {
 
 // mappingAt finds the mapping whose addresses include addr, its Limits, and how far in that is from
 // the mapping's first byte.
-func mappingAt(addr uintptr) (m *Mapping, l *Limits, offset int, ok bool) {
+func mappingAt(addr uintptr) (m *Mapping, l *mem.Limits, offset int, ok bool) {
 	spans.Lock()
 	defer spans.Unlock()
 	for s, w := range spans.limits {
@@ -491,7 +492,8 @@ func mappingAt(addr uintptr) (m *Mapping, l *Limits, offset int, ok bool) {
 			continue
 		}
 		if l := w.Value(); l != nil {
-			if m := l.owner.Load(); m != nil {
+			if p, ok := l.Mapping().(*plumbing); ok {
+				m := (*Mapping)(p)
 				return m, l, int(addr - m.addr.Load()), true
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/mem"
 )
 
 // What was taken of a span, against a plain map of its bytes: pieces are clipped, in order, and
@@ -71,13 +72,13 @@ func TestManyBytesHeldAreCollected(t *testing.T) {
 		return s.NumForcedGC
 	}
 	began := forced()
-	var limits []*Limits // keep the addresses
+	var limits []*mem.Limits // keep the addresses
 	for range 64 {
-		m, err := Map(Request{Size: size, Protection: flags.Read | flags.Write})
+		m, err := newMapped(mem.Request{Size: size, Protection: flags.Read | flags.Write})
 		if err != nil {
 			t.Fatal(err)
 		}
-		limits = append(limits, m.Limits())
+		limits = append(limits, m.limitsNow())
 		if err := m.Close(); err != nil {
 			t.Fatal(err)
 		}

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/num"
 )
 
@@ -60,8 +61,8 @@ func (m *Mapping) cut(at int) *Mapping {
 	placing.Lock() // nobody takes addresses over until both parts are in the books
 	defer placing.Unlock()
 	left := m.span
-	from := m.lead() + at                                                  // bytes from the first page
-	m.limits.Load().room.Store(left.base + uintptr(min(left.ready, from))) // Extend must not reach over the cut
+	from := m.lead() + at                                               // bytes from the first page
+	m.limits.Load().SetRoom(left.base + uintptr(min(left.ready, from))) // Extend must not reach over the cut
 	length := m.lower(at)
 	right := &span{
 		base:     left.base + uintptr(from),
@@ -83,7 +84,7 @@ func (m *Mapping) cut(at int) *Mapping {
 	n.addr.Store(right.base)
 	n.shows.Store(right.backing)
 	n.limits.Store(newLimits(right, n))
-	m.limits.Load().shadow.Share(&n.limits.Load().shadow)
+	m.limits.Load().Race().Share(n.limits.Load().Race())
 	n.publish(length - at)
 	m.publish(at)
 	return n
@@ -103,8 +104,8 @@ func (m *Mapping) exchange(o *Mapping) {
 	l, k := m.limits.Load(), o.limits.Load()
 	m.limits.Store(k)
 	o.limits.Store(l)
-	k.owner.Store(m)
-	l.owner.Store(o)
+	k.SetMapping((*plumbing)(m))
+	l.SetMapping((*plumbing)(o))
 }
 
 // Merge joins next, which must begin where m ends, to the end of m. On success next is spent: it
@@ -136,7 +137,7 @@ func (m *Mapping) Merge(next *Mapping) error {
 		return m.fail("merge", err)
 	}
 	length := m.length()
-	more := next.withdraw(closed)
+	more := next.withdraw(mem.Closed)
 	left, right := m.span, next.span
 	end := left.reserved
 	left.ready, left.mapped, left.reached = end+right.ready, end+right.mapped, end+right.reached
@@ -158,7 +159,7 @@ func (m *Mapping) Merge(next *Mapping) error {
 		m.grown = next.grown
 	}
 	right.backing.release()
-	m.limits.Load().shadow.Join(&next.limits.Load().shadow)
+	m.limits.Load().Race().Join(next.limits.Load().Race())
 	next.close()
 	m.publish(length + more)
 	return nil

@@ -8,6 +8,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/options"
 )
 
@@ -276,18 +277,18 @@ func TestMergeWithItselfOrNothing(t *testing.T) {
 // spent half.
 func TestLimitsThroughSplitAndMerge(t *testing.T) {
 	m := mapMut(t, options.New(3*unit))
-	limits, base := m.Limits(), m.Addr()
+	limits, base := mem.Of(m).Limits(), m.Addr()
 	left := must[*typedmem.Mapping](t)(m.SplitTo(unit))
 	closeLater(t, left)
-	if left.Limits() != limits || limits.Mapping() != left || limits.Readable() != base+uintptr(unit) {
+	if mem.Of(left).Limits() != limits || limits.Mapping() != mem.Of(left) || limits.Readable() != base+uintptr(unit) {
 		t.Errorf("SplitTo: the left part has other limits, or they end at %#x", limits.Readable())
 	}
-	right := m.Limits()
-	if right.Mapping() != m || right.Readable() != base+uintptr(3*unit) || right.Room() < right.Readable() {
+	right := mem.Of(m).Limits()
+	if right.Mapping() != mem.Of(m) || right.Readable() != base+uintptr(3*unit) || right.Room() < right.Readable() {
 		t.Errorf("SplitTo: the right part's limits end at %#x", right.Readable())
 	}
 	check(t, "merge", left.Merge(m))
-	if limits.Readable() != base+uintptr(3*unit) || typedmem.Allows(right.Readable()) {
+	if limits.Readable() != base+uintptr(3*unit) || mem.Allows(right.Readable()) {
 		t.Errorf("merge: limits end at %#x and %#x", limits.Readable(), right.Readable())
 	}
 	wantsSentinel(t, "a view of the spent half", right.Err(false), typedmem.ErrClosed)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/options"
 )
 
@@ -74,13 +75,13 @@ var operations = []operation{
 	{name: "Resize, longer", does: "takes of the capacity", live: committed, pinned: committed,
 		run: func(m *typedmem.Mapping) error { return m.Resize(stateLength + unit + 1) }},
 	{name: "MakeRoom", does: "puts memory ahead of the length", live: committed, pinned: committed,
-		run: func(m *typedmem.Mapping) error { return m.MakeRoom(stateLength + unit + 1) }},
+		run: func(m *typedmem.Mapping) error { return mem.Of(m).MakeRoom(stateLength + unit + 1) }},
 	{name: "Resize, shorter, whole pages", does: "gives pages back", live: committed, pinned: busyMapped,
 		run: func(m *typedmem.Mapping) error { return m.Resize(unit) }},
 	{name: "Resize, shorter, within a page", does: "gives pages back and clears the rest of the last one", live: writable, pinned: busyMapped,
 		run: func(m *typedmem.Mapping) error { return m.Resize(unit + 1) }},
 	{name: "CanResize, shorter, within a page", does: "says what Resize would answer", live: writable, pinned: busyMapped,
-		run: func(m *typedmem.Mapping) error { return m.CanResize(unit + 1) }},
+		run: func(m *typedmem.Mapping) error { return mem.Of(m).CanResize(unit + 1) }},
 	{name: "SplitOff, SplitTo", does: "cut in two", pinned: busy,
 		run: func(m *typedmem.Mapping) error {
 			right, err := m.SplitOff(2 * unit)
@@ -213,8 +214,8 @@ func TestZeroMapping(t *testing.T) {
 	if m.Len() != 0 || m.Cap() != 0 || m.Addr() != 0 || m.PageSize() != 0 || m.Protection() != none || m.Committed() || m.FileBacked() || m.Shared() {
 		t.Error("the zero Mapping claims to be something")
 	}
-	l := m.Limits()
-	if typedmem.Allows(l.Readable()) || typedmem.Allows(l.Writable()) || typedmem.Allows(l.ReadOnly().Readable()) || l.Extend(0, 1) {
+	l := mem.Of(&m).Limits()
+	if mem.Allows(l.Readable()) || mem.Allows(l.Writable()) || mem.Allows(l.ReadOnly().Readable()) || l.Extend(0, 1) {
 		t.Error("its limits allow something")
 	}
 	l.Lend()

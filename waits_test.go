@@ -12,6 +12,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/sys"
 	"github.com/typedmem/typedmem/internal/testenv"
 	"github.com/typedmem/typedmem/options"
@@ -68,8 +69,8 @@ func TestCallsThatWaitKeepNobodyWaiting(t *testing.T) {
 		{"MakeExec", sys.OpFlushInstructionCache, memory, false, (*typedmem.Mapping).MakeExec},
 		{"Resize", sys.OpMap, memory, false, func(m *typedmem.Mapping) error { return m.Resize(9 * unit) }},
 		{"Resize of a file", sys.OpAllocate, onFile, false, func(m *typedmem.Mapping) error { return m.Resize(9 * unit) }},
-		{"MakeRoom", sys.OpMap, memory, false, func(m *typedmem.Mapping) error { return m.MakeRoom(9 * unit) }},
-		{"MakeRoom of a file", sys.OpAllocate, onFile, false, func(m *typedmem.Mapping) error { return m.MakeRoom(9 * unit) }},
+		{"MakeRoom", sys.OpMap, memory, false, func(m *typedmem.Mapping) error { return mem.Of(m).MakeRoom(9 * unit) }},
+		{"MakeRoom of a file", sys.OpAllocate, onFile, false, func(m *typedmem.Mapping) error { return mem.Of(m).MakeRoom(9 * unit) }},
 		{"Commit", sys.OpMap, memory, true, (*typedmem.Mapping).Commit},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -92,7 +93,7 @@ func TestCallsThatWaitKeepNobodyWaiting(t *testing.T) {
 				"Cap":        func() error { _ = m.Cap(); return nil },
 				"Protection": func() error { _ = m.Protection(); return nil },
 				"Committed":  func() error { _ = m.Committed(); return nil },
-				"CanResize":  func() error { return ignore(m.CanResize(unit), typedmem.ErrBusy, typedmem.ErrOperation) },
+				"CanResize":  func() error { return ignore(mem.Of(m).CanResize(unit), typedmem.ErrBusy, typedmem.ErrOperation) },
 				"Bytes":      func() error { _, err := raw(m); return ignore(err, typedmem.ErrOperation) },
 				"Pin": func() error {
 					unpin, err := m.Pin()

@@ -16,7 +16,6 @@ import (
 // Frail reports whether a store to the mapping may find its disk full, though space was set aside:
 // it shows a file on a file system that does not write in place. Stores that must not fault go
 // through Write.
-func (m *Mapping) Frail() bool { return m.frail }
 
 // frail works that out for a new mapping. The file of one that cannot be written yet is not asked:
 // it may be made writable later.
@@ -27,7 +26,7 @@ func (p *plan) frail() bool {
 // Write copies b to the bytes from off on, which may follow the length, up to Limits.Room.
 // Where a page cannot be made writable the file is written by a call, which needs less and says why
 // it fails: on error the bytes may hold anything. A fault of b itself goes on.
-func (m *Mapping) Write(off int, b []byte) error {
+func (m *Mapping) write(off int, b []byte) error {
 	to := bytesAt(m.addr.Load()+uintptr(off), len(b))
 	if touching(func() { copy(to, b) }) == nil {
 		return nil
@@ -42,7 +41,7 @@ func (m *Mapping) Write(off int, b []byte) error {
 
 // WriteWord is Write of a word at a multiple of 8. On 64-bit systems others see the word before or
 // the one after, and what was written before it.
-func (m *Mapping) WriteWord(off int, word uint64) error {
+func (m *Mapping) writeWord(off int, word uint64) error {
 	// SAFETY: the caller has found off in the mapping, and a multiple of 8 from its page-aligned
 	// base; touching catches the fault of a page that is not there.
 	to := (*uint64)(unsafe.Pointer(unsafe.SliceData(bytesAt(m.addr.Load()+uintptr(off), 8))))
@@ -61,7 +60,7 @@ func (m *Mapping) WriteWord(off int, word uint64) error {
 
 // FindSpace has the system find space for stores to the bytes [off, off+n), which the caller has
 // found in the mapping. It changes none, and holds until the system writes the pages back.
-func (m *Mapping) FindSpace(off, n int) error {
+func (m *Mapping) findSpace(off, n int) error {
 	from := m.addr.Load() + uintptr(off)
 	page := from
 	var err error

@@ -11,6 +11,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/num"
 	"github.com/typedmem/typedmem/internal/sys"
 )
@@ -18,12 +19,12 @@ import (
 // Options describes a mapping to be made. It is cheap to copy and safe to share between goroutines;
 // one value can make any number of mappings.
 type Options struct {
-	r typedmem.Request
+	r mem.Request
 }
 
 // New describes a mapping of size bytes. A size that is not positive is reported by the terminal
 // method as ErrSize, but 0 is allowed together with WithCapacity: an empty mapping that can grow.
-func New(size int) Options { return Options{typedmem.Request{Size: size}} }
+func New(size int) Options { return Options{mem.Request{Size: size}} }
 
 // For describes a mapping of n values of type T. A size that overflows an int is reported by the
 // terminal method as ErrSize.
@@ -97,11 +98,12 @@ func (o Options) WithCapacity(bytes int) Options {
 	return o
 }
 
-// Request returns what the terminal methods pass to typedmem.Map, for packages that build on
-// mappings of their own shape.
-func (o Options) Request(p flags.Protection, reserve bool) typedmem.Request {
+func init() { mem.RequestOf = func(o any) mem.Request { return o.(Options).r } }
+
+// make carries out what was described.
+func (o Options) make(p flags.Protection, reserve bool) (*typedmem.Mapping, error) {
 	o.r.Protection, o.r.Reserve = p, reserve
-	return o.r
+	return mem.Map[*typedmem.Mapping](o.r)
 }
 
 const (
@@ -113,41 +115,41 @@ const (
 )
 
 // MapNone makes a committed mapping that forbids every access.
-func (o Options) MapNone() (*typedmem.Mapping, error) { return typedmem.Map(o.Request(none, false)) }
+func (o Options) MapNone() (*typedmem.Mapping, error) { return o.make(none, false) }
 
 // Map makes a committed mapping that can be read.
-func (o Options) Map() (*typedmem.Mapping, error) { return typedmem.Map(o.Request(read, false)) }
+func (o Options) Map() (*typedmem.Mapping, error) { return o.make(read, false) }
 
 // MapMut makes a committed mapping that can be read and written.
-func (o Options) MapMut() (*typedmem.Mapping, error) { return typedmem.Map(o.Request(mut, false)) }
+func (o Options) MapMut() (*typedmem.Mapping, error) { return o.make(mut, false) }
 
 // MapExec makes a committed mapping that can be read and executed.
-func (o Options) MapExec() (*typedmem.Mapping, error) { return typedmem.Map(o.Request(exec, false)) }
+func (o Options) MapExec() (*typedmem.Mapping, error) { return o.make(exec, false) }
 
 // MapExecMut makes a committed mapping that can be read, written and executed. Without flags.JIT it
 // returns ErrUnsafeFlag.
 func (o Options) MapExecMut() (*typedmem.Mapping, error) {
-	return typedmem.Map(o.Request(execMut, false))
+	return o.make(execMut, false)
 }
 
 // ReserveNone reserves addresses without memory. Like all of Reserve*, it refuses what
 // [Options.MapNone] and its kin would refuse of the file and the page size. Commit puts memory
 // there, with no access until the protection is changed.
-func (o Options) ReserveNone() (*typedmem.Mapping, error) { return typedmem.Map(o.Request(none, true)) }
+func (o Options) ReserveNone() (*typedmem.Mapping, error) { return o.make(none, true) }
 
 // Reserve reserves addresses without memory; once committed they can be read.
-func (o Options) Reserve() (*typedmem.Mapping, error) { return typedmem.Map(o.Request(read, true)) }
+func (o Options) Reserve() (*typedmem.Mapping, error) { return o.make(read, true) }
 
 // ReserveMut reserves addresses without memory; once committed they can be read and written.
-func (o Options) ReserveMut() (*typedmem.Mapping, error) { return typedmem.Map(o.Request(mut, true)) }
+func (o Options) ReserveMut() (*typedmem.Mapping, error) { return o.make(mut, true) }
 
 // ReserveExec reserves addresses without memory; once committed they can be read and executed.
-func (o Options) ReserveExec() (*typedmem.Mapping, error) { return typedmem.Map(o.Request(exec, true)) }
+func (o Options) ReserveExec() (*typedmem.Mapping, error) { return o.make(exec, true) }
 
 // ReserveExecMut reserves addresses without memory; once committed they can be read, written and
 // executed. Without flags.JIT it returns ErrUnsafeFlag.
 func (o Options) ReserveExecMut() (*typedmem.Mapping, error) {
-	return typedmem.Map(o.Request(execMut, true))
+	return o.make(execMut, true)
 }
 
 // PageSize returns the smallest page size and the allocation granularity, in bytes. They differ on

@@ -9,13 +9,14 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/options"
 )
 
 // A setter returns a changed copy and leaves its receiver as it was, from many goroutines at once.
 func TestOptionsAreValues(t *testing.T) {
 	base := options.New(10).WithFlags(flags.Populate)
-	was := base.Request(0, false)
+	was := mem.RequestOf(base)
 	var group sync.WaitGroup
 	for range 8 {
 		group.Add(1)
@@ -23,17 +24,17 @@ func TestOptionsAreValues(t *testing.T) {
 			defer group.Done()
 			o := base.WithAddress(1<<20).WithFile(os.Stdin, 3).WithFlags(flags.Shared).WithUnsafeFlags(flags.JIT).WithUnsafeSystemFlags(8).
 				WithPageSize(flags.Page2M).WithCapacity(99)
-			want := typedmem.Request{
+			want := mem.Request{
 				Size: 10, Capacity: 99, Address: 1 << 20, File: os.Stdin, HasFile: true, Offset: 3, Flags: flags.Populate | flags.Shared,
-				Unsafe: flags.JIT, System: 8, PageSize: flags.Page2M, Protection: flags.Read, Reserve: true,
+				Unsafe: flags.JIT, System: 8, PageSize: flags.Page2M,
 			}
-			if got := o.Request(flags.Read, true); got != want {
+			if got := mem.RequestOf(o); got != want {
 				t.Errorf("got %+v\nwant %+v", got, want)
 			}
 		}()
 	}
 	group.Wait()
-	if base.Request(0, false) != was {
+	if mem.RequestOf(base) != was {
 		t.Error("a setter changed its receiver")
 	}
 }
@@ -41,7 +42,7 @@ func TestOptionsAreValues(t *testing.T) {
 func TestFlagsAccumulate(t *testing.T) {
 	o := options.New(1).WithFlags(flags.Shared).WithFlags(flags.Populate).WithUnsafeFlags(flags.Fixed).WithUnsafeFlags(flags.JIT).
 		WithUnsafeSystemFlags(1).WithUnsafeSystemFlags(4)
-	if r := o.Request(0, false); r.Flags != flags.Shared|flags.Populate || r.Unsafe != flags.Fixed|flags.JIT || r.System != 5 {
+	if r := mem.RequestOf(o); r.Flags != flags.Shared|flags.Populate || r.Unsafe != flags.Fixed|flags.JIT || r.System != 5 {
 		t.Errorf("%+v", r)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/layout"
+	"github.com/typedmem/typedmem/internal/mem"
 )
 
 // Cast shows the same memory as elements of type U. It succeeds when the view is a whole number of
@@ -46,13 +47,13 @@ func Cast[U, T any](v View[T]) (View[U], error) {
 	return View[U]{first, bytes / int(to.Size), v.end, l}, nil
 }
 
-func checkCast(to, from *layout.Layout, l *typedmem.Limits) error {
+func checkCast(to, from *layout.Layout, l *mem.Limits) error {
 	if to.Type == from.Type {
 		return nil
 	}
 	memory := layout.Anonymous
 	if l != nil {
-		if m := l.Mapping(); m != nil {
+		if m := mem.Public[*typedmem.Mapping](l); m != nil {
 			memory = memoryOf(m.FileBacked(), m.Shared())
 		}
 	}

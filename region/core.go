@@ -11,6 +11,7 @@ import (
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/container"
 	"github.com/typedmem/typedmem/internal/layout"
+	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/num"
 )
 
@@ -34,10 +35,13 @@ type core struct {
 
 func (c *core) mapping() *typedmem.Mapping { return c.at.Load().m }
 
-func (c *core) limits() *typedmem.Limits { return c.at.Load().limits }
+// inner is the mapping with what it does for this module alone.
+func (c *core) inner() mem.Mapping { return mem.Of(c.mapping()) }
+
+func (c *core) limits() *mem.Limits { return c.at.Load().limits }
 
 // moveTo has the region show another mapping, or the same one with other limits.
-func (c *core) moveTo(m *typedmem.Mapping) { c.at.Store(&place{m, m.Limits()}) }
+func (c *core) moveTo(m *typedmem.Mapping) { c.at.Store(&place{m, mem.Of(m).Limits()}) }
 
 // showLimits has accesses through the Region go by the limits that the core has now, beside
 // accesses that are at work.
@@ -62,13 +66,13 @@ func newCore(m *typedmem.Mapping, l *layout.Layout) (*core, error) {
 		return nil, fmt.Errorf("the mapping begins at %#x, %v needs a multiple of %d bytes; choose another file offset: %w",
 			m.Addr(), l.Type, align, typedmem.ErrOffset)
 	}
-	c := &core{first: place{m, m.Limits()}, frail: m.Frail(), size: int(l.Size), layout: l}
+	c := &core{first: place{m, mem.Of(m).Limits()}, frail: mem.Of(m).Frail(), size: int(l.Size), layout: l}
 	c.at.Store(&c.first)
 	return c, nil
 }
 
 // mapRequest makes a mapping for a region and takes it over.
-func mapRequest(r typedmem.Request, l *layout.Layout) (*core, error) {
+func mapRequest(r mem.Request, l *layout.Layout) (*core, error) {
 	if err := checkType(l, memoryOf(r.HasFile, r.Flags.Has(flags.Shared))); err != nil {
 		return nil, err
 	}
@@ -76,7 +80,7 @@ func mapRequest(r typedmem.Request, l *layout.Layout) (*core, error) {
 	if r.Size == 0 && r.Capacity == 0 {
 		r.Capacity = 1 // an empty array works too; the capacity is rounded up to a page
 	}
-	m, err := typedmem.Map(r)
+	m, err := mem.Map[*typedmem.Mapping](r)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +97,7 @@ func spec(l *layout.Layout) container.Spec {
 }
 
 // create makes a new file with n elements.
-func create(path string, n int, l *layout.Layout, ask typedmem.Request) (*core, error) {
+func create(path string, n int, l *layout.Layout, ask mem.Request) (*core, error) {
 	if err := checkType(l, layout.SharedFile); err != nil {
 		return nil, err
 	}
@@ -125,7 +129,7 @@ func create(path string, n int, l *layout.Layout, ask typedmem.Request) (*core, 
 }
 
 // open opens a file.
-func open(path string, write bool, l *layout.Layout, ask typedmem.Request) (*core, error) {
+func open(path string, write bool, l *layout.Layout, ask mem.Request) (*core, error) {
 	if err := checkType(l, layout.SharedFile); err != nil {
 		return nil, err
 	}
@@ -162,7 +166,7 @@ func (c *core) takeOver(bytes int) error {
 }
 
 // attach maps the data of an open file; ask holds the caller's flags and capacity.
-func attach(f *container.File, bytes int, l *layout.Layout, ask typedmem.Request, write bool) (*core, error) {
+func attach(f *container.File, bytes int, l *layout.Layout, ask mem.Request, write bool) (*core, error) {
 	r := ask
 	r.Size, r.File, r.HasFile, r.Offset = bytes, f.Handle(), true, container.DataOffset
 	r.FileOwner = f
@@ -205,7 +209,7 @@ func (c *core) clearRest(bytes int) error {
 // length returns the length in bytes, 0 after Close.
 func (c *core) length() int {
 	here := c.at.Load()
-	if end := here.limits.Readable(); typedmem.Allows(end) {
+	if end := here.limits.Readable(); mem.Allows(end) {
 		return int(end - here.limits.Base())
 	}
 	return here.m.Len()
@@ -224,7 +228,7 @@ func (c *core) makeRoom(more int) error {
 	if !ok {
 		return fmt.Errorf("%d elements of %d bytes more than %d: %w", more, c.size, have, typedmem.ErrSize)
 	}
-	return c.mapping().MakeRoom(max(total, c.length()))
+	return c.inner().MakeRoom(max(total, c.length()))
 }
 
 // resize sets the length; what is new is zero. On error nothing has changed, on the device neither.
@@ -256,7 +260,7 @@ func (c *core) resize(bytes int) error {
 		}
 		c.stale = 0
 	}
-	err := c.mapping().MakeRoom(bytes)
+	err := c.inner().MakeRoom(bytes)
 	if err == nil {
 		err = c.publish(bytes)
 	}
@@ -294,7 +298,7 @@ func (c *core) clean(length int) error {
 // cuts off is cleared; a Resize that will be refused does not get that far, and one that fails
 // later takes the length back.
 func (c *core) shrinkFile(bytes, old int) error {
-	if err := c.mapping().CanResize(bytes); err != nil {
+	if err := c.inner().CanResize(bytes); err != nil {
 		return err
 	}
 	dirty := c.file.Dirty(bytes / c.size)
@@ -327,7 +331,7 @@ var errChanged = fmt.Errorf("the region was changed by another goroutine meanwhi
 
 // extend publishes a greater length, that of elements up to the address stop in place of end: to
 // other processes first, since only that can fail.
-func (c *core) extend(l *typedmem.Limits, end, stop uintptr) error {
+func (c *core) extend(l *mem.Limits, end, stop uintptr) error {
 	err := errChanged
 	if l.Readable() == end {
 		if err = c.publish(int(stop - l.Base())); err == nil && !l.Extend(end, stop) {
@@ -443,7 +447,7 @@ func (c *core) closed() bool {
 		return true
 	}
 	here := c.at.Load()
-	return here.m.Limits() != here.limits
+	return mem.Of(here.m).Limits() != here.limits
 }
 
 // zeroFile clears the bytes [lo, hi) of the data in the file and gives their space back.

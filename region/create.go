@@ -6,6 +6,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/num"
 	"github.com/typedmem/typedmem/internal/printing"
 	"github.com/typedmem/typedmem/options"
@@ -38,7 +39,7 @@ func New[T any](n int) (*Region[T], error) {
 		if !ok {
 			return nil, fmt.Errorf("%d elements of %d bytes: %w", n, unsafe.Sizeof(*new(T)), typedmem.ErrSize)
 		}
-		r := options.New(size).Request(flags.Read|flags.Write, false)
+		r := request(options.New(size), flags.Read|flags.Write)
 		r.Elastic = true
 		return mapRequest(r, layoutOf[T]())
 	})
@@ -49,7 +50,7 @@ func New[T any](n int) (*Region[T], error) {
 // offset that suits T (ErrOffset).
 func Map[T any](o options.Options) (*Region[T], error) {
 	return construct[T]("map", func() (*core, error) {
-		return mapRequest(o.Request(flags.Read, false), layoutOf[T]())
+		return mapRequest(request(o, flags.Read), layoutOf[T]())
 	})
 }
 
@@ -57,7 +58,7 @@ func Map[T any](o options.Options) (*Region[T], error) {
 // capacity, and a shared file with it.
 func MapMut[T any](o options.Options) (*Region[T], error) {
 	return construct[T]("map", func() (*core, error) {
-		return mapRequest(o.Request(flags.Read|flags.Write, false), layoutOf[T]())
+		return mapRequest(request(o, flags.Read|flags.Write), layoutOf[T]())
 	})
 }
 
@@ -70,7 +71,7 @@ func From[T any](m *typedmem.Mapping) (*Region[T], error) {
 		if m == nil {
 			return nil, fmt.Errorf("no mapping was given: %w", typedmem.ErrOperation)
 		}
-		if m.Limits().Mapping() != m {
+		if mem.Of(m).Limits().Mapping() != mem.Of(m) {
 			return nil, typedmem.ErrClosed
 		}
 		return newCore(m, layoutOf[T]())
@@ -138,9 +139,16 @@ func OpenMutWith[T any](path string, o options.Options) (*Region[T], error) {
 	}))
 }
 
+// request is what o asks for, with a protection.
+func request(o options.Options, p flags.Protection) mem.Request {
+	r := mem.RequestOf(o)
+	r.Protection = p
+	return r
+}
+
 // fileRequest takes flags and capacity out of o and refuses what a region file decides by itself.
-func fileRequest(o options.Options) (typedmem.Request, error) {
-	r := o.Request(flags.None, false)
+func fileRequest(o options.Options) (mem.Request, error) {
+	r := request(o, flags.None)
 	if r.HasFile || r.Size != 0 || r.Unsafe != 0 || r.System != 0 || r.PageSize != 0 || r.Flags.Has(flags.HugePages) {
 		return r, fmt.Errorf("a region file takes flags, an address and a capacity, nothing else: %w", typedmem.ErrOperation)
 	}

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/mem"
 )
 
 // moves tells that readers reserve little and move on to a larger range when the file has outgrown
@@ -19,7 +20,7 @@ const moves = strconv.IntSize == 64
 // same moment.
 type place struct {
 	m      *typedmem.Mapping
-	limits *typedmem.Limits
+	limits *mem.Limits
 }
 
 // former is a mapping from which a reader has moved on. Views of it live on.
@@ -73,12 +74,12 @@ func (c *core) refresh() (int, error) {
 	if !moves || bytes <= here.m.Cap() {
 		return bytes, here.m.Resize(bytes)
 	}
-	larger, err := here.m.Larger(bytes)
+	larger, err := mem.Of(here.m).Larger(bytes)
 	if err != nil {
 		return 0, err
 	}
 	c.follow.old = append(c.follow.old, former{here.m, length})
-	c.moveTo(larger)
+	c.moveTo(larger.Public().(*typedmem.Mapping))
 	c.showLimits()
 	return bytes, nil
 }
@@ -89,11 +90,11 @@ func (c *core) refresh() (int, error) {
 func (c *core) showBefore(bytes, length int) error {
 	if bytes < length {
 		for _, f := range c.follow.old {
-			if err := f.m.CanResize(min(bytes, f.shown)); err != nil && !errors.Is(err, typedmem.ErrClosed) {
+			if err := mem.Of(f.m).CanResize(min(bytes, f.shown)); err != nil && !errors.Is(err, typedmem.ErrClosed) {
 				return err
 			}
 		}
-		if err := c.mapping().CanResize(bytes); err != nil {
+		if err := c.inner().CanResize(bytes); err != nil {
 			return err
 		}
 	}
@@ -115,11 +116,11 @@ func (c *core) unmap() error {
 	if len(c.follow.old) == 0 {
 		return m.Close()
 	}
-	var all []*typedmem.Mapping
+	var all []mem.Mapping
 	for _, f := range c.follow.old {
-		all = append(all, f.m)
+		all = append(all, mem.Of(f.m))
 	}
-	err := typedmem.CloseAll(append(all, m))
+	err := mem.CloseAll(append(all, mem.Of(m)))
 	if err == nil || errors.Is(err, typedmem.ErrClosed) {
 		c.follow.old = nil
 	}

@@ -6,7 +6,7 @@ import (
 	"reflect"
 	"unsafe"
 
-	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/printing"
 )
 
@@ -21,7 +21,7 @@ func (r *Region[T]) String() string {
 	if r.core == nil {
 		return name[T]("Region") + "(closed)"
 	}
-	limits := r.core.mapping().Limits()
+	limits := r.core.inner().Limits()
 	if r.core.layout.Atomic {
 		limits = limits.Sealed()
 	}
@@ -101,7 +101,7 @@ func elements(n, left int) string {
 // explains.
 func reachable(first, stride, size uintptr, n int, end uintptr) int {
 	switch {
-	case !typedmem.Allows(end) || n == 0:
+	case !mem.Allows(end) || n == 0:
 		return n
 	case end < first || end-first < size:
 		return 0

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/mem"
 )
 
 // refusal is why a checked access to a View or a Strided was refused. The accessors build it where
@@ -18,7 +19,7 @@ func (r *refusal) Unwrap() error {
 	if uint(r.index) >= uint(r.length) {
 		return outOfRange(r.index, r.length)
 	}
-	return typedmem.Refusal(r.limit)
+	return mem.Refusal(r.limit)
 }
 
 func (r *refusal) Error() string { return r.Unwrap().Error() }
@@ -26,7 +27,7 @@ func (r *refusal) Error() string { return r.Unwrap().Error() }
 // regionRefusal is refusal for a Region.
 type regionRefusal[T any] struct {
 	r      *Region[T]
-	limits *typedmem.Limits // that the access loaded, nil where the index was refused without them
+	limits *mem.Limits // that the access loaded, nil where the index was refused without them
 	index  int
 	limit  uintptr
 }
@@ -37,8 +38,8 @@ func (r *regionRefusal[T]) Unwrap() error {
 		return errZero
 	case r.limits == nil:
 		return fmt.Errorf("index %d is negative, or no memory is as large: %w", r.index, typedmem.ErrBounds)
-	case !typedmem.Allows(r.limit):
-		return typedmem.Refusal(r.limit)
+	case !mem.Allows(r.limit):
+		return mem.Refusal(r.limit)
 	}
 	return outOfRange(r.index, count[T](r.limits, r.limit))
 }

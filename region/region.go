@@ -8,6 +8,7 @@ import (
 	"unsafe"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/num"
 	"github.com/typedmem/typedmem/internal/race"
 )
@@ -25,7 +26,7 @@ type Region[T any] struct {
 	// that an access takes both from the same mapping. The address of an index below most does not
 	// overflow; see reach.
 	most   int            // 0 in the zero Region
-	limits unsafe.Pointer // *typedmem.Limits, sealed for types that allow raw access only; see now
+	limits unsafe.Pointer // *mem.Limits, sealed for types that allow raw access only; see now
 	core   *core
 }
 
@@ -33,7 +34,7 @@ type Region[T any] struct {
 // by a function of sync/atomic: a method would leave a no-op wherever they are inlined. So would a
 // call of Readable on a line that leaves no instruction of its own: they make it where they
 // compare.
-func (r *Region[T]) now() *typedmem.Limits { return (*typedmem.Limits)(atomic.LoadPointer(&r.limits)) }
+func (r *Region[T]) now() *mem.Limits { return (*mem.Limits)(atomic.LoadPointer(&r.limits)) }
 
 // noCopy makes go vet report copies of what it is a field of.
 type noCopy struct{}
@@ -60,30 +61,30 @@ func (r *Region[T]) attach() {
 
 // reach returns how many elements from the first one on have addresses that do not overflow, be
 // there memory or not.
-func reach[T any](l *typedmem.Limits) int {
+func reach[T any](l *mem.Limits) int {
 	size := unsafe.Sizeof(*new(T))
 	return int(min((math.MaxUint-l.Base())/size, math.MaxInt/size))
 }
 
 // count returns how many whole elements lie before the address end.
-func count[T any](l *typedmem.Limits, end uintptr) int {
+func count[T any](l *mem.Limits, end uintptr) int {
 	return int((end - l.Base()) / unsafe.Sizeof(*new(T)))
 }
 
 // address returns where element i begins, or would.
-func address[T any](l *typedmem.Limits, i int) uintptr {
+func address[T any](l *mem.Limits, i int) uintptr {
 	return l.Base() + uintptr(i)*unsafe.Sizeof(*new(T))
 }
 
 // lengthOf returns the number of elements, 0 after Close.
-func lengthOf[T any](l *typedmem.Limits) int {
+func lengthOf[T any](l *mem.Limits) int {
 	if l == nil {
 		return 0
 	}
-	if end := l.Raw(); typedmem.Allows(end) {
+	if end := l.Raw(); mem.Allows(end) {
 		return count[T](l, end)
 	}
-	if m := l.Mapping(); m != nil { // elements that cannot be read now are elements
+	if m := mem.Public[*typedmem.Mapping](l); m != nil { // elements that cannot be read now are elements
 		return m.Len() / int(unsafe.Sizeof(*new(T)))
 	}
 	return 0
@@ -103,10 +104,10 @@ func (r *Region[T]) Cap() int {
 
 // At returns element i. Where Load would return an error it panics with it.
 func (r *Region[T]) At(i int) (x T) {
-	var l *typedmem.Limits
+	var l *mem.Limits
 	var end, p uintptr
 	if uint(i) < uint(r.most) {
-		l = (*typedmem.Limits)(atomic.LoadPointer(&r.limits))
+		l = (*mem.Limits)(atomic.LoadPointer(&r.limits))
 		if end, p = l.Readable(), l.Base()+uintptr(i)*unsafe.Sizeof(x); p+(unsafe.Sizeof(x)-1) < end {
 			if race.Enabled {
 				l.Race().Read(unsafe.Add(unsafe.Pointer(nil), p), unsafe.Sizeof(x))
@@ -119,10 +120,10 @@ func (r *Region[T]) At(i int) (x T) {
 
 // Set sets element i to x. Where Store would return an error it panics with it.
 func (r *Region[T]) Set(i int, x T) {
-	var l *typedmem.Limits
+	var l *mem.Limits
 	var end, p uintptr
 	if uint(i) < uint(r.most) {
-		l = (*typedmem.Limits)(atomic.LoadPointer(&r.limits))
+		l = (*mem.Limits)(atomic.LoadPointer(&r.limits))
 		if end, p = l.Writable(), l.Base()+uintptr(i)*unsafe.Sizeof(x); p+(unsafe.Sizeof(x)-1) < end {
 			if race.Enabled {
 				l.Race().Write(unsafe.Add(unsafe.Pointer(nil), p), unsafe.Sizeof(x))
@@ -138,10 +139,10 @@ func (r *Region[T]) Set(i int, x T) {
 // sync/atomic. An index out of range is ErrBounds, a closed region ErrClosed, memory that is not
 // readable ErrProtection, a type with atomic fields ErrOperation.
 func (r *Region[T]) Load(i int) (x T, err error) {
-	var l *typedmem.Limits
+	var l *mem.Limits
 	var end, p uintptr
 	if uint(i) < uint(r.most) {
-		l = (*typedmem.Limits)(atomic.LoadPointer(&r.limits))
+		l = (*mem.Limits)(atomic.LoadPointer(&r.limits))
 		if end, p = l.Readable(), l.Base()+uintptr(i)*unsafe.Sizeof(x); p+(unsafe.Sizeof(x)-1) < end {
 			if race.Enabled {
 				l.Race().Read(unsafe.Add(unsafe.Pointer(nil), p), unsafe.Sizeof(x))
@@ -155,10 +156,10 @@ func (r *Region[T]) Load(i int) (x T, err error) {
 // Store sets element i to x, which is not atomic: see Load. Errors are those of Load; where nothing
 // may be written it is ErrProtection, whatever the index.
 func (r *Region[T]) Store(i int, x T) (err error) {
-	var l *typedmem.Limits
+	var l *mem.Limits
 	var end, p uintptr
 	if uint(i) < uint(r.most) {
-		l = (*typedmem.Limits)(atomic.LoadPointer(&r.limits))
+		l = (*mem.Limits)(atomic.LoadPointer(&r.limits))
 		if end, p = l.Writable(), l.Base()+uintptr(i)*unsafe.Sizeof(x); p+(unsafe.Sizeof(x)-1) < end {
 			if race.Enabled {
 				l.Race().Write(unsafe.Add(unsafe.Pointer(nil), p), unsafe.Sizeof(x))
@@ -238,7 +239,7 @@ func (r *Region[T]) Values() iter.Seq[T] {
 // access: see typedmem.Guard.
 func (r *Region[T]) Append(xs ...T) error {
 	if l := r.now(); l != nil {
-		if end := l.Writable(); typedmem.Allows(end) {
+		if end := l.Writable(); mem.Allows(end) {
 			first := count[T](l, end)
 			at := address[T](l, first)
 			if stop := at + uintptr(len(xs))*unsafe.Sizeof(*new(T)); at <= stop && stop <= l.Room() { // it overflows where addresses are short
@@ -250,7 +251,7 @@ func (r *Region[T]) Append(xs ...T) error {
 }
 
 // put writes xs into memory that is there, behind the length, and publishes it.
-func (r *Region[T]) put(l *typedmem.Limits, end, stop uintptr, first int, xs []T) error {
+func (r *Region[T]) put(l *mem.Limits, end, stop uintptr, first int, xs []T) error {
 	// SAFETY: up to stop, which lies within Room, memory is behind the addresses.
 	to := unsafe.Slice((*T)(unsafe.Add(unsafe.Pointer(nil), address[T](l, first))), len(xs))
 	if race.Enabled && len(xs) > 0 {
@@ -260,7 +261,7 @@ func (r *Region[T]) put(l *typedmem.Limits, end, stop uintptr, first int, xs []T
 		r.soil(l, stop)
 		// SAFETY: the bytes of xs, which is kept; its elements have no pointers.
 		b := unsafe.Slice((*byte)(unsafe.Pointer(&xs[0])), uintptr(len(xs))*unsafe.Sizeof(xs[0]))
-		if err := r.core.mapping().Write(first*r.core.size, b); err != nil {
+		if err := r.core.inner().Write(first*r.core.size, b); err != nil {
 			return fail("append", err)
 		}
 	} else if len(xs) == 1 { // the usual case is not worth a call of memmove
@@ -285,7 +286,7 @@ func (r *Region[T]) put(l *typedmem.Limits, end, stop uintptr, first int, xs []T
 }
 
 // soil notes that memory is about to be written up to the address stop; see core.clean.
-func (r *Region[T]) soil(l *typedmem.Limits, stop uintptr) {
+func (r *Region[T]) soil(l *mem.Limits, stop uintptr) {
 	if n := int(stop - l.Base()); n > r.core.dirty {
 		r.core.dirty = n
 	}
@@ -303,8 +304,8 @@ func (r *Region[T]) appendSlow(xs []T) error {
 	}
 	l := r.now()
 	end := l.Readable()
-	if !typedmem.Allows(end) {
-		return fail("append", typedmem.Refusal(end))
+	if !mem.Allows(end) {
+		return fail("append", mem.Refusal(end))
 	}
 	first := count[T](l, end)
 	return r.put(l, end, address[T](l, first+len(xs)), first, xs)

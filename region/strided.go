@@ -7,6 +7,7 @@ import (
 	"unsafe"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/num"
 	"github.com/typedmem/typedmem/internal/race"
 )
@@ -20,7 +21,7 @@ type Strided[T any] struct {
 	first  unsafe.Pointer
 	n      int
 	stride uintptr // bytes
-	limits *typedmem.Limits
+	limits *mem.Limits
 }
 
 // Len returns the number of elements.
@@ -180,7 +181,7 @@ func (s Strided[T]) check(op string, n int) {
 	}
 	end := uintptr(s.first) + uintptr(n-1)*s.stride + unsafe.Sizeof(*new(T))
 	if limit := s.limits.Writable(); end > limit {
-		panic(fail(op, typedmem.Refusal(limit)))
+		panic(fail(op, mem.Refusal(limit)))
 	}
 }
 

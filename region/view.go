@@ -5,6 +5,7 @@ import (
 	"unsafe"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/num"
 	"github.com/typedmem/typedmem/internal/race"
 )
@@ -23,11 +24,11 @@ type View[T any] struct {
 	first  unsafe.Pointer
 	n      int
 	end    uintptr
-	limits *typedmem.Limits
+	limits *mem.Limits
 }
 
 // viewOf makes a view of s, which lies in the address range of l.
-func viewOf[T any](s []T, l *typedmem.Limits) View[T] {
+func viewOf[T any](s []T, l *mem.Limits) View[T] {
 	first := unsafe.Pointer(unsafe.SliceData(s))
 	return View[T]{first, len(s), uintptr(first) + uintptr(len(s))*unsafe.Sizeof(*new(T)), l}
 }
@@ -125,12 +126,12 @@ func (v View[T]) Ptr(i int) *T {
 
 // lend notes that raw memory up to the address end leaves the package's checks; it panics where
 // that cannot be read.
-func lend(op string, l *typedmem.Limits, end uintptr) {
+func lend(op string, l *mem.Limits, end uintptr) {
 	if l == nil { // the zero View
 		return
 	}
 	if limit := l.Raw(); end > limit {
-		panic(fail(op, typedmem.Refusal(limit)))
+		panic(fail(op, mem.Refusal(limit)))
 	}
 	l.Lend()
 }
@@ -245,7 +246,7 @@ func (v View[T]) check(op string, write bool) {
 		allowed = v.limits.Writable()
 	}
 	if v.end > allowed {
-		panic(fail(op, typedmem.Refusal(allowed)))
+		panic(fail(op, mem.Refusal(allowed)))
 	}
 	if race.Enabled && write {
 		v.limits.Race().Write(v.first, uintptr(v.n)*unsafe.Sizeof(*new(T)))

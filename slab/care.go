@@ -13,6 +13,7 @@ import (
 	"unsafe"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/num"
 )
 
@@ -105,13 +106,13 @@ func newCare(c *core, cfg Config) (*careful, error) {
 
 // between maps bytes, or the size in r where that is more, with a reserved page before and behind
 // them. All of it is committed at once.
-func (d *careful) between(r typedmem.Request, bytes int) (_ *typedmem.Mapping, err error) {
+func (d *careful) between(r mem.Request, bytes int) (_ *typedmem.Mapping, err error) {
 	if r.Size < 0 {
 		return nil, fmt.Errorf("%d bytes to commit at once: %w", r.Size, typedmem.ErrSize)
 	}
 	bytes = max(bytes, r.Size)
 	r.Reserve, r.Capacity, r.Size = true, 0, 1 // to learn the size of a page
-	probe, err := typedmem.Map(r)
+	probe, err := mem.Map[*typedmem.Mapping](r)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +125,7 @@ func (d *careful) between(r typedmem.Request, bytes int) (_ *typedmem.Mapping, e
 		return nil, typedmem.ErrSize
 	}
 	r.Size = whole + 2*page
-	m, err := typedmem.Map(r)
+	m, err := mem.Map[*typedmem.Mapping](r)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/layout"
+	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/num"
 )
 
@@ -22,7 +23,7 @@ type core struct {
 	size   uintptr        // of an object
 	slots  unsafe.Pointer // of the first slot
 	words  unsafe.Pointer // of the first slot's word
-	limits *typedmem.Limits
+	limits *mem.Limits
 	layout *layout.Layout
 	salt   uint64
 
@@ -88,7 +89,7 @@ func (c *core) attach(m *typedmem.Mapping) error {
 	if !num.Multiple(m.Addr(), c.layout.Align) {
 		return fmt.Errorf("the mapping begins at %#x, %v needs a multiple of %d bytes: %w", m.Addr(), c.layout.Type, c.layout.Align, typedmem.ErrOffset)
 	}
-	c.m, c.limits, c.frail = m, m.Limits(), m.Frail()
+	c.m, c.limits, c.frail = m, mem.Of(m).Limits(), mem.Of(m).Frail()
 	c.special = c.special || c.frail
 	// SAFETY: the address of a mapping, off the Go heap; c.limits keeps the address range from
 	// being given to others.
@@ -116,6 +117,10 @@ func (c *core) write(i uintptr, x []byte) error {
 	return c.limits.Mapping().Write(int(i*c.size), x)
 }
 
+// first returns the mapping that the first slot is in. After Mapping.SplitTo that is not m, which
+// has the rest.
+func (c *core) first() *typedmem.Mapping { return mem.Public[*typedmem.Mapping](c.limits) }
+
 // end returns the address after slot i.
 func (c *core) end(i uintptr) uintptr { return uintptr(c.slot(i)) + c.size }
 
@@ -128,10 +133,10 @@ func (c *core) writable(i uintptr) bool {
 // refusal says why slot i, to which memory was given, follows a limit: ErrClosed,
 // ErrProtection, or ErrBounds of a mapping that was cut.
 func (c *core) refusal(i, limit uintptr) error {
-	if typedmem.Allows(limit) {
+	if mem.Allows(limit) {
 		return fmt.Errorf("slot %d was cut off: the mapping was shrunk or split: %w", i, typedmem.ErrBounds)
 	}
-	return typedmem.Refusal(limit)
+	return mem.Refusal(limit)
 }
 
 // gone reports whether the mapping was closed that the first slot is in. After Mapping.SplitTo that
@@ -172,7 +177,7 @@ func (c *core) find(op string, h uint64, write bool, stale *stale) (w *uint64, w
 		// taken away.
 		used := uintptr(c.pool.used.Load())
 		if seen := c.limits.Readable(); c.end(i) > seen {
-			if typedmem.Allows(seen) && i >= used {
+			if mem.Allows(seen) && i >= used {
 				return nil, 0, stale.of(h)
 			}
 			return nil, 0, fail(op, c.refusal(i, seen))
@@ -182,7 +187,7 @@ func (c *core) find(op string, h uint64, write bool, stale *stale) (w *uint64, w
 		switch word = loadWord(w); {
 		case generation(word) != generation(h) || !isLive(word):
 			return nil, 0, stale.of(h)
-		case write && !typedmem.Allows(limit):
+		case write && !mem.Allows(limit):
 			return nil, 0, fail(op, c.refusal(i, limit))
 		case word&busy == 0 || look == mostLooks:
 			return w, word, nil

@@ -8,6 +8,7 @@ import (
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/layout"
+	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/printing"
 	"github.com/typedmem/typedmem/options"
 )
@@ -103,7 +104,8 @@ func (cfg Config) checkFile() error {
 func layoutOf[T any]() *layout.Layout { return layout.Of(reflect.TypeFor[T]()) }
 
 func newInMemory(capacity int, l *layout.Layout, cfg Config) (_ *core, err error) {
-	r := cfg.Options.Request(flags.Read|flags.Write, false)
+	r := mem.RequestOf(cfg.Options)
+	r.Protection = flags.Read | flags.Write
 	memory := layout.Anonymous
 	switch {
 	case r.HasFile && r.Flags.Has(flags.Shared):
@@ -151,13 +153,13 @@ func newInMemory(capacity int, l *layout.Layout, cfg Config) (_ *core, err error
 }
 
 // memoryForSlots maps the slots of a slab that is no slab file.
-func (c *core) memoryForSlots(r typedmem.Request, debug bool) (*typedmem.Mapping, error) {
+func (c *core) memoryForSlots(r mem.Request, debug bool) (*typedmem.Mapping, error) {
 	if debug && !r.HasFile && r.Address == 0 {
 		return c.care.between(r, int(c.n*c.size))
 	}
 	r.Capacity = max(r.Capacity, r.Size, int(c.n*c.size))
 	r.WithinFile = true
-	return typedmem.Map(r)
+	return mem.Map[*typedmem.Mapping](r)
 }
 
 // huge is the hint for so many bytes of words, which are read in no order: in huge pages a lookup

@@ -11,6 +11,7 @@ import (
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/container"
 	"github.com/typedmem/typedmem/internal/layout"
+	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
@@ -201,7 +202,7 @@ func (c *core) fillHoles(used, there int) error {
 func (c *core) attachFile(f *container.File, used, there int) error {
 	c.file = &file{c: f, writer: f.Writer()}
 	c.special = true
-	r := typedmem.Request{
+	r := mem.Request{
 		Size: used * 8, Capacity: int(c.n) * 8, File: f.Handle(), FileOwner: f, HasFile: true, Offset: container.DataOffset, Flags: flags.Shared, Protection: flags.Read,
 		LeaveFile: true, WithinFile: true,
 	}
@@ -210,7 +211,7 @@ func (c *core) attachFile(f *container.File, used, there int) error {
 	} else {
 		r.Size, r.Capacity, r.ReadOnlyFile = r.Capacity, 0, true
 	}
-	m, err := typedmem.Map(r)
+	m, err := mem.Map[*typedmem.Mapping](r)
 	if err != nil {
 		return err
 	}
@@ -218,7 +219,7 @@ func (c *core) attachFile(f *container.File, used, there int) error {
 	// SAFETY: the address of a mapping that c.file keeps, off the Go heap.
 	c.file.words = unsafe.Add(unsafe.Pointer(nil), m.Addr())
 	r.Size, r.Capacity, r.Offset = there*int(c.size), int(c.n*c.size), wordsEnd(uint64(c.n))
-	if m, err = typedmem.Map(r); err != nil {
+	if m, err = mem.Map[*typedmem.Mapping](r); err != nil {
 		return err
 	}
 	if err = c.attach(m); err != nil {
@@ -229,7 +230,7 @@ func (c *core) attachFile(f *container.File, used, there int) error {
 
 // memoryForWords makes the words that the process itself works with.
 func (c *core) memoryForWords() error {
-	m, err := typedmem.Map(typedmem.Request{Size: int(c.n) * 8, Flags: flags.NoReserve | huge(int(c.n)*8), Protection: flags.Read | flags.Write})
+	m, err := mem.Map[*typedmem.Mapping](mem.Request{Size: int(c.n) * 8, Flags: flags.NoReserve | huge(int(c.n)*8), Protection: flags.Read | flags.Write})
 	if err != nil {
 		return fmt.Errorf("the words of %d slots: %w", c.n, err)
 	}
@@ -287,7 +288,7 @@ func (c *core) restore(used int, lost bool) error {
 func (f *file) note(c *core, i, g uint32) error {
 	word := kept(c.salt, i, g)
 	if c.frail {
-		return f.m.WriteWord(int(i)*8, word)
+		return mem.Of(f.m).WriteWord(int(i)*8, word)
 	}
 	publish(wordAt(f.words, uintptr(i)), word)
 	return nil
@@ -374,7 +375,7 @@ func (c *core) flush() error {
 
 // flushSlots writes the slots to the file.
 func (c *core) flushSlots() error {
-	if left := c.limits.Mapping(); left != c.m { // SplitTo cut the mapping: c.m has what follows the cut
+	if left := c.first(); left != c.m { // SplitTo cut the mapping: c.m has what follows the cut
 		if err := left.Flush(0, left.Len()); err != nil {
 			return err
 		}
@@ -443,7 +444,7 @@ func (c *core) close() error {
 	if p.closed.Load() {
 		return typedmem.ErrClosed
 	}
-	if c.limits.Mapping() != c.m && !c.gone() {
+	if c.first() != c.m && !c.gone() {
 		return fmt.Errorf("Mapping was split, and the part with the first slots is open; close it first: %w", typedmem.ErrBusy)
 	}
 	for _, one := range []*sync.Mutex{&p.settling, &p.growing} {

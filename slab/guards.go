@@ -7,6 +7,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/num"
 	"github.com/typedmem/typedmem/options"
 )
@@ -41,7 +42,7 @@ func (g *guards) make(c *core) error {
 	if !ok || !ok2 {
 		return typedmem.ErrSize
 	}
-	m, err := typedmem.Map(typedmem.Request{Size: total + page, Reserve: true, Protection: flags.Read | flags.Write})
+	m, err := mem.Map[*typedmem.Mapping](mem.Request{Size: total + page, Reserve: true, Protection: flags.Read | flags.Write})
 	if err != nil {
 		return err
 	}
@@ -191,7 +192,7 @@ func (g *guards) lend(op string, h uint64, c *core, forGood bool) (unsafe.Pointe
 	}
 	defer g.mu.Unlock()
 	if forGood { // the slot is a mapping of its own, which the collector would close with the slab
-		s.m.Limits().Lend()
+		mem.Of(s.m).Limits().Lend()
 	}
 	return s.p, nil
 }

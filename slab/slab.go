@@ -8,6 +8,7 @@ import (
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/faults"
 	"github.com/typedmem/typedmem/internal/layout"
+	"github.com/typedmem/typedmem/internal/mem"
 )
 
 // Slab holds up to Cap objects of type T in mapped memory, which the garbage collector does not
@@ -23,8 +24,8 @@ type Slab[T any] struct {
 	// What the accessors need, copied from core so that they reach it in one step.
 	words   unsafe.Pointer
 	slots   unsafe.Pointer
-	limits  *typedmem.Limits
-	plain   *typedmem.Limits // the same for Load and Store; sealed for a T with atomic fields
+	limits  *mem.Limits
+	plain   *mem.Limits // the same for Load and Store; sealed for a T with atomic fields
 	n       uintptr
 	special bool
 
@@ -51,7 +52,7 @@ func show[T any](op string, c *core, err error) (*Slab[T], error) {
 }
 
 // none is the core of the zero Slab: closed, without a slot.
-var none = &core{limits: new(typedmem.Limits), layout: new(layout.Layout), pool: pool{shards: make([]shard, 1)}}
+var none = &core{limits: new(mem.Limits), layout: new(layout.Layout), pool: pool{shards: make([]shard, 1)}}
 
 func init() { none.pool.closed.Store(true) }
 

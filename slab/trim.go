@@ -157,7 +157,7 @@ func (c *core) sortBlock(t *trimmer, i, lo int) {
 // drop gives back the whole pages inside the bytes [lo, hi) of the slots, the first of which need
 // not begin at a page, and returns which bytes those are.
 func (c *core) drop(lo, hi int) (first, last int, err error) {
-	m := c.limits.Mapping() // the one that begins at the slots, were it cut or not
+	m := c.first() // the one that begins at the slots, were it cut or not
 	base, page := uintptr(c.slots), uintptr(m.PageSize())
 	from := num.Down(base+uintptr(lo)+page-1, page)
 	to := num.Down(base+uintptr(hi), page)

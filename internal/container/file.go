@@ -12,6 +12,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/printing"
 	"github.com/typedmem/typedmem/internal/sys"
 )
@@ -268,11 +269,11 @@ func newest(block []byte, size int64) (none chosen, err error) {
 }
 
 func (c *File) mapBlock() error {
-	r := typedmem.Request{Size: DataOffset, File: c.f, HasFile: true, Flags: flags.Shared, Protection: flags.Read, WithinFile: true, FileOwner: c}
+	r := mem.Request{Size: DataOffset, File: c.f, HasFile: true, Flags: flags.Shared, Protection: flags.Read, WithinFile: true, FileOwner: c}
 	if c.writer {
 		r.Protection |= flags.Write
 	}
-	m, err := typedmem.Map(r)
+	m, err := mem.Map[*typedmem.Mapping](r)
 	if err != nil {
 		return err
 	}
@@ -335,11 +336,11 @@ func (c *File) Whole(end int64) error {
 // of this one. The elements must be written before. On a full disk it may be an error, and the
 // length before stays.
 func (c *File) Publish(n int) error {
-	if !c.block.Frail() {
+	if !mem.Of(c.block).Frail() {
 		c.live.publish(uint64(n))
 		return nil
 	}
-	err := c.block.WriteWord(liveOffset+liveWordAt, littleEndian(packLength(uint64(n))))
+	err := mem.Of(c.block).WriteWord(liveOffset+liveWordAt, littleEndian(packLength(uint64(n))))
 	return sys.SpaceError(c.path, err)
 }
 

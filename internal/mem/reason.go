@@ -1,4 +1,4 @@
-package typedmem
+package mem
 
 import (
 	"fmt"
@@ -9,13 +9,13 @@ import (
 // A limit is an address, or one of these reasons why nothing may be accessed. The access that found
 // it keeps it, so that its error says what was then, whatever happens to the mapping afterwards.
 const (
-	closed       uintptr = iota // also what the zero Limits say
-	reserved                    // not committed
+	Closed       uintptr = iota // also what the zero Limits say
+	Reserved                    // not committed
 	readOnlyView                // see Limits.ReadOnly
-	readOnlyFile                // see Request.ReadOnlyFile
+	ReadOnlyFile                // see Request.ReadOnlyFile
 	sealed                      // see Limits.Sealed
-	protected                   // and the flags.Protection that is in the way, added
-	lastReason   = protected + uintptr(flags.Read|flags.Write|flags.Execute)
+	Protected                   // and the flags.Protection that is in the way, added
+	lastReason   = Protected + uintptr(flags.Read|flags.Write|flags.Execute)
 )
 
 // Allows reports whether a limit lets something be accessed: whether it is an address, and not a
@@ -36,17 +36,17 @@ func Refusal(limit uintptr) error {
 var errCutOff = fmt.Errorf("the memory was cut off behind this view (shrunk or split); take a new view: %w", ErrBounds)
 
 var refusals = func() (r [lastReason + 1]error) {
-	r[closed] = fmt.Errorf("the mapping is closed: %w", ErrClosed)
-	r[reserved] = fmt.Errorf("the memory is reserved, not committed; call Commit of its Mapping: %w", ErrOperation)
+	r[Closed] = fmt.Errorf("the mapping is closed: %w", ErrClosed)
+	r[Reserved] = fmt.Errorf("the memory is reserved, not committed; call Commit of its Mapping: %w", ErrOperation)
 	r[readOnlyView] = fmt.Errorf("the view is read-only: %w", ErrProtection)
-	r[readOnlyFile] = fmt.Errorf("the file was opened for reading; use OpenMut: %w", ErrProtection)
+	r[ReadOnlyFile] = fmt.Errorf("the file was opened for reading; use OpenMut: %w", ErrProtection)
 	r[sealed] = fmt.Errorf("the type has sync/atomic fields, use Ptr: %w", ErrOperation)
-	for p := flags.None; protected+uintptr(p) <= lastReason; p++ {
+	for p := flags.None; Protected+uintptr(p) <= lastReason; p++ {
 		text := "the memory is not readable (protection %v); call MakeReadOnly or MakeMut of its Mapping: %w"
 		if p.Has(flags.Read) {
 			text = "the memory is not writable (protection %v); call MakeMut of its Mapping: %w"
 		}
-		r[protected+uintptr(p)] = fmt.Errorf(text, p, ErrProtection)
+		r[Protected+uintptr(p)] = fmt.Errorf(text, p, ErrProtection)
 	}
 	return r
 }()

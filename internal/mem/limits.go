@@ -1,4 +1,4 @@
-package typedmem
+package mem
 
 import (
 	"sync/atomic"
@@ -27,15 +27,18 @@ type Limits struct {
 	base     uintptr        // address of the first byte
 	room     atomic.Uintptr // address after the last byte that Extend may reach
 
-	shadow race.Shadow // of a mapping's own Limits
-	span   *span
-	origin *Limits // the Limits that this one narrows; nil for a mapping's own
+	shadow race.Shadow  // of a mapping's own Limits
+	lent   *atomic.Bool // see Lend; it lies in what gives the addresses back, and so keeps that
+	origin *Limits      // the Limits that this one narrows; nil for a mapping's own
 
-	owner    atomic.Pointer[Mapping] // of a mapping's own Limits
-	readOnly atomic.Pointer[Limits]  // the narrowed Limits that ReadOnly returns, once asked for
-	sealed   atomic.Pointer[Limits]  // the same for Sealed; of the read-only Limits as well
-	shut     atomic.Pointer[Limits]  // the same for Shut
+	owner    atomic.Value           // the Mapping, of a mapping's own Limits
+	readOnly atomic.Pointer[Limits] // the narrowed Limits that ReadOnly returns, once asked for
+	sealed   atomic.Pointer[Limits] // the same for Sealed; of the read-only Limits as well
+	shut     atomic.Pointer[Limits] // the same for Shut
 }
+
+// New returns the Limits of memory that begins at an address. lent is what Lend sets.
+func New(base uintptr, lent *atomic.Bool) *Limits { return &Limits{base: base, lent: lent} }
 
 // Readable returns the address after the last byte that may be read. Where none may, [Allows] is
 // false for it and [Refusal] says why.
@@ -51,6 +54,9 @@ func (l *Limits) Base() uintptr { return l.base }
 // Room returns the address after the last byte that memory, and where the mapping shows a file the
 // file, is provided for ahead of the length: up to there Extend needs no system call.
 func (l *Limits) Room() uintptr { return l.room.Load() }
+
+// SetRoom sets what Room returns. The caller holds the mapping's lock.
+func (l *Limits) SetRoom(end uintptr) { l.room.Store(end) }
 
 // Err returns why nothing may be read, or with write why nothing may be written; nil where
 // something may.
@@ -73,7 +79,7 @@ func (l *Limits) Extend(from, end uintptr) bool {
 		return false
 	}
 	if end > l.room.Load() { // a mapping that was made shorter meanwhile, and again as long as it was, has less room
-		l.lower(end, from)
+		l.Lower(end, from)
 		return false
 	}
 	l.settle()
@@ -82,7 +88,7 @@ func (l *Limits) Extend(from, end uintptr) bool {
 
 // ReadOnly returns the Limits that follow l and never allow a write.
 func (l *Limits) ReadOnly() *Limits {
-	if l.isSealed() && l != l.origin.shut.Load() {
+	if l.IsSealed() && l != l.origin.shut.Load() {
 		return l.origin.ReadOnly().Sealed()
 	}
 	if l.origin != nil { // read-only or shut already
@@ -90,7 +96,7 @@ func (l *Limits) ReadOnly() *Limits {
 	}
 	ro := l.readOnly.Load()
 	if ro == nil {
-		l.readOnly.CompareAndSwap(nil, &Limits{base: l.base, origin: l, span: l.span})
+		l.readOnly.CompareAndSwap(nil, &Limits{base: l.base, origin: l, lent: l.lent})
 		ro = l.readOnly.Load()
 	}
 	ro.follow(l) // Extend may be about to: who has seen the length must find it here too
@@ -100,7 +106,7 @@ func (l *Limits) ReadOnly() *Limits {
 // Sealed returns Limits that allow no access at all: those of memory whose type allows raw access
 // only. Unsealed leads back, for what lies beside the atomic fields of that type.
 func (l *Limits) Sealed() *Limits {
-	if l.isSealed() {
+	if l.IsSealed() {
 		return l
 	}
 	return l.noAccess(&l.sealed)
@@ -108,7 +114,7 @@ func (l *Limits) Sealed() *Limits {
 
 // Unsealed returns the Limits that Sealed was called of, and any others as they are.
 func (l *Limits) Unsealed() *Limits {
-	if l.isSealed() && l != l.origin.shut.Load() {
+	if l.IsSealed() && l != l.origin.shut.Load() {
 		return l.origin
 	}
 	return l
@@ -117,22 +123,22 @@ func (l *Limits) Unsealed() *Limits {
 // Shut is Sealed without a way back: for sealed memory that is shown as another type, of which the
 // fields may overlap atomic ones. Limits that are not sealed stay as they are.
 func (l *Limits) Shut() *Limits {
-	if !l.isSealed() {
+	if !l.IsSealed() {
 		return l
 	}
-	return l.own().noAccess(&l.own().shut)
+	return l.Own().noAccess(&l.Own().shut)
 }
 
 // noAccess returns the Limits at one of l's pointers, which it makes if they are not there.
 func (l *Limits) noAccess(at *atomic.Pointer[Limits]) *Limits {
 	if at.Load() == nil {
-		at.CompareAndSwap(nil, &Limits{readable: sealed, writable: sealed, base: l.base, origin: l, span: l.span})
+		at.CompareAndSwap(nil, &Limits{readable: sealed, writable: sealed, base: l.base, origin: l, lent: l.lent})
 	}
 	return at.Load()
 }
 
-// isSealed reports whether l came from Sealed or Shut.
-func (l *Limits) isSealed() bool { return l.Readable() == sealed }
+// IsSealed reports whether l came from Sealed or Shut.
+func (l *Limits) IsSealed() bool { return l.Readable() == sealed }
 
 // follow copies the readable limit of l, and the reason where there is one. It repeats that until
 // nothing has changed meanwhile, so that of several followers at once the last one leaves the
@@ -153,55 +159,61 @@ func (ro *Limits) follow(l *Limits) {
 	}
 }
 
-// own returns the mapping's own Limits behind l.
-func (l *Limits) own() *Limits {
+// Own returns the mapping's own Limits behind l.
+func (l *Limits) Own() *Limits {
 	for l.origin != nil { // what is read-only may be sealed besides
 		l = l.origin
 	}
 	return l
 }
 
-// Mapping returns the mapping whose limits these are.
-func (l *Limits) Mapping() *Mapping { return l.own().owner.Load() }
+// Mapping returns the mapping whose limits these are, nil of none.
+func (l *Limits) Mapping() Mapping {
+	m, _ := l.Own().owner.Load().(Mapping)
+	return m
+}
+
+// SetMapping says whose limits these are.
+func (l *Limits) SetMapping(m Mapping) { l.owner.Store(m) }
 
 // Raw returns the address after the last byte that raw access may reach now: that of Readable, for
 // sealed Limits as well.
-func (l *Limits) Raw() uintptr { return l.own().Readable() }
+func (l *Limits) Raw() uintptr { return l.Own().Readable() }
 
 // Race returns what tells the race detector about accesses to the mapping's memory; in ordinary
 // builds it does nothing.
-func (l *Limits) Race() *race.Shadow { return &l.own().shadow }
+func (l *Limits) Race() *race.Shadow { return &l.Own().shadow }
 
 // Lend notes that raw memory of the mapping was handed out: from now on the collector does not
 // release it while it is open.
 func (l *Limits) Lend() {
-	if lent := &l.span.lent; !lent.Load() {
-		lent.Store(true)
+	if !l.lent.Load() {
+		l.lent.Store(true)
 	}
 }
 
-// publish sets the limits to what the mapping allows now; the caller holds the mapping's lock. What
+// Publish sets the limits to what the mapping allows now; the caller holds the mapping's lock. What
 // was allowed is not taken away.
-func (l *Limits) publish(readable, writable uintptr) {
+func (l *Limits) Publish(readable, writable uintptr) {
 	atomic.StoreUintptr(&l.readable, readable)
-	l.allowWrites(writable)
+	l.AllowWrites(writable)
 }
 
-// allowWrites makes writable what is readable, no matter who extends that meanwhile, or puts
+// AllowWrites makes writable what is readable, no matter who extends that meanwhile, or puts
 // another reason in place of the one that is there; the caller holds the mapping's lock.
-func (l *Limits) allowWrites(writable uintptr) {
+func (l *Limits) AllowWrites(writable uintptr) {
 	if why := l.Writable(); !Allows(why) {
 		atomic.StoreUintptr(&l.writable, writable)
 	}
 	l.settle()
 }
 
-// forbidWrites leaves nothing writable; the caller holds the mapping's lock.
-func (l *Limits) forbidWrites(why uintptr) { atomic.StoreUintptr(&l.writable, why) }
+// ForbidWrites leaves nothing writable; the caller holds the mapping's lock.
+func (l *Limits) ForbidWrites(why uintptr) { atomic.StoreUintptr(&l.writable, why) }
 
 // settle makes the limits that depend on readable follow it. It repeats that until nothing has
 // changed meanwhile, so that of several at once the last one leaves the newest limit. A reason
-// stays where it is: what withdraw has put there may be over before it is noticed here.
+// stays where it is: what Withdraw has put there may be over before it is noticed here.
 func (l *Limits) settle() {
 	for {
 		old, now := l.Writable(), l.Readable()
@@ -214,9 +226,9 @@ func (l *Limits) settle() {
 	}
 }
 
-// lower publishes a smaller length in place of from; it returns false when that is no longer the
+// Lower publishes a smaller length in place of from; it returns false when that is no longer the
 // length.
-func (l *Limits) lower(from, end uintptr) bool {
+func (l *Limits) Lower(from, end uintptr) bool {
 	if !atomic.CompareAndSwapUintptr(&l.readable, from, end) {
 		return false
 	}
@@ -224,11 +236,24 @@ func (l *Limits) lower(from, end uintptr) bool {
 	return true
 }
 
-// withdraw takes every permission and returns the readable limit as it was. Nothing can extend it
+// Withdraw takes every permission and returns the readable limit as it was. Nothing can extend it
 // afterwards.
-func (l *Limits) withdraw(why uintptr) (readable uintptr) {
-	l.forbidWrites(why)
+func (l *Limits) Withdraw(why uintptr) (readable uintptr) {
+	l.ForbidWrites(why)
 	readable = atomic.SwapUintptr(&l.readable, why)
 	l.settle()
 	return readable
 }
+
+// State says in words what checked accesses may do now, and what the memory is: what the types that
+// keep Limits print of themselves. It is "closed" once the mapping is.
+func (l *Limits) State() string {
+	if l == nil || l.Mapping() == nil {
+		return "closed"
+	}
+	return l.Mapping().State(l)
+}
+
+// Narrowed reports whether l allows less than the mapping does: whether it came from ReadOnly,
+// Sealed or Shut.
+func (l *Limits) Narrowed() bool { return l.origin != nil }

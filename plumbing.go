@@ -1,0 +1,56 @@
+package typedmem
+
+import (
+	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/mem"
+)
+
+// plumbing is a Mapping as the other packages of this module see it. mem.Mapping says what the
+// methods do.
+type plumbing Mapping
+
+func init() {
+	mem.Of = func(m any) mem.Mapping { return (*plumbing)(m.(*Mapping)) }
+	mem.Make = func(r mem.Request) (mem.Mapping, error) { return plumb(newMapped(r)) }
+	mem.CloseAll = func(all []mem.Mapping) error {
+		mappings := make([]*Mapping, len(all))
+		for i, m := range all {
+			mappings[i] = (*Mapping)(m.(*plumbing))
+		}
+		return closeAll(mappings)
+	}
+}
+
+func plumb(m *Mapping, err error) (mem.Mapping, error) {
+	if err != nil {
+		return nil, err
+	}
+	return (*plumbing)(m), nil
+}
+
+func (m *plumbing) Public() any           { return (*Mapping)(m) }
+func (m *plumbing) Limits() *mem.Limits   { return (*Mapping)(m).limitsNow() }
+func (m *plumbing) Frail() bool           { return m.frail }
+func (m *plumbing) CanResize(n int) error { return (*Mapping)(m).canResize(n) }
+func (m *plumbing) MakeRoom(n int) error  { return (*Mapping)(m).reserveRoom(n) }
+
+func (m *plumbing) Larger(n int) (mem.Mapping, error) { return plumb((*Mapping)(m).larger(n)) }
+
+func (m *plumbing) Write(off int, b []byte) error        { return (*Mapping)(m).write(off, b) }
+func (m *plumbing) WriteWord(off int, word uint64) error { return (*Mapping)(m).writeWord(off, word) }
+func (m *plumbing) FindSpace(off, n int) error           { return (*Mapping)(m).findSpace(off, n) }
+
+func (p *plumbing) State(l *mem.Limits) string {
+	m := (*Mapping)(p)
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	switch {
+	case !m.open || m.limits.Load() != l.Own():
+		return "closed"
+	case !l.Narrowed():
+		return m.state(m.plan.Protection)
+	case l.IsSealed():
+		return "raw access only, " + m.state(m.plan.Protection)
+	}
+	return m.state(m.plan.Protection &^ flags.Write)
+}
