@@ -8,6 +8,8 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/faults"
+	"github.com/typedmem/typedmem/internal/mem"
+	"github.com/typedmem/typedmem/internal/shell"
 )
 
 // pool is where the slots are that hold no object: in the free list, in the shards, in caches, or
@@ -158,7 +160,7 @@ func (c *core) refill(k *magazine, s *shard) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := c.usable(); err != nil {
-		return fail("alloc", err)
+		return shell.Fail("alloc", err)
 	}
 	stocked := len(k.stock) > 0
 	if !stocked {
@@ -221,7 +223,7 @@ func (c *core) provide() error {
 	p := &c.pool
 	for {
 		if err := c.usable(); err != nil {
-			return fail("alloc", err)
+			return shell.Fail("alloc", err)
 		}
 		used := int(p.used.Load())
 		switch {
@@ -229,19 +231,19 @@ func (c *core) provide() error {
 			return nil
 		case p.waits.count > 0 && (used == int(c.n) || p.waits.count >= min(max(c.leastWaiting, used/2), c.mostWaiting)):
 			if err := c.settle(); err != nil {
-				return fail("alloc", err)
+				return shell.Fail("alloc", err)
 			}
 		case p.stocks >= c.mostStocked(used) && c.unstockAll():
 		case used < int(c.n):
 			if err := c.grow(used); err != nil && !c.findMore() {
-				return fail("alloc", err)
+				return shell.Fail("alloc", err)
 			}
 		case c.gather():
 		case p.flushing.count == 0:
 			return full
 		default: // somebody's flush is about to make slots free
 			if err := c.settle(); err != nil {
-				return fail("alloc", err)
+				return shell.Fail("alloc", err)
 			}
 		}
 	}
@@ -255,13 +257,8 @@ func (c *core) findMore() bool {
 	return p.free.count > 0 || p.waits.count+p.flushing.count > 0 && c.settle() == nil
 }
 
-// Memory is provided a quarter of what there is at a time, within these bounds in bytes.
-const (
-	leastGrowth = 64 << 10
-	mostGrowth  = 64 << 20
-
-	leastStocked = 2 << 20
-)
+// leastStocked is in bytes, see mostStocked.
+const leastStocked = 2 << 20
 
 // mostStocked is how many slots may lie in stocks before they are taken out, rather than that
 // memory is put behind more: a quarter of those in use, or so many as take leastStocked bytes.
@@ -292,8 +289,7 @@ func (c *core) growNow(used int) error {
 			return err
 		}
 	}
-	more := max(used/4, leastGrowth/int(c.size), 1)
-	more = max(min(more, mostGrowth/int(c.size)), 1)
+	more := max(mem.GrowthStep(used*int(c.size))/int(c.size), 1)
 	used = min(used+more, int(c.n))
 	if err := c.extend(used); err != nil {
 		return err
@@ -335,7 +331,7 @@ func (c *core) pop() (uint64, error) {
 				return h, nil
 			}
 			s.unlock()
-			return 0, fail("alloc", c.refusal(i, limit))
+			return 0, shell.Fail("alloc", c.refusal(i, limit))
 		}
 		s.unlock()
 		if err := c.refillPatiently(&s.magazine, s); err != nil {
@@ -414,7 +410,7 @@ func (c *core) popFrom(k *magazine) (uint64, error) {
 	}
 	h := k.handles[k.n-1]
 	if i, limit := uintptr(index(h)), c.limits.Writable(); c.end(i) > limit {
-		return 0, fail("alloc", c.refusal(i, limit))
+		return 0, shell.Fail("alloc", c.refusal(i, limit))
 	}
 	setCount(&k.allocs, k.allocs+1)
 	setCount(&k.n, k.n-1)
@@ -528,7 +524,7 @@ func (c *core) kill(w *uint64, word, h uint64) (done bool, err error) {
 		return false, nil
 	}
 	if err := c.noteDead(w, word, dead, index(h)); err != nil {
-		return false, fail("free", err)
+		return false, shell.Fail("free", err)
 	}
 	return true, nil
 }
