@@ -9,6 +9,7 @@ import (
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/layout"
 	"github.com/typedmem/typedmem/internal/mem"
+	"github.com/typedmem/typedmem/internal/shell"
 )
 
 // Cast shows the same memory as elements of type U. It succeeds when the view is a whole number of
@@ -17,21 +18,21 @@ import (
 // the result is read-only, since not every byte is one. It promises nothing about the values: bytes
 // are shown as they lie in memory, in the machine's order.
 func Cast[U, T any](v View[T]) (View[U], error) {
-	to, from := layoutOf[U](), layoutOf[T]()
+	to, from := shell.LayoutOf[U](), shell.LayoutOf[T]()
 	if err := checkCast(to, from, v.limits); err != nil {
-		return View[U]{}, fail("cast", err)
+		return View[U]{}, shell.Fail("cast", err)
 	}
 	if to.Size == 0 {
-		return View[U]{}, fail("cast", fmt.Errorf("%v takes no bytes: %w", to.Type, typedmem.ErrType))
+		return View[U]{}, shell.Fail("cast", fmt.Errorf("%v takes no bytes: %w", to.Type, typedmem.ErrType))
 	}
 	bytes := v.n * int(from.Size)
 	first := v.first
 	if bytes%int(to.Size) != 0 {
-		return View[U]{}, fail("cast", fmt.Errorf("%d bytes (%d %v) are no whole number of %v of %d bytes: %w",
+		return View[U]{}, shell.Fail("cast", fmt.Errorf("%d bytes (%d %v) are no whole number of %v of %d bytes: %w",
 			bytes, v.n, from.Type, to.Type, to.Size, typedmem.ErrBounds))
 	}
 	if bytes > 0 && uintptr(first)%to.Align != 0 {
-		return View[U]{}, fail("cast", fmt.Errorf("%v begins at multiples of %d, the view at %#x: %w", to.Type, to.Align, uintptr(first), typedmem.ErrBounds))
+		return View[U]{}, shell.Fail("cast", fmt.Errorf("%v begins at multiples of %d, the view at %#x: %w", to.Type, to.Align, uintptr(first), typedmem.ErrBounds))
 	}
 	l := v.limits
 	if l != nil && to.Type != from.Type {
@@ -54,10 +55,10 @@ func checkCast(to, from *layout.Layout, l *mem.Limits) error {
 	memory := layout.Anonymous
 	if l != nil {
 		if m := mem.Public[*typedmem.Mapping](l); m != nil {
-			memory = memoryOf(m.FileBacked(), m.Shared())
+			memory = shell.MemoryOf(m.FileBacked(), m.Shared())
 		}
 	}
-	if err := checkType(to, memory); err != nil {
+	if err := shell.CheckType(to, memory); err != nil {
 		return err
 	}
 	if to.Bool {
@@ -74,17 +75,17 @@ func checkCast(to, from *layout.Layout, l *mem.Limits) error {
 func Field[F, T any](v View[T], offset uintptr) (Strided[F], error) {
 	want, in := reflect.TypeFor[F](), reflect.TypeFor[T]()
 	if in.Kind() != reflect.Struct && in.Kind() != reflect.Array || !hasField(in, want, offset) {
-		return Strided[F]{}, fail("field", fmt.Errorf("%w: %v has no field of type %v at byte %d; it has %s",
-			typedmem.ErrType, in, want, offset, strings.TrimSuffix(layoutOf[T]().GoFields(), "\n")))
+		return Strided[F]{}, shell.Fail("field", fmt.Errorf("%w: %v has no field of type %v at byte %d; it has %s",
+			typedmem.ErrType, in, want, offset, strings.TrimSuffix(shell.LayoutOf[T]().GoFields(), "\n")))
 	}
 	if v.n == 0 {
 		return Strided[F]{nil, 0, in.Size(), v.limits}, nil
 	}
 	l := v.limits
 	switch {
-	case layoutOf[F]().Atomic:
+	case shell.LayoutOf[F]().Atomic:
 		l = l.Sealed()
-	case layoutOf[T]().Atomic:
+	case shell.LayoutOf[T]().Atomic:
 		l = l.Unsealed()
 	}
 	// SAFETY: the field lies inside every element of v, so each address is below v's end and

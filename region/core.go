@@ -13,6 +13,8 @@ import (
 	"github.com/typedmem/typedmem/internal/layout"
 	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/num"
+	"github.com/typedmem/typedmem/internal/shell"
+	"github.com/typedmem/typedmem/options"
 )
 
 // core is all of a region that does not depend on the element type. Lengths and offsets are in
@@ -55,16 +57,11 @@ func (c *core) showLimits() {
 
 // newCore takes over m. On error m is as it was.
 func newCore(m *typedmem.Mapping, l *layout.Layout) (*core, error) {
-	if err := checkType(l, memoryOf(m.FileBacked(), m.Shared())); err != nil {
+	if err := shell.CheckType(l, shell.MemoryOf(m.FileBacked(), m.Shared())); err != nil {
 		return nil, err
 	}
-	align := l.Align
-	if m.FileBacked() { // the same offsets for the same file on every platform
-		align = max(align, l.Natural)
-	}
-	if !num.Multiple(m.Addr(), align) {
-		return nil, fmt.Errorf("the mapping begins at %#x, %v needs a multiple of %d bytes; choose another file offset: %w",
-			m.Addr(), l.Type, align, typedmem.ErrOffset)
+	if err := shell.CheckAddress(l, m); err != nil {
+		return nil, err
 	}
 	c := &core{first: place{m, mem.Of(m).Limits()}, frail: mem.Of(m).Frail(), size: int(l.Size), layout: l}
 	c.at.Store(&c.first)
@@ -73,7 +70,7 @@ func newCore(m *typedmem.Mapping, l *layout.Layout) (*core, error) {
 
 // mapRequest makes a mapping for a region and takes it over.
 func mapRequest(r mem.Request, l *layout.Layout) (*core, error) {
-	if err := checkType(l, memoryOf(r.HasFile, r.Flags.Has(flags.Shared))); err != nil {
+	if err := shell.CheckType(l, shell.MemoryOf(r.HasFile, r.Flags.Has(flags.Shared))); err != nil {
 		return nil, err
 	}
 	r.WithinFile = true
@@ -96,17 +93,43 @@ func spec(l *layout.Layout) container.Spec {
 	return container.Spec{Kind: container.KindRegion, Layout: l}
 }
 
+// newInMemory makes a region of n elements in anonymous memory.
+func newInMemory(n int, l *layout.Layout) (*core, error) {
+	bytes, err := shell.Bytes(n, l)
+	if err != nil {
+		return nil, err
+	}
+	r := request(options.New(bytes), flags.Read|flags.Write)
+	r.Elastic = true
+	return mapRequest(r, l)
+}
+
+// fromMapping makes a region of a mapping that the caller has made.
+func fromMapping(m *typedmem.Mapping, l *layout.Layout) (*core, error) {
+	if m == nil {
+		return nil, fmt.Errorf("no mapping was given: %w", typedmem.ErrOperation)
+	}
+	if mem.Of(m).Limits().Mapping() != mem.Of(m) {
+		return nil, typedmem.ErrClosed
+	}
+	return newCore(m, l)
+}
+
 // create makes a new file with n elements.
-func create(path string, n int, l *layout.Layout, ask mem.Request) (*core, error) {
-	if err := checkType(l, layout.SharedFile); err != nil {
+func create(path string, n int, l *layout.Layout, o options.Options) (*core, error) {
+	if err := shell.CheckType(l, layout.SharedFile); err != nil {
 		return nil, err
 	}
 	if l.Size > 1<<31-1 {
 		return nil, fmt.Errorf("elements of %d bytes: %w", l.Size, typedmem.ErrSize)
 	}
-	bytes, ok := num.Mul(n, int(l.Size))
-	if !ok {
-		return nil, fmt.Errorf("%d elements of %d bytes: %w", n, l.Size, typedmem.ErrSize)
+	bytes, err := shell.Bytes(n, l)
+	if err != nil {
+		return nil, err
+	}
+	ask, err := fileRequest(o)
+	if err != nil {
+		return nil, err
 	}
 	if ask.Capacity == 0 { // it goes by the size, and the file is mapped before it has one
 		ask.Capacity, ask.Elastic = bytes, true
@@ -129,8 +152,12 @@ func create(path string, n int, l *layout.Layout, ask mem.Request) (*core, error
 }
 
 // open opens a file.
-func open(path string, write bool, l *layout.Layout, ask mem.Request) (*core, error) {
-	if err := checkType(l, layout.SharedFile); err != nil {
+func open(path string, write bool, l *layout.Layout, o options.Options) (*core, error) {
+	if err := shell.CheckType(l, layout.SharedFile); err != nil {
+		return nil, err
+	}
+	ask, err := fileRequest(o)
+	if err != nil {
 		return nil, err
 	}
 	f, err := container.Open(path, spec(l), write)
@@ -339,7 +366,7 @@ func (c *core) extend(l *mem.Limits, end, stop uintptr) error {
 		}
 	}
 	if err != nil {
-		return fail("append", err)
+		return shell.Fail("append", err)
 	}
 	return nil
 }

@@ -2,64 +2,37 @@ package region
 
 import (
 	"fmt"
-	"unsafe"
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/mem"
-	"github.com/typedmem/typedmem/internal/num"
 	"github.com/typedmem/typedmem/internal/printing"
+	"github.com/typedmem/typedmem/internal/shell"
 	"github.com/typedmem/typedmem/options"
 )
-
-// construct runs a constructor's work and gives its error a name.
-func construct[T any](op string, f func() (*core, error)) (*Region[T], error) {
-	c, err := f()
-	if err != nil {
-		return nil, fail(op, err)
-	}
-	return show[T](c, nil)
-}
-
-// named has the errors of a constructor's work name the file.
-func named(path string, f func() (*core, error)) func() (*core, error) {
-	return func() (*core, error) {
-		c, err := f()
-		return c, printing.Named(path, err)
-	}
-}
 
 // New makes a region of n zero elements in anonymous memory, with address space to grow into; the
 // package comment says how much. For another capacity use MapMut.
 //
 // ErrType: T cannot live in mapped memory. ErrSize: n is negative or too large.
 func New[T any](n int) (*Region[T], error) {
-	return construct[T]("new", func() (*core, error) {
-		size, ok := num.Mul(n, int(unsafe.Sizeof(*new(T))))
-		if !ok {
-			return nil, fmt.Errorf("%d elements of %d bytes: %w", n, unsafe.Sizeof(*new(T)), typedmem.ErrSize)
-		}
-		r := request(options.New(size), flags.Read|flags.Write)
-		r.Elastic = true
-		return mapRequest(r, layoutOf[T]())
-	})
+	c, err := newInMemory(n, shell.LayoutOf[T]())
+	return show[T]("new", c, err)
 }
 
 // Map makes a read-only region of the memory that o describes: its size holds Len elements, what is
 // left over at its end is not shown. Of a file it must lie within the file (ErrTruncated), at an
 // offset that suits T (ErrOffset).
 func Map[T any](o options.Options) (*Region[T], error) {
-	return construct[T]("map", func() (*core, error) {
-		return mapRequest(request(o, flags.Read), layoutOf[T]())
-	})
+	c, err := mapRequest(request(o, flags.Read), shell.LayoutOf[T]())
+	return show[T]("map", c, err)
 }
 
 // MapMut makes a read-write region of the memory that o describes; see Map. It grows within o's
 // capacity, and a shared file with it.
 func MapMut[T any](o options.Options) (*Region[T], error) {
-	return construct[T]("map", func() (*core, error) {
-		return mapRequest(request(o, flags.Read|flags.Write), layoutOf[T]())
-	})
+	c, err := mapRequest(request(o, flags.Read|flags.Write), shell.LayoutOf[T]())
+	return show[T]("map", c, err)
 }
 
 // From makes a region of a mapping, which belongs to the region from then on: nothing checks that,
@@ -67,15 +40,8 @@ func MapMut[T any](o options.Options) (*Region[T], error) {
 // the mapping is as it was and the caller's. Its address must suit T (ErrOffset), and T its memory
 // (ErrType).
 func From[T any](m *typedmem.Mapping) (*Region[T], error) {
-	return construct[T]("from", func() (*core, error) {
-		if m == nil {
-			return nil, fmt.Errorf("no mapping was given: %w", typedmem.ErrOperation)
-		}
-		if mem.Of(m).Limits().Mapping() != mem.Of(m) {
-			return nil, typedmem.ErrClosed
-		}
-		return newCore(m, layoutOf[T]())
-	})
+	c, err := fromMapping(m, shell.LayoutOf[T]())
+	return show[T]("from", c, err)
 }
 
 // Create makes a new self-describing file of n zero elements and opens it for writing. A file that
@@ -106,37 +72,22 @@ func OpenMut[T any](path string) (*Region[T], error) { return OpenMutWith[T](pat
 // CreateWith is Create with flags, an address and a capacity in bytes from o, as in
 // options.New(0).WithCapacity(1<<40); a size or anything else is refused with ErrOperation.
 func CreateWith[T any](path string, n int, o options.Options) (*Region[T], error) {
-	return construct[T]("create", named(path, func() (*core, error) {
-		ask, err := fileRequest(o)
-		if err != nil {
-			return nil, err
-		}
-		return create(path, n, layoutOf[T](), ask)
-	}))
+	c, err := create(path, n, shell.LayoutOf[T](), o)
+	return show[T]("create", c, printing.Named(path, err))
 }
 
 // OpenWith is Open with flags, an address and a capacity in bytes from o, as in
 // options.New(0).WithCapacity(1<<40); a size or anything else is refused with ErrOperation.
 func OpenWith[T any](path string, o options.Options) (*Region[T], error) {
-	return construct[T]("open", named(path, func() (*core, error) {
-		ask, err := fileRequest(o)
-		if err != nil {
-			return nil, err
-		}
-		return open(path, false, layoutOf[T](), ask)
-	}))
+	c, err := open(path, false, shell.LayoutOf[T](), o)
+	return show[T]("open", c, printing.Named(path, err))
 }
 
 // OpenMutWith is OpenMut with flags, an address and a capacity in bytes from o, as in
 // options.New(0).WithCapacity(1<<40); a size or anything else is refused with ErrOperation.
 func OpenMutWith[T any](path string, o options.Options) (*Region[T], error) {
-	return construct[T]("open", named(path, func() (*core, error) {
-		ask, err := fileRequest(o)
-		if err != nil {
-			return nil, err
-		}
-		return open(path, true, layoutOf[T](), ask)
-	}))
+	c, err := open(path, true, shell.LayoutOf[T](), o)
+	return show[T]("open", c, printing.Named(path, err))
 }
 
 // request is what o asks for, with a protection.

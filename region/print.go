@@ -3,7 +3,6 @@ package region
 import (
 	"fmt"
 	"log/slog"
-	"reflect"
 	"unsafe"
 
 	"github.com/typedmem/typedmem/internal/mem"
@@ -16,10 +15,10 @@ import (
 //	region.Region[main.Tick](3 of 4096 elements, Read|Write, shared file "ticks.tm")
 func (r *Region[T]) String() string {
 	if r == nil {
-		return name[T]("Region") + "(nil)"
+		return printing.Name[T]("region.Region") + "(nil)"
 	}
 	if r.core == nil {
-		return name[T]("Region") + "(closed)"
+		return printing.Name[T]("region.Region") + "(closed)"
 	}
 	limits := r.core.inner().Limits()
 	if r.core.layout.Atomic {
@@ -27,9 +26,9 @@ func (r *Region[T]) String() string {
 	}
 	state := limits.State()
 	if state == "closed" {
-		return name[T]("Region") + "(closed)"
+		return printing.Name[T]("region.Region") + "(closed)"
 	}
-	return fmt.Sprintf("%s(%d of %d elements, %s)", name[T]("Region"), r.Len(), r.Cap(), state)
+	return fmt.Sprintf("%s(%d of %d elements, %s)", printing.Name[T]("region.Region"), r.Len(), r.Cap(), state)
 }
 
 // Format prints String under every verb of fmt.
@@ -44,11 +43,11 @@ func (r *Region[T]) LogValue() slog.Value { return slog.StringValue(r.String()) 
 //	region.View[main.Tick](3 elements, Read, shared file "ticks.tm")
 func (v View[T]) String() string {
 	if v.limits == nil {
-		return name[T]("View") + "(0 elements)"
+		return printing.Name[T]("region.View") + "(0 elements)"
 	}
 	size := unsafe.Sizeof(*new(T))
 	left := reachable(uintptr(v.first), size, size, v.n, v.limits.Raw())
-	return fmt.Sprintf("%s(%s, %s)", name[T]("View"), elements(v.n, left), v.limits.State())
+	return fmt.Sprintf("%s(%s, %s)", printing.Name[T]("region.View"), elements(v.n, left), v.limits.State())
 }
 
 // Format prints String under every verb of fmt.
@@ -60,14 +59,14 @@ func (v View[T]) LogValue() slog.Value { return slog.StringValue(v.String()) }
 // String is View.String for a Strided, with the distance between two elements.
 func (s Strided[T]) String() string {
 	if s.limits == nil {
-		return name[T]("Strided") + "(0 elements)"
+		return printing.Name[T]("region.Strided") + "(0 elements)"
 	}
 	left := reachable(uintptr(s.first), s.stride, unsafe.Sizeof(*new(T)), s.n, s.limits.Raw())
 	text := elements(s.n, left)
 	if s.n > 1 {
 		text += fmt.Sprintf(", %d bytes apart", s.stride)
 	}
-	return fmt.Sprintf("%s(%s, %s)", name[T]("Strided"), text, s.limits.State())
+	return fmt.Sprintf("%s(%s, %s)", printing.Name[T]("region.Strided"), text, s.limits.State())
 }
 
 // Format prints String under every verb of fmt.
@@ -81,11 +80,6 @@ func (b Bool8) String() string { return fmt.Sprint(b.Get()) }
 
 // LogValue has log/slog write true or false.
 func (b Bool8) LogValue() slog.Value { return slog.BoolValue(b.Get()) }
-
-// name returns a type of this package as Go names it, without the path of T's package.
-func name[T any](of string) string {
-	return fmt.Sprintf("region.%s[%v]", of, reflect.TypeFor[T]())
-}
 
 // elements says how many elements a view has, and how many of them are left where some were cut
 // off.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/mem"
+	"github.com/typedmem/typedmem/internal/shell"
 )
 
 // refusal is why a checked access to a View or a Strided was refused. The accessors build it where
@@ -69,10 +70,7 @@ func (n chunkRefusal) Error() string {
 }
 func (n chunkRefusal) Unwrap() error { return typedmem.ErrBounds }
 
-// fail builds the error of any other operation of this package.
-func fail(op string, err error) error { return &typedmem.Error{Op: op, Err: err} }
-
 // bounds is the error for a range that does not fit.
 func bounds(op string, lo, hi, n int) error {
-	return fail(op, fmt.Errorf("elements [%d,%d) of %d: %w", lo, hi, n, typedmem.ErrBounds))
+	return shell.Fail(op, fmt.Errorf("elements [%d,%d) of %d: %w", lo, hi, n, typedmem.ErrBounds))
 }

@@ -9,8 +9,8 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/mem"
-	"github.com/typedmem/typedmem/internal/num"
 	"github.com/typedmem/typedmem/internal/race"
+	"github.com/typedmem/typedmem/internal/shell"
 )
 
 // Region owns mapped memory as an array of T that can grow in place: no address ever moves. Make
@@ -20,7 +20,7 @@ import (
 // A Region must not be copied. The zero Region is closed: every method returns ErrClosed, or as
 // after Close. See the package comment for what may run at the same time.
 type Region[T any] struct {
-	_ noCopy
+	_ shell.NoCopy
 	// SAFETY: an element is touched only after its address has been compared with limits, which a
 	// mapping lowers before it takes memory away. limits knows where the elements begin too, so
 	// that an access takes both from the same mapping. The address of an index below most does not
@@ -36,16 +36,10 @@ type Region[T any] struct {
 // compare.
 func (r *Region[T]) now() *mem.Limits { return (*mem.Limits)(atomic.LoadPointer(&r.limits)) }
 
-// noCopy makes go vet report copies of what it is a field of.
-type noCopy struct{}
-
-func (*noCopy) Lock()   {}
-func (*noCopy) Unlock() {}
-
 // show makes the typed shell of a core.
-func show[T any](c *core, err error) (*Region[T], error) {
+func show[T any](op string, c *core, err error) (*Region[T], error) {
 	if err != nil {
-		return nil, err
+		return nil, shell.Fail(op, err)
 	}
 	r := &Region[T]{core: c}
 	r.attach()
@@ -196,14 +190,14 @@ func (r *Region[T]) Slice() []T {
 // mustBeOpen panics after Close, when there is nothing that an index could be compared with.
 func (r *Region[T]) mustBeOpen(op string) {
 	if r.core.closed() {
-		panic(fail(op, r.errClosed()))
+		panic(shell.Fail(op, r.errClosed()))
 	}
 }
 
 // Sub returns a view of the elements [lo, hi), or ErrBounds; after Close ErrClosed.
 func (r *Region[T]) Sub(lo, hi int) (View[T], error) {
 	if r.core.closed() {
-		return View[T]{}, fail("sub", r.errClosed())
+		return View[T]{}, shell.Fail("sub", r.errClosed())
 	}
 	return r.View().Sub(lo, hi)
 }
@@ -262,7 +256,7 @@ func (r *Region[T]) put(l *mem.Limits, end, stop uintptr, first int, xs []T) err
 		// SAFETY: the bytes of xs, which is kept; its elements have no pointers.
 		b := unsafe.Slice((*byte)(unsafe.Pointer(&xs[0])), uintptr(len(xs))*unsafe.Sizeof(xs[0]))
 		if err := r.core.inner().Write(first*r.core.size, b); err != nil {
-			return fail("append", err)
+			return shell.Fail("append", err)
 		}
 	} else if len(xs) == 1 { // the usual case is not worth a call of memmove
 		if unsafe.Sizeof(xs[0]) > unsafe.Alignof(xs[0]) { // several stores, between which reading xs may fault
@@ -278,7 +272,7 @@ func (r *Region[T]) put(l *mem.Limits, end, stop uintptr, first int, xs []T) err
 	}
 	if r.core.file == nil {
 		if !l.Extend(end, stop) {
-			return fail("append", errChanged)
+			return shell.Fail("append", errChanged)
 		}
 		return nil
 	}
@@ -294,18 +288,18 @@ func (r *Region[T]) soil(l *mem.Limits, stop uintptr) {
 
 func (r *Region[T]) appendSlow(xs []T) error {
 	if r.core == nil {
-		return fail("append", errZero)
+		return shell.Fail("append", errZero)
 	}
 	if r.core.layout.Atomic && !r.core.closed() {
-		return fail("append", fmt.Errorf("%v has sync/atomic fields, use Resize and Ptr: %w", r.core.layout.Type, typedmem.ErrOperation))
+		return shell.Fail("append", fmt.Errorf("%v has sync/atomic fields, use Resize and Ptr: %w", r.core.layout.Type, typedmem.ErrOperation))
 	}
 	if err := r.core.makeRoom(len(xs)); err != nil {
-		return fail("append", err)
+		return shell.Fail("append", err)
 	}
 	l := r.now()
 	end := l.Readable()
 	if !mem.Allows(end) {
-		return fail("append", mem.Refusal(end))
+		return shell.Fail("append", mem.Refusal(end))
 	}
 	first := count[T](l, end)
 	return r.put(l, end, address[T](l, first+len(xs)), first, xs)
@@ -321,16 +315,13 @@ func (r *Region[T]) appendSlow(xs []T) error {
 // On error nothing has changed.
 func (r *Region[T]) Resize(n int) error {
 	if r.core.closed() {
-		return fail("resize", r.errClosed())
+		return shell.Fail("resize", r.errClosed())
 	}
-	bytes, err := r.bytes(n)
+	bytes, err := shell.Bytes(n, r.core.layout)
 	if err == nil {
 		err = r.core.resize(bytes)
 	}
-	if err != nil {
-		return fail("resize", err)
-	}
-	return nil
+	return shell.Fail("resize", err)
 }
 
 // Flush writes what changed to the file and returns when it is on the device. The length is not
@@ -346,7 +337,7 @@ func (r *Region[T]) Prefault(lo, hi int) error { return r.onRange("prefault", lo
 
 func (r *Region[T]) onRange(op string, lo, hi int, f func(lo, hi int) error) error {
 	if r.core.closed() {
-		return fail(op, r.errClosed())
+		return shell.Fail(op, r.errClosed())
 	}
 	if n := r.Len(); lo < 0 || hi < lo || hi > n {
 		return bounds(op, lo, hi, n)
@@ -360,12 +351,9 @@ func (r *Region[T]) onRange(op string, lo, hi int, f func(lo, hi int) error) err
 // that another program made shorter is ErrTruncated.
 func (r *Region[T]) Sync() error {
 	if r.core.closed() {
-		return fail("sync", r.errClosed())
+		return shell.Fail("sync", r.errClosed())
 	}
-	if err := r.core.sync(); err != nil {
-		return fail("sync", err)
-	}
-	return nil
+	return shell.Fail("sync", r.core.sync())
 }
 
 // Refresh follows the writer of a region file that was opened read-only: it takes over the length
@@ -387,11 +375,11 @@ func (r *Region[T]) Sync() error {
 // is at work on it, as at [Region.Close].
 func (r *Region[T]) Refresh() (int, error) {
 	if r.core.closed() {
-		return 0, fail("refresh", r.errClosed())
+		return 0, shell.Fail("refresh", r.errClosed())
 	}
 	bytes, err := r.core.refresh()
 	if err != nil {
-		return 0, fail("refresh", err)
+		return 0, shell.Fail("refresh", err)
 	}
 	return bytes / r.core.size, nil
 }
@@ -412,7 +400,7 @@ func (r *Region[T]) Mapping() *typedmem.Mapping {
 // then; see Mapping.Pin.
 func (r *Region[T]) Pin() (unpin func(), err error) {
 	if r.core == nil {
-		return nil, fail("pin", errZero)
+		return nil, shell.Fail("pin", errZero)
 	}
 	return r.core.mapping().Pin()
 }
@@ -423,12 +411,7 @@ func (r *Region[T]) Pin() (unpin func(), err error) {
 // same, and Close returns ErrTruncated. A second Close is ErrClosed. That of a pinned region, or
 // while another goroutine is in a Flush, Sync, Prefault, Refresh or a growing call, is ErrBusy: the
 // region stays open.
-func (r *Region[T]) Close() error {
-	if err := r.core.close(); err != nil {
-		return fail("close", err)
-	}
-	return nil
-}
+func (r *Region[T]) Close() error { return shell.Fail("close", r.core.close()) }
 
 // SplitOff cuts the region before element i: r keeps [0, i), the result owns [i, Len) and the spare
 // capacity. The cut must fall between pages (ErrOffset). A region file has one length and cannot be
@@ -445,27 +428,27 @@ func (r *Region[T]) SplitTo(i int) (*Region[T], error) {
 
 func (r *Region[T]) split(op string, i int, cut func(*typedmem.Mapping, int) (*typedmem.Mapping, error)) (*Region[T], error) {
 	if r.core.closed() {
-		return nil, fail(op, r.errClosed())
+		return nil, shell.Fail(op, r.errClosed())
 	}
-	at, err := r.bytes(i)
+	at, err := shell.Bytes(i, r.core.layout)
 	if err != nil {
-		return nil, fail(op, fmt.Errorf("cut at element %d: %w", i, typedmem.ErrOffset))
+		return nil, shell.Fail(op, fmt.Errorf("cut at element %d: %w", i, typedmem.ErrOffset))
 	}
 	if r.core.file != nil {
-		return nil, fail(op, fmt.Errorf("a region file has one length; take views with Sub: %w", typedmem.ErrOperation))
+		return nil, shell.Fail(op, fmt.Errorf("a region file has one length; take views with Sub: %w", typedmem.ErrOperation))
 	}
 	own := r.core.mapping()
 	first, dirty := own.Addr(), r.core.dirty
 	m, err := cut(own, at)
 	if err != nil {
-		return nil, fail(op, err)
+		return nil, shell.Fail(op, err)
 	}
 	r.core.moveTo(own)
 	r.attach()
 	r.core.dirty = dirty - int(own.Addr()-first)
 	other := &core{frail: r.core.frail, size: r.core.size, layout: r.core.layout, dirty: dirty - int(m.Addr()-first)}
 	other.moveTo(m)
-	return show[T](other, nil)
+	return show[T](op, other, nil)
 }
 
 // Merge joins next, which must begin where r ends, to the end of r. On success next is spent. See
@@ -473,33 +456,24 @@ func (r *Region[T]) split(op string, i int, cut func(*typedmem.Mapping, int) (*t
 func (r *Region[T]) Merge(next *Region[T]) error {
 	switch {
 	case r.core.closed():
-		return fail("merge", r.errClosed())
+		return shell.Fail("merge", r.errClosed())
 	case next != nil && next.core.closed():
-		return fail("merge", next.errClosed())
+		return shell.Fail("merge", next.errClosed())
 	case next == nil || next == r:
-		return fail("merge", fmt.Errorf("a region is merged with another one: %w", typedmem.ErrNotAdjacent))
+		return shell.Fail("merge", fmt.Errorf("a region is merged with another one: %w", typedmem.ErrNotAdjacent))
 	case r.core.file != nil || next.core.file != nil:
-		return fail("merge", fmt.Errorf("a region file has one length: %w", typedmem.ErrOperation))
+		return shell.Fail("merge", fmt.Errorf("a region file has one length: %w", typedmem.ErrOperation))
 	case r.core.mapping().Len()%r.core.size != 0:
-		return fail("merge", fmt.Errorf("%d bytes are no whole number of elements of %d, so that those of the other region would be cut apart: %w",
+		return shell.Fail("merge", fmt.Errorf("%d bytes are no whole number of elements of %d, so that those of the other region would be cut apart: %w",
 			r.core.mapping().Len(), r.core.size, typedmem.ErrNotAdjacent))
 	}
 	own := r.core.mapping()
 	length := own.Len()
 	if err := own.Merge(next.core.mapping()); err != nil {
-		return fail("merge", err)
+		return shell.Fail("merge", err)
 	}
 	r.core.moveTo(own)
 	r.attach()
 	r.core.dirty = length + next.core.dirty
 	return nil
-}
-
-// bytes returns the bytes that n elements take.
-func (r *Region[T]) bytes(n int) (int, error) {
-	bytes, ok := num.Mul(n, r.core.size)
-	if !ok {
-		return 0, fmt.Errorf("%d elements of %d bytes: %w", n, r.core.size, typedmem.ErrSize)
-	}
-	return bytes, nil
 }

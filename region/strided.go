@@ -10,6 +10,7 @@ import (
 	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/num"
 	"github.com/typedmem/typedmem/internal/race"
+	"github.com/typedmem/typedmem/internal/shell"
 )
 
 // Strided is a checked view of values that lie at equal distances: every k-th element of a View, or
@@ -107,7 +108,7 @@ func (s Strided[T]) Every(lo, hi, step int) (Strided[T], error) {
 		return Strided[T]{}, bounds("every", lo, hi, s.n)
 	}
 	if step < 1 {
-		return Strided[T]{}, fail("every", fmt.Errorf("step %d, the least is 1: %w", step, typedmem.ErrBounds))
+		return Strided[T]{}, shell.Fail("every", fmt.Errorf("step %d, the least is 1: %w", step, typedmem.ErrBounds))
 	}
 	if lo == hi {
 		return Strided[T]{s.first, 0, s.stride, s.limits}, nil
@@ -181,7 +182,7 @@ func (s Strided[T]) check(op string, n int) {
 	}
 	end := uintptr(s.first) + uintptr(n-1)*s.stride + unsafe.Sizeof(*new(T))
 	if limit := s.limits.Writable(); end > limit {
-		panic(fail(op, mem.Refusal(limit)))
+		panic(shell.Fail(op, mem.Refusal(limit)))
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/num"
 	"github.com/typedmem/typedmem/internal/race"
+	"github.com/typedmem/typedmem/internal/shell"
 )
 
 // View is a checked window on the elements of a region: a value of four words, cheap to copy. It
@@ -117,7 +118,7 @@ func (v View[T]) Slice() []T {
 // *typedmem.Error for an index out of range and where the memory is not readable.
 func (v View[T]) Ptr(i int) *T {
 	if uint(i) >= uint(v.n) {
-		panic(fail("ptr", outOfRange(i, v.n)))
+		panic(shell.Fail("ptr", outOfRange(i, v.n)))
 	}
 	p := (*T)(unsafe.Add(v.first, uintptr(i)*unsafe.Sizeof(*new(T))))
 	lend("ptr", v.limits, uintptr(unsafe.Pointer(p))+unsafe.Sizeof(*p))
@@ -131,7 +132,7 @@ func lend(op string, l *mem.Limits, end uintptr) {
 		return
 	}
 	if limit := l.Raw(); end > limit {
-		panic(fail(op, mem.Refusal(limit)))
+		panic(shell.Fail(op, mem.Refusal(limit)))
 	}
 	l.Lend()
 }
@@ -246,7 +247,7 @@ func (v View[T]) check(op string, write bool) {
 		allowed = v.limits.Writable()
 	}
 	if v.end > allowed {
-		panic(fail(op, mem.Refusal(allowed)))
+		panic(shell.Fail(op, mem.Refusal(allowed)))
 	}
 	if race.Enabled && write {
 		v.limits.Race().Write(v.first, uintptr(v.n)*unsafe.Sizeof(*new(T)))
@@ -272,7 +273,7 @@ func (v View[T]) Bytes() View[byte] {
 		return View[byte]{}
 	}
 	l := v.limits.Shut()
-	if layoutOf[T]().Bool {
+	if shell.LayoutOf[T]().Bool {
 		l = l.ReadOnly()
 	}
 	n := v.n * int(unsafe.Sizeof(*new(T)))

@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/shell"
 )
 
 // Cache is one goroutine's magazine of free slots over a shared slab: Alloc and Free mostly touch
@@ -21,7 +22,7 @@ import (
 //
 // A Cache is for one goroutine at a time, and must not be copied.
 type Cache[T any] struct {
-	_ noCopy
+	_ shell.NoCopy
 	s *Slab[T]
 	k *magazine // nil once closed
 }
@@ -96,7 +97,7 @@ func (c *Cache[T]) Insert(x T) (Handle[T], error) {
 
 func (c *Cache[T]) insert(x *T) (Handle[T], error) {
 	if c.k == nil {
-		return Handle[T]{}, fail("alloc", typedmem.ErrClosed)
+		return Handle[T]{}, shell.Fail("alloc", typedmem.ErrClosed)
 	}
 	u, err := c.s.inner().popFrom(c.k)
 	runtime.KeepAlive(c)
@@ -110,7 +111,7 @@ func (c *Cache[T]) insert(x *T) (Handle[T], error) {
 func (c *Cache[T]) Free(h Handle[T]) error {
 	s, k := c.s, c.k
 	if k == nil {
-		return fail("free", typedmem.ErrClosed)
+		return shell.Fail("free", typedmem.ErrClosed)
 	}
 	i := uintptr(uint32(h.Bits))
 	if last := uintptr(s.slots) + i*unsafe.Sizeof(*new(T)) + (unsafe.Sizeof(*new(T)) - 1); i < s.n && last < s.limits.Writable() && !s.special {
@@ -137,7 +138,7 @@ func (c *Cache[T]) Free(h Handle[T]) error {
 // give back and returns nil.
 func (c *Cache[T]) Close() error {
 	if c.k == nil {
-		return fail("close", typedmem.ErrClosed)
+		return shell.Fail("close", typedmem.ErrClosed)
 	}
 	c.s.inner().endCache(c.k)
 	c.k = nil

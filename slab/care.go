@@ -15,6 +15,7 @@ import (
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/num"
+	"github.com/typedmem/typedmem/internal/shell"
 )
 
 // careful is what a slab does beyond its work in debug mode and where it has guard slots.
@@ -172,7 +173,7 @@ func (d *careful) prepare(c *core, h uint64, p unsafe.Pointer) (uint64, unsafe.P
 			c.pool.spoilt.Add(1)
 			publish(wordAt(c.words, uintptr(index(h))), retired<<32)
 			c.pool.retired.Add(1)
-			return 0, nil, fail("alloc", &MisuseError{old.handle, at, old.alloc.String(), old.free.String()})
+			return 0, nil, shell.Fail("alloc", &MisuseError{old.handle, at, old.alloc.String(), old.free.String()})
 		}
 	}
 	d.lives[index(h)] = life{handle: h, alloc: here()}

@@ -11,6 +11,7 @@ import (
 	"github.com/typedmem/typedmem/internal/layout"
 	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/num"
+	"github.com/typedmem/typedmem/internal/shell"
 )
 
 // mostSlots is the greatest capacity: an index+1 fits 32 bits, with room for guard slots behind.
@@ -86,8 +87,8 @@ func newSalt() uint64 { return rand.Uint64() }
 
 // attach shows the slots in m.
 func (c *core) attach(m *typedmem.Mapping) error {
-	if !num.Multiple(m.Addr(), c.layout.Align) {
-		return fmt.Errorf("the mapping begins at %#x, %v needs a multiple of %d bytes: %w", m.Addr(), c.layout.Type, c.layout.Align, typedmem.ErrOffset)
+	if err := shell.CheckAddress(c.layout, m); err != nil {
+		return err
 	}
 	c.m, c.limits, c.frail = m, mem.Of(m).Limits(), mem.Of(m).Frail()
 	c.special = c.special || c.frail
@@ -180,7 +181,7 @@ func (c *core) find(op string, h uint64, write bool, stale *stale) (w *uint64, w
 			if mem.Allows(seen) && i >= used {
 				return nil, 0, stale.of(h)
 			}
-			return nil, 0, fail(op, c.refusal(i, seen))
+			return nil, 0, shell.Fail(op, c.refusal(i, seen))
 		}
 		limit := c.limits.Writable()
 		w = wordAt(c.words, i)
@@ -188,7 +189,7 @@ func (c *core) find(op string, h uint64, write bool, stale *stale) (w *uint64, w
 		case generation(word) != generation(h) || !isLive(word):
 			return nil, 0, stale.of(h)
 		case write && !mem.Allows(limit):
-			return nil, 0, fail(op, c.refusal(i, limit))
+			return nil, 0, shell.Fail(op, c.refusal(i, limit))
 		case word&busy == 0 || look == mostLooks:
 			return w, word, nil
 		}
@@ -260,7 +261,7 @@ func (c *core) letPass(h uint64) {
 // closedOr answers why nothing of the slab can be reached, if so, else err.
 func (c *core) closedOr(op string, err error) error {
 	if why := c.limits.Err(false); why != nil {
-		return fail(op, why)
+		return shell.Fail(op, why)
 	}
 	return err
 }

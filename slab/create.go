@@ -3,13 +3,13 @@ package slab
 import (
 	"errors"
 	"fmt"
-	"reflect"
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/layout"
 	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/printing"
+	"github.com/typedmem/typedmem/internal/shell"
 	"github.com/typedmem/typedmem/options"
 )
 
@@ -36,19 +36,19 @@ type Config struct {
 //
 // ErrType: T cannot live in mapped memory. ErrSize: the capacity is below 1 or too large.
 func New[T any](capacity int) (*Slab[T], error) {
-	c, err := newInMemory(capacity, layoutOf[T](), Config{})
+	c, err := newInMemory(capacity, shell.LayoutOf[T](), Config{})
 	return show[T]("new", c, err)
 }
 
 // Map is New, readable and writable, in memory that o describes; see Config.Options.
 func Map[T any](capacity int, o options.Options) (*Slab[T], error) {
-	c, err := newInMemory(capacity, layoutOf[T](), Config{Options: o})
+	c, err := newInMemory(capacity, shell.LayoutOf[T](), Config{Options: o})
 	return show[T]("map", c, err)
 }
 
 // With is New with a Config.
 func With[T any](capacity int, c Config) (*Slab[T], error) {
-	made, err := newInMemory(capacity, layoutOf[T](), c)
+	made, err := newInMemory(capacity, shell.LayoutOf[T](), c)
 	return show[T]("new", made, err)
 }
 
@@ -63,7 +63,7 @@ func Create[T any](path string, capacity int) (*Slab[T], error) {
 // CreateWith is Create with a Config, of which slab files take Debug only; anything else is refused
 // with ErrOperation.
 func CreateWith[T any](path string, capacity int, c Config) (*Slab[T], error) {
-	made, err := create(path, capacity, layoutOf[T](), c)
+	made, err := create(path, capacity, shell.LayoutOf[T](), c)
 	return show[T]("create", made, printing.Named(path, err))
 }
 
@@ -73,7 +73,7 @@ func CreateWith[T any](path string, capacity int, c Config) (*Slab[T], error) {
 // file made for another T is an error that wraps ErrLayout and shows the difference field by field;
 // a damaged one ErrCorrupt, one that was cut off ErrTruncated.
 func Open[T any](path string) (*Slab[T], error) {
-	c, err := open(path, false, layoutOf[T](), Config{})
+	c, err := open(path, false, shell.LayoutOf[T](), Config{})
 	return show[T]("open", c, printing.Named(path, err))
 }
 
@@ -86,7 +86,7 @@ func OpenMut[T any](path string) (*Slab[T], error) { return OpenMutWith[T](path,
 // OpenMutWith is OpenMut with a Config, of which slab files take Debug only; anything else is
 // refused with ErrOperation. Of the objects that are there already nothing is known but their Free.
 func OpenMutWith[T any](path string, c Config) (*Slab[T], error) {
-	opened, err := open(path, true, layoutOf[T](), c)
+	opened, err := open(path, true, shell.LayoutOf[T](), c)
 	return show[T]("open", opened, printing.Named(path, err))
 }
 
@@ -101,19 +101,10 @@ func (cfg Config) checkFile() error {
 	return nil
 }
 
-func layoutOf[T any]() *layout.Layout { return layout.Of(reflect.TypeFor[T]()) }
-
 func newInMemory(capacity int, l *layout.Layout, cfg Config) (_ *core, err error) {
 	r := mem.RequestOf(cfg.Options)
 	r.Protection = flags.Read | flags.Write
-	memory := layout.Anonymous
-	switch {
-	case r.HasFile && r.Flags.Has(flags.Shared):
-		memory = layout.SharedFile
-	case r.HasFile:
-		memory = layout.PrivateFile
-	}
-	if err := checkType(l, memory); err != nil {
+	if err := shell.CheckType(l, shell.MemoryOf(r.HasFile, r.Flags.Has(flags.Shared))); err != nil {
 		return nil, err
 	}
 	if cfg.GuardEvery < 0 {

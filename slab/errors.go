@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/shell"
 )
 
 // Errors of this package. They come wrapped in a *typedmem.Error that names the operation.
@@ -26,7 +26,7 @@ var (
 	staleUpdate = newStale("update")
 	stalePtr    = newStale("ptr")
 	staleFree   = newStale("free")
-	full        = fail("alloc", ErrFull) // replaced by withNumbers
+	full        = shell.Fail("alloc", ErrFull) // replaced by withNumbers
 )
 
 // fullError is ErrFull with what was known when no slot was found.
@@ -48,7 +48,7 @@ func (c *core) withNumbers(err error) error {
 	if err != full {
 		return err
 	}
-	return fail("alloc", &fullError{int(c.n), c.stats()})
+	return shell.Fail("alloc", &fullError{int(c.n), c.stats()})
 }
 
 // stale is what one operation answers for handles that are not valid.
@@ -56,8 +56,8 @@ type stale struct{ zero, other error }
 
 func newStale(op string) *stale {
 	return &stale{
-		zero:  fail(op, fmt.Errorf("the zero handle names no object: %w", ErrStale)),
-		other: fail(op, fmt.Errorf("the object was freed, or the handle is of another slab or made up: %w", ErrStale)),
+		zero:  shell.Fail(op, fmt.Errorf("the zero handle names no object: %w", ErrStale)),
+		other: shell.Fail(op, fmt.Errorf("the object was freed, or the handle is of another slab or made up: %w", ErrStale)),
 	}
 }
 
@@ -67,6 +67,3 @@ func (s *stale) of(h uint64) error {
 	}
 	return s.other
 }
-
-// fail builds the error of an operation of this package.
-func fail(op string, err error) error { return &typedmem.Error{Op: op, Err: err} }

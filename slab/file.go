@@ -12,6 +12,7 @@ import (
 	"github.com/typedmem/typedmem/internal/container"
 	"github.com/typedmem/typedmem/internal/layout"
 	"github.com/typedmem/typedmem/internal/mem"
+	"github.com/typedmem/typedmem/internal/shell"
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
@@ -55,7 +56,7 @@ func spec(l *layout.Layout, capacity int, salt uint64) container.Spec {
 
 // create makes a slab file and opens it for writing. On error no file is left.
 func create(path string, capacity int, l *layout.Layout, cfg Config) (*core, error) {
-	if err := errors.Join(checkType(l, layout.SharedFile), cfg.checkFile()); err != nil {
+	if err := errors.Join(shell.CheckType(l, layout.SharedFile), cfg.checkFile()); err != nil {
 		return nil, err
 	}
 	c, err := newCore(capacity, l, newSalt())
@@ -89,7 +90,7 @@ func create(path string, capacity int, l *layout.Layout, cfg Config) (*core, err
 
 // open opens a slab file.
 func open(path string, write bool, l *layout.Layout, cfg Config) (*core, error) {
-	if err := errors.Join(checkType(l, layout.SharedFile), cfg.checkFile()); err != nil {
+	if err := errors.Join(shell.CheckType(l, layout.SharedFile), cfg.checkFile()); err != nil {
 		return nil, err
 	}
 	f, err := container.Open(path, spec(l, 0, 0), write)

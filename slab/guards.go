@@ -9,6 +9,7 @@ import (
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/num"
+	"github.com/typedmem/typedmem/internal/shell"
 	"github.com/typedmem/typedmem/options"
 )
 
@@ -146,7 +147,7 @@ func (g *guards) hold(op string, h uint64, c *core, stale *stale) (p unsafe.Poin
 func (g *guards) find(op string, h uint64, c *core, stale *stale) (*guardSlot, error) {
 	write := op == "store" || op == "free" || op == "update"
 	if err := c.limits.Err(write); err != nil {
-		return nil, fail(op, err)
+		return nil, shell.Fail(op, err)
 	}
 	g.mu.Lock()
 	s := &g.slots[uintptr(index(h))-c.n]
@@ -207,7 +208,7 @@ func (g *guards) free(c *core, h uint64) error {
 	s := &g.slots[i]
 	if err := s.m.MakeNone(); err != nil {
 		unlock()
-		return fail("free", err)
+		return shell.Fail("free", err)
 	}
 	s.word++
 	s.free = here()

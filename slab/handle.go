@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strconv"
+
+	"github.com/typedmem/typedmem/internal/shell"
 )
 
 // Handle names one object of a slab for as long as it lives: 8 bytes that can be compared, used as
@@ -79,11 +81,11 @@ func (h Handle[T]) MarshalText() ([]byte, error) { return h.appendText(nil), nil
 func (h *Handle[T]) UnmarshalText(text []byte) error {
 	var b [8]byte
 	if len(text) != textSize {
-		return fail("read a handle", fmt.Errorf("%q is no handle, which has %d hexadecimal digits: %w",
+		return shell.Fail("read a handle", fmt.Errorf("%q is no handle, which has %d hexadecimal digits: %w",
 			shortened(text), textSize, strconv.ErrSyntax))
 	}
 	if _, err := hex.Decode(b[:], text); err != nil {
-		return fail("read a handle", fmt.Errorf("%q is no handle, which has hexadecimal digits only: %w",
+		return shell.Fail("read a handle", fmt.Errorf("%q is no handle, which has hexadecimal digits only: %w",
 			text, strconv.ErrSyntax))
 	}
 	h.Bits = binary.BigEndian.Uint64(b[:])
@@ -107,7 +109,7 @@ func (h Handle[T]) MarshalBinary() ([]byte, error) {
 // of bytes is [strconv.ErrSyntax], and h stays as it was.
 func (h *Handle[T]) UnmarshalBinary(b []byte) error {
 	if len(b) != 8 {
-		return fail("read a handle", fmt.Errorf("%d bytes are no handle, which has 8: %w",
+		return shell.Fail("read a handle", fmt.Errorf("%d bytes are no handle, which has 8: %w",
 			len(b), strconv.ErrSyntax))
 	}
 	h.Bits = binary.BigEndian.Uint64(b)

@@ -3,7 +3,6 @@ package slab
 import (
 	"fmt"
 	"log/slog"
-	"reflect"
 
 	"github.com/typedmem/typedmem/internal/printing"
 )
@@ -16,19 +15,19 @@ import (
 // Of a slab that Open made it gives the capacity only, since its objects would have to be counted.
 func (s *Slab[T]) String() string {
 	if s == nil {
-		return name[T]("Slab") + "(nil)"
+		return printing.Name[T]("slab.Slab") + "(nil)"
 	}
 	c := s.inner()
 	state := c.limits.State()
 	switch {
 	case state == "closed":
-		return name[T]("Slab") + "(closed)"
+		return printing.Name[T]("slab.Slab") + "(closed)"
 	case c.file != nil && !c.file.writer:
-		return fmt.Sprintf("%s(%d slots, %s)", name[T]("Slab"), c.n, state)
+		return fmt.Sprintf("%s(%d slots, %s)", printing.Name[T]("slab.Slab"), c.n, state)
 	case c.care != nil:
 		state += ", checked"
 	}
-	return fmt.Sprintf("%s(%d of %d objects, %s)", name[T]("Slab"), s.Len(), c.n, state)
+	return fmt.Sprintf("%s(%d of %d objects, %s)", printing.Name[T]("slab.Slab"), s.Len(), c.n, state)
 }
 
 // Format prints String under every verb of fmt.
@@ -41,11 +40,11 @@ func (s *Slab[T]) LogValue() slog.Value { return slog.StringValue(s.String()) }
 func (c *Cache[T]) String() string {
 	switch {
 	case c == nil:
-		return name[T]("Cache") + "(nil)"
+		return printing.Name[T]("slab.Cache") + "(nil)"
 	case c.k == nil:
-		return name[T]("Cache") + "(closed)"
+		return printing.Name[T]("slab.Cache") + "(closed)"
 	}
-	return fmt.Sprintf("%s(%d slots parked)", name[T]("Cache"), c.k.parked())
+	return fmt.Sprintf("%s(%d slots parked)", printing.Name[T]("slab.Cache"), c.k.parked())
 }
 
 // Format prints String under every verb of fmt.
@@ -53,8 +52,3 @@ func (c *Cache[T]) Format(f fmt.State, verb rune) { printing.Text(f, verb, c.Str
 
 // LogValue has log/slog write String, as JSON too.
 func (c *Cache[T]) LogValue() slog.Value { return slog.StringValue(c.String()) }
-
-// name returns a type of this package as Go names it, without the path of T's package.
-func name[T any](of string) string {
-	return fmt.Sprintf("slab.%s[%v]", of, reflect.TypeFor[T]())
-}

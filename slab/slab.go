@@ -1,7 +1,6 @@
 package slab
 
 import (
-	"fmt"
 	"sync/atomic"
 	"unsafe"
 
@@ -9,6 +8,7 @@ import (
 	"github.com/typedmem/typedmem/internal/faults"
 	"github.com/typedmem/typedmem/internal/layout"
 	"github.com/typedmem/typedmem/internal/mem"
+	"github.com/typedmem/typedmem/internal/shell"
 )
 
 // Slab holds up to Cap objects of type T in mapped memory, which the garbage collector does not
@@ -20,7 +20,7 @@ import (
 // A Slab is made by a constructor and must not be copied. The zero Slab is one that is closed, and
 // has no Mapping.
 type Slab[T any] struct {
-	_ noCopy
+	_ shell.NoCopy
 	// What the accessors need, copied from core so that they reach it in one step.
 	words   unsafe.Pointer
 	slots   unsafe.Pointer
@@ -32,16 +32,10 @@ type Slab[T any] struct {
 	core *core
 }
 
-// noCopy makes go vet report copies of what it is a field of.
-type noCopy struct{}
-
-func (*noCopy) Lock()   {}
-func (*noCopy) Unlock() {}
-
 // show makes the typed shell of a core.
 func show[T any](op string, c *core, err error) (*Slab[T], error) {
 	if err != nil {
-		return nil, fail(op, err)
+		return nil, shell.Fail(op, err)
 	}
 	faults.Look()
 	s := &Slab[T]{words: c.words, slots: c.slots, limits: c.limits, plain: c.limits, n: c.n, special: c.special, core: c}
@@ -144,7 +138,7 @@ func (s *Slab[T]) put(u uint64, x *T) (Handle[T], error) {
 	}
 	if c.frail && u == popped {
 		if err := s.copyTo(u, *x); err != nil {
-			return Handle[T]{}, fail("alloc", err)
+			return Handle[T]{}, shell.Fail("alloc", err)
 		}
 	} else {
 		// SAFETY: p is a free slot that was found writable and given to nobody else, or the memory
@@ -157,7 +151,7 @@ func (s *Slab[T]) put(u uint64, x *T) (Handle[T], error) {
 	if uintptr(index(u)) >= c.n {
 		c.care.guards.publish(c, u)
 	} else if err := c.born(u); err != nil {
-		return Handle[T]{}, fail("alloc", err)
+		return Handle[T]{}, shell.Fail("alloc", err)
 	}
 	settled = true
 	return Handle[T]{u}, nil
@@ -213,7 +207,7 @@ func (s *Slab[T]) Load(h Handle[T]) (x T, err error) {
 func (s *Slab[T]) load(h Handle[T]) (x T, err error) {
 	c := s.inner()
 	if c.layout.Atomic {
-		return x, fail("load", s.plain.Err(false))
+		return x, shell.Fail("load", s.plain.Err(false))
 	}
 	if c.care != nil && c.care.guards.has(h.Bits, c) {
 		p, unlock, err := c.care.guards.hold("load", h.Bits, c, staleLoad)
@@ -267,7 +261,7 @@ func (s *Slab[T]) copyHeld(w *uint64, word uint64, h Handle[T], x *T) {
 func (s *Slab[T]) Store(h Handle[T], x T) error {
 	c := s.inner()
 	if c.layout.Atomic {
-		return fail("store", s.plain.Err(true))
+		return shell.Fail("store", s.plain.Err(true))
 	}
 	if c.care != nil && c.care.guards.has(h.Bits, c) {
 		p, unlock, err := c.care.guards.hold("store", h.Bits, c, staleStore)
@@ -303,7 +297,7 @@ func (s *Slab[T]) writeWhole(w *uint64, word uint64, h Handle[T], x *T) error {
 	old := *(*T)(unsafe.Add(s.slots, uintptr(index(h.Bits))*unsafe.Sizeof(*x)))
 	if err := s.copyTo(h.Bits, *x); err != nil {
 		_ = s.copyTo(h.Bits, old) // it gets as far as the other one did
-		return fail("store", err)
+		return shell.Fail("store", err)
 	}
 	return nil
 }
@@ -398,10 +392,8 @@ func (s *Slab[T]) Stats() Stats { return s.inner().stats() }
 //   - macOS, BSD: the system takes the pages when it needs them. Windows: it keeps them; bytes is
 //     what other systems would take.
 func (s *Slab[T]) Trim() (bytes int, err error) {
-	if bytes, err = s.inner().trim(); err != nil {
-		err = fail("trim", err)
-	}
-	return bytes, err
+	bytes, err = s.inner().trim()
+	return bytes, shell.Fail("trim", err)
 }
 
 // Flush writes the objects of a slab file to the device; see Sync. Of a slab in memory there is
@@ -411,10 +403,7 @@ func (s *Slab[T]) Flush() error {
 	if s.core != nil {
 		err = s.core.flush()
 	}
-	if err != nil {
-		return fail("flush", err)
-	}
-	return nil
+	return shell.Fail("flush", err)
 }
 
 // Sync makes durable what was done before it was called: after a power failure every object is
@@ -427,10 +416,7 @@ func (s *Slab[T]) Sync() error {
 	if s.core != nil {
 		err = s.core.sync()
 	}
-	if err != nil {
-		return fail("sync", err)
-	}
-	return nil
+	return shell.Fail("sync", err)
 }
 
 // Mapping returns the mapping that holds the objects. Protecting, pinning and closing it have their
@@ -444,17 +430,4 @@ func (s *Slab[T]) Mapping() *typedmem.Mapping { return s.inner().m }
 // slab whose mapping is pinned ErrBusy, and nothing has changed then or when the sync fails, unless
 // with ErrTruncated: a file that was cut off is given back as it is. If Mapping was closed before,
 // Close gives the rest back and returns ErrClosed.
-func (s *Slab[T]) Close() error {
-	if err := s.inner().close(); err != nil {
-		return fail("close", err)
-	}
-	return nil
-}
-
-// checkType refuses a type that cannot live in the memory.
-func checkType(l *layout.Layout, m layout.Memory) error {
-	if err := l.Check(m); err != nil {
-		return fmt.Errorf("%w: %w", typedmem.ErrType, err)
-	}
-	return nil
-}
+func (s *Slab[T]) Close() error { return shell.Fail("close", s.inner().close()) }

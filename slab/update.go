@@ -2,6 +2,8 @@ package slab
 
 import (
 	"unsafe"
+
+	"github.com/typedmem/typedmem/internal/shell"
 )
 
 // Update calls f with the address of the object. It is exclusive: a Store, another Update and a
@@ -47,7 +49,7 @@ func (s *Slab[T]) Update(h Handle[T], f func(*T)) error {
 	}()
 	if c.frail {
 		if err := c.limits.Mapping().FindSpace(int(uintptr(index(h.Bits))*c.size), int(c.size)); err != nil {
-			return fail("update", err)
+			return shell.Fail("update", err)
 		}
 	}
 	if raceEnabled {
