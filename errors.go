@@ -3,9 +3,9 @@ package typedmem
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/typedmem/typedmem/internal/mem"
+	"github.com/typedmem/typedmem/internal/printing"
 )
 
 // Sentinel errors. Every error of this module wraps one of them, the system's error, or
@@ -63,25 +63,34 @@ type Error struct {
 	Err  error   // a sentinel of this package or the system's error, wrapped with what was asked and what to do
 }
 
-// Error renders the operation, the memory and the reason, each once: where Err is an Error too, the
-// operation is the outer one, which the program called.
-func (e *Error) Error() string {
-	place, reason := e.parts()
-	return "typedmem: " + e.Op + place + ": " + reason
+// Error renders the operation, the memory and the reason, each once. Where Err is an Error too, the
+// text has the outer operation, which the program called, and the inner reason.
+func (e *Error) Error() string { return "typedmem: " + e.Op + e.place() + ": " + reason(e.Err) }
+
+// place names the memory that the error is about, "" where there is none any more.
+func (e *Error) place() string {
+	if e.Addr != 0 && !errors.Is(e.Err, ErrClosed) {
+		return fmt.Sprintf(" (%d bytes at %#x)", e.Len, e.Addr)
+	}
+	if inner := (*Error)(nil); errors.As(e.Err, &inner) {
+		return inner.place()
+	}
+	return ""
 }
 
-func (e *Error) parts() (place, reason string) {
-	reason = fmt.Sprint(e.Err)
-	var inner *Error
-	if errors.As(e.Err, &inner) {
-		var why string
-		place, why = inner.parts()
-		reason = strings.Replace(reason, inner.Error(), why, 1)
+// reason is the text of what an [Error] wraps, without the operation and place of an inner Error.
+func reason(err error) string {
+	switch err := err.(type) {
+	case *Error:
+		return reason(err.Err)
+	case *printing.NamedError:
+		return err.File + ": " + reason(err.Err)
+	case interface{ Unwrap() []error }: // errors.Join of what failed and of a clean-up that did not
+		if all := err.Unwrap(); len(all) == 1 {
+			return reason(all[0])
+		}
 	}
-	if e.Addr != 0 && !errors.Is(e.Err, ErrClosed) { // nothing is there any more
-		place = fmt.Sprintf(" (%d bytes at %#x)", e.Len, e.Addr)
-	}
-	return place, reason
+	return fmt.Sprint(err)
 }
 
 // Unwrap returns Err.

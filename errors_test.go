@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/printing"
 	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/region"
 )
@@ -18,7 +19,7 @@ func TestErrorsDoNotRepeatThemselves(t *testing.T) {
 		"typedmem: sync: busy": &typedmem.Error{Op: "sync", Err: typedmem.ErrBusy},
 		"typedmem: make room (5 bytes at 0x1000): 9 bytes: past the capacity":  inner,
 		"typedmem: append (5 bytes at 0x1000): 9 bytes: past the capacity":     &typedmem.Error{Op: "append", Err: inner},
-		"typedmem: open (5 bytes at 0x1000): a.tm: 9 bytes: past the capacity": &typedmem.Error{Op: "open", Err: fmt.Errorf("a.tm: %w", &typedmem.Error{Op: "map", Err: inner})},
+		"typedmem: open (5 bytes at 0x1000): a.tm: 9 bytes: past the capacity": &typedmem.Error{Op: "open", Err: printing.Named("a.tm", &typedmem.Error{Op: "map", Err: inner})},
 		"typedmem: open (2 bytes at 0x20): 9 bytes: past the capacity":         &typedmem.Error{Op: "open", Addr: 0x20, Len: 2, Err: inner},
 		"typedmem: close: closed":  &typedmem.Error{Op: "close", Err: &typedmem.Error{Op: "close", Addr: 0x1000, Err: typedmem.ErrClosed}},
 		"typedmem: nothing: <nil>": &typedmem.Error{Op: "nothing"},

@@ -1,15 +1,23 @@
 package printing
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
-// Named puts the name of the file that an error is about in front of it, unless it is there
+// NamedError is an error about a file. Its text begins with the file's name.
+type NamedError struct {
+	File string
+	Err  error
+}
+
+func (e *NamedError) Error() string { return e.File + ": " + e.Err.Error() }
+
+// Unwrap returns Err.
+func (e *NamedError) Unwrap() error { return e.Err }
+
+// Named puts the name of the file that an error is about in front of it, unless the error has it
 // already.
 func Named(file string, err error) error {
 	if err == nil || file == "" || strings.Contains(err.Error(), file) {
 		return err
 	}
-	return fmt.Errorf("%s: %w", file, err)
+	return &NamedError{file, err}
 }
