@@ -184,7 +184,7 @@ func (c *core) takeOver(bytes int) error {
 	if err := c.clearRest(bytes); err != nil {
 		return err
 	}
-	if c.file.Dirty(bytes / c.size) {
+	if c.file.Unsynced(bytes / c.size) {
 		if err := c.sync(); err != nil {
 			return err
 		}
@@ -328,7 +328,7 @@ func (c *core) shrinkFile(bytes, old int) error {
 	if err := c.inner().CanResize(bytes); err != nil {
 		return err
 	}
-	dirty := c.file.Dirty(bytes / c.size)
+	dirty := c.file.Unsynced(bytes / c.size)
 	if dirty {
 		if err := c.file.Sync(bytes/c.size, func() error { return c.mapping().Flush(0, bytes) }); err != nil {
 			return err
@@ -423,7 +423,7 @@ func (c *core) close() error {
 	}
 	if c.file != nil && c.file.Writer() && !c.closed() {
 		err := c.whole(c.length())
-		if err == nil && c.file.Dirty(c.length()/c.size) {
+		if err == nil && c.file.Unsynced(c.length()/c.size) {
 			err = c.sync()
 		}
 		if err != nil && !container.Foreign(err) {
@@ -440,7 +440,7 @@ func (c *core) close() error {
 	}
 	if err != nil && f.Writer() { // somebody closed the mapping: the data can be flushed through the file only
 		e := c.whole(c.last)
-		if e == nil && f.Dirty(c.last/c.size) {
+		if e == nil && f.Unsynced(c.last/c.size) {
 			e = f.Sync(c.last/c.size, f.Handle().Sync)
 		}
 		if container.Foreign(e) {

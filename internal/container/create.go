@@ -23,7 +23,7 @@ func Create(path string, spec Spec) (_ *File, err error) {
 		return nil, fmt.Errorf("the field list of %v takes %d bytes, a header holds %d: use arrays of structs: %w",
 			spec.Layout.Type, len(spec.Layout.Fields()), maxFields, typedmem.ErrType)
 	}
-	c := &File{path: path, spec: spec, header: spec.header(), writer: true, durable: -1}
+	c := &File{path: path, spec: spec, header: spec.header(), writer: true, durableCopy: -1}
 	if err := c.makeFile(); err != nil {
 		return nil, err
 	}
@@ -40,6 +40,15 @@ func Create(path string, spec Spec) (_ *File, err error) {
 	}
 	c.openDirectory()
 	return c, nil
+}
+
+// setAside takes space for the header block of a new file.
+func (c *File) setAside() error {
+	err := sys.Allocate(c.f, 0, DataOffset)
+	if sys.Refused(err) {
+		err = sys.Extend(c.f, 0, DataOffset)
+	}
+	return sys.SpaceError(c.path, err)
 }
 
 // Link gives the file that Create made its name, with n elements. All of it is on the device
@@ -64,7 +73,7 @@ func (c *File) Link(n int) error {
 		return exists(err)
 	}
 	c.temporary = ""
-	c.durable, c.synced, c.settled = 1, uint64(n), true
+	c.durableCopy, c.synced, c.copiesFlushed = 1, uint64(n), true
 	c.header.length = uint64(n)
 	return nil
 }

@@ -155,8 +155,8 @@ func liveLength(b []byte) (n uint64, writing, torn bool) {
 // machines fit it.
 const storedInHalves = runtime.GOARCH == "arm" || runtime.GOARCH == "mips" || runtime.GOARCH == "mipsle"
 
-// again is how often a torn length word is read again. A store takes a few nanoseconds.
-const again = 1000
+// mostReads is how often a torn length word is read again. A store takes a few nanoseconds.
+const mostReads = 1000
 
 // livePID returns the process id of the writer, 0 where there is none.
 func livePID(b []byte) uint64 {

@@ -25,7 +25,7 @@ func TestReaderSeesBothCopiesHalfWritten(t *testing.T) {
 		}
 		return b
 	}
-	t.Cleanup(func() { reading = func() {} })
+	t.Cleanup(func() { beforeRead = func() {} })
 	for name, open := range map[string]func() (int, error){
 		"open": func() (int, error) { return opens(path) },
 		"refresh": func() (int, error) {
@@ -41,7 +41,7 @@ func TestReaderSeesBothCopiesHalfWritten(t *testing.T) {
 	} {
 		reads := 0
 		overwrite(t, path, 0, torn(0))
-		reading = func() {
+		beforeRead = func() {
 			if reads++; reads <= 10 && !(name == "refresh" && reads == 1) {
 				overwrite(t, path, 0, torn(byte(reads)))
 			} else {
@@ -55,7 +55,7 @@ func TestReaderSeesBothCopiesHalfWritten(t *testing.T) {
 			t.Errorf("%s: %d reads", name, reads)
 		}
 		reads = 0
-		reading = func() {
+		beforeRead = func() {
 			if reads++; name == "open" || reads > 1 {
 				overwrite(t, path, 0, torn(0))
 			}

@@ -12,8 +12,9 @@ import (
 // No implementation: every call says so.
 
 const (
-	FlushNeedsFile = false
-	HasFixed       = false
+	FlushNeedsFile  = false
+	HasFixed        = false
+	EntriesNeedSync = true
 )
 
 var ErrNoRoom = errors.ErrUnsupported

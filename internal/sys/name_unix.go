@@ -12,6 +12,9 @@ import (
 
 // Sources: open(2), rename(2) with RENAME_NOREPLACE, renamex_np(2), link(2), syncfs(2), sync(2).
 
+// EntriesNeedSync says whether a new entry of a directory is durable only after a sync.
+const EntriesNeedSync = true
+
 // createFile is os.OpenFile, but for the name of the handle.
 func createFile(path, name string) (*os.File, error) {
 	fd := -1

@@ -9,6 +9,10 @@ import (
 
 // Sources: CreateFile and MoveFileEx of the Windows API reference.
 
+// EntriesNeedSync says whether a new entry of a directory is durable only after a sync. Here the
+// file system logs entries itself, and a directory cannot be flushed.
+const EntriesNeedSync = false
+
 func createFile(path, name string) (*os.File, error) {
 	return openHandle("create", path, name, windows.GENERIC_READ|windows.GENERIC_WRITE, windows.CREATE_NEW)
 }
@@ -51,5 +55,5 @@ func nameFile(from, to string) error {
 	return nil
 }
 
-// syncEntry has nothing to do: the file system logs entries itself.
+// syncEntry has nothing to do: see EntriesNeedSync.
 func syncEntry(*os.File) error { return nil }

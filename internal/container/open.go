@@ -1,0 +1,120 @@
+package container
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/sys"
+)
+
+// Open opens a file and checks that it holds what spec says. With write it takes the writer lock.
+// For a damaged, foreign or short file it returns an error that wraps ErrCorrupt, ErrLayout or
+// ErrTruncated, and leaves the file as it was.
+func Open(path string, spec Spec, write bool) (_ *File, err error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: it is a %v and no regular file: %w", path, info.Mode().Type(), typedmem.ErrOperation)
+	}
+	f, err := sys.OpenFile(path, write)
+	if err != nil {
+		return nil, err
+	}
+	c := &File{path: path, f: f, spec: spec, writer: write, durableCopy: -1}
+	if err := c.open(); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), c.release())
+	}
+	return c, nil
+}
+
+func (c *File) open() error {
+	if c.writer {
+		if err := c.lock(); err != nil {
+			return err
+		}
+	}
+	info, err := c.f.Stat()
+	if err != nil {
+		return err
+	}
+	buffer := blocks.Get().(*headerBlock)
+	defer blocks.Put(buffer)
+	block := buffer[:]
+	if err := c.readHeader(block, info.Size()); err != nil {
+		return err
+	}
+	if err := c.spec.matches(c.header); err != nil {
+		return err
+	}
+	c.synced = c.header.length
+	c.left = leftBy(block[liveOffset:])
+	c.unflushed = c.left == LeftKilled || c.left == LeftUnknown
+	n, writing, torn := liveLength(block[liveOffset:])
+	for i := 0; torn && !c.writer && i < mostReads; i++ {
+		if err := readBlock(c.f, block); err != nil {
+			return err
+		}
+		n, writing, torn = liveLength(block[liveOffset:])
+	}
+	// The length is damaged, since no store is under way. The synced length cannot replace it: it
+	// may be less, and a writer would clear the elements past it.
+	if torn {
+		return errLengthWord
+	}
+	if writing {
+		c.header.length = n
+	}
+	if _, err := c.header.dataBytes(); err != nil {
+		return err
+	}
+	if !c.writer {
+		return nil
+	}
+	c.openDirectory() // the process that made the file may not have synced its entry
+	return c.mapBlock()
+}
+
+var errLengthWord = fmt.Errorf("the length word of the live record: %w", typedmem.ErrCorrupt)
+
+// lock takes the writer lock.
+func (c *File) lock() error {
+	if err := sys.LockFile(c.f); err != nil {
+		return c.lockedBy(err)
+	}
+	c.locked = true
+	return nil
+}
+
+// lockedBy returns err, or where another process holds the lock an error that names the process.
+func (c *File) lockedBy(err error) error {
+	if !errors.Is(err, sys.ErrLocked) {
+		return err
+	}
+	who := "another writer"
+	record := make([]byte, liveSize)
+	if _, e := c.f.ReadAt(record, liveOffset); e == nil {
+		if pid := livePID(record); pid != 0 {
+			who = fmt.Sprintf("the writer in process %d", pid)
+		}
+	}
+	return fmt.Errorf("%s has it open, and a file has one writer at a time; open it read-only, or wait: %w", who, typedmem.ErrBusy)
+}
+
+// Begin writes the live record of a writer that has opened the file, with the length that Open
+// found. It must be called after the data was repaired and the length was synced (see
+// [File.Unsynced]), because a writer that is killed inside Begin leaves no live record. With flush
+// the record is on the device when Begin returns, so that after a power failure the next writer
+// knows that there was this one (see [Left]).
+func (c *File) Begin(flush bool) error {
+	return c.writing(func() error {
+		c.live.begin(c.header.length)
+		if !flush {
+			return nil
+		}
+		return c.block.Flush(liveOffset, liveOffset+liveSize)
+	})
+}
