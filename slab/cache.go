@@ -7,6 +7,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/shell"
+	"github.com/typedmem/typedmem/internal/slots"
 )
 
 // Cache is one goroutine's magazine of free slots over a shared slab: Alloc and Free mostly touch
@@ -44,17 +45,17 @@ func (c *Cache[T]) Alloc() (Handle[T], error) {
 		// SAFETY: as in Insert.
 		p := unsafe.Add(s.slots, uintptr(uint32(h))*unsafe.Sizeof(*new(T)))
 		if uintptr(p)+(unsafe.Sizeof(*new(T))-1) < s.limits.Writable() && !s.special {
-			if !ordered {
-				fence()
+			if !slots.Ordered {
+				slots.Fence()
 			}
 			// SAFETY: as in Insert.
 			*(*T)(p) = *new(T)
-			if raceEnabled {
-				s.core.shadows.write(h)
+			if slots.RaceEnabled {
+				s.core.shadows.Write(h)
 			}
-			publish(wordAt(s.words, uintptr(uint32(h))), h&^(oneGeneration-1))
-			setCount(&k.allocs, k.allocs+1)
-			setCount(&k.n, k.n-1)
+			slots.Publish(slots.WordAt(s.words, uintptr(uint32(h))), h&^(slots.OneGeneration-1))
+			slots.SetCount(&k.allocs, k.allocs+1)
+			slots.SetCount(&k.n, k.n-1)
 			runtime.KeepAlive(c)
 			return Handle[T]{h}, nil
 		}
@@ -77,17 +78,17 @@ func (c *Cache[T]) Insert(x T) (Handle[T], error) {
 		// limits before it is used.
 		p := unsafe.Add(s.slots, uintptr(uint32(h))*unsafe.Sizeof(x))
 		if uintptr(p)+(unsafe.Sizeof(x)-1) < s.limits.Writable() && !s.special {
-			if !ordered {
-				fence()
+			if !slots.Ordered {
+				slots.Fence()
 			}
 			// SAFETY: p is the address of a free slot, aligned for T, that this cache alone uses.
 			*(*T)(p) = x
-			if raceEnabled {
-				s.core.shadows.write(h)
+			if slots.RaceEnabled {
+				s.core.shadows.Write(h)
 			}
-			publish(wordAt(s.words, uintptr(uint32(h))), h&^(oneGeneration-1))
-			setCount(&k.allocs, k.allocs+1)
-			setCount(&k.n, k.n-1)
+			slots.Publish(slots.WordAt(s.words, uintptr(uint32(h))), h&^(slots.OneGeneration-1))
+			slots.SetCount(&k.allocs, k.allocs+1)
+			slots.SetCount(&k.n, k.n-1)
 			runtime.KeepAlive(c)
 			return Handle[T]{h}, nil
 		}
@@ -115,15 +116,15 @@ func (c *Cache[T]) Free(h Handle[T]) error {
 	}
 	i := uintptr(uint32(h.Bits))
 	if last := uintptr(s.slots) + i*unsafe.Sizeof(*new(T)) + (unsafe.Sizeof(*new(T)) - 1); i < s.n && last < s.limits.Writable() && !s.special {
-		w := wordAt(s.words, i)
+		w := slots.WordAt(s.words, i)
 		word := atomic.LoadUint64(w)
-		if raceEnabled {
-			s.core.freeing(h.Bits, word)
+		if slots.RaceEnabled {
+			s.core.shadows.Freeing(h.Bits, word)
 		}
-		if generation(word) == generation(h.Bits) && word&liveBits == oneGeneration && generation(h.Bits) < lastLive && k.n < k.room() &&
+		if slots.Generation(word) == slots.Generation(h.Bits) && word&slots.LiveBits == slots.OneGeneration && slots.Generation(h.Bits) < slots.LastLive && k.n < k.room() &&
 			atomic.CompareAndSwapUint64(w, word, (h.Bits>>32+1)<<32) {
-			k.push(h.Bits + 2*oneGeneration)
-			setCount(&k.frees, k.frees+1)
+			k.push(h.Bits + 2*slots.OneGeneration)
+			slots.SetCount(&k.frees, k.frees+1)
 			runtime.KeepAlive(c)
 			return nil
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/num"
 	"github.com/typedmem/typedmem/internal/shell"
+	"github.com/typedmem/typedmem/internal/slots"
 )
 
 // careful is what a slab does beyond its work in debug mode and where it has guard slots.
@@ -91,7 +92,7 @@ type MisuseError struct {
 // Error names the object, the byte and both stacks.
 func (e *MisuseError) Error() string {
 	return fmt.Sprintf("slot %d, object %#x: byte %d was written after the object was freed\nallocated:\n%sfreed:\n%s",
-		index(e.Handle), e.Handle, e.Offset, e.Alloc, e.Free)
+		slots.Index(e.Handle), e.Handle, e.Offset, e.Alloc, e.Free)
 }
 
 // Unwrap returns typedmem.ErrCorrupt.
@@ -166,17 +167,17 @@ func (d *careful) prepare(c *core, h uint64, p unsafe.Pointer) (uint64, unsafe.P
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if old, used := d.lives[index(h)]; used {
+	if old, used := d.lives[slots.Index(h)]; used {
 		// SAFETY: the slot was popped by this goroutine, and found writable.
 		if at := old.written(unsafe.Slice((*byte)(p), c.size)); at >= 0 {
-			delete(d.lives, index(h))
+			delete(d.lives, slots.Index(h))
 			c.pool.spoilt.Add(1)
-			publish(wordAt(c.words, uintptr(index(h))), retired<<32)
+			slots.Publish(slots.WordAt(c.words, uintptr(slots.Index(h))), slots.Retired<<32)
 			c.pool.retired.Add(1)
 			return 0, nil, shell.Fail("alloc", &MisuseError{old.handle, at, old.alloc.String(), old.free.String()})
 		}
 	}
-	d.lives[index(h)] = life{handle: h, alloc: here()}
+	d.lives[slots.Index(h)] = life{handle: h, alloc: here()}
 	return h, p, nil
 }
 
@@ -184,7 +185,7 @@ func (d *careful) prepare(c *core, h uint64, p unsafe.Pointer) (uint64, unsafe.P
 func (d *careful) forget(h uint64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	delete(d.lives, index(h))
+	delete(d.lives, slots.Index(h))
 }
 
 // ended is called for a slot whose object just ended, and which is not in any list yet.
@@ -193,17 +194,17 @@ func (d *careful) ended(c *core, h uint64) {
 		return
 	}
 	// SAFETY: nobody else uses the slot, and it was found writable.
-	slot := unsafe.Slice((*byte)(c.slot(uintptr(index(h)))), c.size)
+	slot := unsafe.Slice((*byte)(c.slot(uintptr(slots.Index(h)))), c.size)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	l := d.lives[index(h)]
-	delete(d.lives, index(h)) // a fault leaves a slot of which nothing is known
+	l := d.lives[slots.Index(h)]
+	delete(d.lives, slots.Index(h)) // a fault leaves a slot of which nothing is known
 	l.handle, l.free = h, here()
 	switch {
 	case c.file != nil:
 		l.left = bytes.Clone(slot)
 	case c.frail:
-		if c.write(uintptr(index(h)), bytes.Repeat([]byte{freed}, len(slot))) != nil {
+		if c.write(uintptr(slots.Index(h)), bytes.Repeat([]byte{freed}, len(slot))) != nil {
 			return
 		}
 	default:
@@ -211,7 +212,7 @@ func (d *careful) ended(c *core, h uint64) {
 			slot[i] = freed
 		}
 	}
-	d.lives[index(h)] = l
+	d.lives[slots.Index(h)] = l
 }
 
 // written returns the first byte of a free slot that is not as ended left it, or -1.
@@ -258,7 +259,7 @@ func (s *Slab[T]) Leaks() []Leak[T] {
 	d.guards.each(func(l life) { add(l) })
 	var all []Leak[T]
 	for _, l := range by {
-		slices.SortFunc(l.Handles, func(a, b Handle[T]) int { return cmp.Compare(index(a.Bits), index(b.Bits)) })
+		slices.SortFunc(l.Handles, func(a, b Handle[T]) int { return cmp.Compare(slots.Index(a.Bits), slots.Index(b.Bits)) })
 		all = append(all, *l)
 	}
 	slices.SortFunc(all, func(a, b Leak[T]) int { return cmp.Or(b.Bytes-a.Bytes, strings.Compare(a.Stack, b.Stack)) })

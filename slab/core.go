@@ -12,6 +12,7 @@ import (
 	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/num"
 	"github.com/typedmem/typedmem/internal/shell"
+	"github.com/typedmem/typedmem/internal/slots"
 )
 
 // mostSlots is the greatest capacity: an index+1 fits 32 bits, with room for guard slots behind.
@@ -37,7 +38,7 @@ type core struct {
 	special bool
 	frail   bool // m's, and that of file's words: stores that must not fault go through write
 
-	shadows shadows
+	shadows slots.Shadows
 
 	// waited is the handle of an object whose turn somebody waits for, see inTurn, or 0. waiters is
 	// how many there are, for all objects: the last one to leave sets waited to 0.
@@ -66,7 +67,7 @@ func newCore(capacity int, l *layout.Layout, salt uint64) (*core, error) {
 	if _, ok := num.Mul(capacity, int(l.Size)+8); !ok {
 		return nil, fmt.Errorf("%d objects of %d bytes: %w", capacity, l.Size, typedmem.ErrSize)
 	}
-	c := &core{n: uintptr(capacity), size: l.Size, layout: l, salt: salt, shadows: newShadows(capacity)}
+	c := &core{n: uintptr(capacity), size: l.Size, layout: l, salt: salt, shadows: slots.NewShadows(capacity)}
 	size := int(l.Size)
 	c.blockShift = blockShift(l.Size)
 	c.blocks = make([]atomic.Pointer[[blockChunk]block], capacity>>c.blockShift/blockChunk+1)
@@ -74,7 +75,7 @@ func newCore(capacity int, l *layout.Layout, salt uint64) (*core, error) {
 	c.mostWaits = max(min(magazineSize, waitsBytes/size), 1)
 	c.leastWaiting = max(min(leastWaiting, leastWaitingBytes/size), 1)
 	c.mostWaiting = max(c.leastWaiting, mostWaitingBytes/size)
-	c.pool.spread.Store(uint32(mix(1)) | 1)
+	c.pool.spread.Store(uint32(slots.Mix(1)) | 1)
 	c.pool.shards = make([]shard, shardCount(capacity))
 	for i := range c.pool.shards {
 		c.pool.shards[i].place = uint32(i)
@@ -155,7 +156,7 @@ func (c *core) usable() error {
 // access finds the word of a live object and reports why there is none; stale is the answer for a
 // handle that is not valid. A word that somebody is storing under is waited for.
 func (c *core) access(op string, h uint64, write bool, stale *stale) (w *uint64, word uint64, err error) {
-	if w, word, err = c.find(op, h, write, stale); err == nil && word&busy != 0 {
+	if w, word, err = c.find(op, h, write, stale); err == nil && word&slots.Busy != 0 {
 		return c.inTurn(op, h, write, false, stale)
 	}
 	return w, word, err
@@ -163,12 +164,12 @@ func (c *core) access(op string, h uint64, write bool, stale *stale) (w *uint64,
 
 // find is access that waits for a few instructions only: the word may say busy.
 func (c *core) find(op string, h uint64, write bool, stale *stale) (w *uint64, word uint64, err error) {
-	i := uintptr(index(h))
+	i := uintptr(slots.Index(h))
 	if c.file != nil {
 		c.file.follow(c, i)
 	}
-	if raceEnabled {
-		defer c.shadows.seen(h)
+	if slots.RaceEnabled {
+		defer c.shadows.Seen(h)
 	}
 	for look := 0; ; look++ {
 		if i >= c.n {
@@ -184,13 +185,13 @@ func (c *core) find(op string, h uint64, write bool, stale *stale) (w *uint64, w
 			return nil, 0, shell.Fail(op, c.refusal(i, seen))
 		}
 		limit := c.limits.Writable()
-		w = wordAt(c.words, i)
-		switch word = loadWord(w); {
-		case generation(word) != generation(h) || !isLive(word):
+		w = slots.WordAt(c.words, i)
+		switch word = slots.Load(w); {
+		case slots.Generation(word) != slots.Generation(h) || !slots.IsLive(word):
 			return nil, 0, stale.of(h)
 		case write && !mem.Allows(limit):
 			return nil, 0, shell.Fail(op, c.refusal(i, limit))
-		case word&busy == 0 || look == mostLooks:
+		case word&slots.Busy == 0 || look == mostLooks:
 			return w, word, nil
 		}
 	}
@@ -215,10 +216,10 @@ func (c *core) hold(op string, h uint64, stale *stale) (w *uint64, word uint64, 
 		if w, word, err = c.find(op, h, true, stale); err != nil {
 			return nil, 0, err
 		}
-		if word&busy != 0 {
+		if word&slots.Busy != 0 {
 			break
 		}
-		if atomic.CompareAndSwapUint64(w, word, word|busy) {
+		if atomic.CompareAndSwapUint64(w, word, word|slots.Busy) {
 			return w, word, nil
 		}
 	}
@@ -235,11 +236,11 @@ func (c *core) inTurn(op string, h uint64, write, held bool, stale *stale) (w *u
 		switch w, word, err = c.find(op, h, write, stale); {
 		case err != nil:
 			return nil, 0, err
-		case word&busy != 0:
-		case !held || atomic.CompareAndSwapUint64(w, word, word|busy):
+		case word&slots.Busy != 0:
+		case !held || atomic.CompareAndSwapUint64(w, word, word|slots.Busy):
 			return w, word, nil
 		}
-		pause(spin)
+		slots.Pause(spin)
 	}
 }
 
@@ -254,7 +255,7 @@ func (c *core) endTurn() {
 // waits for himself here.
 func (c *core) letPass(h uint64) {
 	for spin := 0; c.waited.Load() == h; spin++ {
-		pause(spin)
+		slots.Pause(spin)
 	}
 }
 
@@ -264,4 +265,12 @@ func (c *core) closedOr(op string, err error) error {
 		return shell.Fail(op, why)
 	}
 	return err
+}
+
+// lent tells the race detector of raw access. Objects with atomic fields are left out: they can be
+// shared through their addresses, in ways that the detector does not see.
+func (c *core) lent(h uint64) {
+	if !c.layout.Atomic {
+		c.shadows.Lent(h)
+	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/typedmem/typedmem/internal/layout"
 	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/shell"
+	"github.com/typedmem/typedmem/internal/slots"
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
@@ -244,8 +245,8 @@ func (c *core) memoryForWords() error {
 // was cut off.
 func (c *core) checkWords(used, there int, size int64) error {
 	for i := range uint32(used) {
-		switch word := loadWord(wordAt(c.file.words, uintptr(i))); {
-		case !validKept(c.salt, i, word):
+		switch word := slots.Load(slots.WordAt(c.file.words, uintptr(i))); {
+		case !slots.ValidFileWord(c.salt, i, word):
 			return fmt.Errorf("the word of slot %d is %016x: %w", i, word, typedmem.ErrCorrupt)
 		case int(i) >= there && word != 0:
 			return cutOff(size, c.slotsEnd(used))
@@ -259,24 +260,24 @@ func (c *core) checkWords(used, there int, size int64) error {
 // not become those of new objects. Of each slot that is one at the most, see leastWaiting.
 func (c *core) restore(used int, lost bool) error {
 	for i := used - 1; i >= 0; i-- {
-		w := wordAt(c.words, uintptr(i))
-		g := generation(loadWord(wordAt(c.file.words, uintptr(i))))
+		w := slots.WordAt(c.words, uintptr(i))
+		g := slots.Generation(slots.Load(slots.WordAt(c.file.words, uintptr(i))))
 		if g&1 != 0 {
-			publish(w, uint64(g)<<32)
+			slots.Publish(w, uint64(g)<<32)
 			c.live++
 			continue
 		}
 		if g == 0 {
-			g = first(c.salt, uint32(i))
+			g = slots.FirstGeneration(c.salt, uint32(i))
 		}
 		if lost {
-			g = min(g, retired-2) + 2
+			g = min(g, slots.Retired-2) + 2
 			if err := c.file.note(c, uint32(i), g); err != nil {
 				return err
 			}
 		}
-		if g == retired {
-			publish(w, retired<<32)
+		if g == slots.Retired {
+			slots.Publish(w, slots.Retired<<32)
 			c.pool.retired.Add(1)
 			continue
 		}
@@ -287,11 +288,11 @@ func (c *core) restore(used int, lost bool) error {
 
 // note writes the generation of a slot into the file: odd, its object lives; even, it is gone.
 func (f *file) note(c *core, i, g uint32) error {
-	word := kept(c.salt, i, g)
+	word := slots.FileWord(c.salt, i, g)
 	if c.frail {
 		return mem.Of(f.m).WriteWord(int(i)*8, word)
 	}
-	publish(wordAt(f.words, uintptr(i)), word)
+	slots.Publish(slots.WordAt(f.words, uintptr(i)), word)
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/slots"
 	"github.com/typedmem/typedmem/internal/sys"
 	"github.com/typedmem/typedmem/internal/testenv"
 )
@@ -90,7 +91,7 @@ func TestAStaleHandleIsStaleInTheFile(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				if g := generation(binary.NativeEndian.Uint64(word[:])); g == generation(h.Bits) {
+				if g := slots.Generation(binary.NativeEndian.Uint64(word[:])); g == slots.Generation(h.Bits) {
 					t.Errorf("%s: object %x is stale, and alive in the file", name, h.Bits)
 					return
 				}
@@ -115,7 +116,7 @@ func TestAStaleHandleIsStaleInTheFile(t *testing.T) {
 }
 
 // wordsAt is where in the file the word of a handle's slot lies.
-func wordsAt[T any](h Handle[T]) int64 { return 64<<10 + 8*int64(index(h.Bits)) }
+func wordsAt[T any](h Handle[T]) int64 { return 64<<10 + 8*int64(slots.Index(h.Bits)) }
 
 // A generation that no object can have is damage: the object after it would have a handle of
 // another slot.
@@ -129,13 +130,13 @@ func TestAGenerationBeyondTheLastIsDamage(t *testing.T) {
 	for _, c := range []struct {
 		g  uint32
 		ok bool
-	}{{lastLive, true}, {retired, true}, {retired + 1, false}} {
+	}{{slots.LastLive, true}, {slots.Retired, true}, {slots.Retired + 1, false}} {
 		f, err := os.OpenFile(path, os.O_RDWR, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var word [8]byte
-		binary.NativeEndian.PutUint64(word[:], kept(salt, index(h.Bits), c.g))
+		binary.NativeEndian.PutUint64(word[:], slots.FileWord(salt, slots.Index(h.Bits), c.g))
 		if _, err = f.WriteAt(word[:], wordsAt(h)); err != nil || f.Close() != nil {
 			t.Fatal(err)
 		}

@@ -2,6 +2,8 @@ package slab
 
 import (
 	"sync/atomic"
+
+	"github.com/typedmem/typedmem/internal/slots"
 )
 
 // Free slots lie in lists by block, a run of neighbouring slots of about four megabytes: so anyone
@@ -84,10 +86,10 @@ func (c *core) blockOf(slot uint32) (b *block, n int) {
 
 // push adds a slot by the handle of its next object; the caller holds mu.
 func (c *core) push(l *blockList, h uint64) {
-	i := index(h)
+	i := slots.Index(h)
 	b, n := c.blockOf(i)
 	at := &b.lists[l.kind]
-	publish(wordAt(c.words, uintptr(i)), uint64(generation(h)-1)<<32|uint64(at.head))
+	slots.Publish(slots.WordAt(c.words, uintptr(i)), uint64(slots.Generation(h)-1)<<32|uint64(at.head))
 	if at.head = i + 1; at.count == 0 {
 		at.tail = at.head
 	}
@@ -107,14 +109,14 @@ func (c *core) shift(l *blockList) uint64 {
 	b := c.blockAt(int(n - 1))
 	at := &b.lists[l.kind]
 	i := at.head - 1
-	word := loadWord(wordAt(c.words, uintptr(i)))
+	word := slots.Load(slots.WordAt(c.words, uintptr(i)))
 	at.head = uint32(word)
 	at.count--
 	l.count--
 	b.cold = min(b.cold, b.lists[freeSlots].count)
 	b.idle.Store(b.idle.Load() - 1)
 	c.requeue(l, b, int(n-1))
-	return uint64(generation(word)+1)<<32 | uint64(i)
+	return uint64(slots.Generation(word)+1)<<32 | uint64(i)
 }
 
 // moveAll moves all slots from one list, which has no cold ones, to another; the caller holds mu.
@@ -136,8 +138,8 @@ func (c *core) join(to, from *list) {
 	if from.count == 0 {
 		return
 	}
-	w := wordAt(c.words, uintptr(from.tail-1))
-	publish(w, uint64(generation(loadWord(w)))<<32|uint64(to.head))
+	w := slots.WordAt(c.words, uintptr(from.tail-1))
+	slots.Publish(w, uint64(slots.Generation(slots.Load(w)))<<32|uint64(to.head))
 	if to.count == 0 {
 		to.tail = from.tail
 	}

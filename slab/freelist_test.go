@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"testing"
+
+	"github.com/typedmem/typedmem/internal/slots"
 )
 
 // peak makes n objects and frees all but those that keep says.
@@ -43,7 +45,7 @@ func TestInsertsAfterTrimUseResidentSlots(t *testing.T) {
 	}
 	resident := map[int]bool{}
 	for _, h := range kept {
-		resident[int(index(h.Bits))*size/page] = true
+		resident[int(slots.Index(h.Bits))*size/page] = true
 	}
 	// Each kept object leaves the other slots of its page, whole ones at the least.
 	for i := range len(kept) * (perPage - 2) {
@@ -51,7 +53,7 @@ func TestInsertsAfterTrimUseResidentSlots(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if at := int(index(h.Bits)) * size / page; !resident[at] {
+		if at := int(slots.Index(h.Bits)) * size / page; !resident[at] {
 			t.Fatalf("object %d of %d is in page %d, which was given back", i, len(kept)*(perPage-2), at)
 		}
 	}
@@ -80,14 +82,14 @@ func TestAPeakCostsLittleAfterwards(t *testing.T) {
 	if bytes := after.TotalAlloc - before.TotalAlloc; bytes > n/2 {
 		t.Errorf("Trim allocates %d bytes for %d slots", bytes, n)
 	}
-	busy := 0
+	lookedAt := 0
 	for i := 0; i < n; i += s.core.blockSlots() {
 		if _, idle := s.core.idleBlock(uintptr(i)); !idle {
-			busy++
+			lookedAt++
 		}
 	}
-	if busy > 1 {
-		t.Errorf("All looks at %d blocks for one object", busy)
+	if lookedAt > 1 {
+		t.Errorf("All looks at %d blocks for one object", lookedAt)
 	}
 	for h := range s.All() {
 		if h != kept[0] {
@@ -185,8 +187,8 @@ func checkLists(t *testing.T, c *core) {
 		at := &b.lists[freeSlots]
 		count := 0
 		for slot := at.head; slot != 0 && count < int(at.count); count++ {
-			word := loadWord(wordAt(c.words, uintptr(slot-1)))
-			if isLive(word) || int(slot-1)>>c.blockShift != n {
+			word := slots.Load(slots.WordAt(c.words, uintptr(slot-1)))
+			if slots.IsLive(word) || int(slot-1)>>c.blockShift != n {
 				t.Fatalf("block %d: slot %d in its list is %x", n, slot-1, word)
 			}
 			if count == int(at.count)-1 && slot != at.tail {

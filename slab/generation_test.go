@@ -3,6 +3,8 @@ package slab
 import (
 	"errors"
 	"testing"
+
+	"github.com/typedmem/typedmem/internal/slots"
 )
 
 // age sets the generation of slot 0, whose object has just been freed, so that so many objects are
@@ -22,11 +24,11 @@ func age[T any](t *testing.T, s *Slab[T], objects uint32) {
 		t.Fatalf("the free list begins with slot %d", c.blockAt(0).lists[freeSlots].head)
 	}
 	h := c.shift(&c.pool.free)
-	g := uint32(lastLive) - 2*(objects-1)
+	g := uint32(slots.LastLive) - 2*(objects-1)
 	if c.file != nil {
-		c.file.note(c, index(h), g-1)
+		c.file.note(c, slots.Index(h), g-1)
 	}
-	c.push(&c.pool.free, uint64(g)<<32|uint64(index(h)))
+	c.push(&c.pool.free, uint64(g)<<32|uint64(slots.Index(h)))
 }
 
 // A slot that has had the objects that its generation can count is never used again, also not after

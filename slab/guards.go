@@ -10,6 +10,7 @@ import (
 	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/num"
 	"github.com/typedmem/typedmem/internal/shell"
+	"github.com/typedmem/typedmem/internal/slots"
 	"github.com/typedmem/typedmem/options"
 )
 
@@ -50,7 +51,7 @@ func (g *guards) make(c *core) error {
 	g.fences = append(g.fences, m)
 	rest, err := m.SplitOff(page)
 	for i := 0; err == nil && i < guardSlots; i++ {
-		s := guardSlot{m: rest, word: first(c.salt, uint32(c.n)+uint32(i))}
+		s := guardSlot{m: rest, word: slots.FirstGeneration(c.salt, uint32(c.n)+uint32(i))}
 		g.slots = append(g.slots, s)
 		var fence *typedmem.Mapping
 		if fence, err = s.m.SplitOff(bytes); err != nil {
@@ -88,7 +89,7 @@ func (g *guards) close() error {
 
 // has reports whether a handle has the index of a guard slot.
 func (g *guards) has(h uint64, c *core) bool {
-	i := uintptr(index(h))
+	i := uintptr(slots.Index(h))
 	return i >= c.n && i-c.n < uintptr(len(g.slots))
 }
 
@@ -103,7 +104,7 @@ func (g *guards) take(c *core, h uint64) (handle uint64, p unsafe.Pointer, ok bo
 	}
 	i := g.queue[0]
 	s := &g.slots[i]
-	if s.word >= lastLive || s.m.MakeMut() != nil {
+	if s.word >= slots.LastLive || s.m.MakeMut() != nil {
 		return 0, nil, false
 	}
 	g.queue = g.queue[1:]
@@ -116,7 +117,7 @@ func (g *guards) take(c *core, h uint64) (handle uint64, p unsafe.Pointer, ok bo
 func (g *guards) giveBack(c *core, handle uint64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	i := int(uintptr(index(handle)) - c.n)
+	i := int(uintptr(slots.Index(handle)) - c.n)
 	g.slots[i].life = life{}
 	g.queue = append(g.queue, i)
 }
@@ -125,7 +126,7 @@ func (g *guards) giveBack(c *core, handle uint64) {
 func (g *guards) publish(c *core, handle uint64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.slots[uintptr(index(handle))-c.n].word = generation(handle)
+	g.slots[uintptr(slots.Index(handle))-c.n].word = slots.Generation(handle)
 }
 
 // hold finds the object of a handle and keeps it until unlock is called. It waits for an Update.
@@ -139,7 +140,7 @@ func (g *guards) hold(op string, h uint64, c *core, stale *stale) (p unsafe.Poin
 			return s.p, g.mu.Unlock, nil
 		}
 		g.mu.Unlock()
-		pause(spin)
+		slots.Pause(spin)
 	}
 }
 
@@ -150,8 +151,8 @@ func (g *guards) find(op string, h uint64, c *core, stale *stale) (*guardSlot, e
 		return nil, shell.Fail(op, err)
 	}
 	g.mu.Lock()
-	s := &g.slots[uintptr(index(h))-c.n]
-	if s.word&1 == 0 || s.word != generation(h) {
+	s := &g.slots[uintptr(slots.Index(h))-c.n]
+	if s.word&1 == 0 || s.word != slots.Generation(h) {
 		g.mu.Unlock()
 		return nil, stale.of(h)
 	}
@@ -166,7 +167,7 @@ func (g *guards) borrow(op string, h uint64, c *core, stale *stale) (p unsafe.Po
 		return nil, nil, err
 	}
 	defer unlock()
-	s := &g.slots[uintptr(index(h))-c.n]
+	s := &g.slots[uintptr(slots.Index(h))-c.n]
 	s.busy = true
 	return p, func() {
 		g.mu.Lock()
@@ -204,7 +205,7 @@ func (g *guards) free(c *core, h uint64) error {
 	if err != nil {
 		return err
 	}
-	i := int(uintptr(index(h)) - c.n)
+	i := int(uintptr(slots.Index(h)) - c.n)
 	s := &g.slots[i]
 	if err := s.m.MakeNone(); err != nil {
 		unlock()

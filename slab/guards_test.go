@@ -9,6 +9,7 @@ import (
 	"unsafe"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/slots"
 )
 
 type guarded struct{ A [8]uint64 }
@@ -35,7 +36,7 @@ func TestAnObjectInAGuardSlotIsThereWhenItsBytesAre(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		u, p, err := s.core.care.prepare(s.core, u, s.core.slot(uintptr(index(u))))
+		u, p, err := s.core.care.prepare(s.core, u, s.core.slot(uintptr(slots.Index(u))))
 		if err != nil || !s.core.care.guards.has(u, s.core) {
 			t.Fatalf("%#x: %v", u, err)
 		}

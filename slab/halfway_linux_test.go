@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/slots"
 	"github.com/typedmem/typedmem/internal/sys"
 	"github.com/typedmem/typedmem/internal/testenv"
 )
@@ -30,7 +31,7 @@ func TestStoreThatFailsHalfwayChangesNothing(t *testing.T) {
 	page := os.Getpagesize()
 	over := page / 3000 // the slot that reaches into the second page
 	var h Handle[object]
-	for index(h.Bits) != uint32(over) || h.IsZero() {
+	for slots.Index(h.Bits) != uint32(over) || h.IsZero() {
 		if h, err = s.Insert(object{0: 1, 374: 2}); err != nil {
 			t.Fatal(err)
 		}

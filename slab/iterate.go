@@ -4,6 +4,8 @@ import (
 	"iter"
 	"runtime"
 	"unsafe"
+
+	"github.com/typedmem/typedmem/internal/slots"
 )
 
 // All yields handle and address of every object, in the order of the slots. Objects may be made and
@@ -19,8 +21,8 @@ func (s *Slab[T]) All() iter.Seq2[Handle[T], *T] {
 		c := s.inner()
 		defer runtime.KeepAlive(s) // the loop uses memory that goes with it
 		for h, p := range c.objects {
-			if raceEnabled {
-				c.shadows.seen(h) // others made the object; that its address is used is not known
+			if slots.RaceEnabled {
+				c.shadows.Seen(h) // others made the object; that its address is used is not known
 			}
 			if !yield(Handle[T]{h}, (*T)(p)) {
 				return
@@ -61,9 +63,9 @@ func (c *core) objects(yield func(h uint64, p unsafe.Pointer) bool) {
 		if !c.reachable(i) {
 			return
 		}
-		word := loadWord(wordAt(c.words, i))
+		word := slots.Load(slots.WordAt(c.words, i))
 		// SAFETY: slot i is readable and holds an object.
-		if isLive(word) && !yield(word&^(oneGeneration-1)|uint64(i), c.slot(i)) {
+		if slots.IsLive(word) && !yield(word&^(slots.OneGeneration-1)|uint64(i), c.slot(i)) {
 			return
 		}
 	}

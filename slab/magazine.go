@@ -4,6 +4,8 @@ import (
 	"runtime"
 	"sync/atomic"
 	"unsafe"
+
+	"github.com/typedmem/typedmem/internal/slots"
 )
 
 const (
@@ -45,7 +47,7 @@ func (k *magazine) full(mostWaits uint64) bool {
 // push adds a slot by the handle of its next object.
 func (k *magazine) push(h uint64) {
 	k.handles[k.n&(magazineSize-1)] = h
-	setCount(&k.n, k.n+1)
+	slots.SetCount(&k.n, k.n+1)
 }
 
 // pushWaiting is push for a slot that must not be used before the words were flushed.
@@ -54,7 +56,7 @@ func (k *magazine) pushWaiting(h uint64) {
 		k.waiting = make([]uint64, magazineSize)
 	}
 	k.waiting[k.waits] = h
-	setCount(&k.waits, k.waits+1)
+	slots.SetCount(&k.waits, k.waits+1)
 }
 
 // parked returns how many slots are in the magazine; any goroutine may ask.
@@ -88,11 +90,11 @@ func (s *shard) tryLock() bool {
 // lockNow is tryLock for a lock that is likely free.
 func (s *shard) lockNow() bool { return atomic.CompareAndSwapUint32(&s.lock, 0, 1) }
 
-func (s *shard) unlock() { setFlag(&s.lock, 0) }
+func (s *shard) unlock() { slots.SetFlag(&s.lock, 0) }
 
 func (s *shard) lockWait() {
 	for spin := 0; !s.tryLock(); spin++ {
-		pause(spin)
+		slots.Pause(spin)
 	}
 }
 
@@ -118,7 +120,7 @@ func (p *pool) near() *shard {
 // Goroutines that run side by side and meet in one shard again and again are spread anew.
 func (p *pool) pick() *shard {
 	if n := p.clashes.Add(1); n%clashLimit == 0 {
-		p.spread.Store(uint32(mix(n)) | 1)
+		p.spread.Store(uint32(slots.Mix(n)) | 1)
 	}
 	first := p.near().place
 	for spin := 0; ; spin++ {
@@ -127,6 +129,6 @@ func (p *pool) pick() *shard {
 				return s
 			}
 		}
-		pause(spin)
+		slots.Pause(spin)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/typedmem/typedmem/internal/faults"
 	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/shell"
+	"github.com/typedmem/typedmem/internal/slots"
 )
 
 // pool is where the slots are that hold no object: in the free list, in the shards, in caches, or
@@ -56,7 +57,7 @@ func (c *core) empty(k *magazine) {
 	for _, h := range k.handles[:k.n] {
 		c.push(&c.pool.free, h)
 	}
-	setCount(&k.n, 0)
+	slots.SetCount(&k.n, 0)
 	c.await(k)
 	c.unstock(k)
 }
@@ -135,7 +136,7 @@ func (c *core) spill(k *magazine, s *shard) {
 			}
 		}
 		copy(k.handles[:rest], k.handles[len(old):k.n])
-		setCount(&k.n, rest)
+		slots.SetCount(&k.n, rest)
 	}
 	if k.waits >= min(k.room(), uint64(c.mostWaits)) {
 		c.await(k)
@@ -149,7 +150,7 @@ func (c *core) await(k *magazine) {
 		c.push(&c.pool.waits, h)
 	}
 	c.pool.waiting.Add(int64(k.waits))
-	setCount(&k.waits, 0)
+	slots.SetCount(&k.waits, 0)
 }
 
 // refill puts slots into an empty magazine; see spill for s. It returns ErrFull when there is none,
@@ -174,7 +175,7 @@ func (c *core) refill(k *magazine, s *shard) error {
 	}
 	if stocked {
 		rest := len(k.stock) - min(len(k.stock), magazineSize/2, max(int(k.room()), 1), int(magazineSize-k.n))
-		setCount(&k.n, k.n+uint64(copy(k.handles[k.n:], k.stock[rest:])))
+		slots.SetCount(&k.n, k.n+uint64(copy(k.handles[k.n:], k.stock[rest:])))
 		p.stocks -= len(k.stock) - rest
 		k.stock = k.stock[:rest]
 		return nil
@@ -204,7 +205,7 @@ func (c *core) next() uint64 {
 	}
 	i := uint32(p.bump)
 	p.bump++
-	return uint64(first(c.salt, i)+1)<<32 | uint64(i)
+	return uint64(slots.FirstGeneration(c.salt, i)+1)<<32 | uint64(i)
 }
 
 // apart calls f, which waits for the kernel, without mu, which the caller holds: nobody else waits
@@ -323,10 +324,10 @@ func (c *core) pop() (uint64, error) {
 		}
 		if s.n > 0 {
 			h := s.handles[(s.n-1)&(magazineSize-1)]
-			i, limit := uintptr(index(h)), c.limits.Writable()
+			i, limit := uintptr(slots.Index(h)), c.limits.Writable()
 			if c.end(i) <= limit {
-				setCount(&s.allocs, s.allocs+1)
-				setCount(&s.n, s.n-1)
+				slots.SetCount(&s.allocs, s.allocs+1)
+				slots.SetCount(&s.n, s.n-1)
 				s.unlock()
 				return h, nil
 			}
@@ -409,32 +410,32 @@ func (c *core) popFrom(k *magazine) (uint64, error) {
 		}
 	}
 	h := k.handles[k.n-1]
-	if i, limit := uintptr(index(h)), c.limits.Writable(); c.end(i) > limit {
+	if i, limit := uintptr(slots.Index(h)), c.limits.Writable(); c.end(i) > limit {
 		return 0, shell.Fail("alloc", c.refusal(i, limit))
 	}
-	setCount(&k.allocs, k.allocs+1)
-	setCount(&k.n, k.n-1)
+	slots.SetCount(&k.allocs, k.allocs+1)
+	slots.SetCount(&k.n, k.n-1)
 	return h, nil
 }
 
 // give frees the object of a handle.
 func (c *core) give(h uint64) error {
-	if i := uintptr(index(h)); i < c.n && !c.special && c.writable(i) {
-		w := wordAt(c.words, i)
+	if i := uintptr(slots.Index(h)); i < c.n && !c.special && c.writable(i) {
+		w := slots.WordAt(c.words, i)
 		// The word is read before the shard is locked: a processor does not look ahead over the
 		// lock.
-		word := loadWord(w)
-		if raceEnabled {
-			c.freeing(h, word)
+		word := slots.Load(w)
+		if slots.RaceEnabled {
+			c.shadows.Freeing(h, word)
 		}
-		if generation(word) == generation(h) && word&liveBits == oneGeneration && generation(h) < lastLive {
+		if slots.Generation(word) == slots.Generation(h) && word&slots.LiveBits == slots.OneGeneration && slots.Generation(h) < slots.LastLive {
 			s := c.pool.near()
 			if !s.lockNow() {
 				s = c.pool.pick()
 			}
-			if s.n < magazineSize && atomic.CompareAndSwapUint64(w, word, uint64(generation(h)+1)<<32) {
-				s.push(h + 2*oneGeneration)
-				setCount(&s.frees, s.frees+1)
+			if s.n < magazineSize && atomic.CompareAndSwapUint64(w, word, uint64(slots.Generation(h)+1)<<32) {
+				s.push(h + 2*slots.OneGeneration)
+				slots.SetCount(&s.frees, s.frees+1)
 				s.unlock()
 				return nil
 			}
@@ -495,14 +496,14 @@ func (c *core) endObject(k *magazine, w *uint64, word, h uint64) (done bool, err
 		return false, err
 	}
 	switch {
-	case generation(h) == lastLive:
+	case slots.Generation(h) == slots.LastLive:
 		c.pool.retired.Add(1)
 	case c.file != nil:
-		k.pushWaiting(h + 2*oneGeneration)
+		k.pushWaiting(h + 2*slots.OneGeneration)
 	default:
-		k.push(h + 2*oneGeneration)
+		k.push(h + 2*slots.OneGeneration)
 	}
-	setCount(&k.frees, k.frees+1)
+	slots.SetCount(&k.frees, k.frees+1)
 	if c.care != nil { // last: it may fault
 		c.care.ended(c, h)
 	}
@@ -513,17 +514,17 @@ func (c *core) endObject(k *magazine, w *uint64, word, h uint64) (done bool, err
 // becomes stale. In a file the object is gone first: anyone who finds the handle stale and calls
 // Sync has that on the device.
 func (c *core) kill(w *uint64, word, h uint64) (done bool, err error) {
-	dead := uint64(generation(h)+1) << 32
-	if raceEnabled {
-		c.freeing(h, word)
+	dead := uint64(slots.Generation(h)+1) << 32
+	if slots.RaceEnabled {
+		c.shadows.Freeing(h, word)
 	}
 	if c.file == nil {
 		return atomic.CompareAndSwapUint64(w, word, dead), nil
 	}
-	if !atomic.CompareAndSwapUint64(w, word, word|busy) {
+	if !atomic.CompareAndSwapUint64(w, word, word|slots.Busy) {
 		return false, nil
 	}
-	if err := c.noteDead(w, word, dead, index(h)); err != nil {
+	if err := c.noteDead(w, word, dead, slots.Index(h)); err != nil {
 		return false, shell.Fail("free", err)
 	}
 	return true, nil
@@ -533,8 +534,8 @@ func (c *core) kill(w *uint64, word, h uint64) (done bool, err error) {
 // cut off, leaves the object alive.
 func (c *core) noteDead(w *uint64, word, dead uint64, i uint32) error {
 	next := word
-	defer func() { publish(w, next) }()
-	err := c.file.note(c, i, generation(dead))
+	defer func() { slots.Publish(w, next) }()
+	err := c.file.note(c, i, slots.Generation(dead))
 	if err == nil {
 		next = dead
 	}
@@ -544,11 +545,11 @@ func (c *core) noteDead(w *uint64, word, dead uint64, i uint32) error {
 // born makes a handle valid: the object is in its slot.
 func (c *core) born(h uint64) error {
 	if c.file != nil {
-		if err := c.file.note(c, index(h), generation(h)); err != nil {
+		if err := c.file.note(c, slots.Index(h), slots.Generation(h)); err != nil {
 			return err
 		}
 	}
-	publish(wordAt(c.words, uintptr(index(h))), h&^(oneGeneration-1))
+	slots.Publish(slots.WordAt(c.words, uintptr(slots.Index(h))), h&^(slots.OneGeneration-1))
 	return nil
 }
 
@@ -561,7 +562,7 @@ func (c *core) abortAlloc(h uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.spoilt.Add(1)
-	if uintptr(index(h)) < c.n && !p.closed.Load() {
+	if uintptr(slots.Index(h)) < c.n && !p.closed.Load() {
 		c.push(&p.free, h)
 	}
 }
@@ -579,7 +580,7 @@ func (c *core) newCache() *magazine {
 	p.caches[k] = struct{}{}
 	p.registry.Unlock()
 	c.allot()
-	setCount(&k.limit, p.share)
+	slots.SetCount(&k.limit, p.share)
 	return k
 }
 
@@ -609,6 +610,6 @@ func (p *pool) shut() {
 	p.closed.Store(true)
 	defer p.lockShards()()
 	for i := range p.shards {
-		setCount(&p.shards[i].n, magazineSize)
+		slots.SetCount(&p.shards[i].n, magazineSize)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/slots"
 	"github.com/typedmem/typedmem/options"
 )
 
@@ -67,8 +68,8 @@ func TestACacheLivesThroughItsLastUse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := wordAt(s.words, uintptr(index(h.Bits)))
-	atomic.StoreUint64(w, *w|busy)
+	w := slots.WordAt(s.words, uintptr(slots.Index(h.Bits)))
+	atomic.StoreUint64(w, *w|slots.Busy)
 	var about atomic.Bool
 	done := make(chan error)
 	go func() { done <- freeLast(s, h, &about) }()
@@ -79,7 +80,7 @@ func TestACacheLivesThroughItsLastUse(t *testing.T) {
 		runtime.GC()
 		time.Sleep(2 * time.Millisecond)
 	}
-	atomic.StoreUint64(w, *w&^busy)
+	atomic.StoreUint64(w, *w&^slots.Busy)
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}

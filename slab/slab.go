@@ -9,6 +9,7 @@ import (
 	"github.com/typedmem/typedmem/internal/layout"
 	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/shell"
+	"github.com/typedmem/typedmem/internal/slots"
 )
 
 // Slab holds up to Cap objects of type T in mapped memory, which the garbage collector does not
@@ -69,15 +70,15 @@ func (s *Slab[T]) Alloc() (Handle[T], error) {
 	if s.special || faults.Caught() {
 		return s.putZero(u)
 	}
-	if !ordered {
-		fence()
+	if !slots.Ordered {
+		slots.Fence()
 	}
 	// SAFETY: as in Insert.
 	*(*T)(unsafe.Add(s.slots, uintptr(uint32(u))*unsafe.Sizeof(*new(T)))) = *new(T)
-	if raceEnabled {
-		s.core.shadows.write(u)
+	if slots.RaceEnabled {
+		s.core.shadows.Write(u)
 	}
-	publish(wordAt(s.words, uintptr(uint32(u))), u&^(oneGeneration-1))
+	slots.Publish(slots.WordAt(s.words, uintptr(uint32(u))), u&^(slots.OneGeneration-1))
 	return Handle[T]{u}, nil
 }
 
@@ -90,15 +91,15 @@ func (s *Slab[T]) Insert(x T) (Handle[T], error) {
 	if s.special || faults.Caught() {
 		return s.put(u, &x)
 	}
-	if !ordered {
-		fence()
+	if !slots.Ordered {
+		slots.Fence()
 	}
 	// SAFETY: pop found the slot writable and gave it to nobody else.
 	*(*T)(unsafe.Add(s.slots, uintptr(uint32(u))*unsafe.Sizeof(x))) = x
-	if raceEnabled {
-		s.core.shadows.write(u)
+	if slots.RaceEnabled {
+		s.core.shadows.Write(u)
 	}
-	publish(wordAt(s.words, uintptr(uint32(u))), u&^(oneGeneration-1))
+	slots.Publish(slots.WordAt(s.words, uintptr(uint32(u))), u&^(slots.OneGeneration-1))
 	return Handle[T]{u}, nil
 }
 
@@ -114,7 +115,7 @@ func (s *Slab[T]) putZero(u uint64) (Handle[T], error) {
 // faults for how they know.
 func (s *Slab[T]) put(u uint64, x *T) (Handle[T], error) {
 	c := s.core
-	p := c.slot(uintptr(index(u)))
+	p := c.slot(uintptr(slots.Index(u)))
 	popped, settled := u, false
 	defer func() {
 		if !settled {
@@ -133,8 +134,8 @@ func (s *Slab[T]) put(u uint64, x *T) (Handle[T], error) {
 			}
 		}()
 	}
-	if !ordered {
-		fence()
+	if !slots.Ordered {
+		slots.Fence()
 	}
 	if c.frail && u == popped {
 		if err := s.copyTo(u, *x); err != nil {
@@ -145,10 +146,10 @@ func (s *Slab[T]) put(u uint64, x *T) (Handle[T], error) {
 		// of a guard slot.
 		*(*T)(p) = *x
 	}
-	if raceEnabled {
-		c.shadows.write(u)
+	if slots.RaceEnabled {
+		c.shadows.Write(u)
 	}
-	if uintptr(index(u)) >= c.n {
+	if uintptr(slots.Index(u)) >= c.n {
 		c.care.guards.publish(c, u)
 	} else if err := c.born(u); err != nil {
 		return Handle[T]{}, shell.Fail("alloc", err)
@@ -161,7 +162,7 @@ func (s *Slab[T]) put(u uint64, x *T) (Handle[T], error) {
 // handle by [core.write].
 func (s *Slab[T]) copyTo(h uint64, x T) error {
 	// SAFETY: the bytes of x, which is kept; a T has no pointers.
-	return s.core.write(uintptr(index(h)), unsafe.Slice((*byte)(unsafe.Pointer(&x)), unsafe.Sizeof(x)))
+	return s.core.write(uintptr(slots.Index(h)), unsafe.Slice((*byte)(unsafe.Pointer(&x)), unsafe.Sizeof(x)))
 }
 
 // Free ends the object; its handle is never valid again. The slot may be reused at once. A handle
@@ -183,17 +184,17 @@ func (s *Slab[T]) Load(h Handle[T]) (x T, err error) {
 		// SAFETY: i is below n; the address is compared with the limits before it is used.
 		p := unsafe.Add(s.slots, i*unsafe.Sizeof(x))
 		if uintptr(p)+(unsafe.Sizeof(x)-1) < s.plain.Readable() {
-			w := wordAt(s.words, i)
-			if word := atomic.LoadUint64(w); word>>32 == h.Bits>>32 && word&liveBits == oneGeneration {
+			w := slots.WordAt(s.words, i)
+			if word := atomic.LoadUint64(w); word>>32 == h.Bits>>32 && word&slots.LiveBits == slots.OneGeneration {
 				// SAFETY: p is readable and aligned for T. The copy may be of changing bytes: it
 				// counts only if the word is still the same.
 				x = *(*T)(p)
-				if !ordered {
-					fence()
+				if !slots.Ordered {
+					slots.Fence()
 				}
 				if atomic.LoadUint64(w) == word {
-					if raceEnabled {
-						s.core.shadows.read(h.Bits)
+					if slots.RaceEnabled {
+						s.core.shadows.Read(h.Bits)
 					}
 					return x, nil
 				}
@@ -224,13 +225,13 @@ func (s *Slab[T]) load(h Handle[T]) (x T, err error) {
 			return x, err
 		}
 		// SAFETY: access found the slot readable; see Load for the copy.
-		y := *(*T)(c.slot(uintptr(index(h.Bits))))
-		if !ordered {
-			fence()
+		y := *(*T)(c.slot(uintptr(slots.Index(h.Bits))))
+		if !slots.Ordered {
+			slots.Fence()
 		}
 		if atomic.LoadUint64(w) == word {
-			if raceEnabled {
-				c.shadows.read(h.Bits)
+			if slots.RaceEnabled {
+				c.shadows.Read(h.Bits)
 			}
 			return y, nil
 		}
@@ -245,12 +246,12 @@ func (s *Slab[T]) load(h Handle[T]) (x T, err error) {
 // copyHeld reads an object whose word says busy, which no Store changes then. The word is
 // afterwards what it was, so other Loads need not copy again.
 func (s *Slab[T]) copyHeld(w *uint64, word uint64, h Handle[T], x *T) {
-	defer publish(w, word)
+	defer slots.Publish(w, word)
 	// SAFETY: inTurn found the slot readable, and while its word says busy nobody writes or frees
 	// it.
-	*x = *(*T)(unsafe.Add(s.slots, uintptr(index(h.Bits))*unsafe.Sizeof(*x)))
-	if raceEnabled {
-		s.core.shadows.read(h.Bits)
+	*x = *(*T)(unsafe.Add(s.slots, uintptr(slots.Index(h.Bits))*unsafe.Sizeof(*x)))
+	if slots.RaceEnabled {
+		s.core.shadows.Read(h.Bits)
 	}
 }
 
@@ -277,8 +278,8 @@ func (s *Slab[T]) Store(h Handle[T], x T) error {
 	if err != nil {
 		return err
 	}
-	if raceEnabled {
-		c.shadows.write(h.Bits)
+	if slots.RaceEnabled {
+		c.shadows.Write(h.Bits)
 	}
 	if s.special && c.frail {
 		return s.writeWhole(w, word, h, &x)
@@ -289,12 +290,12 @@ func (s *Slab[T]) Store(h Handle[T], x T) error {
 
 // writeWhole is write where a disk may be full: the object is x, or what it was.
 func (s *Slab[T]) writeWhole(w *uint64, word uint64, h Handle[T], x *T) error {
-	defer publish(w, stored(word)) // on error too: a Load may have seen a part of x
-	if !ordered {
-		fence()
+	defer slots.Publish(w, slots.AfterStore(word)) // on error too: a Load may have seen a part of x
+	if !slots.Ordered {
+		slots.Fence()
 	}
 	// SAFETY: as in write.
-	old := *(*T)(unsafe.Add(s.slots, uintptr(index(h.Bits))*unsafe.Sizeof(*x)))
+	old := *(*T)(unsafe.Add(s.slots, uintptr(slots.Index(h.Bits))*unsafe.Sizeof(*x)))
 	if err := s.copyTo(h.Bits, *x); err != nil {
 		_ = s.copyTo(h.Bits, old) // it gets as far as the other one did
 		return shell.Fail("store", err)
@@ -305,12 +306,12 @@ func (s *Slab[T]) writeWhole(w *uint64, word uint64, h Handle[T], x *T) error {
 // write copies x into a slot whose word says busy. A fault in the copy, which typedmem.Guard turns
 // into an error, must not leave it so.
 func (s *Slab[T]) write(w *uint64, word uint64, h Handle[T], x *T) {
-	defer publish(w, stored(word))
-	if !ordered {
-		fence()
+	defer slots.Publish(w, slots.AfterStore(word))
+	if !slots.Ordered {
+		slots.Fence()
 	}
 	// SAFETY: access found the slot writable, and while its word says busy nobody frees it.
-	*(*T)(unsafe.Add(s.slots, uintptr(index(h.Bits))*unsafe.Sizeof(*x))) = *x
+	*(*T)(unsafe.Add(s.slots, uintptr(slots.Index(h.Bits))*unsafe.Sizeof(*x))) = *x
 }
 
 // Ptr returns the object's address: raw memory, valid while the object lives and the slab is open.
@@ -321,9 +322,9 @@ func (s *Slab[T]) Ptr(h Handle[T]) (*T, error) {
 		// SAFETY: i is below n; the address is compared with the limits before it is handed out.
 		p := unsafe.Add(s.slots, i*unsafe.Sizeof(*new(T)))
 		if uintptr(p)+(unsafe.Sizeof(*new(T))-1) < s.limits.Readable() {
-			if word := atomic.LoadUint64(wordAt(s.words, i)); word>>32 == h.Bits>>32 && word&oneGeneration != 0 {
+			if word := atomic.LoadUint64(slots.WordAt(s.words, i)); word>>32 == h.Bits>>32 && word&slots.OneGeneration != 0 {
 				s.limits.Lend()
-				if raceEnabled {
+				if slots.RaceEnabled {
 					s.core.lent(h.Bits)
 				}
 				return (*T)(p), nil
@@ -343,11 +344,11 @@ func (s *Slab[T]) ptr(h Handle[T]) (*T, error) {
 		return nil, err
 	}
 	c.limits.Lend()
-	if raceEnabled {
+	if slots.RaceEnabled {
 		c.lent(h.Bits)
 	}
 	// SAFETY: access found the slot readable and its object alive.
-	return (*T)(c.slot(uintptr(index(h.Bits)))), nil
+	return (*T)(c.slot(uintptr(slots.Index(h.Bits)))), nil
 }
 
 // Has reports whether the handle is valid. It is false for every handle where the memory is closed
@@ -364,11 +365,11 @@ func (s *Slab[T]) Has(h Handle[T]) bool {
 	if i >= s.n || !c.reachable(i) {
 		return false
 	}
-	word := loadWord(wordAt(s.words, i))
-	if raceEnabled {
-		c.shadows.seen(h.Bits)
+	word := slots.Load(slots.WordAt(s.words, i))
+	if slots.RaceEnabled {
+		c.shadows.Seen(h.Bits)
 	}
-	return generation(word) == generation(h.Bits) && isLive(word)
+	return slots.Generation(word) == slots.Generation(h.Bits) && slots.IsLive(word)
 }
 
 // Len returns the number of objects; slots that are parked in caches do not count. It is 0 after

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/slots"
 )
 
 // Stats says how a slab is used. Live, Free, Cached, Waiting and Retired together are its capacity.
@@ -88,11 +89,11 @@ func (c *core) readerStats() Stats {
 		used := c.pool.used.Load()
 		s.Committed = used * (uint64(c.size) + 8) // it works on the file's words
 		for i := range uintptr(used) {
-			switch word := loadWord(wordAt(c.words, i)); {
-			case isLive(word):
+			switch word := slots.Load(slots.WordAt(c.words, i)); {
+			case slots.IsLive(word):
 				s.Live++
 				s.Free--
-			case generation(word) == retired:
+			case slots.Generation(word) == slots.Retired:
 				s.Retired++
 				s.Free--
 			}

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/typedmem/typedmem/internal/slots"
 )
 
 type stocked [32]uint64
@@ -77,10 +79,10 @@ func TestSlotsInAnothersStockAreFound(t *testing.T) {
 				if errors.Is(err, ErrFull) {
 					return false
 				}
-				if err != nil || seen[index(h.Bits)] {
-					t.Fatalf("slot %d twice, or %v", index(h.Bits), err)
+				if err != nil || seen[slots.Index(h.Bits)] {
+					t.Fatalf("slot %d twice, or %v", slots.Index(h.Bits), err)
 				}
-				seen[index(h.Bits)] = true
+				seen[slots.Index(h.Bits)] = true
 				if len(seen)%1000 == 0 {
 					adds(t, s, len(seen))
 				}
@@ -109,10 +111,10 @@ func TestACacheFindsItsOwnStock(t *testing.T) {
 	seen := map[uint32]bool{}
 	for range n {
 		h, err := c.Alloc()
-		if err != nil || seen[index(h.Bits)] {
+		if err != nil || seen[slots.Index(h.Bits)] {
 			t.Fatalf("object %d: %v", len(seen), err)
 		}
-		seen[index(h.Bits)] = true
+		seen[slots.Index(h.Bits)] = true
 	}
 	if _, err := c.Alloc(); !errors.Is(err, ErrFull) {
 		t.Fatalf("object %d of %d: %v", n+1, n, err)

@@ -3,6 +3,7 @@ package slab
 import (
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/num"
+	"github.com/typedmem/typedmem/internal/slots"
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
@@ -113,7 +114,7 @@ func (c *core) markFree(t *trimmer, lo, hi int) (news bool) {
 		}
 		for slot, left := at.head, at.count; left > 0; left-- {
 			t.free.set(int(slot-1) - lo)
-			slot = uint32(loadWord(wordAt(c.words, uintptr(slot-1))))
+			slot = uint32(slots.Load(slots.WordAt(c.words, uintptr(slot-1))))
 		}
 	}
 	return news
@@ -140,8 +141,8 @@ func (c *core) sortBlock(t *trimmer, i, lo int) {
 				if slot >= int(c.pool.bump) || !t.free.has(slot-lo) || t.cold.has(slot-lo) != want {
 					continue
 				}
-				w := wordAt(c.words, uintptr(slot))
-				publish(w, uint64(generation(loadWord(w)))<<32|uint64(sorted.head))
+				w := slots.WordAt(c.words, uintptr(slot))
+				slots.Publish(w, uint64(slots.Generation(slots.Load(w)))<<32|uint64(sorted.head))
 				if sorted.head = uint32(slot) + 1; sorted.count == 0 {
 					sorted.tail = sorted.head
 				}

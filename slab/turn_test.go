@@ -12,6 +12,7 @@ import (
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/race"
+	"github.com/typedmem/typedmem/internal/slots"
 	"github.com/typedmem/typedmem/internal/sys"
 	"github.com/typedmem/typedmem/internal/testenv"
 )
@@ -58,7 +59,7 @@ func TestWhoWaitsForAnObjectGoesFirst(t *testing.T) {
 				start(func() error { // as a Load whose copies were spoilt
 					w, word, err := s.core.inTurn("load", h.Bits, false, true, staleLoad)
 					if err == nil {
-						if loadWord(w)&busy == 0 {
+						if slots.Load(w)&slots.Busy == 0 {
 							t.Error("the object is not held")
 						}
 						var y filledObject
@@ -118,14 +119,14 @@ func TestALoadThatIsSpoiltTakesTheObject(t *testing.T) {
 	wg.Add(1)
 	go func() {
 		defer wg.Done()
-		w := wordAt(s.words, uintptr(index(h.Bits)))
+		w := slots.WordAt(s.words, uintptr(slots.Index(h.Bits)))
 		deadline := time.Now().Add(30 * time.Second)
 		for !stop.Load() && time.Now().Before(deadline) {
 			for range 10000 { // between looks at the clock: a Load may not come back
-				if word := loadWord(w); word&busy != 0 {
+				if word := slots.Load(w); word&slots.Busy != 0 {
 					taken.Store(true)
 				} else {
-					atomic.CompareAndSwapUint64(w, word, stored(word))
+					atomic.CompareAndSwapUint64(w, word, slots.AfterStore(word))
 				}
 			}
 		}
@@ -153,7 +154,7 @@ func TestWhoGivesUpWaitingKeepsNobodyWaiting(t *testing.T) {
 	}{
 		"freed": {
 			end: func(s *Slab[filledObject], w *uint64, word uint64) error {
-				publish(w, word+oneGeneration)
+				slots.Publish(w, word+slots.OneGeneration)
 				return nil
 			},
 			want: ErrStale,
@@ -204,7 +205,7 @@ func TestWhoGivesUpWaitingKeepsNobodyWaiting(t *testing.T) {
 			if err := c.fix(s); err != nil {
 				t.Fatal(err)
 			}
-			publish(w, word)
+			slots.Publish(w, word)
 			if err := s.Store(h, filledObject{2}); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}

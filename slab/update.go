@@ -4,6 +4,7 @@ import (
 	"unsafe"
 
 	"github.com/typedmem/typedmem/internal/shell"
+	"github.com/typedmem/typedmem/internal/slots"
 )
 
 // Update calls f with the address of the object. It is exclusive: a Store, another Update and a
@@ -42,23 +43,23 @@ func (s *Slab[T]) Update(h Handle[T], f func(*T)) error {
 		return err
 	}
 	defer func() {
-		if raceEnabled {
-			c.shadows.write(h.Bits)
+		if slots.RaceEnabled {
+			c.shadows.Write(h.Bits)
 		}
-		publish(w, stored(word))
+		slots.Publish(w, slots.AfterStore(word))
 	}()
 	if c.frail {
-		if err := c.limits.Mapping().FindSpace(int(uintptr(index(h.Bits))*c.size), int(c.size)); err != nil {
+		if err := c.limits.Mapping().FindSpace(int(uintptr(slots.Index(h.Bits))*c.size), int(c.size)); err != nil {
 			return shell.Fail("update", err)
 		}
 	}
-	if raceEnabled {
-		c.shadows.write(h.Bits)
+	if slots.RaceEnabled {
+		c.shadows.Write(h.Bits)
 	}
-	if !ordered {
-		fence()
+	if !slots.Ordered {
+		slots.Fence()
 	}
 	// SAFETY: hold found the slot writable, and while its word says busy nobody else uses it.
-	f((*T)(unsafe.Add(s.slots, uintptr(index(h.Bits))*unsafe.Sizeof(*new(T)))))
+	f((*T)(unsafe.Add(s.slots, uintptr(slots.Index(h.Bits))*unsafe.Sizeof(*new(T)))))
 	return nil
 }
