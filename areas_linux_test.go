@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/testenv"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 	"golang.org/x/sys/unix"
 )
@@ -13,28 +15,28 @@ import (
 // A file whose path is longer than the kernel's call for one area can tell is listed, and so is
 // what comes after it.
 func TestAreaOfAVeryLongPath(t *testing.T) {
-	deviant(t, map[string]string{"qemu-user": "makes up the maps file, without long paths"})
+	testenv.Differs(t, map[string]string{"qemu-user": "makes up the maps file, without long paths"})
 	name := strings.Repeat("d", 200)
 	dir, err := unix.Open(t.TempDir(), unix.O_DIRECTORY|unix.O_RDONLY, 0)
-	check(t, "open", err)
+	testkit.Check(t, err, "open")
 	for range 25 { // a path of 5,000 bytes can only be walked step by step
-		check(t, "mkdir", unix.Mkdirat(dir, name, 0o700))
+		testkit.Check(t, unix.Mkdirat(dir, name, 0o700), "mkdir")
 		next, err := unix.Openat(dir, name, unix.O_DIRECTORY|unix.O_RDONLY, 0)
-		check(t, "open", err)
+		testkit.Check(t, err, "open")
 		unix.Close(dir)
 		dir = next
 	}
 	defer unix.Close(dir)
 	fd, err := unix.Openat(dir, "file", unix.O_CREAT|unix.O_RDWR, 0o600)
-	check(t, "create", err)
+	testkit.Check(t, err, "create")
 	f := os.NewFile(uintptr(fd), "file")
 	defer f.Close()
-	check(t, "truncate", f.Truncate(int64(unit)))
-	m := must[*typedmem.Mapping](t)(options.New(unit).WithFile(f, 0).Map())
+	testkit.Check(t, f.Truncate(int64(unit)), "truncate")
+	m := testkit.Must(options.New(unit).WithFile(f, 0).Map())(t)
 	defer m.Close()
 	found, last := false, uintptr(0)
 	for a, err := range typedmem.Areas(0) {
-		check(t, "areas", err)
+		testkit.Check(t, err, "areas")
 		if a.Start == m.Addr() {
 			found = strings.HasSuffix(a.Path, name+"/file") && len(a.Path) > 5000
 		}
@@ -64,9 +66,9 @@ func TestAreasOfTheParentEnd(t *testing.T) {
 // The kernel writes the name of an area to memory that stays where it is, however the stack of the
 // goroutine grows meanwhile.
 func TestAreaIsNamedOnEveryStack(t *testing.T) {
-	deviant(t, map[string]string{"qemu-user": "makes up the maps file"})
-	f := fileOf(t, pattern(unit))
-	m := must[*typedmem.Mapping](t)(options.New(unit).WithFile(f, 0).Map())
+	testenv.Differs(t, map[string]string{"qemu-user": "makes up the maps file"})
+	f := testkit.File(t, pattern(unit))
+	m := testkit.Must(options.New(unit).WithFile(f, 0).Map())(t)
 	defer m.Close()
 	var at func(depth int) string
 	at = func(depth int) string {

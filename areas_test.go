@@ -16,6 +16,7 @@ import (
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/testenv"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 )
 
@@ -23,7 +24,7 @@ import (
 // file that it makes up.
 func linesLeftOut(t *testing.T) {
 	t.Helper()
-	if emulator() == "qemu-user" && page != 4096 {
+	if testenv.Emulator() == "qemu-user" && page != 4096 {
 		t.Skip("qemu-user: with pages larger than the host's, its /proc/self/maps lacks lines")
 	}
 }
@@ -37,8 +38,8 @@ func TestAreasAreInOrderAndShowOurs(t *testing.T) {
 		protect flags.Protection
 	}{
 		"anonymous":   {o: options.New(3 * unit), protect: mut},
-		"file":        {o: options.New(3*unit).WithFile(fileOf(t, pattern(8*unit)), int64(2*unit)), file: true, offset: int64(2 * unit), protect: mut},
-		"shared file": {o: options.New(3*unit).WithFile(fileOf(t, pattern(8*unit)), int64(unit)).WithFlags(flags.Shared), file: true, share: typedmem.Shared, offset: int64(unit), protect: mut},
+		"file":        {o: options.New(3*unit).WithFile(testkit.File(t, pattern(8*unit)), int64(2*unit)), file: true, offset: int64(2 * unit), protect: mut},
+		"shared file": {o: options.New(3*unit).WithFile(testkit.File(t, pattern(8*unit)), int64(unit)).WithFlags(flags.Shared), file: true, share: typedmem.Shared, offset: int64(unit), protect: mut},
 		"shared":      {o: options.New(3 * unit).WithFlags(flags.Shared), share: typedmem.Shared, protect: mut},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -66,7 +67,7 @@ func TestAreasAreInOrderAndShowOurs(t *testing.T) {
 			seen := false
 			last := uintptr(0)
 			for a, err := range typedmem.Areas(typedmem.Self) {
-				check(t, "areas", err)
+				testkit.Check(t, err, "areas")
 				if a.Start < last || a.End <= a.Start {
 					t.Errorf("%#x-%#x after %#x", a.Start, a.End, last)
 				}
@@ -78,7 +79,7 @@ func TestAreasAreInOrderAndShowOurs(t *testing.T) {
 			}
 			count := 0
 			for a, err := range typedmem.AreasIn(typedmem.Self, m.Addr()+1, m.Addr()+2) {
-				check(t, "areas", err)
+				testkit.Check(t, err, "areas")
 				count++
 				if a.Start > m.Addr() || a.End <= m.Addr() {
 					t.Errorf("%#x-%#x", a.Start, a.End)
@@ -98,9 +99,9 @@ func TestAreasOfEachProtection(t *testing.T) {
 		if _, refused := wxRefused[runtime.GOOS]; refused && c.to == execMut {
 			continue
 		}
-		check(t, c.name, c.do(m))
+		testkit.Check(t, c.do(m), c.name)
 		a, ok := areaAt(t, m.Addr())
-		if emulator() == "qemu-user" && ok && a.Start < m.Addr() {
+		if testenv.Emulator() == "qemu-user" && ok && a.Start < m.Addr() {
 			continue // qemu joins what the host does not tell apart, and shows the protection of the first page for all
 		}
 		if !ok || a.Protection != c.to {
@@ -120,10 +121,10 @@ func TestAreasAtTheEnds(t *testing.T) {
 		t.Error("an empty range holds an area")
 	}
 	for _, err := range typedmem.AreasIn(typedmem.Self, 2, 1) {
-		wants(t, "a reversed range", err, typedmem.ErrBounds)
+		testkit.Wants(t, "a reversed range", err, typedmem.ErrBounds)
 	}
 	for _, err := range typedmem.Areas(-1) {
-		wants(t, "a negative process", err, typedmem.ErrBounds)
+		testkit.Wants(t, "a negative process", err, typedmem.ErrBounds)
 	}
 	for range typedmem.Areas(typedmem.Self) {
 		break // the list can be left
@@ -153,9 +154,9 @@ func TestAreasOfAMissingProcess(t *testing.T) {
 func TestAreasOfAnotherProcess(t *testing.T) {
 	if path := os.Getenv("TYPEDMEM_TEST_CHILD"); path != "" {
 		f, err := os.Open(path)
-		check(t, "open", err)
+		testkit.Check(t, err, "open")
 		m, err := options.New(2*unit).WithFile(f, int64(unit)).Map()
-		check(t, "map", err)
+		testkit.Check(t, err, "map")
 		fmt.Printf("at %d\n", m.Addr())
 		_, _ = bufio.NewReader(os.Stdin).ReadString('\n')
 		runtime.KeepAlive(m)
@@ -163,13 +164,13 @@ func TestAreasOfAnotherProcess(t *testing.T) {
 	}
 	testenv.Processes(t)
 	areaAt(t, 0)
-	f := fileOf(t, pattern(4*unit))
+	f := testkit.File(t, pattern(4*unit))
 	child := osexec.Command(os.Args[0], "-test.run=^TestAreasOfAnotherProcess$", "-test.v")
 	child.Env = append(os.Environ(), "TYPEDMEM_TEST_CHILD="+f.Name())
 	stdin, err := child.StdinPipe()
-	check(t, "pipe", err)
+	testkit.Check(t, err, "pipe")
 	stdout, err := child.StdoutPipe()
-	check(t, "pipe", err)
+	testkit.Check(t, err, "pipe")
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +190,7 @@ func TestAreasOfAnotherProcess(t *testing.T) {
 		t.Fatal("the child said nothing")
 	}
 	a, ok, err := typedmem.AreaAt(child.Process.Pid, addr)
-	check(t, "AreaAt", err)
+	testkit.Check(t, err, "AreaAt")
 	offset := int64(unit)
 	if runtime.GOOS == "windows" {
 		offset = 0 // Windows does not tell where in the file another process's view begins
@@ -199,7 +200,7 @@ func TestAreasOfAnotherProcess(t *testing.T) {
 	}
 	count := 0
 	for _, err := range typedmem.Areas(child.Process.Pid) {
-		check(t, "areas", err)
+		testkit.Check(t, err, "areas")
 		count++
 	}
 	if count < 5 {
@@ -209,19 +210,19 @@ func TestAreasOfAnotherProcess(t *testing.T) {
 
 // Names of files arrive as the file system has them.
 func TestPathsOfAreas(t *testing.T) {
-	deviant(t, map[string]string{"windows": "names hold no such characters, and an open file is not removed"})
+	testenv.Differs(t, map[string]string{"windows": "names hold no such characters, and an open file is not removed"})
 	areaAt(t, 0)
 	for _, name := range []string{"plain", "with space", "  leading", "new\nline", "back\\slash", "trailing ", "ünïcödé", "odd (deleted)", "(deleted)", "[heap]", "a:b-c"} {
 		for _, remove := range []bool{false, true} {
 			path := filepath.Join(t.TempDir(), name)
-			check(t, "write", os.WriteFile(path, pattern(unit), 0o600))
+			testkit.Check(t, os.WriteFile(path, pattern(unit), 0o600), "write")
 			f, err := os.Open(path)
-			check(t, "open", err)
+			testkit.Check(t, err, "open")
 			m, err := options.New(unit).WithFile(f, 0).Map()
-			check(t, "map", err)
+			testkit.Check(t, err, "map")
 			f.Close()
 			if remove {
-				check(t, "remove", os.Remove(path))
+				testkit.Check(t, os.Remove(path), "remove")
 			}
 			a, ok := areaAt(t, m.Addr())
 			if !ok || a.Label != "" {
@@ -230,7 +231,7 @@ func TestPathsOfAreas(t *testing.T) {
 			if runtime.GOOS == "linux" && (a.Path != path || a.Deleted != remove) {
 				t.Errorf("%q, removed %v: path %q, deleted %v", name, remove, a.Path, a.Deleted)
 			}
-			check(t, "close", m.Close())
+			testkit.Check(t, m.Close(), "close")
 		}
 	}
 }
@@ -242,7 +243,7 @@ func TestLabelsAreNoPaths(t *testing.T) {
 	}
 	labels := 0
 	for a, err := range typedmem.Areas(typedmem.Self) {
-		check(t, "areas", err)
+		testkit.Check(t, err, "areas")
 		if strings.HasPrefix(a.Path, "[") {
 			t.Errorf("%q is no file", a.Path)
 		}

@@ -12,6 +12,8 @@ import (
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/sys"
+	"github.com/typedmem/typedmem/internal/testenv"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 )
 
@@ -24,7 +26,7 @@ func TestDefect01ReadOnlyIsReadOnly(t *testing.T) {
 	m := mapMut(t, options.New(unit))
 	b := m.Bytes()
 	b[0] = 3
-	check(t, "MakeReadOnly", m.MakeReadOnly())
+	testkit.Check(t, m.MakeReadOnly(), "MakeReadOnly")
 	if r, w := accessible(m, b, 0); !r || w {
 		t.Errorf("really readable %v, writable %v", r, w)
 	}
@@ -35,7 +37,7 @@ func TestDefect01ReadOnlyIsReadOnly(t *testing.T) {
 
 // 2. A page size taken from a set held the bits of the set, not the log2.
 func TestDefect02PageSizesOfASet(t *testing.T) {
-	sizes := must[flags.PageSizes](t)(options.PageSizes())
+	sizes := testkit.Must(options.PageSizes())(t)
 	for p := range sizes.All() {
 		if !sizes.Has(p) || p.Bytes() != 1<<p || uint64(p) > 62 {
 			t.Errorf("%v: %d bytes", p, p.Bytes())
@@ -49,8 +51,8 @@ func TestDefect02PageSizesOfASet(t *testing.T) {
 		t.Errorf("%v lacks the usual page size", sizes)
 	}
 	base, _ := flags.PageSizeOf(int64(page))
-	m := must[*typedmem.Mapping](t)(options.New(unit).WithPageSize(base).MapMut())
-	closeLater(t, m)
+	m := testkit.Must(options.New(unit).WithPageSize(base).MapMut())(t)
+	testkit.CloseLater(t, m)
 	if m.PageSize() != page {
 		t.Errorf("pages of %d bytes", m.PageSize())
 	}
@@ -58,16 +60,16 @@ func TestDefect02PageSizesOfASet(t *testing.T) {
 
 // 3. An unknown page size was mapped with the default huge page size.
 func TestDefect03UnknownPageSizeIsRefused(t *testing.T) {
-	sizes := must[flags.PageSizes](t)(options.PageSizes())
+	sizes := testkit.Must(options.PageSizes())(t)
 	for p := flags.PageSize(1); p < 255; p++ {
 		if sizes.Has(p) {
 			continue
 		}
 		for _, f := range []flags.Map{0, flags.HugePages} {
 			_, err := options.New(unit).WithPageSize(p).WithFlags(f).MapMut()
-			wants(t, fmt.Sprint(p, f), err, errors.ErrUnsupported)
+			testkit.Wants(t, fmt.Sprint(p, f), err, errors.ErrUnsupported)
 			_, err = options.New(unit).WithPageSize(p).WithFlags(f).ReserveMut()
-			wants(t, fmt.Sprint(p, f), err, errors.ErrUnsupported)
+			testkit.Wants(t, fmt.Sprint(p, f), err, errors.ErrUnsupported)
 		}
 	}
 }
@@ -75,15 +77,15 @@ func TestDefect03UnknownPageSizeIsRefused(t *testing.T) {
 //  4. Errors of unmapping were dropped; a huge-page length that was not rounded leaked the page
 //     (see TestHugePages).
 func TestDefect04UnmapErrorsAreReported(t *testing.T) {
-	m := must[*typedmem.Mapping](t)(options.New(unit + 1).MapMut())
-	closeLater(t, m)
+	m := testkit.Must(options.New(unit + 1).MapMut())(t)
+	testkit.CloseLater(t, m)
 	restore := sys.Interpose(func(sys.Call) error { return errInjected })
 	err := m.Close()
 	restore()
-	wants(t, "close", err, errInjected)
+	testkit.Wants(t, "close", err, errInjected)
 	m.Bytes()[unit] = 1
 	addr := m.Addr()
-	check(t, "close", m.Close())
+	testkit.Check(t, m.Close(), "close")
 	for _, at := range []uintptr{addr, addr + uintptr(unit)} {
 		if !inaccessible(t, at) {
 			t.Errorf("%#x is still there", at)
@@ -101,9 +103,9 @@ func TestDefect05StepsAfterMmapUndoIt(t *testing.T) {
 			left := uintptr(1)
 			for try := 0; left != 0 && try < 4; try++ { // the Go runtime maps memory too, perhaps just there, but not each time
 				var mapped []uintptr
-				hint := must[*typedmem.Mapping](t)(options.New(3 * unit).ReserveNone())
+				hint := testkit.Must(options.New(3 * unit).ReserveNone())(t)
 				addr := hint.Addr()
-				check(t, "close", hint.Close())
+				testkit.Check(t, hint.Close(), "close")
 				restore := sys.Interpose(func(c sys.Call) error {
 					if c.Op == op {
 						mapped = append(mapped, c.Addr)
@@ -118,7 +120,7 @@ func TestDefect05StepsAfterMmapUndoIt(t *testing.T) {
 					t.Log("windows: Sequential is a no-op there")
 					break
 				}
-				wants(t, op.String(), err, errInjected)
+				testkit.Wants(t, op.String(), err, errInjected)
 				for _, at := range mapped {
 					if !inaccessible(t, at) {
 						left = at
@@ -131,11 +133,11 @@ func TestDefect05StepsAfterMmapUndoIt(t *testing.T) {
 		}
 	}
 	// And for real: a page past the end of the file cannot be locked.
-	if emulator() != "" || runtime.GOOS == "windows" {
+	if testenv.Emulator() != "" || runtime.GOOS == "windows" {
 		return
 	}
-	f := fileOf(t, pattern(page))
-	space := must[*typedmem.Mapping](t)(options.New(4 * page).ReserveNone())
+	f := testkit.File(t, pattern(page))
+	space := testkit.Must(options.New(4 * page).ReserveNone())(t)
 	defer space.Close()
 	_, err := options.New(4*page).WithFile(f, 0).WithFlags(flags.Locked | flags.NoCoreDump).WithAddress(space.Addr()).WithUnsafeFlags(flags.Fixed).Map()
 	if err == nil {
@@ -149,9 +151,9 @@ func TestDefect05StepsAfterMmapUndoIt(t *testing.T) {
 //  6. Flush did not check its range: it could sync another mapping, a reversed range underflowed,
 //     an unaligned one failed.
 func TestDefect06FlushChecksItsRange(t *testing.T) {
-	f := fileOf(t, pattern(4*unit))
-	m := must[*typedmem.Mapping](t)(options.New(3*unit).WithFile(f, 0).WithFlags(flags.Shared).MapMut())
-	closeLater(t, m)
+	f := testkit.File(t, pattern(4*unit))
+	m := testkit.Must(options.New(3*unit).WithFile(f, 0).WithFlags(flags.Shared).MapMut())(t)
+	testkit.CloseLater(t, m)
 	var calls []sys.Call
 	restore := sys.Interpose(func(c sys.Call) error {
 		if c.Op == sys.OpFlush { // the collector may be giving back addresses
@@ -161,14 +163,14 @@ func TestDefect06FlushChecksItsRange(t *testing.T) {
 	})
 	defer restore()
 	for _, r := range [][2]int{{2, 1}, {-1, 1}, {0, 3*unit + 1}, {3 * unit, 4 * unit}, {math.MinInt, 0}, {0, math.MaxInt}} {
-		wants(t, fmt.Sprint(r), m.Flush(r[0], r[1]), typedmem.ErrBounds)
-		wants(t, fmt.Sprint(r), m.FlushAsync(r[0], r[1]), typedmem.ErrBounds)
+		testkit.Wants(t, fmt.Sprint(r), m.Flush(r[0], r[1]), typedmem.ErrBounds)
+		testkit.Wants(t, fmt.Sprint(r), m.FlushAsync(r[0], r[1]), typedmem.ErrBounds)
 	}
 	if len(calls) != 0 {
 		t.Errorf("the system was asked: %v", calls)
 	}
 	for _, r := range [][2]int{{1, 2}, {page - 1, page + 1}, {0, 3 * unit}, {3*unit - 1, 3 * unit}} {
-		check(t, fmt.Sprint(r), m.Flush(r[0], r[1]))
+		testkit.Check(t, m.Flush(r[0], r[1]), fmt.Sprint(r))
 	}
 	for _, c := range calls {
 		if c.Addr < m.Addr() || c.Addr+uintptr(c.Len) > m.Addr()+uintptr(3*unit) || c.Addr%uintptr(page) != 0 || c.Len%page != 0 {
@@ -183,9 +185,9 @@ func TestDefect07NoSplitAtTheEnds(t *testing.T) {
 	copy(m.Bytes(), pattern(2*unit))
 	for _, at := range []int{0, 2 * unit} {
 		_, err := m.SplitOff(at)
-		wants(t, "SplitOff", err, typedmem.ErrOffset)
+		testkit.Wants(t, "SplitOff", err, typedmem.ErrOffset)
 		_, err = m.SplitTo(at)
-		wants(t, "SplitTo", err, typedmem.ErrOffset)
+		testkit.Wants(t, "SplitTo", err, typedmem.ErrOffset)
 	}
 	same(t, "contents", m.Bytes(), pattern(2*unit))
 }
@@ -194,7 +196,7 @@ func TestDefect07NoSplitAtTheEnds(t *testing.T) {
 func TestDefect08FixedNeedsAnAddress(t *testing.T) {
 	for _, term := range terminals {
 		_, err := term.make(options.New(unit).WithUnsafeFlags(flags.Fixed | flags.JIT))
-		wants(t, term.name, err, typedmem.ErrOperation)
+		testkit.Wants(t, term.name, err, typedmem.ErrOperation)
 	}
 	if _, ok := areaAt(t, 0); ok {
 		t.Error("page zero is mapped")
@@ -212,8 +214,8 @@ func TestDefect09LockedIsChecked(t *testing.T) {
 	})
 	m, err := options.New(2 * unit).WithFlags(flags.Locked).MapMut()
 	restore()
-	check(t, "map", err)
-	closeLater(t, m)
+	testkit.Check(t, err, "map")
+	testkit.CloseLater(t, m)
 	if asked == 0 {
 		t.Error("nobody looked at the answer of a locking call")
 	}
@@ -225,18 +227,18 @@ func TestDefect09LockedIsChecked(t *testing.T) {
 //  10. Mapping past the end of a file was not noticed until SIGBUS: it can be refused, found
 //     without a fault, and a fault is an error.
 func TestDefect10PastTheEndOfAFile(t *testing.T) {
-	deviant(t, wrongBusAddress)
-	f := fileOf(t, pattern(page+10))
+	testenv.Differs(t, wrongBusAddress)
+	f := testkit.File(t, pattern(page+10))
 	request := mem.RequestOf(options.New(4*page).WithFile(f, 0))
 	request.WithinFile, request.Protection = true, read
 	_, err := mem.Make(request)
-	wants(t, "WithinFile", err, typedmem.ErrTruncated)
+	testkit.Wants(t, "WithinFile", err, typedmem.ErrTruncated)
 	if runtime.GOOS == "windows" {
 		return // such a view cannot be made
 	}
-	m := must[*typedmem.Mapping](t)(options.New(4*page).WithFile(f, 0).Map())
-	closeLater(t, m)
-	wants(t, "Prefault", m.Prefault(0, 4*page), typedmem.ErrTruncated)
+	m := testkit.Must(options.New(4*page).WithFile(f, 0).Map())(t)
+	testkit.CloseLater(t, m)
+	testkit.Wants(t, "Prefault", m.Prefault(0, 4*page), typedmem.ErrTruncated)
 	b := m.Bytes()
 	sum := byte(0)
 	if err := typedmem.Guard(func() error { sum += b[3*page]; return nil }); err == nil {
@@ -249,7 +251,7 @@ func TestDefect11MergeComparesEverything(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("windows: views cannot be placed side by side with flags.Fixed; TestMergeOfMappingsMadeApart does it by hints")
 	}
-	f, other := fileOf(t, pattern(4*unit)), fileOf(t, pattern(4*unit))
+	f, other := testkit.File(t, pattern(4*unit)), testkit.File(t, pattern(4*unit))
 	at := func(f *os.File, offset int, fl flags.Map) options.Options {
 		return options.New(unit).WithFile(f, int64(offset)).WithFlags(fl)
 	}
@@ -264,15 +266,15 @@ func TestDefect11MergeComparesEverything(t *testing.T) {
 		"another share mode": {at(f, unit, flags.Shared), typedmem.ErrAttributeMismatch},
 		"all as it must be":  {at(f, unit, 0), nil},
 	} {
-		space := must[*typedmem.Mapping](t)(options.New(2 * unit).ReserveNone())
-		left := must[*typedmem.Mapping](t)(at(f, 0, 0).WithAddress(space.Addr()).WithUnsafeFlags(flags.Fixed).Map())
-		right := must[*typedmem.Mapping](t)(c.next.WithAddress(space.Addr() + uintptr(unit)).WithUnsafeFlags(flags.Fixed).Map())
-		wants(t, name, left.Merge(right), c.want)
+		space := testkit.Must(options.New(2 * unit).ReserveNone())(t)
+		left := testkit.Must(at(f, 0, 0).WithAddress(space.Addr()).WithUnsafeFlags(flags.Fixed).Map())(t)
+		right := testkit.Must(c.next.WithAddress(space.Addr() + uintptr(unit)).WithUnsafeFlags(flags.Fixed).Map())(t)
+		testkit.Wants(t, name, left.Merge(right), c.want)
 		if c.want != nil {
-			check(t, "close", right.Close())
+			testkit.Check(t, right.Close(), "close")
 		}
-		check(t, "close", left.Close())
-		check(t, "close", space.Close())
+		testkit.Check(t, left.Close(), "close")
+		testkit.Check(t, space.Close(), "close")
 	}
 }
 
@@ -291,20 +293,20 @@ func TestDefect12FailedConversionKeepsTheMapping(t *testing.T) {
 		})
 		err := c.do(m)
 		restore()
-		wants(t, c.name, err, errInjected)
+		testkit.Wants(t, c.name, err, errInjected)
 		if m.Protection() != mut || m.Len() != 2*unit {
 			t.Errorf("%s: protection %v, %d bytes", c.name, m.Protection(), m.Len())
 		}
 		same(t, c.name, m.Bytes(), pattern(2*unit))
 		m.Bytes()[0] = 1
 	}
-	reserved := must[*typedmem.Mapping](t)(options.New(unit).ReserveMut())
-	closeLater(t, reserved)
+	reserved := testkit.Must(options.New(unit).ReserveMut())(t)
+	testkit.CloseLater(t, reserved)
 	restore := sys.Interpose(func(sys.Call) error { return errInjected })
 	err := reserved.Commit()
 	restore()
-	wants(t, "commit", err, errInjected)
-	check(t, "commit", reserved.Commit())
+	testkit.Wants(t, "commit", err, errInjected)
+	testkit.Check(t, reserved.Commit(), "commit")
 	reserved.Bytes()[0] = 1
 }
 
@@ -317,13 +319,13 @@ func TestDefect13TheListIsComplete(t *testing.T) {
 	for i := range 200 {
 		m := mapMut(t, options.New(unit))
 		if i%2 == 0 {
-			check(t, "MakeReadOnly", m.MakeReadOnly()) // neighbours do not join
+			testkit.Check(t, m.MakeReadOnly(), "MakeReadOnly") // neighbours do not join
 		}
 		made = append(made, m)
 	}
 	var list []typedmem.Area
 	for a, err := range typedmem.Areas(typedmem.Self) {
-		check(t, "areas", err)
+		testkit.Check(t, err, "areas")
 		list = append(list, a)
 	}
 	for _, m := range made {
@@ -345,7 +347,7 @@ func TestDefect14PathsAreNames(t *testing.T) {
 		if errors.Is(err, errors.ErrUnsupported) {
 			t.Skipf("areas: %v", err)
 		}
-		check(t, "areas", err)
+		testkit.Check(t, err, "areas")
 		if a.Path != "" && a.Path[0] == '[' || a.Path != "" && a.Label != "" {
 			t.Errorf("%+v", a)
 		}
@@ -367,25 +369,25 @@ func TestDefect16FileMappings(t *testing.T) {
 	whole := pattern(5*unit + 7)
 	for _, share := range []flags.Map{0, flags.Shared} {
 		for _, offset := range []int{0, unit, 2*unit + 8, 4 * unit} {
-			f := fileOf(t, whole)
+			f := testkit.File(t, whole)
 			n := len(whole) - offset
-			m := must[*typedmem.Mapping](t)(options.New(n).WithFile(f, int64(offset)).WithFlags(share).Map())
+			m := testkit.Must(options.New(n).WithFile(f, int64(offset)).WithFlags(share).Map())(t)
 			same(t, "contents at an offset", m.Bytes(), whole[offset:]) // the section was large enough
 			if a, ok := areaAt(t, m.Addr()); ok && a.Path != "" && a.Offset+int64(m.Addr()-a.Start) != int64(offset) {
 				t.Errorf("the area says offset %d at %#x, the mapping %d at %#x", a.Offset, a.Start, offset, m.Addr())
 			}
-			check(t, "close", m.Close())
+			testkit.Check(t, m.Close(), "close")
 			if now := contents(t, f); len(now) != len(whole) {
 				t.Errorf("mapping read-only changed the length of the file from %d to %d", len(whole), len(now))
 			}
 		}
 	}
 	// A merged mapping is released as a whole.
-	m := must[*typedmem.Mapping](t)(options.New(3 * unit).MapMut())
-	right := must[*typedmem.Mapping](t)(m.SplitOff(unit))
+	m := testkit.Must(options.New(3 * unit).MapMut())(t)
+	right := testkit.Must(m.SplitOff(unit))(t)
 	addr := m.Addr()
-	check(t, "merge", m.Merge(right))
-	check(t, "close", m.Close())
+	testkit.Check(t, m.Merge(right), "merge")
+	testkit.Check(t, m.Close(), "close")
 	for i := range 3 {
 		if at := addr + uintptr(i*unit); !inaccessible(t, at) {
 			t.Errorf("%#x is accessible after Close", at)
@@ -403,13 +405,13 @@ func TestDefect17ProtectionOfAReservedRange(t *testing.T) {
 			if c.to == execMut {
 				continue
 			}
-			m := must[*typedmem.Mapping](t)(term.make(options.New(unit)))
-			check(t, term.name+"/"+c.name, c.do(m))
+			m := testkit.Must(term.make(options.New(unit)))(t)
+			testkit.Check(t, c.do(m), term.name+"/"+c.name)
 			if m.Committed() || m.Protection() != c.to {
 				t.Errorf("%s, %s: committed %v, protection %v", term.name, c.name, m.Committed(), m.Protection())
 			}
-			check(t, "commit", m.Commit())
-			check(t, "close", m.Close())
+			testkit.Check(t, m.Commit(), "commit")
+			testkit.Check(t, m.Close(), "close")
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/testenv"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/region"
 	"golang.org/x/sys/unix"
@@ -19,31 +20,31 @@ import (
 func TestABlockDeviceHasItsOwnSize(t *testing.T) {
 	const size = 1 << 20
 	f, err := os.OpenFile(testenv.Device(t, size), os.O_RDWR, 0)
-	check(t, "open", err)
+	testkit.Check(t, err, "open")
 	defer f.Close()
 	_, err = f.Seek(7, io.SeekStart)
-	check(t, "seek", err)
+	testkit.Check(t, err, "seek")
 	for name, o := range map[string]options.Options{
 		"shared":  options.New(size / 2).WithFlags(flags.Shared),
 		"private": options.New(size / 2),
 	} {
-		r := must[*region.Region[uint64]](t)(region.MapMut[uint64](o.WithFile(f, 0).WithCapacity(2 * size)))
+		r := testkit.Must(region.MapMut[uint64](o.WithFile(f, 0).WithCapacity(2 * size)))(t)
 		r.Set(0, 1)
-		check(t, name+": to the end", r.Resize(size/8))
+		testkit.Check(t, r.Resize(size/8), name+": to the end")
 		r.Set(size/8-1, 2)
-		wants(t, name+": past the end", r.Resize(size/8+1), typedmem.ErrTruncated)
+		testkit.Wants(t, name+": past the end", r.Resize(size/8+1), typedmem.ErrTruncated)
 		if name == "shared" {
-			check(t, name+": Sync", r.Sync())
+			testkit.Check(t, r.Sync(), name+": Sync")
 		}
-		check(t, name+": Close", r.Close())
+		testkit.Check(t, r.Close(), name+": Close")
 	}
-	r := must[*region.Region[uint64]](t)(region.Map[uint64](options.New(size).WithFile(f, 0)))
+	r := testkit.Must(region.Map[uint64](options.New(size).WithFile(f, 0)))(t)
 	if r.At(0) != 1 || r.At(r.Len()-1) != 2 {
 		t.Errorf("%d, %d", r.At(0), r.At(r.Len()-1))
 	}
-	check(t, "Close", r.Close())
+	testkit.Check(t, r.Close(), "Close")
 	_, err = region.Map[uint64](options.New(size+8).WithFile(f, 0))
-	wants(t, "a longer region", err, typedmem.ErrTruncated)
+	testkit.Wants(t, "a longer region", err, typedmem.ErrTruncated)
 	if at, err := f.Seek(0, io.SeekCurrent); at != 7 || err != nil {
 		t.Errorf("the file is at byte %d, %v", at, err)
 	}
@@ -57,12 +58,12 @@ func TestACharacterDeviceIsMapped(t *testing.T) {
 		t.Skip(err)
 	}
 	defer f.Close()
-	m := must[*typedmem.Mapping](t)(options.New(unit).WithFile(f, 0).WithFlags(flags.Shared).WithCapacity(4 * unit).MapMut())
-	check(t, "Resize", m.Resize(3*unit))
+	m := testkit.Must(options.New(unit).WithFile(f, 0).WithFlags(flags.Shared).WithCapacity(4 * unit).MapMut())(t)
+	testkit.Check(t, m.Resize(3*unit), "Resize")
 	same(t, "contents", m.Bytes(), make([]byte, 3*unit))
-	check(t, "Close", m.Close())
-	r := must[*region.Region[byte]](t)(region.Map[byte](options.New(unit).WithFile(f, 0)))
-	check(t, "Close", r.Close())
+	testkit.Check(t, m.Close(), "Close")
+	r := testkit.Must(region.Map[byte](options.New(unit).WithFile(f, 0)))(t)
+	testkit.Check(t, r.Close(), "Close")
 }
 
 // An object of the kernel that has no place in a file system says nothing of its size: the system
@@ -70,7 +71,7 @@ func TestACharacterDeviceIsMapped(t *testing.T) {
 func TestAnObjectWithoutAPlaceIsLeftToTheSystem(t *testing.T) {
 	testenv.PartialPages(t)
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
-	check(t, "epoll", err)
+	testkit.Check(t, err, "epoll")
 	f := os.NewFile(uintptr(fd), "epoll")
 	defer f.Close()
 	if _, err := region.Map[byte](options.New(unit).WithFile(f, 0)); !errors.Is(err, unix.ENODEV) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/printing"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/region"
 )
@@ -34,12 +35,12 @@ func TestErrorsDoNotRepeatThemselves(t *testing.T) {
 	}
 
 	m, err := options.New(100).MapMut()
-	check(t, "MapMut", err)
-	check(t, "Close", m.Close())
+	testkit.Check(t, err, "MapMut")
+	testkit.Check(t, m.Close(), "Close")
 	r, err := region.New[uint64](3)
-	check(t, "New", err)
+	testkit.Check(t, err, "New")
 	long := r.Resize(r.Cap() + 1)
-	check(t, "Close", r.Close())
+	testkit.Check(t, r.Close(), "Close")
 	if text := long.Error(); strings.Count(text, "resize") != 1 || strings.Count(text, "typedmem") != 1 || !strings.Contains(text, "24 bytes at") {
 		t.Error(text)
 	}

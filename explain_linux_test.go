@@ -8,13 +8,15 @@ import (
 	"testing"
 
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/testenv"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 	"golang.org/x/sys/unix"
 )
 
 // TestRefusalsNameTheirCause: the system says "operation not permitted" for all of these.
 func TestRefusalsNameTheirCause(t *testing.T) {
-	if emulator() != "" {
+	if testenv.Emulator() != "" {
 		t.Skip("qemu-user: what the kernel knows of a file is not what the program asked for")
 	}
 	says := func(what string, err error, words string) {
@@ -30,7 +32,7 @@ func TestRefusalsNameTheirCause(t *testing.T) {
 		}
 		f := os.NewFile(uintptr(fd), "sealed")
 		defer f.Close()
-		check(t, "Truncate", f.Truncate(int64(unit)))
+		testkit.Check(t, f.Truncate(int64(unit)), "Truncate")
 		if _, err := unix.FcntlInt(f.Fd(), unix.F_ADD_SEALS, unix.F_SEAL_WRITE); err != nil {
 			t.Skip("F_ADD_SEALS: ", err)
 		}
@@ -45,10 +47,10 @@ func TestRefusalsNameTheirCause(t *testing.T) {
 		if err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_NOEXEC, "size=1m"); err != nil {
 			t.Skip("a noexec tmpfs cannot be mounted: ", err)
 		}
-		t.Cleanup(func() { check(t, "Unmount", unix.Unmount(dir, 0)) })
-		f := must[*os.File](t)(os.Create(filepath.Join(dir, "code")))
+		t.Cleanup(func() { testkit.Check(t, unix.Unmount(dir, 0), "Unmount") })
+		f := testkit.Must(os.Create(filepath.Join(dir, "code")))(t)
 		defer f.Close()
-		check(t, "Truncate", f.Truncate(int64(unit)))
+		testkit.Check(t, f.Truncate(int64(unit)), "Truncate")
 		_, err := options.New(unit).WithFile(f, 0).MapExec()
 		says("MapExec", err, "code is on a file system that is mounted noexec")
 	})
@@ -66,15 +68,15 @@ func TestRefusalsNameTheirCause(t *testing.T) {
 			}
 			return
 		}
-		check(t, "Setrlimit", unix.Setrlimit(unix.RLIMIT_MEMLOCK, &unix.Rlimit{}))
+		testkit.Check(t, unix.Setrlimit(unix.RLIMIT_MEMLOCK, &unix.Rlimit{}), "Setrlimit")
 		if err := dropLockPrivilege(); err != nil {
 			t.Skip("the privilege to lock cannot be given up: ", err)
 		}
 		_, err := options.New(unit).WithFlags(flags.Locked).MapMut()
 		says("MapMut", err, "its limit is 0")
-		m := must[interface{ Commit() error }](t)(options.New(unit).WithFlags(flags.Locked).ReserveMut())
+		m := testkit.Must(options.New(unit).WithFlags(flags.Locked).ReserveMut())(t)
 		says("Commit", m.Commit(), "its limit is 0")
-		_, err = options.New(unit).WithFile(fileOf(t, pattern(unit)), 0).WithFlags(flags.Locked).Map()
+		_, err = options.New(unit).WithFile(testkit.File(t, pattern(unit)), 0).WithFlags(flags.Locked).Map()
 		says("Map of a file", err, "its limit is 0")
 	})
 }

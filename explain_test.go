@@ -11,6 +11,7 @@ import (
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/testenv"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 )
 
@@ -30,14 +31,14 @@ var mapAndReserve = []struct {
 // never be committed is refused when it is reserved, with the same words.
 func TestReserveRefusesWhatMapRefuses(t *testing.T) {
 	testenv.PartialPages(t)
-	path := fileOf(t, pattern(2*unit)).Name()
+	path := testkit.File(t, pattern(2*unit)).Name()
 	open := func(path string, mode int) *os.File {
-		f := must[*os.File](t)(os.OpenFile(path, mode, 0))
+		f := testkit.Must(os.OpenFile(path, mode, 0))(t)
 		t.Cleanup(func() { f.Close() })
 		return f
 	}
 	r, w, err := os.Pipe()
-	check(t, "Pipe", err)
+	testkit.Check(t, err, "Pipe")
 	t.Cleanup(func() { r.Close(); w.Close() })
 	requests := map[string]struct {
 		o    options.Options
@@ -57,7 +58,7 @@ func TestReserveRefusesWhatMapRefuses(t *testing.T) {
 			says string
 		}{options.New(unit).WithFile(open(filepath.Dir(path), os.O_RDONLY), 0), typedmem.ErrOperation, "a directory"}
 	}
-	if runtime.GOOS == "linux" && emulator() == "" {
+	if runtime.GOOS == "linux" && testenv.Emulator() == "" {
 		requests["a file of procfs"] = struct {
 			o    options.Options
 			want error
@@ -74,12 +75,12 @@ func TestReserveRefusesWhatMapRefuses(t *testing.T) {
 			reserved, later := m.reserve(o)
 			for _, m := range []*typedmem.Mapping{mapped, reserved} {
 				if m != nil {
-					check(t, "Close", m.Close())
+					testkit.Check(t, m.Close(), "Close")
 				}
 			}
 			// Windows reserves and commits huge pages in one step: Reserve always says so. qemu's
 			// user mode has errors of its own.
-			own := (runtime.GOOS == "windows" || emulator() != "") && strings.HasPrefix(name, "huge pages")
+			own := (runtime.GOOS == "windows" || testenv.Emulator() != "") && strings.HasPrefix(name, "huge pages")
 			same := err == nil && later == nil || err != nil && later != nil && err.Error() == later.Error()
 			if !same && !(own && err != nil && later != nil) {
 				t.Errorf("%s, %s: Map: %v; Reserve: %v", name, m.name, err, later)
@@ -93,24 +94,24 @@ func TestReserveRefusesWhatMapRefuses(t *testing.T) {
 
 // TestLockedPastTheEndOfAFile: Map and Commit say ErrTruncated, as Lock does.
 func TestLockedPastTheEndOfAFile(t *testing.T) {
-	o := options.New(3*unit).WithFile(fileOf(t, pattern(unit)), 0).WithFlags(flags.Locked)
+	o := options.New(3*unit).WithFile(testkit.File(t, pattern(unit)), 0).WithFlags(flags.Locked)
 	if runtime.GOOS == "windows" {
 		t.Skip("windows maps nothing past the end of a file")
 	}
-	deviant(t, map[string]string{"qemu-user": "memory past the end of a file can be locked"})
+	testenv.Differs(t, map[string]string{"qemu-user": "memory past the end of a file can be locked"})
 	m, err := o.Map()
-	wants(t, "Map", err, typedmem.ErrTruncated)
+	testkit.Wants(t, "Map", err, typedmem.ErrTruncated)
 	if err == nil {
-		check(t, "Close", m.Close())
+		testkit.Check(t, m.Close(), "Close")
 	}
-	m = must[*typedmem.Mapping](t)(o.Reserve())
-	closeLater(t, m)
-	wants(t, "Commit", m.Commit(), typedmem.ErrTruncated)
+	m = testkit.Must(o.Reserve())(t)
+	testkit.CloseLater(t, m)
+	testkit.Wants(t, "Commit", m.Commit(), typedmem.ErrTruncated)
 }
 
 // TestDroppingLockedMemorySaysSo: the system says only that an argument is not valid.
 func TestDroppingLockedMemorySaysSo(t *testing.T) {
-	if runtime.GOOS != "linux" || emulator() != "" {
+	if runtime.GOOS != "linux" || testenv.Emulator() != "" {
 		t.Skip("only Linux refuses to drop locked memory")
 	}
 	m := mapMut(t, options.New(unit))
@@ -118,7 +119,7 @@ func TestDroppingLockedMemorySaysSo(t *testing.T) {
 		t.Skip("memory cannot be locked: ", err)
 	}
 	err := m.Advise(0, unit, flags.DontNeed)
-	wants(t, "Advise", err, typedmem.ErrOperation)
+	testkit.Wants(t, "Advise", err, typedmem.ErrOperation)
 	if err != nil && !strings.Contains(err.Error(), "Unlock") {
 		t.Error(err)
 	}

@@ -6,9 +6,9 @@ import (
 	"testing"
 	"unsafe"
 
-	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/mem"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 )
 
@@ -52,7 +52,7 @@ func TestExtendBesideAShrinkStaysWithinRoom(t *testing.T) {
 // An Extend that returns true is not undone by the Resize that is under way.
 func TestExtendBesideAShrinkIsNotLost(t *testing.T) {
 	for i := range 3000 {
-		m := must[*typedmem.Mapping](t)(options.New(8 * unit).MapMut())
+		m := testkit.Must(options.New(8 * unit).MapMut())(t)
 		l, base := mem.Of(m).Limits(), m.Addr()
 		extended := make(chan bool)
 		go func() {
@@ -60,7 +60,7 @@ func TestExtendBesideAShrinkIsNotLost(t *testing.T) {
 			}
 			extended <- l.Extend(base+8, base+9)
 		}()
-		check(t, "shrink", m.Resize(8))
+		testkit.Check(t, m.Resize(8), "shrink")
 		want := 8
 		if <-extended {
 			want = 9
@@ -68,18 +68,18 @@ func TestExtendBesideAShrinkIsNotLost(t *testing.T) {
 		if n := m.Len(); n != want {
 			t.Fatalf("round %d: %d bytes, not %d", i, n, want)
 		}
-		check(t, "close", m.Close())
+		testkit.Check(t, m.Close(), "close")
 	}
 }
 
 // Who extends a mapping writes first and publishes then: dropping what is published leaves what is
 // about to be alone.
 func TestAdviseBesideAnExtend(t *testing.T) {
-	m := must[*typedmem.Mapping](t)(options.New(8).MapMut())
+	m := testkit.Must(options.New(8).MapMut())(t)
 	defer m.Close()
 	l, end := mem.Of(m).Limits(), m.Addr()+8
 	*(*byte)(unsafe.Add(unsafe.Pointer(nil), end)) = 7
-	check(t, "advise", m.Advise(0, 8, flags.DontNeed))
+	testkit.Check(t, m.Advise(0, 8, flags.DontNeed), "advise")
 	if !l.Extend(end, end+1) || m.Bytes()[8] != 7 {
 		t.Error("the byte is gone")
 	}

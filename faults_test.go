@@ -13,6 +13,8 @@ import (
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/sys"
+	"github.com/typedmem/typedmem/internal/testenv"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 )
 
@@ -66,7 +68,7 @@ func trials() []trial {
 			}})
 		}
 	}
-	if sizes, err := options.PageSizes(); err == nil && sizes.Has(flags.Page2M) && runtime.GOOS == "linux" && emulator() == "" {
+	if sizes, err := options.PageSizes(); err == nil && sizes.Has(flags.Page2M) && runtime.GOOS == "linux" && testenv.Emulator() == "" {
 		// A range that is aligned for huge pages is cut out of a larger one.
 		list = append(list, trial{name: "ReserveMut/aligned", run: func(_ *typedmem.Mapping, f *os.File) (*typedmem.Mapping, error) {
 			return options.New(unit).WithPageSize(flags.Page2M).WithFlags(flags.NoReserve).ReserveMut()
@@ -88,7 +90,7 @@ func trials() []trial {
 		},
 	}
 	for kind, make := range prepared {
-		prepare := func(t *testing.T, f *os.File) *typedmem.Mapping { return must[*typedmem.Mapping](t)(make(f)) }
+		prepare := func(t *testing.T, f *os.File) *typedmem.Mapping { return testkit.Must(make(f))(t) }
 		for name, do := range map[string]func(m *typedmem.Mapping) error{
 			"Commit":                (*typedmem.Mapping).Commit,
 			"MakeNone":              (*typedmem.Mapping).MakeNone,
@@ -162,7 +164,7 @@ func TestEachSystemCallFails(t *testing.T) {
 // tells what the process has now and had not before, or the other way round.
 func fails(t *testing.T, tr trial, k int) (more bool, changed string) {
 	t.Helper()
-	f := fileOf(t, pattern(5*unit+3+unit))
+	f := testkit.File(t, pattern(5*unit+3+unit))
 	var m *typedmem.Mapping
 	var was snapshot
 	if tr.prepare != nil {
@@ -243,8 +245,8 @@ func (s snapshot) String() string {
 func works(t *testing.T, m *typedmem.Mapping) {
 	t.Helper()
 	n := m.Len()
-	check(t, "afterwards: commit", m.Commit())
-	check(t, "afterwards: MakeMut", m.MakeMut())
+	testkit.Check(t, m.Commit(), "afterwards: commit")
+	testkit.Check(t, m.MakeMut(), "afterwards: MakeMut")
 	b := m.Bytes()
 	if len(b) != n {
 		t.Errorf("afterwards: %d bytes, want %d", len(b), n)
@@ -252,9 +254,9 @@ func works(t *testing.T, m *typedmem.Mapping) {
 	b[0]++
 	b[n-1]++
 	if c := m.Cap(); c > n {
-		check(t, "afterwards: resize", m.Resize(n+1))
+		testkit.Check(t, m.Resize(n+1), "afterwards: resize")
 		m.Bytes()[n] = 1
 	}
-	check(t, "afterwards: flush", m.Flush(0, n))
-	check(t, "afterwards: close", m.Close())
+	testkit.Check(t, m.Flush(0, n), "afterwards: flush")
+	testkit.Check(t, m.Close(), "afterwards: close")
 }

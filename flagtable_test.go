@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 )
 
@@ -84,7 +84,7 @@ func TestEachFlagAsClassified(t *testing.T) {
 		for _, backing := range []string{"anonymous", "file"} {
 			o := options.New(2 * unit).WithFlags(c.flag)
 			if backing == "file" {
-				o = o.WithFile(fileOf(t, pattern(2*unit)), 0)
+				o = o.WithFile(testkit.File(t, pattern(2*unit)), 0)
 			}
 			m, err := o.MapMut()
 			absent := strings.Contains(" "+c.absent+" ", " "+runtime.GOOS+" ")
@@ -92,42 +92,42 @@ func TestEachFlagAsClassified(t *testing.T) {
 			case c.flag == flags.HugePages && err != nil:
 				// Kept only where the administrator set huge pages aside; TestHugePages does that.
 			case c.kind == promise && absent:
-				wants(t, c.flag.String(), err, errors.ErrUnsupported)
+				testkit.Wants(t, c.flag.String(), err, errors.ErrUnsupported)
 			case err != nil:
 				t.Errorf("%v, %s: %v", c.flag, backing, err)
 			}
 			if err == nil {
 				m.Bytes()[0] = 1
-				check(t, "close", m.Close())
+				testkit.Check(t, m.Close(), "close")
 			}
 			// Reserved ranges and grown ones get the same flags.
 			if c.flag == flags.HugePages {
 				continue
 			}
 			m, err = o.WithCapacity(4 * unit).ReserveMut()
-			check(t, c.flag.String(), err)
-			check(t, c.flag.String(), m.Commit())
+			testkit.Check(t, err, c.flag.String())
+			testkit.Check(t, m.Commit(), c.flag.String())
 			if backing == "anonymous" || c.flag == flags.Shared {
-				check(t, c.flag.String(), m.Resize(3*unit))
+				testkit.Check(t, m.Resize(3*unit), c.flag.String())
 			}
 			m.Bytes()[unit] = 1
-			check(t, "close", m.Close())
+			testkit.Check(t, m.Close(), "close")
 		}
 	}
 	for _, c := range unsafeFlags {
 		absent := strings.Contains(" "+c.absent+" ", " "+runtime.GOOS+" ")
 		o := options.New(unit).WithUnsafeFlags(c.flag)
 		if c.flag == flags.Fixed {
-			space := must[*typedmem.Mapping](t)(options.New(unit).ReserveNone())
+			space := testkit.Must(options.New(unit).ReserveNone())(t)
 			defer space.Close()
 			o = o.WithAddress(space.Addr())
 		}
 		m, err := o.MapMut()
 		if absent {
-			wants(t, c.flag.String(), err, errors.ErrUnsupported)
+			testkit.Wants(t, c.flag.String(), err, errors.ErrUnsupported)
 			continue
 		}
-		check(t, c.flag.String(), err)
-		check(t, "close", m.Close())
+		testkit.Check(t, err, c.flag.String())
+		testkit.Check(t, m.Close(), "close")
 	}
 }

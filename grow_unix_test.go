@@ -9,6 +9,8 @@ import (
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/mem"
+	"github.com/typedmem/typedmem/internal/testenv"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/region"
 )
@@ -16,7 +18,7 @@ import (
 // Growth never hides that the file was cut off under the mapping: what was there is lost. Where
 // only the room ahead was cut off, it is set aside again.
 func TestGrowthTellsThatTheFileWasCutOff(t *testing.T) {
-	deviant(t, partialLargePage)
+	testenv.Differs(t, partialLargePage)
 	for name, grow := range map[string]func(r *region.Region[byte]) error{
 		"resize":           func(r *region.Region[byte]) error { return r.Resize(9 * unit) },
 		"far":              func(r *region.Region[byte]) error { return r.Resize(60 * unit) },
@@ -27,26 +29,26 @@ func TestGrowthTellsThatTheFileWasCutOff(t *testing.T) {
 	} {
 		for kind, f := range map[string]flags.Map{"shared": flags.Shared, "private": 0} {
 			for _, left := range []int64{0, int64(unit) + 100} {
-				file := fileOf(t, pattern(16*unit))
-				r := must[*region.Region[byte]](t)(region.MapMut[byte](options.New(2*unit).WithFile(file, 0).WithFlags(f).WithCapacity(64 * unit)))
-				check(t, "first growth", r.Resize(3*unit))
-				check(t, "Truncate", os.Truncate(file.Name(), left))
-				wants(t, kind+": "+name, grow(r), typedmem.ErrTruncated)
+				file := testkit.File(t, pattern(16*unit))
+				r := testkit.Must(region.MapMut[byte](options.New(2*unit).WithFile(file, 0).WithFlags(f).WithCapacity(64 * unit)))(t)
+				testkit.Check(t, r.Resize(3*unit), "first growth")
+				testkit.Check(t, os.Truncate(file.Name(), left), "Truncate")
+				testkit.Wants(t, kind+": "+name, grow(r), typedmem.ErrTruncated)
 				if info, err := file.Stat(); err != nil || info.Size() != left || r.Len() != 3*unit {
 					t.Errorf("%s: %s: %d elements, a file of %d bytes, %v", kind, name, r.Len(), info.Size(), err)
 				}
-				check(t, "Close", r.Close())
+				testkit.Check(t, r.Close(), "Close")
 			}
 		}
-		file := fileOf(t, pattern(2*unit))
-		r := must[*region.Region[byte]](t)(region.MapMut[byte](options.New(2*unit).WithFile(file, 0).WithFlags(flags.Shared).WithCapacity(64 * unit)))
-		check(t, "first growth", r.Resize(3*unit))
-		check(t, "Truncate", os.Truncate(file.Name(), int64(3*unit)))
-		check(t, "the room was cut off: "+name, grow(r))
-		check(t, "MakeRoom", mem.Of(r.Mapping()).MakeRoom(r.Len()))
+		file := testkit.File(t, pattern(2*unit))
+		r := testkit.Must(region.MapMut[byte](options.New(2*unit).WithFile(file, 0).WithFlags(flags.Shared).WithCapacity(64 * unit)))(t)
+		testkit.Check(t, r.Resize(3*unit), "first growth")
+		testkit.Check(t, os.Truncate(file.Name(), int64(3*unit)), "Truncate")
+		testkit.Check(t, grow(r), "the room was cut off: "+name)
+		testkit.Check(t, mem.Of(r.Mapping()).MakeRoom(r.Len()), "MakeRoom")
 		if info, err := file.Stat(); err != nil || info.Size() < int64(r.Len()) {
 			t.Errorf("%s: %d elements, a file of %d bytes, %v", name, r.Len(), info.Size(), err)
 		}
-		check(t, "Close", r.Close())
+		testkit.Check(t, r.Close(), "Close")
 	}
 }

@@ -12,12 +12,14 @@ import (
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/sys"
+	"github.com/typedmem/typedmem/internal/testenv"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 )
 
 // noAddress are the processors on which qemu's user mode gives no usable address with a SIGBUS;
 // there only the kind of fault is asserted.
-func faultHasAddress() bool { return emulator() == "" }
+func faultHasAddress() bool { return testenv.Emulator() == "" }
 
 // faultOf runs f under Guard and returns the fault that it must end in.
 func faultOf(t *testing.T, what string, f func()) *typedmem.FaultError {
@@ -34,7 +36,7 @@ func faultOf(t *testing.T, what string, f func()) *typedmem.FaultError {
 }
 
 func TestGuardNamesMappingAndOffset(t *testing.T) {
-	deviant(t, noFaultAddress)
+	testenv.Differs(t, noFaultAddress)
 	for _, c := range []struct {
 		name   string
 		change func(m *typedmem.Mapping) error
@@ -48,11 +50,11 @@ func TestGuardNamesMappingAndOffset(t *testing.T) {
 		{"given back by shrinking", func(m *typedmem.Mapping) error { return m.Resize(unit) }, false, typedmem.ErrBounds},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			m := must[*typedmem.Mapping](t)(options.New(4 * unit).MapMut())
-			closeLater(t, m)
+			m := testkit.Must(options.New(4 * unit).MapMut())(t)
+			testkit.CloseLater(t, m)
 			limits := mem.Of(m).Limits()
 			b := m.Bytes()
-			check(t, c.name, c.change(m))
+			testkit.Check(t, c.change(m), c.name)
 			at := 3*unit + 8
 			fault := faultOf(t, c.name, func() {
 				if c.write {
@@ -65,7 +67,7 @@ func TestGuardNamesMappingAndOffset(t *testing.T) {
 				if fault.Mapping != m || fault.Offset != at || fault.Addr != m.Addr()+uintptr(at) {
 					t.Errorf("mapping %p (want %p), offset %d, address %#x", fault.Mapping, m, fault.Offset, fault.Addr)
 				}
-				wantsSentinel(t, c.name, fault, c.want)
+				testkit.Is(t, fault, c.want, c.name)
 			}
 			runtime.KeepAlive(limits)
 		})
@@ -73,14 +75,14 @@ func TestGuardNamesMappingAndOffset(t *testing.T) {
 }
 
 func TestGuardOfATruncatedFile(t *testing.T) {
-	deviant(t, map[string]string{"windows": "a file cannot be made shorter under a view"})
-	deviant(t, wrongBusAddress)
+	testenv.Differs(t, map[string]string{"windows": "a file cannot be made shorter under a view"})
+	testenv.Differs(t, wrongBusAddress)
 	for _, share := range []flags.Map{0, flags.Shared} {
-		f := fileOf(t, pattern(4*page))
-		m := must[*typedmem.Mapping](t)(options.New(4*page).WithFile(f, 0).WithFlags(share).MapMut())
-		closeLater(t, m)
+		f := testkit.File(t, pattern(4*page))
+		m := testkit.Must(options.New(4*page).WithFile(f, 0).WithFlags(share).MapMut())(t)
+		testkit.CloseLater(t, m)
 		b := m.Bytes()
-		check(t, "truncate", f.Truncate(int64(page)))
+		testkit.Check(t, f.Truncate(int64(page)), "truncate")
 		for name, access := range map[string]func(){
 			"load":   func() { b[2*page+5]++ },
 			"store":  func() { b[2*page+5] = 1 },
@@ -95,11 +97,11 @@ func TestGuardOfATruncatedFile(t *testing.T) {
 			if fault.Mapping != m || fault.Offset < page || fault.Offset >= 4*page {
 				t.Errorf("%s: mapping %p, offset %d", name, fault.Mapping, fault.Offset)
 			}
-			wantsSentinel(t, name, fault, typedmem.ErrTruncated)
+			testkit.Is(t, fault, typedmem.ErrTruncated, name)
 		}
-		wants(t, "prefault", m.Prefault(0, 4*page), typedmem.ErrTruncated)
-		wants(t, "lock", m.Lock(), typedmem.ErrTruncated)
-		check(t, "the part that is left", m.Prefault(0, page))
+		testkit.Wants(t, "prefault", m.Prefault(0, 4*page), typedmem.ErrTruncated)
+		testkit.Wants(t, "lock", m.Lock(), typedmem.ErrTruncated)
+		testkit.Check(t, m.Prefault(0, page), "the part that is left")
 		if fault := faultOf(t, "load", func() { b[3*page]++ }); faultHasAddress() && errors.Is(fault, typedmem.ErrProtection) {
 			t.Errorf("%v", fault)
 		}
@@ -108,22 +110,22 @@ func TestGuardOfATruncatedFile(t *testing.T) {
 
 // Who appends to a file that was cut off writes behind the length: that is the file's fault too.
 func TestGuardOfAnAppendToATruncatedFile(t *testing.T) {
-	deviant(t, map[string]string{"windows": "a file cannot be made shorter under a view"})
-	deviant(t, wrongBusAddress)
-	deviant(t, noFaultAddress)
-	f := fileOf(t, pattern(4*page))
-	m := must[*typedmem.Mapping](t)(options.New(4*page).WithFile(f, 0).WithFlags(flags.Shared).WithCapacity(64 * page).MapMut())
-	closeLater(t, m)
-	check(t, "room", mem.Of(m).MakeRoom(5*page))
-	check(t, "truncate", f.Truncate(int64(page)))
+	testenv.Differs(t, map[string]string{"windows": "a file cannot be made shorter under a view"})
+	testenv.Differs(t, wrongBusAddress)
+	testenv.Differs(t, noFaultAddress)
+	f := testkit.File(t, pattern(4*page))
+	m := testkit.Must(options.New(4*page).WithFile(f, 0).WithFlags(flags.Shared).WithCapacity(64 * page).MapMut())(t)
+	testkit.CloseLater(t, m)
+	testkit.Check(t, mem.Of(m).MakeRoom(5*page), "room")
+	testkit.Check(t, f.Truncate(int64(page)), "truncate")
 	behind := unsafe.Add(unsafe.Pointer(nil), m.Addr()+uintptr(4*page))
-	wantsSentinel(t, "append", faultOf(t, "append", func() { *(*byte)(behind) = 1 }), typedmem.ErrTruncated)
+	testkit.Is(t, faultOf(t, "append", func() { *(*byte)(behind) = 1 }), typedmem.ErrTruncated, "append")
 }
 
 // Guard passes on what f returns, and every panic that is no memory fault.
 func TestGuardPassesOn(t *testing.T) {
-	deviant(t, noFaultAddress)
-	check(t, "no fault", typedmem.Guard(func() error { return nil }))
+	testenv.Differs(t, noFaultAddress)
+	testkit.Check(t, typedmem.Guard(func() error { return nil }), "no fault")
 	if err := typedmem.Guard(func() error { return errInjected }); err != errInjected {
 		t.Errorf("got %v", err)
 	}
@@ -144,7 +146,7 @@ func TestGuardPassesOn(t *testing.T) {
 	// Nested, and again after a fault.
 	m := mapMut(t, options.New(unit))
 	b := m.Bytes()
-	check(t, "MakeNone", m.MakeNone())
+	testkit.Check(t, m.MakeNone(), "MakeNone")
 	err := typedmem.Guard(func() error {
 		inner := typedmem.Guard(func() error { b[0]++; return nil })
 		if inner == nil {
@@ -169,9 +171,9 @@ func TestGuardOfForeignMemory(t *testing.T) {
 	if !faultHasAddress() {
 		t.Skip("qemu-user: addresses of faults are not reliable")
 	}
-	m := must[*typedmem.Mapping](t)(options.New(unit).MapMut())
+	m := testkit.Must(options.New(unit).MapMut())(t)
 	b, addr := m.Bytes(), m.Addr()
-	check(t, "close", m.Close())
+	testkit.Check(t, m.Close(), "close")
 	m = nil
 	eventually(t, "the address is free", func() bool { _, ok := areaAt(t, addr); return !ok })
 	if fault := faultOf(t, "load", func() { b[0]++ }); fault.Mapping != nil || fault.Addr != addr {
@@ -181,20 +183,20 @@ func TestGuardOfForeignMemory(t *testing.T) {
 
 // A FaultError tells all it can while other goroutines are inside methods of the mapping that lock.
 func TestGuardBesideLockingMethods(t *testing.T) {
-	deviant(t, noFaultAddress)
+	testenv.Differs(t, noFaultAddress)
 	if !faultHasAddress() {
 		t.Skip("qemu-user: addresses of faults are not reliable")
 	}
 	m := mapMut(t, options.New(unit))
 	b := m.Bytes()
-	check(t, "MakeNone", m.MakeNone())
+	testkit.Check(t, m.MakeNone(), "MakeNone")
 	restore := typedmem.HoldLock(m)
 	defer restore()
 	fault := faultOf(t, "load", func() { b[8]++ })
 	if fault.Mapping != m || fault.Offset != 8 {
 		t.Errorf("mapping %p, offset %d", fault.Mapping, fault.Offset)
 	}
-	wantsSentinel(t, "a load while the mapping is locked", fault, typedmem.ErrProtection)
+	testkit.Is(t, fault, typedmem.ErrProtection, "a load while the mapping is locked")
 	if strings.Contains(fault.Error(), "nil pointer") {
 		t.Errorf("%v", fault)
 	}
@@ -207,15 +209,15 @@ func TestGuardBesideLockingMethods(t *testing.T) {
 // sharedFile maps a file of n pages for writing, and protects its last page as a full disk does:
 // behind the mapping's back.
 func sharedFile(t *testing.T, n int) *typedmem.Mapping {
-	m := mapMut(t, options.New(n*unit).WithFile(fileOf(t, make([]byte, n*unit)), 0).WithFlags(flags.Shared))
-	check(t, "protect", sys.Protect(m.Addr()+uintptr((n-1)*unit), unit, flags.Read))
+	m := mapMut(t, options.New(n*unit).WithFile(testkit.File(t, make([]byte, n*unit)), 0).WithFlags(flags.Shared))
+	testkit.Check(t, sys.Protect(m.Addr()+uintptr((n-1)*unit), unit, flags.Read), "protect")
 	return m
 }
 
 // A page that can be read and not written is not one of a file that was cut off, whatever others
 // are doing with the mapping.
 func TestAFullDiskIsNotTruncationBesideLockingMethods(t *testing.T) {
-	deviant(t, noFaultAddress)
+	testenv.Differs(t, noFaultAddress)
 	if !faultHasAddress() {
 		t.Skip("qemu-user: addresses of faults are not reliable")
 	}
@@ -231,7 +233,7 @@ func TestAFullDiskIsNotTruncationBesideLockingMethods(t *testing.T) {
 
 // Where the mapping gets shorter while the reason of a fault is looked for, the reason is that.
 func TestAFaultBesideAShrinkIsPastTheLength(t *testing.T) {
-	deviant(t, noFaultAddress)
+	testenv.Differs(t, noFaultAddress)
 	if !faultHasAddress() {
 		t.Skip("qemu-user: addresses of faults are not reliable")
 	}
@@ -250,5 +252,5 @@ func TestAFaultBesideAShrinkIsPastTheLength(t *testing.T) {
 	if !shrunk {
 		t.Fatal("nobody asked for the page")
 	}
-	wantsSentinel(t, "a store beside a shrink", fault, typedmem.ErrBounds)
+	testkit.Is(t, fault, typedmem.ErrBounds, "a store beside a shrink")
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"os"
-	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"sync/atomic"
@@ -15,6 +14,7 @@ import (
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/sys"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 )
 
@@ -55,53 +55,6 @@ var partialLargePage = map[string]string{
 	"qemu-user with large pages": "a shared mapping of a file that ends within a page cannot be placed",
 }
 
-// deviant skips a test that this system cannot meet, and says why.
-func deviant(t testing.TB, reasons map[string]string) {
-	t.Helper()
-	places := []string{runtime.GOOS, emulator()}
-	if emulator() != "" {
-		places = append(places, emulator()+"/"+runtime.GOARCH)
-		if page > 4096 {
-			places = append(places, emulator()+" with large pages")
-		}
-	}
-	for _, where := range places {
-		if why, ok := reasons[where]; ok {
-			t.Skipf("%s: %s", where, why)
-		}
-	}
-}
-
-func must[T any](t testing.TB) func(x T, err error) T {
-	return func(x T, err error) T {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return x
-	}
-}
-
-func check(t testing.TB, what string, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatalf("%s: %v", what, err)
-	}
-}
-
-// wants fails unless err is want; a nil want asks for success.
-func wants(t testing.TB, what string, err, want error) {
-	t.Helper()
-	if want == nil && err != nil || !errors.Is(err, want) {
-		t.Errorf("%s: %v; want %v", what, err, want)
-		return
-	}
-	var e *typedmem.Error
-	if err != nil && !errors.As(err, &e) {
-		t.Errorf("%s: %v is a %T, not a *typedmem.Error", what, err, err)
-	}
-}
-
 // mapMut maps anonymous memory that is closed when the test ends.
 func mapMut(t testing.TB, o options.Options) *typedmem.Mapping {
 	t.Helper()
@@ -109,16 +62,8 @@ func mapMut(t testing.TB, o options.Options) *typedmem.Mapping {
 	if err != nil {
 		t.Fatal(err)
 	}
-	closeLater(t, m)
+	testkit.CloseLater(t, m)
 	return m
-}
-
-func closeLater(t testing.TB, m *typedmem.Mapping) {
-	t.Cleanup(func() {
-		if err := m.Close(); err != nil && !errors.Is(err, typedmem.ErrClosed) {
-			t.Errorf("close: %v", err)
-		}
-	})
 }
 
 // raw returns the bytes of m, or the error that Bytes panics with.
@@ -129,20 +74,6 @@ func raw(m *typedmem.Mapping) (b []byte, err error) {
 		}
 	}()
 	return m.Bytes(), nil
-}
-
-// fileOf makes a file with these contents that is closed and removed when the test ends.
-func fileOf(t testing.TB, contents []byte) *os.File {
-	t.Helper()
-	f, err := os.Create(filepath.Join(t.TempDir(), "file"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.Close() })
-	if _, err := f.Write(contents); err != nil {
-		t.Fatal(err)
-	}
-	return f
 }
 
 // pattern is n bytes that tell where they are from.
@@ -259,18 +190,11 @@ func firstError(list ...error) error {
 	return nil
 }
 
-func wantsSentinel(t testing.TB, what string, err, want error) {
-	t.Helper()
-	if !errors.Is(err, want) {
-		t.Errorf("%s: %v; want %v", what, err, want)
-	}
-}
-
 // larger is must for what Larger returns.
 func larger(t testing.TB) func(m mem.Mapping, err error) *typedmem.Mapping {
 	return func(m mem.Mapping, err error) *typedmem.Mapping {
 		t.Helper()
-		return must[mem.Mapping](t)(m, err).Public().(*typedmem.Mapping)
+		return testkit.Must(m, err)(t).Public().(*typedmem.Mapping)
 	}
 }
 

@@ -9,15 +9,17 @@ import (
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/sys"
+	"github.com/typedmem/typedmem/internal/testenv"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 )
 
 // hole has a mapping with flags.Fixed take over a page of m.
 func hole(t *testing.T, m *typedmem.Mapping, page int) *typedmem.Mapping {
 	t.Helper()
-	deviant(t, map[string]string{"windows": "there is no MAP_FIXED"})
+	testenv.Differs(t, map[string]string{"windows": "there is no MAP_FIXED"})
 	at := options.New(unit).WithAddress(m.Addr() + uintptr(page*unit)).WithUnsafeFlags(flags.Fixed)
-	f := must[*typedmem.Mapping](t)(at.MapMut())
+	f := testkit.Must(at.MapMut())(t)
 	t.Cleanup(func() { _ = f.Close() })
 	return f
 }
@@ -25,13 +27,13 @@ func hole(t *testing.T, m *typedmem.Mapping, page int) *typedmem.Mapping {
 // What would change the whole of a mapping is refused when another mapping has taken a part of its
 // addresses over.
 func TestWhatWasTakenOverIsLeftAlone(t *testing.T) {
-	deviant(t, map[string]string{"windows": "there is no MAP_FIXED"})
+	testenv.Differs(t, map[string]string{"windows": "there is no MAP_FIXED"})
 	for _, f := range []flags.Map{0, flags.Shared} {
-		reserved := must[*typedmem.Mapping](t)(options.New(64 * unit).WithFlags(f).ReserveMut())
+		reserved := testkit.Must(options.New(64 * unit).WithFlags(f).ReserveMut())(t)
 		part := hole(t, reserved, 2)
 		part.Bytes()[0] = 9
-		wants(t, "commit", reserved.Commit(), typedmem.ErrOperation)
-		whole := must[*typedmem.Mapping](t)(options.New(64 * unit).WithFlags(f).MapMut())
+		testkit.Wants(t, "commit", reserved.Commit(), typedmem.ErrOperation)
+		whole := testkit.Must(options.New(64 * unit).WithFlags(f).MapMut())(t)
 		middle := hole(t, whole, 2)
 		middle.Bytes()[0] = 9
 		for name, err := range map[string]error{"make none": whole.MakeNone(), "make read-only": whole.MakeReadOnly(), "drop": whole.Advise(0, 64*unit, flags.DontNeed),
@@ -57,13 +59,13 @@ func TestWhatWasTakenOverIsLeftAlone(t *testing.T) {
 // Once the memory before a hole is given back the operation ends as promised, whatever the system
 // says of the memory behind it.
 func TestRefusalBehindAHole(t *testing.T) {
-	deviant(t, map[string]string{"windows": "there is no MAP_FIXED"})
+	testenv.Differs(t, map[string]string{"windows": "there is no MAP_FIXED"})
 	for name, do := range map[string]func(m *typedmem.Mapping) error{
 		"Close":  (*typedmem.Mapping).Close,
 		"Resize": func(m *typedmem.Mapping) error { return m.Resize(unit) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := must[*typedmem.Mapping](t)(options.New(8 * unit).MapMut())
+			m := testkit.Must(options.New(8 * unit).MapMut())(t)
 			defer m.Close()
 			f := hole(t, m, 4)
 			holds := 0
@@ -110,20 +112,20 @@ func TestShrinkLeavesAHoleAlone(t *testing.T) {
 		"closed":    (*typedmem.Mapping).Close,
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := must[*typedmem.Mapping](t)(options.New(4 * unit).MapMut())
+			m := testkit.Must(options.New(4 * unit).MapMut())(t)
 			defer m.Close()
 			f := hole(t, m, 1)
 			f.Bytes()[200] = 7
-			check(t, "change", change(f))
-			wants(t, "asked", mem.Of(m).CanResize(unit+100), typedmem.ErrOperation)
-			wants(t, "shrink", m.Resize(unit+100), typedmem.ErrOperation)
+			testkit.Check(t, change(f), "change")
+			testkit.Wants(t, "asked", mem.Of(m).CanResize(unit+100), typedmem.ErrOperation)
+			testkit.Wants(t, "shrink", m.Resize(unit+100), typedmem.ErrOperation)
 			if m.Len() != 4*unit {
 				t.Errorf("%d bytes after a refused Resize", m.Len())
 			}
 			if name != "closed" && f.Bytes()[200] != 7 {
 				t.Error("the hole was cleared")
 			}
-			check(t, "shrink elsewhere", m.Resize(unit-100))
+			testkit.Check(t, m.Resize(unit-100), "shrink elsewhere")
 		})
 	}
 }
@@ -131,42 +133,42 @@ func TestShrinkLeavesAHoleAlone(t *testing.T) {
 // What was taken over of a mapping goes with the part that it lies in, and is no hole any more once
 // its owner is merged.
 func TestHolesFollowSplitsAndMerges(t *testing.T) {
-	m := must[*typedmem.Mapping](t)(options.New(8 * unit).MapMut())
+	m := testkit.Must(options.New(8 * unit).MapMut())(t)
 	defer m.Close()
 	f := hole(t, m, 5)
 	for range 200 { // each of these once doubled what was noted
-		r := must[*typedmem.Mapping](t)(m.SplitOff(2 * unit))
-		check(t, "the left part has no hole", m.MakeMut())
-		wants(t, "the right part has", r.MakeMut(), typedmem.ErrOperation)
-		check(t, "merge", m.Merge(r))
+		r := testkit.Must(m.SplitOff(2 * unit))(t)
+		testkit.Check(t, m.MakeMut(), "the left part has no hole")
+		testkit.Wants(t, "the right part has", r.MakeMut(), typedmem.ErrOperation)
+		testkit.Check(t, m.Merge(r), "merge")
 	}
-	wants(t, "the whole has", m.MakeMut(), typedmem.ErrOperation)
+	testkit.Wants(t, "the whole has", m.MakeMut(), typedmem.ErrOperation)
 
-	right := must[*typedmem.Mapping](t)(m.SplitOff(5 * unit))
+	right := testkit.Must(m.SplitOff(5 * unit))(t)
 	f.Bytes()[0] = 7
-	check(t, "merge the hole's owner", m.Merge(f))
+	testkit.Check(t, m.Merge(f), "merge the hole's owner")
 	for name, err := range map[string]error{"make": m.MakeReadOnly(), "drop": m.Advise(0, 5*unit, flags.DontNeed)} {
-		check(t, name, err)
+		testkit.Check(t, err, name)
 	}
-	check(t, "shrink", errors.Join(m.MakeMut(), m.Resize(5*unit)))
+	testkit.Check(t, errors.Join(m.MakeMut(), m.Resize(5*unit)), "shrink")
 	base := m.Addr()
-	check(t, "close", m.Close())
+	testkit.Check(t, m.Close(), "close")
 	for a, err := range typedmem.AreasIn(0, base, base+uintptr(6*unit)) {
 		if err == nil && a.Protection != flags.None {
 			t.Errorf("after Close %#x to %#x is %v", a.Start, a.End, a.Protection)
 		}
 	}
-	check(t, "close the rest", right.Close())
+	testkit.Check(t, right.Close(), "close the rest")
 }
 
 // Of several mappings at one address exactly one owns it in the end.
 func TestOneOwnerOfATakenAddress(t *testing.T) {
-	deviant(t, map[string]string{"windows": "there is no MAP_FIXED"})
+	testenv.Differs(t, map[string]string{"windows": "there is no MAP_FIXED"})
 	rounds := 400
 	if testing.Short() {
 		rounds = 40
 	}
-	arena := must[*typedmem.Mapping](t)(options.New(8 * unit).ReserveNone())
+	arena := testkit.Must(options.New(8 * unit).ReserveNone())(t)
 	defer arena.Close()
 	o := options.New(unit).WithAddress(arena.Addr()).WithUnsafeFlags(flags.Fixed)
 	for round := range rounds {
@@ -196,7 +198,7 @@ func TestOneOwnerOfATakenAddress(t *testing.T) {
 			t.Fatalf("round %d: %d owners", round, owners)
 		}
 		for _, m := range all {
-			check(t, "close", m.Close())
+			testkit.Check(t, m.Close(), "close")
 		}
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/sys"
+	"github.com/typedmem/typedmem/internal/testenv"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 	"golang.org/x/sys/unix"
 )
@@ -21,7 +23,7 @@ import (
 // cannot be.
 func setAside(t *testing.T, p flags.PageSize, n int) {
 	t.Helper()
-	if why := emulator(); why != "" {
+	if why := testenv.Emulator(); why != "" {
 		t.Skipf("%s: has no huge pages", why)
 	}
 	file := fmt.Sprintf("/sys/kernel/mm/hugepages/hugepages-%dkB/nr_hugepages", p.Bytes()>>10)
@@ -30,7 +32,7 @@ func setAside(t *testing.T, p flags.PageSize, n int) {
 		t.Skipf("no huge pages of %v: %v", p, err)
 	}
 	had, err := strconv.Atoi(strings.TrimSpace(string(was)))
-	check(t, file, err)
+	testkit.Check(t, err, file)
 	if err := os.WriteFile(file, []byte(strconv.Itoa(had+n)), 0o644); err != nil {
 		t.Skipf("huge pages cannot be set aside here: %v", err)
 	}
@@ -49,9 +51,9 @@ func freePages(t *testing.T, p flags.PageSize) int {
 	t.Helper()
 	read := func(name string) int {
 		text, err := os.ReadFile(fmt.Sprintf("/sys/kernel/mm/hugepages/hugepages-%dkB/%s", p.Bytes()>>10, name))
-		check(t, name, err)
+		testkit.Check(t, err, name)
 		n, err := strconv.Atoi(strings.TrimSpace(string(text)))
-		check(t, name, err)
+		testkit.Check(t, err, name)
 		return n
 	}
 	return read("free_hugepages") - read("resv_hugepages")
@@ -79,8 +81,8 @@ func TestHugePages(t *testing.T) {
 				variants = variants[:1] // clearing them takes its time
 			}
 			for _, o := range variants {
-				m := must[*typedmem.Mapping](t)(o.MapMut())
-				check(t, "resize", m.Resize(length))
+				m := testkit.Must(o.MapMut())(t)
+				testkit.Check(t, m.Resize(length), "resize")
 				if m.PageSize() != size || m.Addr()%uintptr(size) != 0 || m.Len() != length {
 					t.Errorf("pages of %d bytes, %d bytes at %#x", m.PageSize(), m.Len(), m.Addr())
 				}
@@ -92,26 +94,26 @@ func TestHugePages(t *testing.T) {
 				}
 				for _, at := range []int{page, size / 2, size - page, size + 1} {
 					_, err := m.SplitOff(at)
-					wants(t, fmt.Sprint("a cut at ", at), err, typedmem.ErrOffset)
+					testkit.Wants(t, fmt.Sprint("a cut at ", at), err, typedmem.ErrOffset)
 				}
-				right := must[*typedmem.Mapping](t)(m.SplitOff(size))
-				check(t, "protect one half", right.MakeReadOnly())
-				wants(t, "merge", m.Merge(right), typedmem.ErrAttributeMismatch)
-				check(t, "protect", right.MakeMut())
-				check(t, "merge", m.Merge(right))
+				right := testkit.Must(m.SplitOff(size))(t)
+				testkit.Check(t, right.MakeReadOnly(), "protect one half")
+				testkit.Wants(t, "merge", m.Merge(right), typedmem.ErrAttributeMismatch)
+				testkit.Check(t, right.MakeMut(), "protect")
+				testkit.Check(t, m.Merge(right), "merge")
 				for at := 0; at < length; at += size / 2 {
 					if m.Bytes()[at] != byte(at>>19)+1 {
 						t.Fatalf("byte %d is %d", at, m.Bytes()[at])
 					}
 				}
-				left := must[*typedmem.Mapping](t)(m.SplitTo(size))
-				check(t, "close one half", left.Close())
+				left := testkit.Must(m.SplitTo(size))(t)
+				testkit.Check(t, left.Close(), "close one half")
 				// Memory that processes share goes back when the last part of it is unmapped.
 				if used := free - freePages(t, p); used != n-1 && !m.Shared() {
 					t.Errorf("%d huge pages are in use after half was closed, want %d", used, n-1)
 				}
-				check(t, "shrink", m.Resize(0))
-				check(t, "close", m.Close())
+				testkit.Check(t, m.Resize(0), "shrink")
+				testkit.Check(t, m.Close(), "close")
 				if now := freePages(t, p); now != free {
 					t.Errorf("%d free huge pages after Close, %d before", now, free)
 				}
@@ -125,12 +127,12 @@ func TestReservedHugePages(t *testing.T) {
 	p := flags.Page2M
 	setAside(t, p, 4)
 	free := freePages(t, p)
-	m := must[*typedmem.Mapping](t)(options.New(4 * int(p.Bytes())).WithPageSize(p).ReserveMut())
-	closeLater(t, m)
+	m := testkit.Must(options.New(4 * int(p.Bytes())).WithPageSize(p).ReserveMut())(t)
+	testkit.CloseLater(t, m)
 	if freePages(t, p) != free || m.Addr()%uintptr(p.Bytes()) != 0 {
 		t.Errorf("%d of %d free, at %#x", freePages(t, p), free, m.Addr())
 	}
-	check(t, "commit", m.Commit())
+	testkit.Check(t, m.Commit(), "commit")
 	if freePages(t, p) != free-4 {
 		t.Errorf("%d of %d free after Commit", freePages(t, p), free)
 	}
@@ -143,7 +145,7 @@ func TestReservedHugePages(t *testing.T) {
 // The promise is kept or refused: with no free huge page there is no mapping, of another page size
 // least of all.
 func TestHugePagesThatAreNotThere(t *testing.T) {
-	if emulator() != "" {
+	if testenv.Emulator() != "" {
 		t.Skip("qemu-user ignores the page size")
 	}
 	p := flags.Page2M
@@ -151,7 +153,7 @@ func TestHugePagesThatAreNotThere(t *testing.T) {
 		t.Skip("somebody has set huge pages aside")
 	}
 	_, err := options.New(1).WithPageSize(p).MapMut()
-	wants(t, "map", err, unix.ENOMEM)
+	testkit.Wants(t, "map", err, unix.ENOMEM)
 	if err == nil || !strings.Contains(err.Error(), "huge pages of 2M") {
 		t.Errorf("%v does not say what is missing", err)
 	}
@@ -160,8 +162,8 @@ func TestHugePagesThatAreNotThere(t *testing.T) {
 // The page size of a file on a hugetlbfs is taken from the file; of any other file huge pages are
 // refused.
 func TestHugePagesOfFiles(t *testing.T) {
-	_, err := options.New(1).WithPageSize(flags.Page2M).WithFile(fileOf(t, pattern(page)), 0).Map()
-	wants(t, "an ordinary file", err, errors.ErrUnsupported)
+	_, err := options.New(1).WithPageSize(flags.Page2M).WithFile(testkit.File(t, pattern(page)), 0).Map()
+	testkit.Wants(t, "an ordinary file", err, errors.ErrUnsupported)
 	p := flags.Page2M
 	setAside(t, p, 4)
 	size := int(p.Bytes())
@@ -171,22 +173,22 @@ func TestHugePagesOfFiles(t *testing.T) {
 	}
 	f := os.NewFile(uintptr(fd), "huge")
 	defer f.Close()
-	check(t, "truncate", f.Truncate(int64(4*size)))
+	testkit.Check(t, f.Truncate(int64(4*size)), "truncate")
 	free := freePages(t, p)
-	m := must[*typedmem.Mapping](t)(options.New(3*size-7).WithFile(f, int64(size)).WithFlags(flags.Shared).MapMut())
+	m := testkit.Must(options.New(3*size-7).WithFile(f, int64(size)).WithFlags(flags.Shared).MapMut())(t)
 	if m.PageSize() != size {
 		t.Errorf("pages of %d bytes", m.PageSize())
 	}
 	m.Bytes()[2*size] = 1
-	right := must[*typedmem.Mapping](t)(m.SplitOff(size))
-	check(t, "close", right.Close())
-	check(t, "close", m.Close())
-	check(t, "truncate", f.Truncate(0))
+	right := testkit.Must(m.SplitOff(size))(t)
+	testkit.Check(t, right.Close(), "close")
+	testkit.Check(t, m.Close(), "close")
+	testkit.Check(t, f.Truncate(0), "truncate")
 	if now := freePages(t, p); now < free {
 		t.Errorf("%d free huge pages, %d before", now, free)
 	}
 	_, err = options.New(1).WithPageSize(flags.Page1G).WithFile(f, 0).Map()
-	wants(t, "another page size", err, errors.ErrUnsupported)
+	testkit.Wants(t, "another page size", err, errors.ErrUnsupported)
 }
 
 // smaps returns what /proc/self/smaps says about the area at an address.
@@ -212,7 +214,7 @@ func smaps(t testing.TB, addr uintptr) string {
 
 // Flags arrive in the kernel: it shows them itself.
 func TestFlagsInSmaps(t *testing.T) {
-	if why := emulator(); why != "" {
+	if why := testenv.Emulator(); why != "" {
 		t.Skipf("%s: madvise does nothing", why)
 	}
 	thp := "hg"
@@ -230,7 +232,7 @@ func TestFlagsInSmaps(t *testing.T) {
 		for kind, o := range map[string]options.Options{"mapped": options.New(4 * page).WithFlags(f), "with capacity": options.New(4 * page).WithCapacity(64 * page).WithFlags(f)} {
 			m := mapMut(t, o)
 			if kind == "with capacity" {
-				check(t, "resize", m.Resize(40*page))
+				testkit.Check(t, m.Resize(40*page), "resize")
 			}
 			for _, at := range []int{0, m.Len() - 1} {
 				text := smaps(t, m.Addr()+uintptr(at))
@@ -239,18 +241,18 @@ func TestFlagsInSmaps(t *testing.T) {
 					t.Errorf("%v, %s, byte %d: no %s in %s", f, kind, at, want, vmFlags)
 				}
 			}
-			check(t, "close", m.Close())
+			testkit.Check(t, m.Close(), "close")
 		}
 	}
 	m := mapMut(t, options.New(4*page))
-	check(t, "lock", m.LockRange(page, 2*page))
+	testkit.Check(t, m.LockRange(page, 2*page), "lock")
 	if text := smaps(t, m.Addr()+uintptr(page)); !strings.Contains(text, " lo") {
 		t.Errorf("LockRange: %s", text)
 	}
 	if text := smaps(t, m.Addr()); strings.Contains(text, " lo") {
 		t.Errorf("LockRange locked more than its range: %s", text)
 	}
-	check(t, "unlock", m.Unlock())
+	testkit.Check(t, m.Unlock(), "unlock")
 	if text := smaps(t, m.Addr()+uintptr(page)); strings.Contains(text, " lo") {
 		t.Errorf("Unlock: %s", text)
 	}
@@ -269,36 +271,36 @@ func rss(t testing.TB, addr uintptr) int {
 
 // Populate and Prefault bring memory in, Close and a shrinking Resize give it back at once.
 func TestMemoryComesAndGoes(t *testing.T) {
-	if why := emulator(); why != "" {
+	if why := testenv.Emulator(); why != "" {
 		t.Skipf("%s: smaps is not of this process", why)
 	}
 	n := 64 * page
 	for kind, o := range map[string]options.Options{
 		"anonymous": options.New(n).WithFlags(flags.Populate | flags.NoCoreDump),
 		"capacity":  options.New(n).WithFlags(flags.Populate | flags.NoCoreDump).WithCapacity(2 * n),
-		"file":      options.New(n).WithFlags(flags.Populate|flags.NoCoreDump).WithFile(fileOf(t, pattern(n)), 0),
+		"file":      options.New(n).WithFlags(flags.Populate|flags.NoCoreDump).WithFile(testkit.File(t, pattern(n)), 0),
 	} {
 		m := mapMut(t, o)
 		if kb := rss(t, m.Addr()); kb < n>>10 {
 			t.Errorf("%s: Populate brought %d kB of %d in", kind, kb, n>>10)
 		}
-		check(t, "close", m.Close())
+		testkit.Check(t, m.Close(), "close")
 	}
-	m := must[*typedmem.Mapping](t)(options.New(n).WithFlags(flags.NoCoreDump).MapMut())
+	m := testkit.Must(options.New(n).WithFlags(flags.NoCoreDump).MapMut())(t)
 	if kb := rss(t, m.Addr()); kb != 0 {
 		t.Errorf("%d kB before anything was asked for", kb)
 	}
-	check(t, "prefault", m.Prefault(n/2, n))
+	testkit.Check(t, m.Prefault(n/2, n), "prefault")
 	if kb := rss(t, m.Addr()); kb != n>>11 {
 		t.Errorf("Prefault of half brought %d kB in", kb)
 	}
-	check(t, "prefault", m.Prefault(0, n))
-	check(t, "shrink", m.Resize(n/4))
+	testkit.Check(t, m.Prefault(0, n), "prefault")
+	testkit.Check(t, m.Resize(n/4), "shrink")
 	if kb := rss(t, m.Addr()); kb != n>>12 {
 		t.Errorf("%d kB after shrinking to a quarter", kb)
 	}
 	limits := mem.Of(m).Limits()
-	check(t, "close", m.Close())
+	testkit.Check(t, m.Close(), "close")
 	if kb := rss(t, m.Addr()); kb != 0 {
 		t.Errorf("%d kB after Close", kb)
 	}
@@ -308,13 +310,13 @@ func TestMemoryComesAndGoes(t *testing.T) {
 // A flag of mmap that the library does not know is passed on: MAP_FIXED_NOREPLACE takes an address
 // only where it is free.
 func TestUnsafeSystemFlags(t *testing.T) {
-	if emulator() != "" {
+	if testenv.Emulator() != "" {
 		t.Skip("qemu-user does not know MAP_FIXED_NOREPLACE")
 	}
 	taken := mapMut(t, options.New(page))
 	taken.Bytes()[0] = 7
 	_, err := options.New(page).WithAddress(taken.Addr()).WithUnsafeSystemFlags(unix.MAP_FIXED_NOREPLACE).MapMut()
-	wants(t, "a taken address", err, unix.EEXIST)
+	testkit.Wants(t, "a taken address", err, unix.EEXIST)
 	if taken.Bytes()[0] != 7 {
 		t.Error("the mapping was replaced")
 	}
@@ -328,26 +330,26 @@ func TestUnsafeSystemFlags(t *testing.T) {
 func TestDescriptors(t *testing.T) {
 	open := func() int {
 		list, err := filepath.Glob("/proc/self/fd/*")
-		check(t, "fd", err)
+		testkit.Check(t, err, "fd")
 		return len(list)
 	}
-	f := fileOf(t, pattern(4*page))
+	f := testkit.File(t, pattern(4*page))
 	before := open()
-	plain := must[*typedmem.Mapping](t)(options.New(page).WithFile(f, 0).Map())
+	plain := testkit.Must(options.New(page).WithFile(f, 0).Map())(t)
 	if open() != before {
 		t.Error("a mapping that will never need its file keeps a descriptor of it")
 	}
 	for name, terminal := range map[string]func(options.Options) (*typedmem.Mapping, error){"reserved": options.Options.ReserveMut, "mapped": options.Options.MapMut} {
-		m := must[*typedmem.Mapping](t)(terminal(options.New(page).WithFile(f, 0).WithCapacity(4 * page)))
-		check(t, "close", m.Close())
+		m := testkit.Must(terminal(options.New(page).WithFile(f, 0).WithCapacity(4 * page)))(t)
+		testkit.Check(t, m.Close(), "close")
 		if now := open(); now != before {
 			t.Errorf("%s: %d descriptors after Close, %d before", name, now, before)
 		}
 	}
-	growing := must[*typedmem.Mapping](t)(options.New(page).WithFile(f, 0).WithCapacity(4 * page).Map())
-	right := must[*typedmem.Mapping](t)(must[*typedmem.Mapping](t)(options.New(3*page).WithFile(f, 0).ReserveMut()).SplitOff(page))
+	growing := testkit.Must(options.New(page).WithFile(f, 0).WithCapacity(4 * page).Map())(t)
+	right := testkit.Must(testkit.Must(options.New(3*page).WithFile(f, 0).ReserveMut())(t).SplitOff(page))(t)
 	for _, m := range []*typedmem.Mapping{plain, growing, right} {
-		check(t, "close", m.Close())
+		testkit.Check(t, m.Close(), "close")
 	}
 	eventually(t, fmt.Sprintf("no descriptor is left (%d before)", before), func() bool { return open() <= before })
 }
@@ -361,14 +363,14 @@ func TestShrinkWithinAHugePageThatIsNotThere(t *testing.T) {
 	}
 	defer m.Close()
 	for n := m.Len() - 1<<20; n > 0; n -= 1 << 21 {
-		check(t, "shrink", m.Resize(n))
+		testkit.Check(t, m.Resize(n), "shrink")
 	}
 }
 
 // A mapping with flags.Fixed that the kernel refuses after it has unmapped what was there says so,
 // and what was there lets the addresses go.
 func TestFixedThatFailsTooLate(t *testing.T) {
-	deviant(t, map[string]string{"qemu-user": "has no huge pages"})
+	testenv.Differs(t, map[string]string{"qemu-user": "has no huge pages"})
 	fd, err := unix.MemfdCreate("huge", unix.MFD_HUGETLB)
 	if err != nil {
 		t.Skip("no huge pages: ", err)
@@ -379,7 +381,7 @@ func TestFixedThatFailsTooLate(t *testing.T) {
 	if err := f.Truncate(n); err != nil {
 		t.Skip("no huge pages of 2 MiB: ", err)
 	}
-	space := must[*typedmem.Mapping](t)(options.New(n + 2*huge).ReserveMut())
+	space := testkit.Must(options.New(n + 2*huge).ReserveMut())(t)
 	at := (space.Addr() + huge - 1) &^ (huge - 1)
 	m, err := options.New(n).WithFile(f, 0).WithFlags(flags.Shared).WithAddress(at).WithUnsafeFlags(flags.Fixed).MapMut()
 	if err == nil {
@@ -389,17 +391,17 @@ func TestFixedThatFailsTooLate(t *testing.T) {
 	for range typedmem.AreasIn(0, at, at+1) {
 		t.Skip("the kernel refused before it unmapped anything: ", err)
 	}
-	wants(t, "map", err, sys.ErrReplaced)
-	other := must[*typedmem.Mapping](t)(options.New(page).WithAddress(at).MapMut())
+	testkit.Wants(t, "map", err, sys.ErrReplaced)
+	other := testkit.Must(options.New(page).WithAddress(at).MapMut())(t)
 	if other.Addr() != at {
 		t.Fatalf("at %#x, not in the hole at %#x", other.Addr(), at)
 	}
 	other.Bytes()[0] = 42
-	check(t, "close", space.Close())
+	testkit.Check(t, space.Close(), "close")
 	if other.Bytes()[0] != 42 {
 		t.Error("closing what was there before took the new mapping's memory")
 	}
-	check(t, "close", other.Close())
+	testkit.Check(t, other.Close(), "close")
 }
 
 // Reading a huge page that the system cannot supply is no matter of protection.

@@ -14,6 +14,8 @@ import (
 	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/race"
 	"github.com/typedmem/typedmem/internal/sys"
+	"github.com/typedmem/typedmem/internal/testenv"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 )
 
@@ -21,11 +23,11 @@ import (
 func onFile(t *testing.T, f flags.Map) *typedmem.Mapping {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "file")
-	check(t, "write", os.WriteFile(path, pattern(64*unit), 0o666))
-	file := must[*os.File](t)(os.OpenFile(path, os.O_RDWR, 0))
-	m := must[*typedmem.Mapping](t)(options.New(unit).WithCapacity(2*unit).WithFile(file, 0).WithFlags(flags.Shared | f).Map())
-	check(t, "close of the file", file.Close()) // the mapping keeps what it needs
-	closeLater(t, m)
+	testkit.Check(t, os.WriteFile(path, pattern(64*unit), 0o666), "write")
+	file := testkit.Must(os.OpenFile(path, os.O_RDWR, 0))(t)
+	m := testkit.Must(options.New(unit).WithCapacity(2*unit).WithFile(file, 0).WithFlags(flags.Shared | f).Map())(t)
+	testkit.Check(t, file.Close(), "close of the file") // the mapping keeps what it needs
+	testkit.CloseLater(t, m)
 	return m
 }
 
@@ -34,7 +36,7 @@ func TestALargerMappingHasAddressesCollected(t *testing.T) {
 	if strconv.IntSize == 32 || runtime.GOOS == "windows" || race.Enabled {
 		t.Skip("half of the address space cannot be had here: 32 bits, Windows or the race detector")
 	}
-	deviant(t, map[string]string{"qemu-user": "it keeps a table of all pages, for which these are too many"})
+	testenv.Differs(t, map[string]string{"qemu-user": "it keeps a table of all pages, for which these are too many"})
 	defer typedmem.CollectNothing()()
 	m := onFile(t, 0)
 	for range 4 {
@@ -42,9 +44,9 @@ func TestALargerMappingHasAddressesCollected(t *testing.T) {
 		if err != nil {
 			t.Skip("the system does not give so many addresses: ", err)
 		}
-		check(t, "Close", part.Close())
+		testkit.Check(t, part.Close(), "Close")
 	}
-	closeLater(t, larger(t)(mem.Of(m).Larger(2*unit)))
+	testkit.CloseLater(t, larger(t)(mem.Of(m).Larger(2*unit)))
 }
 
 // A larger mapping shows the file from the same offset on, as the first one is at that moment,
@@ -54,10 +56,10 @@ func TestALargerMappingIsAsTheFirstOne(t *testing.T) {
 		t.Skip("a 32-bit address space may not have the room that it asks for")
 	}
 	m := onFile(t, flags.Sequential)
-	unpin := must[func()](t)(m.Pin())
+	unpin := testkit.Must(m.Pin())(t)
 	for _, n := range []int{3 * unit, unit, 64*unit - 5} {
 		large := larger(t)(mem.Of(m).Larger(n))
-		closeLater(t, large)
+		testkit.CloseLater(t, large)
 		if large.Len() != n || large.Cap() < max(2*n, 1<<20) || large.Cap() > max(2*n, 1<<20)+2*unit || large.Addr() == m.Addr() ||
 			large.Protection() != flags.Read || !large.Shared() || large.File() != m.File() {
 			t.Fatal(large, large.Cap())
@@ -65,22 +67,22 @@ func TestALargerMappingIsAsTheFirstOne(t *testing.T) {
 		same(t, "the larger one", large.Bytes(), pattern(64 * unit)[:n])
 		same(t, "the first one", m.Bytes(), pattern(unit))
 	}
-	wants(t, "Close of a pinned one", m.Close(), typedmem.ErrBusy)
+	testkit.Wants(t, "Close of a pinned one", m.Close(), typedmem.ErrBusy)
 	unpin()
-	check(t, "MakeMut", m.MakeMut())
+	testkit.Check(t, m.MakeMut(), "MakeMut")
 	large := larger(t)(mem.Of(m).Larger(2 * unit))
 	large.Bytes()[unit-1] = 7
 	if m.Bytes()[unit-1] != 7 || large.Protection() != flags.Read|flags.Write {
 		t.Error("it shows another page", large.Protection())
 	}
 	_, err := mem.Of(m).Larger(65 * unit)
-	wants(t, "past the end of the file", err, typedmem.ErrTruncated)
+	testkit.Wants(t, "past the end of the file", err, typedmem.ErrTruncated)
 	_, err = mem.Of(m).Larger(math.MaxInt / 4)
-	wants(t, "more than there is", err, typedmem.ErrCapacity)
-	check(t, "Close", m.Close())
+	testkit.Wants(t, "more than there is", err, typedmem.ErrCapacity)
+	testkit.Check(t, m.Close(), "Close")
 	_, err = mem.Of(m).Larger(2 * unit)
-	wants(t, "of a closed one", err, typedmem.ErrClosed)
-	check(t, "Close", large.Close())
+	testkit.Wants(t, "of a closed one", err, typedmem.ErrClosed)
+	testkit.Check(t, large.Close(), "Close")
 }
 
 // Mappings that are closed together are closed or stay open together.
@@ -100,20 +102,20 @@ func TestClosingTogether(t *testing.T) {
 		return n
 	}
 	list := three()
-	check(t, "CloseAll", closeAll(list))
+	testkit.Check(t, closeAll(list), "CloseAll")
 	if open(list) != 0 {
 		t.Error("some are open")
 	}
-	wants(t, "CloseAll again", closeAll(list), typedmem.ErrClosed)
+	testkit.Wants(t, "CloseAll again", closeAll(list), typedmem.ErrClosed)
 	for i := range 3 {
 		list := three()
-		unpin := must[func()](t)(list[i].Pin())
-		wants(t, "CloseAll beside a pin", closeAll(list), typedmem.ErrBusy)
+		unpin := testkit.Must(list[i].Pin())(t)
+		testkit.Wants(t, "CloseAll beside a pin", closeAll(list), typedmem.ErrBusy)
 		if open(list) != 3 {
 			t.Errorf("with a pin of number %d %d are open", i, open(list))
 		}
 		unpin()
-		check(t, "Close", list[i].Close())
+		testkit.Check(t, list[i].Close(), "Close")
 		want := error(nil)
 		if i == 2 {
 			want = typedmem.ErrClosed
@@ -133,7 +135,7 @@ func TestClosingTogether(t *testing.T) {
 	})
 	err := closeAll(list)
 	restore()
-	wants(t, "CloseAll that the system refuses", err, refusal)
+	testkit.Wants(t, "CloseAll that the system refuses", err, refusal)
 	list[2].Bytes()[0] = 1
-	check(t, "CloseAll", closeAll(list))
+	testkit.Check(t, closeAll(list), "CloseAll")
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/sys"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 )
 
@@ -23,13 +24,13 @@ func TestClosedAddressesAreHeldWhileLimitsLive(t *testing.T) {
 	for kind, o := range map[string]options.Options{
 		"anonymous":     options.New(8 * unit),
 		"with capacity": options.New(8 * unit).WithCapacity(64 * unit),
-		"file":          options.New(8*unit).WithFile(fileOf(t, pattern(8*unit)), 0),
+		"file":          options.New(8*unit).WithFile(testkit.File(t, pattern(8*unit)), 0),
 	} {
-		m := must[*typedmem.Mapping](t)(o.MapMut())
+		m := testkit.Must(o.MapMut())(t)
 		copy(m.Bytes(), pattern(8*unit)) // raw memory was handed out, which holds back nothing once it is closed
 		addr, limits := m.Addr(), mem.Of(m).Limits()
 		free := givenBack(t, addr)
-		check(t, "close", m.Close())
+		testkit.Check(t, m.Close(), "close")
 		for range 3 {
 			runtime.GC()
 			for at := addr; at < addr+uintptr(8*unit); at += uintptr(unit) {
@@ -37,11 +38,11 @@ func TestClosedAddressesAreHeldWhileLimitsLive(t *testing.T) {
 					t.Fatalf("%s: %v at a closed mapping", kind, a)
 				}
 				// The hint is not followed: the address is taken.
-				other := must[*typedmem.Mapping](t)(options.New(unit).WithAddress(at).Map())
+				other := testkit.Must(options.New(unit).WithAddress(at).Map())(t)
 				if other.Addr() >= addr && other.Addr() < addr+uintptr(8*unit) {
 					t.Fatalf("%s: the addresses of a closed mapping were given away while its limits live", kind)
 				}
-				check(t, "close", other.Close())
+				testkit.Check(t, other.Close(), "close")
 			}
 		}
 		runtime.KeepAlive(limits)
@@ -53,12 +54,12 @@ func TestClosedAddressesAreHeldWhileLimitsLive(t *testing.T) {
 
 // What a mapping grew to and shrank from stays reserved too: a raw slice may reach it.
 func TestAddressesOnceReachedAreHeld(t *testing.T) {
-	m := must[*typedmem.Mapping](t)(options.New(unit).WithCapacity(64 * unit).MapMut())
-	check(t, "grow", m.Resize(32*unit))
-	check(t, "shrink", m.Resize(unit))
+	m := testkit.Must(options.New(unit).WithCapacity(64 * unit).MapMut())(t)
+	testkit.Check(t, m.Resize(32*unit), "grow")
+	testkit.Check(t, m.Resize(unit), "shrink")
 	addr, limits := m.Addr(), mem.Of(m).Limits()
-	check(t, "close", m.Close())
-	other := must[*typedmem.Mapping](t)(options.New(unit).WithAddress(addr + uintptr(16*unit)).Map())
+	testkit.Check(t, m.Close(), "close")
+	other := testkit.Must(options.New(unit).WithAddress(addr + uintptr(16*unit)).Map())(t)
 	defer other.Close()
 	if other.Addr() >= addr && other.Addr() < addr+uintptr(32*unit) {
 		t.Error("addresses that a view has seen were given away")
@@ -68,14 +69,14 @@ func TestAddressesOnceReachedAreHeld(t *testing.T) {
 
 // A mapping that nobody closed is released by the collector, with the handle of its file.
 func TestAbandonedMappingIsReleased(t *testing.T) {
-	f := fileOf(t, pattern(4*unit))
+	f := testkit.File(t, pattern(4*unit))
 	for kind, o := range map[string]options.Options{
 		"anonymous":          options.New(4 * unit),
 		"with capacity":      options.New(4 * unit).WithCapacity(64 * unit),
 		"file with capacity": options.New(4*unit).WithCapacity(64*unit).WithFile(f, 0),
 	} {
-		m := must[*typedmem.Mapping](t)(o.MapMut())
-		check(t, "prefault", m.Prefault(0, 4*unit))
+		m := testkit.Must(o.MapMut())(t)
+		testkit.Check(t, m.Prefault(0, 4*unit), "prefault")
 		addr := m.Addr()
 		runtime.KeepAlive(m)
 		m = nil
@@ -85,19 +86,19 @@ func TestAbandonedMappingIsReleased(t *testing.T) {
 
 // Parts of an abandoned mapping are released one by one.
 func TestAbandonedHalf(t *testing.T) {
-	m := must[*typedmem.Mapping](t)(options.New(2 * unit).MapMut())
-	right := must[*typedmem.Mapping](t)(m.SplitOff(unit))
+	m := testkit.Must(options.New(2 * unit).MapMut())(t)
+	right := testkit.Must(m.SplitOff(unit))(t)
 	addr := right.Addr()
 	right = nil
 	eventually(t, "the right half is released", func() bool { return inaccessible(t, addr) })
 	b := m.Bytes()
 	b[unit-1] = 1
-	check(t, "close", m.Close())
+	testkit.Check(t, m.Close(), "close")
 }
 
 // A mapping whose raw memory was handed out is never unmapped behind its user's back.
 func TestAbandonedMappingWithRawMemoryStays(t *testing.T) {
-	b := must[*typedmem.Mapping](t)(options.New(4 * unit).MapMut()).Bytes()
+	b := testkit.Must(options.New(4 * unit).MapMut())(t).Bytes()
 	copy(b, pattern(4*unit))
 	for range 10 {
 		runtime.GC()
@@ -108,17 +109,17 @@ func TestAbandonedMappingWithRawMemoryStays(t *testing.T) {
 
 // Parts of lent memory are lent too, and so is what they are merged into.
 func TestRawMemoryStaysThroughSplitAndMerge(t *testing.T) {
-	m := must[*typedmem.Mapping](t)(options.New(3 * unit).MapMut())
+	m := testkit.Must(options.New(3 * unit).MapMut())(t)
 	b := m.Bytes()
 	copy(b, pattern(3*unit))
-	right := must[*typedmem.Mapping](t)(m.SplitOff(unit))
+	right := testkit.Must(m.SplitOff(unit))(t)
 	runtime.KeepAlive(right)
 	m, right = nil, nil
-	left := must[*typedmem.Mapping](t)(options.New(2 * unit).MapMut())
-	right = must[*typedmem.Mapping](t)(left.SplitOff(unit))
+	left := testkit.Must(options.New(2 * unit).MapMut())(t)
+	right = testkit.Must(left.SplitOff(unit))(t)
 	c := right.Bytes()
 	copy(c, pattern(unit))
-	check(t, "merge", left.Merge(right))
+	testkit.Check(t, left.Merge(right), "merge")
 	left, right = nil, nil
 	for range 10 {
 		runtime.GC()
@@ -131,10 +132,10 @@ func TestRawMemoryStaysThroughSplitAndMerge(t *testing.T) {
 // A Close that the system refuses leaves the mapping working.
 func TestRefusedClose(t *testing.T) {
 	for _, reserve := range []bool{false, true} {
-		m := must[*typedmem.Mapping](t)(options.New(4 * unit).MapMut())
+		m := testkit.Must(options.New(4 * unit).MapMut())(t)
 		if reserve {
-			check(t, "close", m.Close())
-			m = must[*typedmem.Mapping](t)(options.New(4 * unit).ReserveMut())
+			testkit.Check(t, m.Close(), "close")
+			m = testkit.Must(options.New(4 * unit).ReserveMut())(t)
 		} else {
 			copy(m.Bytes(), pattern(4*unit))
 		}
@@ -146,22 +147,22 @@ func TestRefusedClose(t *testing.T) {
 		})
 		err := m.Close()
 		restore()
-		wants(t, "close", err, errInjected)
+		testkit.Wants(t, "close", err, errInjected)
 		if m.Len() != 4*unit || m.Committed() == reserve {
 			t.Errorf("after a refused Close: %d bytes, committed %v", m.Len(), m.Committed())
 		}
 		if !reserve {
 			same(t, "contents", m.Bytes(), pattern(4*unit))
 		}
-		check(t, "close", m.Close())
-		wants(t, "second close", m.Close(), typedmem.ErrClosed)
+		testkit.Check(t, m.Close(), "close")
+		testkit.Wants(t, "second close", m.Close(), typedmem.ErrClosed)
 	}
 }
 
 // Addresses that the system will not take back at once go with a later collection.
 func TestReleaseIsTriedAgain(t *testing.T) {
 	var refused atomic.Int32
-	m := must[*typedmem.Mapping](t)(options.New(4 * unit).MapMut())
+	m := testkit.Must(options.New(4 * unit).MapMut())(t)
 	addr := m.Addr()
 	restore := sys.Interpose(func(c sys.Call) error {
 		if c.Op == sys.OpRelease && c.Addr == addr && refused.Add(1) <= 3 {
@@ -170,7 +171,7 @@ func TestReleaseIsTriedAgain(t *testing.T) {
 		return nil
 	})
 	defer restore()
-	check(t, "close", m.Close())
+	testkit.Check(t, m.Close(), "close")
 	eventually(t, "released", func() bool { _, ok := areaAt(t, addr); return !ok && refused.Load() > 3 })
 }
 
@@ -185,9 +186,9 @@ func TestHeldAddressesAreReclaimed(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			waiting := map[uintptr]bool{}
 			for range many {
-				m := must[*typedmem.Mapping](t)(options.New(4 * unit).MapMut())
+				m := testkit.Must(options.New(4 * unit).MapMut())(t)
 				waiting[m.Addr()] = true
-				check(t, "drop", drop(m))
+				testkit.Check(t, drop(m), "drop")
 			}
 			var mu sync.Mutex
 			restore := sys.Interpose(func(c sys.Call) error {
@@ -203,8 +204,8 @@ func TestHeldAddressesAreReclaimed(t *testing.T) {
 			})
 			defer restore()
 			m, err := options.New(4 * unit).MapMut()
-			check(t, "map", err)
-			check(t, "close", m.Close())
+			testkit.Check(t, err, "map")
+			testkit.Check(t, m.Close(), "close")
 		})
 	}
 }
@@ -239,7 +240,7 @@ func TestARefusalBesideManyCloses(t *testing.T) {
 	go func() { _, err := options.New(4 * unit).MapMut(); answered <- err }()
 	select {
 	case err := <-answered:
-		wants(t, "map", err, outOfAddresses)
+		testkit.Wants(t, "map", err, outOfAddresses)
 	case <-time.After(30 * time.Second):
 		t.Error("no answer")
 	}
@@ -265,7 +266,7 @@ func TestOutOfAddresses(t *testing.T) {
 			size = 64 * unit
 		}
 		_, err := o.MapMut()
-		wants(t, "map", err, outOfAddresses)
+		testkit.Wants(t, "map", err, outOfAddresses)
 		if err != nil && !strings.Contains(err.Error(), fmt.Sprintf("%d bytes", size)) {
 			t.Errorf("%v: it should say that %d bytes were asked for", err, size)
 		}
@@ -274,25 +275,25 @@ func TestOutOfAddresses(t *testing.T) {
 
 func TestPinHoldsOpen(t *testing.T) {
 	m := mapMut(t, options.New(2*unit).WithCapacity(4*unit))
-	first := must[func()](t)(m.Pin())
-	second := must[func()](t)(m.Pin())
+	first := testkit.Must(m.Pin())(t)
+	second := testkit.Must(m.Pin())(t)
 	first()
 	first() // harmless
-	wants(t, "close", m.Close(), typedmem.ErrBusy)
-	wants(t, "shrink", m.Resize(1), typedmem.ErrBusy)
-	check(t, "grow", m.Resize(3*unit))
+	testkit.Wants(t, "close", m.Close(), typedmem.ErrBusy)
+	testkit.Wants(t, "shrink", m.Resize(1), typedmem.ErrBusy)
+	testkit.Check(t, m.Resize(3*unit), "grow")
 	m.Bytes()[0] = 1
 	second()
-	check(t, "close", m.Close())
+	testkit.Check(t, m.Close(), "close")
 	_, err := m.Pin()
-	wants(t, "pin", err, typedmem.ErrClosed)
+	testkit.Wants(t, "pin", err, typedmem.ErrClosed)
 }
 
 // Of many goroutines that pin and close, exactly one closes, none reads after that, and none is
 // told a lie.
 func TestConcurrentPinAndClose(t *testing.T) {
 	for range 20 {
-		m := must[*typedmem.Mapping](t)(options.New(unit).MapMut())
+		m := testkit.Must(options.New(unit).MapMut())(t)
 		b := m.Bytes()
 		b[0] = 42
 		var closed atomic.Int32
@@ -382,8 +383,8 @@ func TestConcurrentMethods(t *testing.T) {
 // Merges of the same two mappings from both sides end: the locks are never waited for in a circle.
 func TestConcurrentMerges(t *testing.T) {
 	for range 200 {
-		a := must[*typedmem.Mapping](t)(options.New(2 * unit).MapMut())
-		b := must[*typedmem.Mapping](t)(a.SplitOff(unit))
+		a := testkit.Must(options.New(2 * unit).MapMut())(t)
+		b := testkit.Must(a.SplitOff(unit))(t)
 		var group sync.WaitGroup
 		for i := range 4 {
 			group.Add(1)
@@ -400,6 +401,6 @@ func TestConcurrentMerges(t *testing.T) {
 		if a.Len() != 2*unit {
 			t.Fatalf("%d bytes", a.Len())
 		}
-		check(t, "close", a.Close())
+		testkit.Check(t, a.Close(), "close")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/sys"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 )
 
@@ -25,7 +26,7 @@ func TestLimitsComeDownBeforeTheMemory(t *testing.T) {
 		{"make executable", (*typedmem.Mapping).MakeExec, size, 0},
 		{"shrink", func(m *typedmem.Mapping) error { return m.Resize(unit + 3) }, unit + 3, unit + 3},
 	} {
-		m := must[*typedmem.Mapping](t)(options.New(size).WithCapacity(2 * size).MapMut())
+		m := testkit.Must(options.New(size).WithCapacity(2 * size).MapMut())(t)
 		l, base := mem.Of(m).Limits(), m.Addr()
 		ro, sealed := l.ReadOnly(), l.Sealed()
 		bytes := func(end uintptr) int { return int(max(end, base) - base) }
@@ -45,7 +46,7 @@ func TestLimitsComeDownBeforeTheMemory(t *testing.T) {
 		})
 		err := c.do(m)
 		restore()
-		check(t, c.name, err)
+		testkit.Check(t, err, c.name)
 		if calls == 0 {
 			t.Errorf("%s: no system call was seen", c.name)
 		}
@@ -53,7 +54,7 @@ func TestLimitsComeDownBeforeTheMemory(t *testing.T) {
 			t.Errorf("%s: sealed limits allow something", c.name)
 		}
 		if c.name != "close" {
-			check(t, "close", m.Close())
+			testkit.Check(t, m.Close(), "close")
 		}
 	}
 }
@@ -61,13 +62,13 @@ func TestLimitsComeDownBeforeTheMemory(t *testing.T) {
 // Limits that narrow others get back what a change of protection or length gives back, without
 // being asked for again.
 func TestNarrowedLimitsFollow(t *testing.T) {
-	m := must[*typedmem.Mapping](t)(options.New(unit).WithCapacity(4 * unit).MapMut())
+	m := testkit.Must(options.New(unit).WithCapacity(4 * unit).MapMut())(t)
 	defer m.Close()
 	l, base := mem.Of(m).Limits(), m.Addr()
 	ro := l.ReadOnly()
 	expect := func(step string, err error, readable int, writable bool) {
 		t.Helper()
-		check(t, step, err)
+		testkit.Check(t, err, step)
 		end := func(limit uintptr) uintptr {
 			if mem.Allows(limit) {
 				return limit

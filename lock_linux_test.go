@@ -15,6 +15,7 @@ import (
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/testenv"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 	"golang.org/x/sys/unix"
 )
@@ -22,7 +23,7 @@ import (
 // lockedBytes is how much of m the kernel keeps in memory: what smaps says of areas within it.
 func lockedBytes(t *testing.T, m *typedmem.Mapping) int {
 	t.Helper()
-	f := must[*os.File](t)(os.Open("/proc/self/smaps"))
+	f := testkit.Must(os.Open("/proc/self/smaps"))(t)
 	defer f.Close()
 	sum, inside := 0, false
 	for lines := bufio.NewScanner(f); lines.Scan(); {
@@ -41,12 +42,12 @@ func lockedBytes(t *testing.T, m *typedmem.Mapping) int {
 
 // Lock of the whole mapping holds for what growth adds, until Unlock.
 func TestLockHoldsForWhatGrowthAdds(t *testing.T) {
-	if emulator() != "" {
+	if testenv.Emulator() != "" {
 		t.Skip("the emulator's own list of areas is not the program's")
 	}
-	file := must[*os.File](t)(os.Create(filepath.Join(t.TempDir(), "file")))
+	file := testkit.Must(os.Create(filepath.Join(t.TempDir(), "file")))(t)
 	defer file.Close()
-	check(t, "truncate", file.Truncate(int64(64*unit)))
+	testkit.Check(t, file.Truncate(int64(64*unit)), "truncate")
 	anonymous := options.New(2 * unit).WithCapacity(64 * unit)
 	for name, make := range map[string]func() (*typedmem.Mapping, error){
 		"anonymous":      anonymous.MapMut,
@@ -59,20 +60,20 @@ func TestLockHoldsForWhatGrowthAdds(t *testing.T) {
 			m, err := make()
 			if err == nil {
 				defer m.Close()
-				check(t, "Resize", m.Resize(3*unit)) // maps ahead, by more than that
+				testkit.Check(t, m.Resize(3*unit), "Resize") // maps ahead, by more than that
 				err = m.Lock()
 			}
 			if err != nil {
 				t.Skip("memory cannot be locked here: ", err)
 			}
 			for _, n := range []int{3 * unit, 4 * unit, 40 * unit, 5 * unit, 41 * unit} {
-				check(t, "Resize", m.Resize(n))
+				testkit.Check(t, m.Resize(n), "Resize")
 				if got := lockedBytes(t, m); got < n {
 					t.Errorf("%d of %d bytes are locked", got, n)
 				}
 			}
-			check(t, "Unlock", m.Unlock())
-			check(t, "Resize", m.Resize(64*unit))
+			testkit.Check(t, m.Unlock(), "Unlock")
+			testkit.Check(t, m.Resize(64*unit), "Resize")
 			if got := lockedBytes(t, m); got != 0 {
 				t.Errorf("%d bytes are locked after Unlock", got)
 			}
@@ -85,7 +86,7 @@ func TestLockHoldsForWhatGrowthAdds(t *testing.T) {
 func TestGrowthOfALockedMappingIsLimited(t *testing.T) {
 	if os.Getenv("TYPEDMEM_LOCK_CHILD") == "" {
 		testenv.Processes(t)
-		cmd := osexec.Command(must[string](t)(os.Executable()), "-test.run=^"+t.Name()+"$", "-test.v")
+		cmd := osexec.Command(testkit.Must(os.Executable())(t), "-test.run=^"+t.Name()+"$", "-test.v")
 		cmd.Env = append(os.Environ(), "TYPEDMEM_LOCK_CHILD=1")
 		out, err := cmd.CombinedOutput()
 		if strings.Contains(string(out), "--- SKIP") {
@@ -97,30 +98,30 @@ func TestGrowthOfALockedMappingIsLimited(t *testing.T) {
 		return
 	}
 	var before unix.Rlimit
-	check(t, "getrlimit", unix.Getrlimit(unix.RLIMIT_MEMLOCK, &before))
+	testkit.Check(t, unix.Getrlimit(unix.RLIMIT_MEMLOCK, &before), "getrlimit")
 	limit := uint64(16 * unit)
 	if before.Max < limit {
 		t.Skip("too little memory may be locked")
 	}
-	check(t, "setrlimit", unix.Setrlimit(unix.RLIMIT_MEMLOCK, &unix.Rlimit{Cur: limit, Max: limit}))
+	testkit.Check(t, unix.Setrlimit(unix.RLIMIT_MEMLOCK, &unix.Rlimit{Cur: limit, Max: limit}), "setrlimit")
 	runtime.LockOSThread()
 	withoutPrivilege(t)
-	m := must[*typedmem.Mapping](t)(options.New(2 * unit).WithCapacity(64 * unit).MapMut())
-	check(t, "Lock", m.Lock())
-	check(t, "Resize", m.Resize(4*unit))
+	m := testkit.Must(options.New(2 * unit).WithCapacity(64 * unit).MapMut())(t)
+	testkit.Check(t, m.Lock(), "Lock")
+	testkit.Check(t, m.Resize(4*unit), "Resize")
 	if err := m.Resize(60 * unit); err == nil {
 		t.Error("growth beyond the limit succeeded")
 	}
 	if m.Len() != 4*unit {
 		t.Errorf("%d bytes after a growth that failed", m.Len())
 	}
-	check(t, "Resize", m.Resize(6*unit))
-	check(t, "Unlock", m.Unlock())
-	check(t, "Resize", m.Resize(60*unit))
+	testkit.Check(t, m.Resize(6*unit), "Resize")
+	testkit.Check(t, m.Unlock(), "Unlock")
+	testkit.Check(t, m.Resize(60*unit), "Resize")
 	m.Bytes()[60*unit-1] = 1
-	wants(t, "Lock", m.Lock(), unix.ENOMEM)
-	check(t, "Resize", m.Resize(64*unit)) // a Lock that failed is none
-	check(t, "Close", m.Close())
+	testkit.Wants(t, "Lock", m.Lock(), unix.ENOMEM)
+	testkit.Check(t, m.Resize(64*unit), "Resize") // a Lock that failed is none
+	testkit.Check(t, m.Close(), "Close")
 }
 
 // withoutPrivilege takes the right to lock any amount of memory from this thread for good; the test
@@ -129,7 +130,7 @@ func withoutPrivilege(t *testing.T) {
 	t.Helper()
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData
-	check(t, "capget", unix.Capget(&header, &data[0]))
+	testkit.Check(t, unix.Capget(&header, &data[0]), "capget")
 	data[0].Effective &^= 1 << unix.CAP_IPC_LOCK
 	if err := unix.Capset(&header, &data[0]); err != nil && !errors.Is(err, unix.EPERM) {
 		t.Fatal(err)
@@ -138,13 +139,13 @@ func withoutPrivilege(t *testing.T) {
 
 // A larger mapping is locked in the place of the first one, and not beside it.
 func TestALargerMappingIsLockedInPlace(t *testing.T) {
-	if emulator() != "" {
+	if testenv.Emulator() != "" {
 		t.Skip("the emulator's own list of areas is not the program's")
 	}
 	m := onFile(t, 0)
 	testenv.MayLock(t, m.Lock())
 	large := larger(t)(mem.Of(m).Larger(8 * unit))
-	closeLater(t, large)
+	testkit.CloseLater(t, large)
 	locked := func(what string, n int) {
 		t.Helper()
 		if got := lockedBytes(t, large); lockedBytes(t, m) != 0 || got < n-unit || n == 0 && got > 0 { // of a page in two mappings each counts a half; growth locks ahead
@@ -152,15 +153,15 @@ func TestALargerMappingIsLockedInPlace(t *testing.T) {
 		}
 	}
 	locked("at first", 8*unit)
-	check(t, "Resize", large.Resize(16*unit))
+	testkit.Check(t, large.Resize(16*unit), "Resize")
 	locked("after growth", 16*unit)
 	_, err := mem.Of(large).Larger(65 * unit)
-	wants(t, "past the end of the file", err, typedmem.ErrTruncated)
+	testkit.Wants(t, "past the end of the file", err, typedmem.ErrTruncated)
 	locked("after a refusal", 16*unit)
-	check(t, "Unlock", large.Unlock())
+	testkit.Check(t, large.Unlock(), "Unlock")
 	locked("after Unlock", 0)
 	free := larger(t)(mem.Of(large).Larger(20 * unit))
-	closeLater(t, free)
+	testkit.CloseLater(t, free)
 	if lockedBytes(t, free) != 0 {
 		t.Fatalf("%d bytes are locked after Unlock", lockedBytes(t, free))
 	}

@@ -15,6 +15,8 @@ import (
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/sys"
+	"github.com/typedmem/typedmem/internal/testenv"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 )
 
@@ -52,7 +54,7 @@ func TestEachTerminalMakesWhatItSays(t *testing.T) {
 		for _, backing := range []string{"anonymous", "file"} {
 			t.Run(term.name+"/"+backing, func(t *testing.T) {
 				if term.protected == execMut {
-					deviant(t, wxRefused)
+					testenv.Differs(t, wxRefused)
 				}
 				n := 3 * unit
 				o := options.New(n).WithUnsafeFlags(flags.JIT)
@@ -60,23 +62,23 @@ func TestEachTerminalMakesWhatItSays(t *testing.T) {
 					if term.protected.Has(flags.Execute) && runtime.GOOS == "windows" {
 						t.Skip("windows: a file must be open for execution, which os.Open does not ask for")
 					}
-					o = o.WithFile(fileOf(t, pattern(n)), 0)
+					o = o.WithFile(testkit.File(t, pattern(n)), 0)
 				}
-				m := must[*typedmem.Mapping](t)(term.make(o))
-				closeLater(t, m)
+				m := testkit.Must(term.make(o))(t)
+				testkit.CloseLater(t, m)
 				if m.Len() != n || m.Protection() != term.protected || m.Committed() == term.reserve || m.FileBacked() != (backing == "file") {
 					t.Errorf("length %d, protection %v, committed %v, file-backed %v", m.Len(), m.Protection(), m.Committed(), m.FileBacked())
 				}
-				check(t, "commit", m.Commit())
+				testkit.Check(t, m.Commit(), "commit")
 				if !m.Committed() || m.Protection() != term.protected {
 					t.Errorf("after Commit: protection %v, committed %v", m.Protection(), m.Committed())
 				}
 				b, err := raw(m)
 				if term.protected == none {
-					wants(t, "Bytes", err, typedmem.ErrProtection)
+					testkit.Wants(t, "Bytes", err, typedmem.ErrProtection)
 					return
 				}
-				check(t, "Bytes", err)
+				testkit.Check(t, err, "Bytes")
 				if len(b) != n || cap(b) != n {
 					t.Errorf("Bytes: length %d, capacity %d; want %d", len(b), cap(b), n)
 				}
@@ -97,12 +99,12 @@ func TestEachTerminalMakesWhatItSays(t *testing.T) {
 // Without flags.JIT nothing becomes writable and executable.
 func TestWritableAndExecutableNeedsJIT(t *testing.T) {
 	_, err := options.New(unit).MapExecMut()
-	wants(t, "MapExecMut", err, typedmem.ErrUnsafeFlag)
+	testkit.Wants(t, "MapExecMut", err, typedmem.ErrUnsafeFlag)
 	_, err = options.New(unit).ReserveExecMut()
-	wants(t, "ReserveExecMut", err, typedmem.ErrUnsafeFlag)
+	testkit.Wants(t, "ReserveExecMut", err, typedmem.ErrUnsafeFlag)
 	m := mapMut(t, options.New(unit))
 	m.Bytes()[0] = 7
-	wants(t, "MakeExecMut", m.MakeExecMut(), typedmem.ErrUnsafeFlag)
+	testkit.Wants(t, "MakeExecMut", m.MakeExecMut(), typedmem.ErrUnsafeFlag)
 	if m.Protection() != mut || m.Bytes()[0] != 7 {
 		t.Errorf("after the refusal: protection %v", m.Protection())
 	}
@@ -110,8 +112,8 @@ func TestWritableAndExecutableNeedsJIT(t *testing.T) {
 
 // What cannot be mapped is refused with the sentinel that says why, and by every terminal alike.
 func TestRefusals(t *testing.T) {
-	f := fileOf(t, pattern(3*unit))
-	closed := fileOf(t, nil)
+	f := testkit.File(t, pattern(3*unit))
+	closed := testkit.File(t, nil)
 	closed.Close()
 	vast := 1 << min(57, strconv.IntSize-2)
 	for _, c := range []struct {
@@ -155,7 +157,7 @@ func TestRefusals(t *testing.T) {
 				c.o = c.o.WithUnsafeFlags(flags.JIT)
 			}
 			m, err := term.make(c.o)
-			wants(t, term.name+": "+c.name, err, c.want)
+			testkit.Wants(t, term.name+": "+c.name, err, c.want)
 			if m != nil {
 				t.Errorf("%s: %s: a mapping and an error", term.name, c.name)
 			}
@@ -186,10 +188,10 @@ func TestLengthsNeedNotBeWholePages(t *testing.T) {
 			t.Errorf("%d bytes: Len %d, len %d, cap %d, Cap %d", n, m.Len(), len(b), cap(b), m.Cap())
 		}
 		b[n-1] = 1
-		check(t, "flush", m.Flush(0, n))
-		check(t, "lock", m.Lock())
-		check(t, "unlock", m.Unlock())
-		check(t, "close", m.Close())
+		testkit.Check(t, m.Flush(0, n), "flush")
+		testkit.Check(t, m.Lock(), "lock")
+		testkit.Check(t, m.Unlock(), "unlock")
+		testkit.Check(t, m.Close(), "close")
 	}
 }
 
@@ -198,14 +200,14 @@ func TestFileOffsetsNeedNotBeAligned(t *testing.T) {
 	whole := pattern(4 * unit)
 	for _, offset := range []int{0, 1, 8, page - 1, page, unit - 1, unit, unit + 24, 2*unit + 5} {
 		for _, n := range []int{1, page, unit, unit + 3} {
-			f := fileOf(t, whole)
-			m := must[*typedmem.Mapping](t)(options.New(n).WithFile(f, int64(offset)).WithFlags(flags.Shared).MapMut())
+			f := testkit.File(t, whole)
+			m := testkit.Must(options.New(n).WithFile(f, int64(offset)).WithFlags(flags.Shared).MapMut())(t)
 			f.Close() // the mapping does not need it
 			b := m.Bytes()
 			same(t, fmt.Sprintf("%d bytes at %d", n, offset), b, whole[offset:offset+n])
 			b[0], b[n-1] = ^b[0], ^b[n-1]
-			check(t, "flush", m.Flush(0, n))
-			check(t, "close", m.Close())
+			testkit.Check(t, m.Flush(0, n), "flush")
+			testkit.Check(t, m.Close(), "close")
 			now := contents(t, f)
 			want := append([]byte(nil), whole...)
 			want[offset] = ^want[offset]
@@ -218,40 +220,40 @@ func TestFileOffsetsNeedNotBeAligned(t *testing.T) {
 }
 
 func TestPrivateWritesStayPrivate(t *testing.T) {
-	f := fileOf(t, pattern(unit))
-	m := must[*typedmem.Mapping](t)(options.New(unit).WithFile(f, 0).MapMut())
-	closeLater(t, m)
+	f := testkit.File(t, pattern(unit))
+	m := testkit.Must(options.New(unit).WithFile(f, 0).MapMut())(t)
+	testkit.CloseLater(t, m)
 	m.Bytes()[5] = 200
-	check(t, "flush", m.Flush(0, unit))
+	testkit.Check(t, m.Flush(0, unit), "flush")
 	same(t, "file", contents(t, f), pattern(unit))
 }
 
 // A mapping that reaches past the end of its file is allowed, as mmap allows it; stores that grow
 // files under a fixed mapping do so.
 func TestMappingLongerThanItsFile(t *testing.T) {
-	deviant(t, map[string]string{"windows": "a view cannot reach past the end of its file"})
-	f := fileOf(t, pattern(10))
-	m := must[*typedmem.Mapping](t)(options.New(4*page).WithFile(f, 0).WithFlags(flags.Shared).MapMut())
-	closeLater(t, m)
+	testenv.Differs(t, map[string]string{"windows": "a view cannot reach past the end of its file"})
+	f := testkit.File(t, pattern(10))
+	m := testkit.Must(options.New(4*page).WithFile(f, 0).WithFlags(flags.Shared).MapMut())(t)
+	testkit.CloseLater(t, m)
 	b := m.Bytes()
 	same(t, "the part in the file", b[:10], pattern(10))
 	same(t, "the rest of its last page", b[10:page], make([]byte, page-10))
 	if contents := contents(t, f); len(contents) != 10 {
 		t.Errorf("the file has %d bytes, mapping it changed that", len(contents))
 	}
-	wants(t, "Prefault past the end", m.Prefault(0, 2*page), typedmem.ErrTruncated)
-	check(t, "Prefault", m.Prefault(0, page))
+	testkit.Wants(t, "Prefault past the end", m.Prefault(0, 2*page), typedmem.ErrTruncated)
+	testkit.Check(t, m.Prefault(0, page), "Prefault")
 	t.Run("access past the end", func(t *testing.T) {
-		deviant(t, wrongBusAddress)
+		testenv.Differs(t, wrongBusAddress)
 		var fault *typedmem.FaultError
 		if err := typedmem.Guard(func() error { b[2*page]++; return nil }); !errors.As(err, &fault) {
 			t.Errorf("access past the end: %v", err)
 		}
 	})
 	t.Run("once the file has grown", func(t *testing.T) {
-		deviant(t, map[string]string{"qemu-user with large pages": "a mapping ends for good where its file ended"})
-		check(t, "truncate", f.Truncate(int64(4*page)))
-		check(t, "Prefault", m.Prefault(0, 4*page))
+		testenv.Differs(t, map[string]string{"qemu-user with large pages": "a mapping ends for good where its file ended"})
+		testkit.Check(t, f.Truncate(int64(4*page)), "truncate")
+		testkit.Check(t, m.Prefault(0, 4*page), "Prefault")
 		b[3*page] = 9
 		if got := contents(t, f); got[3*page] != 9 {
 			t.Error("a store into the grown part did not reach the file")
@@ -265,36 +267,36 @@ func TestEmptyMappingGrows(t *testing.T) {
 		t.Errorf("Len %d, Cap %d, committed %v", m.Len(), m.Cap(), m.Committed())
 	}
 	for _, err := range []error{m.Lock(), m.Unlock(), m.Flush(0, 0), m.Prefault(0, 0), m.Advise(0, 0, flags.WillNeed), m.MakeReadOnly(), m.MakeMut(), m.FlushInstructionCache()} {
-		check(t, "an operation on no bytes", err)
+		testkit.Check(t, err, "an operation on no bytes")
 	}
 	first := m.Addr()
-	check(t, "resize", m.Resize(2*unit+1))
+	testkit.Check(t, m.Resize(2*unit+1), "resize")
 	if m.Addr() != first {
 		t.Error("growth moved the mapping")
 	}
 	copy(m.Bytes(), pattern(2*unit+1))
-	check(t, "resize to 0", m.Resize(0))
-	check(t, "resize again", m.Resize(2*unit+1))
+	testkit.Check(t, m.Resize(0), "resize to 0")
+	testkit.Check(t, m.Resize(2*unit+1), "resize again")
 	same(t, "memory that came back", m.Bytes(), make([]byte, 2*unit+1))
 }
 
 func TestWithAddressIsAHint(t *testing.T) {
-	probe := must[*typedmem.Mapping](t)(options.New(8 * unit).ReserveNone())
+	probe := testkit.Must(options.New(8 * unit).ReserveNone())(t)
 	addr := probe.Addr()
 	// Taken: the mapping goes elsewhere and nothing is replaced.
 	m := mapMut(t, options.New(unit).WithAddress(addr))
 	if m.Addr() >= addr && m.Addr() < addr+uintptr(8*unit) {
 		t.Fatalf("the hint %#x replaced a mapping", addr)
 	}
-	check(t, "close", probe.Close())
+	testkit.Check(t, probe.Close(), "close")
 	// Free: the hint is followed, for files as well.
-	f := fileOf(t, pattern(unit))
+	f := testkit.File(t, pattern(unit))
 	for name, o := range map[string]options.Options{"anonymous": options.New(unit), "file": options.New(unit).WithFile(f, 0)} {
-		m := must[*typedmem.Mapping](t)(o.WithAddress(addr).Map())
+		m := testkit.Must(o.WithAddress(addr).Map())(t)
 		if m.Addr() != addr {
 			t.Errorf("%s: hint %#x, mapped at %#x", name, addr, m.Addr())
 		}
-		check(t, "close", m.Close())
+		testkit.Check(t, m.Close(), "close")
 		m = nil
 		for range 4 { // where inaccessible memory is not listed, the list alone does not tell when it is free
 			runtime.GC()
@@ -307,21 +309,21 @@ func TestWithAddressIsAHint(t *testing.T) {
 // Fixed takes addresses over: of a mapping that is closed and whose addresses are held, and of one
 // that is open.
 func TestFixedTakesAddressesOver(t *testing.T) {
-	deviant(t, map[string]string{"windows": "there is no MAP_FIXED"})
+	testenv.Differs(t, map[string]string{"windows": "there is no MAP_FIXED"})
 	for _, state := range []string{"open", "closed"} {
-		old := must[*typedmem.Mapping](t)(options.New(4 * unit).MapMut())
+		old := testkit.Must(options.New(4 * unit).MapMut())(t)
 		limits := mem.Of(old).Limits() // keeps the addresses
 		if state == "closed" {
-			check(t, "close", old.Close())
+			testkit.Check(t, old.Close(), "close")
 		}
 		addr := old.Addr() + uintptr(unit)
-		m := must[*typedmem.Mapping](t)(options.New(2 * unit).WithAddress(addr).WithUnsafeFlags(flags.Fixed).MapMut())
+		m := testkit.Must(options.New(2 * unit).WithAddress(addr).WithUnsafeFlags(flags.Fixed).MapMut())(t)
 		if m.Addr() != addr {
 			t.Fatalf("mapped at %#x, want %#x", m.Addr(), addr)
 		}
 		copy(m.Bytes(), pattern(2*unit))
 		if state == "open" {
-			check(t, "close", old.Close())
+			testkit.Check(t, old.Close(), "close")
 		}
 		same(t, state+": after Close of the old mapping", m.Bytes(), pattern(2*unit))
 		runtime.KeepAlive(limits)
@@ -329,17 +331,17 @@ func TestFixedTakesAddressesOver(t *testing.T) {
 		old, limits = nil, nil
 		eventually(t, "the old addresses outside are free", func() bool { _, ok := areaAt(t, outside); return !ok })
 		same(t, state+": after the collector released the old mapping", m.Bytes(), pattern(2*unit))
-		check(t, "close", m.Close())
+		testkit.Check(t, m.Close(), "close")
 	}
 }
 
 func TestFixedWithCapacity(t *testing.T) {
-	deviant(t, map[string]string{"windows": "there is no MAP_FIXED"})
-	old := must[*typedmem.Mapping](t)(options.New(8 * unit).ReserveNone())
+	testenv.Differs(t, map[string]string{"windows": "there is no MAP_FIXED"})
+	old := testkit.Must(options.New(8 * unit).ReserveNone())(t)
 	m := mapMut(t, options.New(unit).WithCapacity(8*unit).WithAddress(old.Addr()).WithUnsafeFlags(flags.Fixed))
-	check(t, "resize", m.Resize(8*unit))
+	testkit.Check(t, m.Resize(8*unit), "resize")
 	copy(m.Bytes(), pattern(8*unit))
-	check(t, "close", old.Close())
+	testkit.Check(t, old.Close(), "close")
 	same(t, "contents", m.Bytes(), pattern(8*unit))
 }
 
@@ -349,9 +351,9 @@ func TestFixedIsUnsupportedOnWindows(t *testing.T) {
 	if runtime.GOOS != "windows" {
 		t.Skip("elsewhere it works, see TestFixedTakesAddressesOver")
 	}
-	f := must[*os.File](t)(os.Create(filepath.Join(t.TempDir(), "file")))
+	f := testkit.Must(os.Create(filepath.Join(t.TempDir(), "file")))(t)
 	defer f.Close()
-	check(t, "truncate", f.Truncate(int64(4*unit)))
+	testkit.Check(t, f.Truncate(int64(4*unit)), "truncate")
 	for _, term := range terminals {
 		for name, o := range map[string]options.Options{
 			"plain":         options.New(unit),
@@ -371,9 +373,9 @@ func TestFixedIsUnsupportedOnWindows(t *testing.T) {
 			})
 			_, err := term.make(o.WithAddress(old.Addr()).WithUnsafeFlags(flags.Fixed | flags.JIT))
 			restore()
-			wants(t, term.name+" of "+name, err, errors.ErrUnsupported)
+			testkit.Wants(t, term.name+" of "+name, err, errors.ErrUnsupported)
 			same(t, "what was there", old.Bytes(), pattern(4*unit))
-			check(t, "close", old.Close())
+			testkit.Check(t, old.Close(), "close")
 		}
 	}
 }
@@ -382,15 +384,15 @@ func TestFixedIsUnsupportedOnWindows(t *testing.T) {
 // runtimes do.
 func TestReserveCommitPieceByPiece(t *testing.T) {
 	pieces := 16
-	whole := must[*typedmem.Mapping](t)(options.New(pieces * unit).ReserveMut())
+	whole := testkit.Must(options.New(pieces * unit).ReserveMut())(t)
 	first := whole.Addr()
 	var parts []*typedmem.Mapping
 	for range pieces - 1 {
-		parts = append(parts, must[*typedmem.Mapping](t)(whole.SplitTo(unit)))
+		parts = append(parts, testkit.Must(whole.SplitTo(unit))(t))
 	}
 	parts = append(parts, whole)
 	for i := 0; i < pieces; i += 2 {
-		check(t, "commit", parts[i].Commit())
+		testkit.Check(t, parts[i].Commit(), "commit")
 		copy(parts[i].Bytes(), pattern(unit))
 	}
 	for i, m := range parts {
@@ -402,7 +404,7 @@ func TestReserveCommitPieceByPiece(t *testing.T) {
 		} else if !inaccessible(t, m.Addr()) {
 			t.Errorf("piece %d is accessible and was never committed", i)
 		}
-		check(t, "close", m.Close())
+		testkit.Check(t, m.Close(), "close")
 	}
 }
 
@@ -413,16 +415,16 @@ func TestAdviseDropsNothingOutsideItsRange(t *testing.T) {
 			m := mapMut(t, options.New(n))
 			b := m.Bytes()
 			copy(b, pattern(n))
-			check(t, "advise", m.Advise(lo, hi, flags.DontNeed))
+			testkit.Check(t, m.Advise(lo, hi, flags.DontNeed), "advise")
 			same(t, fmt.Sprintf("before [%d,%d)", lo, hi), b[:lo], pattern(n)[:lo])
 			same(t, fmt.Sprintf("after [%d,%d)", lo, hi), b[hi:], pattern(n)[hi:])
-			if runtime.GOOS == "linux" && emulator() == "" {
+			if runtime.GOOS == "linux" && testenv.Emulator() == "" {
 				first, end := (lo+page-1)/page*page, hi/page*page // the rest of the last page may be appended to
 				if first < end {
 					same(t, "inside", b[first:end], make([]byte, end-first))
 				}
 			}
-			check(t, "close", m.Close())
+			testkit.Check(t, m.Close(), "close")
 		}
 	}
 }
@@ -442,10 +444,10 @@ func TestAdviseRefusesWhatIsNoAdvice(t *testing.T) {
 		if flags.Advice.Has(bit) {
 			want = nil
 		}
-		wants(t, bit.String(), m.Advise(0, unit, bit), want)
+		testkit.Wants(t, bit.String(), m.Advise(0, unit, bit), want)
 	}
-	wants(t, "an unknown flag", m.Advise(0, unit, 1<<31), typedmem.ErrOperation)
-	check(t, "none", m.Advise(0, unit, 0))
+	testkit.Wants(t, "an unknown flag", m.Advise(0, unit, 1<<31), typedmem.ErrOperation)
+	testkit.Check(t, m.Advise(0, unit, 0), "none")
 }
 
 // A range must lie in the mapping; every operation that takes one says so alike.
@@ -461,17 +463,17 @@ func TestRangesAreChecked(t *testing.T) {
 		"Advise":      func(lo, hi int) error { return m.Advise(lo, hi, flags.WillNeed) },
 	} {
 		for _, r := range [][2]int{{-1, 1}, {0, n + 1}, {2, 1}, {n + 1, n + 1}, {math.MinInt, math.MaxInt}, {math.MaxInt, math.MinInt}, {0, math.MaxInt}, {n, n - 1}} {
-			wants(t, fmt.Sprint(name, r), op(r[0], r[1]), typedmem.ErrBounds)
+			testkit.Wants(t, fmt.Sprint(name, r), op(r[0], r[1]), typedmem.ErrBounds)
 		}
 		for _, r := range [][2]int{{0, 0}, {n, n}, {0, n}, {5, 6}, {page - 1, page + 1}, {n - 1, n}} {
-			check(t, fmt.Sprint(name, r), op(r[0], r[1]))
+			testkit.Check(t, op(r[0], r[1]), fmt.Sprint(name, r))
 		}
 	}
 }
 
 // Flush asks the system for shared file mappings, and only for them.
 func TestFlushAsksTheSystem(t *testing.T) {
-	f := fileOf(t, pattern(2*unit))
+	f := testkit.File(t, pattern(2*unit))
 	for name, c := range map[string]struct {
 		o    options.Options
 		want int
@@ -489,9 +491,9 @@ func TestFlushAsksTheSystem(t *testing.T) {
 			}
 			return nil
 		})
-		check(t, "flush", m.Flush(1, unit+1))
-		check(t, "flush", m.FlushAsync(1, unit+1))
-		check(t, "flush of no byte", m.Flush(5, 5))
+		testkit.Check(t, m.Flush(1, unit+1), "flush")
+		testkit.Check(t, m.FlushAsync(1, unit+1), "flush")
+		testkit.Check(t, m.Flush(5, 5), "flush of no byte")
 		restore()
 		if asked != c.want {
 			t.Errorf("%s: the system was asked %d times, want %d", name, asked, c.want)
@@ -515,9 +517,9 @@ func TestErrorsSayWhatStoodAgainst(t *testing.T) {
 // Code that lies past the end of its file cannot be flushed: an error where the processor touches
 // the memory for that, and never a crash.
 func TestCodePastTheEndOfTheFile(t *testing.T) {
-	deviant(t, map[string]string{"windows": "a view cannot reach past the end of its file"})
-	f := fileOf(t, pattern(10))
-	m := must[*typedmem.Mapping](t)(options.New(3*unit).WithFile(f, 0).Map())
+	testenv.Differs(t, map[string]string{"windows": "a view cannot reach past the end of its file"})
+	f := testkit.File(t, pattern(10))
+	m := testkit.Must(options.New(3*unit).WithFile(f, 0).Map())(t)
 	defer m.Close()
 	for name, err := range map[string]error{"flush": m.FlushInstructionCache(), "make": m.MakeExec()} {
 		if err != nil && !errors.Is(err, typedmem.ErrTruncated) && !errors.Is(err, errors.ErrUnsupported) {

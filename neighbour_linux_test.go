@@ -17,19 +17,10 @@ import (
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/race"
 	"github.com/typedmem/typedmem/internal/testenv"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 	"golang.org/x/sys/unix"
 )
-
-// areaLines counts the process's memory areas.
-func areaLines(t testing.TB) int {
-	t.Helper()
-	text, err := os.ReadFile("/proc/self/maps")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return bytes.Count(text, []byte{'\n'})
-}
 
 // areaLimit returns vm.max_map_count, and skips the test where it is too large to be reached.
 func areaLimit(t testing.TB) int {
@@ -83,14 +74,14 @@ func TestTheLimitOfAreasIsAnError(t *testing.T) {
 			}
 		},
 		"files": func(t *testing.T) func(int) (*typedmem.Mapping, error) {
-			f := fileOf(t, pattern(4096))
+			f := testkit.File(t, pattern(4096))
 			return func(int) (*typedmem.Mapping, error) { return options.New(4096).WithFile(f, 0).Map() }
 		},
 		"reserved": func(*testing.T) func(int) (*typedmem.Mapping, error) {
 			return func(int) (*typedmem.Mapping, error) { return options.New(4096).WithCapacity(8192).MapMut() }
 		},
 		"splits": func(t *testing.T) func(int) (*typedmem.Mapping, error) {
-			rest := must[*typedmem.Mapping](t)(options.New(100_000 * os.Getpagesize()).MapMut())
+			rest := testkit.Must(options.New(100_000 * os.Getpagesize()).MapMut())(t)
 			return func(i int) (*typedmem.Mapping, error) {
 				left, err := rest.SplitTo(os.Getpagesize())
 				if err == nil && i%2 == 0 {
@@ -114,12 +105,12 @@ func TestTheLimitOfAreasIsAnError(t *testing.T) {
 					all = append(all, m)
 				}
 			}
-			wants(t, "the last one", err, syscall.ENOMEM)
+			testkit.Wants(t, "the last one", err, syscall.ENOMEM)
 			if err == nil || !strings.Contains(err.Error(), "vm.max_map_count") {
 				t.Errorf("%v: it should name the limit", err)
 			}
-			t.Logf("%d mappings, %d areas of %d: %v", len(all), areaLines(t), limit, err)
-			if left := limit - areaLines(t); left < limit/32 {
+			t.Logf("%d mappings, %d areas of %d: %v", len(all), testenv.AreaLines(t), limit, err)
+			if left := limit - testenv.AreaLines(t); left < limit/32 {
 				t.Errorf("%d areas of %d are left to the runtime, half of what is promised is %d", left, limit, limit/32)
 			}
 			lives(t)
@@ -130,16 +121,16 @@ func TestTheLimitOfAreasIsAnError(t *testing.T) {
 			}
 			lives(t)
 			for _, m := range all[:len(all)/2] {
-				check(t, "close", m.Close())
+				testkit.Check(t, m.Close(), "close")
 			}
 			lives(t)
 			m, err := options.New(4096).MapMut()
-			check(t, "map after close", err)
+			testkit.Check(t, err, "map after close")
 			for _, m := range append(all[len(all)/2:], m) {
-				check(t, "close", m.Close())
+				testkit.Check(t, m.Close(), "close")
 			}
 			lives(t)
-			if n := areaLines(t); n > limit {
+			if n := testenv.AreaLines(t); n > limit {
 				t.Errorf("%d areas of %d", n, limit)
 			}
 		})
@@ -186,12 +177,12 @@ func TestMemoryIsGivenBackAtTheLimitOfAreas(t *testing.T) {
 		_, _, errno := syscall.Syscall(syscall.SYS_MINCORE, addr, uintptr(n), uintptr(unsafe.Pointer(&vec[0])))
 		return errno == 0 && bytes.ContainsRune(vec, 1)
 	}
-	f := fileOf(t, pattern(16*page))
+	f := testkit.File(t, pattern(16*page))
 	make4 := func(o options.Options) (list [4]*typedmem.Mapping) {
 		for i := range list {
-			list[i] = must[*typedmem.Mapping](t)(o.MapMut())
+			list[i] = testkit.Must(o.MapMut())(t)
 			list[i].Bytes()[0] = 1
-			check(t, "prefault", list[i].Prefault(0, list[i].Len()))
+			testkit.Check(t, list[i].Prefault(0, list[i].Len()), "prefault")
 		}
 		return list
 	}
@@ -207,8 +198,8 @@ func TestMemoryIsGivenBackAtTheLimitOfAreas(t *testing.T) {
 		var p [2][3]*typedmem.Mapping
 		for i := range p { // left, middle, right
 			p[i][0] = list[2+i]
-			p[i][1] = must[*typedmem.Mapping](t)(list[2+i].SplitOff(4 * page))
-			p[i][2] = must[*typedmem.Mapping](t)(p[i][1].SplitOff(8 * page))
+			p[i][1] = testkit.Must(list[2+i].SplitOff(4 * page))(t)
+			p[i][2] = testkit.Must(p[i][1].SplitOff(8 * page))(t)
 		}
 		parts[kind] = p
 	}
@@ -269,9 +260,9 @@ func TestClosedMappingsLeaveRoomUnderAddressLimit(t *testing.T) {
 		t.Skip("a 32-bit heap cannot grow by 1 GiB in any case")
 	}
 	for range 8 {
-		m := must[*typedmem.Mapping](t)(options.New(256 << 20).MapMut())
+		m := testkit.Must(options.New(256 << 20).MapMut())(t)
 		m.Bytes()[0] = 1
-		check(t, "close", m.Close())
+		testkit.Check(t, m.Close(), "close")
 	}
 	kept = append(kept, make([]byte, 1<<30))
 	lives(t)
@@ -301,10 +292,10 @@ func TestEverythingLockedInMemory(t *testing.T) {
 		t.Errorf("%v: it should name mlockall and the limit", err)
 	}
 	for range 64 { // closed mappings do not count as locked
-		m := must[*typedmem.Mapping](t)(options.New(2 << 20).WithCapacity(3 << 20).MapMut())
+		m := testkit.Must(options.New(2 << 20).WithCapacity(3 << 20).MapMut())(t)
 		m.Bytes()[0] = 1
-		check(t, "shrink", m.Resize(4096))
-		check(t, "close", m.Close())
+		testkit.Check(t, m.Resize(4096), "shrink")
+		testkit.Check(t, m.Close(), "close")
 	}
 	if err := unix.Munlockall(); err != nil {
 		t.Fatal(err)

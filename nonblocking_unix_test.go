@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 	"golang.org/x/sys/unix"
 )
@@ -20,21 +21,21 @@ func TestARefusedPipeStaysNonblocking(t *testing.T) {
 		"none":     func(o options.Options) error { _, err := o.MapNone(); return err },
 	} {
 		r, w, err := os.Pipe()
-		check(t, "pipe", err)
+		testkit.Check(t, err, "pipe")
 		defer r.Close()
 		defer w.Close()
 		if try(options.New(unit).WithFile(r, 0)) == nil {
 			t.Fatalf("%s: a pipe was mapped", name)
 		}
 		raw, err := r.SyscallConn()
-		check(t, "SyscallConn", err)
-		check(t, "Control", raw.Control(func(fd uintptr) {
+		testkit.Check(t, err, "SyscallConn")
+		testkit.Check(t, raw.Control(func(fd uintptr) {
 			mode, err := unix.FcntlInt(fd, unix.F_GETFL, 0)
-			if check(t, "fcntl", err); mode&unix.O_NONBLOCK == 0 {
+			if testkit.Check(t, err, "fcntl"); mode&unix.O_NONBLOCK == 0 {
 				t.Fatalf("%s: the pipe blocks", name) // the Read below would do so for ever
 			}
-		}))
-		check(t, "SetReadDeadline", r.SetReadDeadline(time.Now().Add(time.Millisecond)))
+		}), "Control")
+		testkit.Check(t, r.SetReadDeadline(time.Now().Add(time.Millisecond)), "SetReadDeadline")
 		if _, err := r.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -21,6 +21,8 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/testenv"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/region"
 	"github.com/typedmem/typedmem/slab"
@@ -46,64 +48,64 @@ func printables(t *testing.T) []printable {
 	path := func(name string) string { return filepath.Join(t.TempDir(), name) }
 	closing := func(c io.Closer) { t.Cleanup(func() { _ = c.Close() }) }
 	mapping := func(o options.Options) *typedmem.Mapping {
-		m := must[*typedmem.Mapping](t)(o.MapMut())
+		m := testkit.Must(o.MapMut())(t)
 		closing(m)
 		return m
 	}
 	base := options.New(unit).WithCapacity(4 * unit)
 
 	open, closed, pinned, noAccess := mapping(base), mapping(base), mapping(base), mapping(base)
-	check(t, "close", closed.Close())
-	unpin := must[func()](t)(pinned.Pin())
+	testkit.Check(t, closed.Close(), "close")
+	unpin := testkit.Must(pinned.Pin())(t)
 	t.Cleanup(unpin)
-	check(t, "MakeNone", noAccess.MakeNone())
-	reserved := must[*typedmem.Mapping](t)(base.ReserveMut())
+	testkit.Check(t, noAccess.MakeNone(), "MakeNone")
+	reserved := testkit.Must(base.ReserveMut())(t)
 	closing(reserved)
-	file := fileOf(t, make([]byte, 2*unit))
+	file := testkit.File(t, make([]byte, 2*unit))
 	private := mapping(options.New(unit).WithFile(file, 0))
 
-	r := must[*region.Region[printedRecord]](t)(region.MapMut[printedRecord](base))
+	r := testkit.Must(region.MapMut[printedRecord](base))(t)
 	closing(r)
-	wide := must[*region.Region[uint64]](t)(region.New[uint64](10)) // the default capacity
+	wide := testkit.Must(region.New[uint64](10))(t) // the default capacity
 	closing(wide)
 	kept := path("kept.tm")
-	created := must[*region.Region[printedRecord]](t)(region.Create[printedRecord](kept, 3))
+	created := testkit.Must(region.Create[printedRecord](kept, 3))(t)
 	closing(created)
-	reader := must[*region.Region[printedRecord]](t)(region.Open[printedRecord](kept))
+	reader := testkit.Must(region.Open[printedRecord](kept))(t)
 	closing(reader)
-	gone := must[*region.Region[printedRecord]](t)(region.New[printedRecord](3))
+	gone := testkit.Must(region.New[printedRecord](3))(t)
 	goneView := gone.View()
-	check(t, "close", gone.Close())
-	raw := must[*region.Region[printedAtomic]](t)(region.New[printedAtomic](2))
+	testkit.Check(t, gone.Close(), "close")
+	raw := testkit.Must(region.New[printedAtomic](2))(t)
 	closing(raw)
-	cut := must[*region.Region[uint64]](t)(region.New[uint64](8))
+	cut := testkit.Must(region.New[uint64](8))(t)
 	closing(cut)
-	cutView, cutColumn := cut.View(), must[region.Strided[uint64]](t)(cut.View().Every(0, 8, 2))
-	check(t, "resize", cut.Resize(3))
-	hidden := must[*region.Region[uint64]](t)(region.New[uint64](4))
+	cutView, cutColumn := cut.View(), testkit.Must(cut.View().Every(0, 8, 2))(t)
+	testkit.Check(t, cut.Resize(3), "resize")
+	hidden := testkit.Must(region.New[uint64](4))(t)
 	closing(hidden)
 	hiddenView := hidden.View()
-	check(t, "MakeNone", hidden.Mapping().MakeNone())
-	column := must[region.Strided[uint64]](t)(region.Field[uint64](r.View(), 8))
+	testkit.Check(t, hidden.Mapping().MakeNone(), "MakeNone")
+	column := testkit.Must(region.Field[uint64](r.View(), 8))(t)
 
-	s := must[*slab.Slab[printedRecord]](t)(slab.New[printedRecord](100))
+	s := testkit.Must(slab.New[printedRecord](100))(t)
 	closing(s)
-	h := must[slab.Handle[printedRecord]](t)(s.Alloc())
+	h := testkit.Must(s.Alloc())(t)
 	slabPath := path("slab.tm")
-	slabFile := must[*slab.Slab[printedRecord]](t)(slab.Create[printedRecord](slabPath, 100))
-	check(t, "sync", slabFile.Sync())
+	slabFile := testkit.Must(slab.Create[printedRecord](slabPath, 100))(t)
+	testkit.Check(t, slabFile.Sync(), "sync")
 	closing(slabFile)
-	slabReader := must[*slab.Slab[printedRecord]](t)(slab.Open[printedRecord](slabPath))
+	slabReader := testkit.Must(slab.Open[printedRecord](slabPath))(t)
 	closing(slabReader)
-	slabGone := must[*slab.Slab[printedRecord]](t)(slab.New[printedRecord](100))
-	check(t, "close", slabGone.Close())
-	checked := must[*slab.Slab[printedRecord]](t)(slab.With[printedRecord](100, slab.Config{Debug: true}))
+	slabGone := testkit.Must(slab.New[printedRecord](100))(t)
+	testkit.Check(t, slabGone.Close(), "close")
+	checked := testkit.Must(slab.With[printedRecord](100, slab.Config{Debug: true}))(t)
 	closing(checked)
-	must[slab.Handle[printedRecord]](t)(checked.Alloc())
+	testkit.Must(checked.Alloc())(t)
 	cache, cacheGone := s.Cache(), s.Cache()
 	closing(cache)
-	must[slab.Handle[printedRecord]](t)(cache.Alloc())
-	check(t, "close", cacheGone.Close())
+	testkit.Must(cache.Alloc())(t)
+	testkit.Check(t, cacheGone.Close(), "close")
 
 	_, bounds := r.View().Load(-1)
 	_, ended := goneView.Load(0)
@@ -202,7 +204,7 @@ func inside(x any) []any {
 // ends the program and recover does not help. A child process prints, so that this one is told.
 func TestEveryValuePrints(t *testing.T) {
 	const asked = "TYPEDMEM_PRINT"
-	if os.Getenv(asked) == "" && emulator() == "" {
+	if os.Getenv(asked) == "" && testenv.Emulator() == "" {
 		child := osexec.Command(os.Args[0], "-test.run=^TestEveryValuePrints$", "-test.v")
 		child.Env = append(os.Environ(), asked+"=1")
 		if out, err := child.CombinedOutput(); err != nil {
@@ -275,9 +277,9 @@ func TestEveryValueLogs(t *testing.T) {
 // TestPrintingBesideUse: under the race detector a value that fmt reads without its lock is
 // reported.
 func TestPrintingBesideUse(t *testing.T) {
-	r := must[*region.Region[uint64]](t)(region.Create[uint64](filepath.Join(t.TempDir(), "r.tm"), 1))
-	s := must[*slab.Slab[uint64]](t)(slab.New[uint64](1000))
-	m := must[*typedmem.Mapping](t)(options.New(unit).WithCapacity(64 * unit).MapMut())
+	r := testkit.Must(region.Create[uint64](filepath.Join(t.TempDir(), "r.tm"), 1))(t)
+	s := testkit.Must(slab.New[uint64](1000))(t)
+	m := testkit.Must(options.New(unit).WithCapacity(64 * unit).MapMut())(t)
 	all := []any{r, r.View(), r.View().ReadOnly(), r.Mapping(), s, s.Mapping(), m, struct{ X, y any }{m, m}}
 	var users sync.WaitGroup
 	var done atomic.Bool

@@ -8,6 +8,8 @@ import (
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/mem"
+	"github.com/typedmem/typedmem/internal/testenv"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 )
 
@@ -34,14 +36,14 @@ func TestEachChangeOfProtection(t *testing.T) {
 		for _, to := range changes {
 			t.Run(from.name+"/"+to.name, func(t *testing.T) {
 				if from.to == execMut || to.to == execMut {
-					deviant(t, wxRefused)
+					testenv.Differs(t, wxRefused)
 				}
 				n := 2*unit - 9
 				m := mapMut(t, options.New(n).WithUnsafeFlags(flags.JIT))
 				b := m.Bytes()
 				copy(b, pattern(n))
-				check(t, from.name, from.do(m))
-				check(t, to.name, to.do(m))
+				testkit.Check(t, from.do(m), from.name)
+				testkit.Check(t, to.do(m), to.name)
 				if m.Protection() != to.to || m.Len() != n {
 					t.Errorf("protection %v, length %d", m.Protection(), m.Len())
 				}
@@ -57,7 +59,7 @@ func TestEachChangeOfProtection(t *testing.T) {
 				if ro := limits.ReadOnly(); mem.Allows(ro.Readable()) != to.to.Has(read) || mem.Allows(ro.Writable()) {
 					t.Errorf("read-only limits with %v: readable %#x, writable %#x", to.to, ro.Readable(), ro.Writable())
 				}
-				check(t, "MakeReadOnly", m.MakeReadOnly())
+				testkit.Check(t, m.MakeReadOnly(), "MakeReadOnly")
 				same(t, "contents", m.Bytes(), pattern(n))
 			})
 		}
@@ -70,15 +72,15 @@ func TestProtectionOfAReservedRange(t *testing.T) {
 		if to.to == execMut {
 			continue
 		}
-		m := must[*typedmem.Mapping](t)(options.New(unit).ReserveNone())
-		closeLater(t, m)
-		check(t, to.name, to.do(m))
+		m := testkit.Must(options.New(unit).ReserveNone())(t)
+		testkit.CloseLater(t, m)
+		testkit.Check(t, to.do(m), to.name)
 		if m.Committed() || !inaccessible(t, m.Addr()) || m.Protection() != to.to {
 			t.Errorf("%s: committed %v, protection %v", to.name, m.Committed(), m.Protection())
 		}
-		check(t, "commit", m.Commit())
+		testkit.Check(t, m.Commit(), "commit")
 		a, ok := areaAt(t, m.Addr())
-		if !ok && to.to == none && emulator() != "" {
+		if !ok && to.to == none && testenv.Emulator() != "" {
 			continue // qemu lists no inaccessible memory to 32-bit programs
 		}
 		if !ok || a.Protection != to.to {
@@ -89,11 +91,11 @@ func TestProtectionOfAReservedRange(t *testing.T) {
 
 // A refused change leaves the memory, the mapping and its limits as they were.
 func TestRefusedProtectionChange(t *testing.T) {
-	f := fileOf(t, pattern(2*unit))
-	readOnly := must[*os.File](t)(os.Open(f.Name()))
+	f := testkit.File(t, pattern(2*unit))
+	readOnly := testkit.Must(os.Open(f.Name()))(t)
 	defer readOnly.Close()
-	m := must[*typedmem.Mapping](t)(options.New(2*unit).WithFile(readOnly, 0).WithFlags(flags.Shared).Map())
-	closeLater(t, m)
+	m := testkit.Must(options.New(2*unit).WithFile(readOnly, 0).WithFlags(flags.Shared).Map())(t)
+	testkit.CloseLater(t, m)
 	b := m.Bytes()
 	if err := m.MakeMut(); err == nil {
 		t.Fatal("a shared mapping of a file that was opened read-only became writable")
@@ -102,7 +104,7 @@ func TestRefusedProtectionChange(t *testing.T) {
 		t.Errorf("protection %v, really readable %v, writable %v", m.Protection(), r, w)
 	}
 	same(t, "contents", m.Bytes(), pattern(2*unit))
-	check(t, "MakeNone", m.MakeNone())
+	testkit.Check(t, m.MakeNone(), "MakeNone")
 	if err := m.MakeMut(); err == nil {
 		t.Fatal("became writable")
 	}
@@ -114,21 +116,21 @@ func TestRefusedProtectionChange(t *testing.T) {
 // A change that the system carries out for the first part of a merged mapping and refuses for the
 // second is put back.
 func TestProtectionChangeThatFailsHalfWay(t *testing.T) {
-	deviant(t, map[string]string{"windows": "views are never neighbours at consecutive offsets by chance; see its own tests"})
-	f := fileOf(t, pattern(2*unit))
-	readOnly := must[*os.File](t)(os.Open(f.Name()))
+	testenv.Differs(t, map[string]string{"windows": "views are never neighbours at consecutive offsets by chance; see its own tests"})
+	f := testkit.File(t, pattern(2*unit))
+	readOnly := testkit.Must(os.Open(f.Name()))(t)
 	defer readOnly.Close()
-	space := must[*typedmem.Mapping](t)(options.New(2 * unit).ReserveNone())
+	space := testkit.Must(options.New(2 * unit).ReserveNone())(t)
 	defer space.Close()
 	var parts []*typedmem.Mapping
 	for i, file := range []*os.File{f, readOnly} {
 		o := options.New(unit).WithFile(file, int64(i*unit)).WithFlags(flags.Shared)
-		m := must[*typedmem.Mapping](t)(o.WithAddress(space.Addr() + uintptr(i*unit)).WithUnsafeFlags(flags.Fixed).Map())
-		closeLater(t, m)
+		m := testkit.Must(o.WithAddress(space.Addr() + uintptr(i*unit)).WithUnsafeFlags(flags.Fixed).Map())(t)
+		testkit.CloseLater(t, m)
 		parts = append(parts, m)
 	}
 	m := parts[0]
-	check(t, "merge", m.Merge(parts[1]))
+	testkit.Check(t, m.Merge(parts[1]), "merge")
 	b := m.Bytes()
 	if err := m.MakeMut(); err == nil {
 		t.Fatal("the part of the file that was opened read-only became writable")
@@ -159,11 +161,11 @@ func TestRefusalsNameTheReason(t *testing.T) {
 		{"shrunk", func() error { return firstError(m.MakeMut(), m.Resize(5)) }, false, typedmem.ErrBounds},
 		{"closed", m.Close, false, typedmem.ErrClosed},
 	} {
-		check(t, c.name, c.do())
+		testkit.Check(t, c.do(), c.name)
 		if err := refusalOf(limits, end, c.write); err == nil || fmt.Sprint(err) == "" {
 			t.Errorf("%s: no reason", c.name)
 		} else {
-			wantsSentinel(t, c.name, err, c.want)
+			testkit.Is(t, err, c.want, c.name)
 		}
 	}
 }

@@ -8,18 +8,19 @@ import (
 	"testing"
 
 	"github.com/typedmem/typedmem/internal/testenv"
+	"github.com/typedmem/typedmem/internal/testkit"
 )
 
 // The program in the README runs, and runs again over the file that it left.
 func TestReadmeRunsTwice(t *testing.T) {
 	tool := testenv.GoTool(t)
 	text, err := os.ReadFile("README.md")
-	check(t, "README.md", err)
+	testkit.Check(t, err, "README.md")
 	_, program, _ := strings.Cut(string(text), "```go\n")
 	program, _, _ = strings.Cut(program, "```")
 	dir := t.TempDir()
 	source, built := filepath.Join(dir, "main.go"), filepath.Join(dir, "readme.exe")
-	check(t, "a file", os.WriteFile(source, []byte(program), 0o600))
+	testkit.Check(t, os.WriteFile(source, []byte(program), 0o600), "a file")
 	for _, args := range [][]string{{"vet", source}, {"build", "-o", built, source}} {
 		if out, err := osexec.Command(tool, args...).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %v: %s", args, err, out)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/testenv"
 	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/region"
 	xmmap "golang.org/x/exp/mmap"
@@ -123,7 +124,7 @@ func TestTypedArrayInAFile(t *testing.T) {
 // synced. From then on the length must not hang on the live record: it is written anew, and the new
 // writer may be killed while that goes on.
 func TestTakingOverKeepsWhatAKilledWriterPublished(t *testing.T) {
-	deviant(t, partialLargePage)
+	testenv.Differs(t, partialLargePage)
 	dir := t.TempDir()
 	writer, err := region.CreateWith[Tick](filepath.Join(dir, "writer.tm"), 0, smallCapacity)
 	if err != nil {

@@ -14,17 +14,18 @@ import (
 	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/sys"
 	"github.com/typedmem/typedmem/internal/testenv"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 )
 
 func TestResizeRefusals(t *testing.T) {
 	m := mapMut(t, options.New(unit).WithCapacity(4*unit))
 	copy(m.Bytes(), pattern(unit))
-	wants(t, "past the capacity", m.Resize(4*unit+1), typedmem.ErrCapacity)
-	wants(t, "far past it", m.Resize(math.MaxInt), typedmem.ErrCapacity)
-	wants(t, "negative", m.Resize(-1), typedmem.ErrSize)
-	wants(t, "room past the capacity", mem.Of(m).MakeRoom(4*unit+1), typedmem.ErrCapacity)
-	wants(t, "negative room", mem.Of(m).MakeRoom(-1), typedmem.ErrSize)
+	testkit.Wants(t, "past the capacity", m.Resize(4*unit+1), typedmem.ErrCapacity)
+	testkit.Wants(t, "far past it", m.Resize(math.MaxInt), typedmem.ErrCapacity)
+	testkit.Wants(t, "negative", m.Resize(-1), typedmem.ErrSize)
+	testkit.Wants(t, "room past the capacity", mem.Of(m).MakeRoom(4*unit+1), typedmem.ErrCapacity)
+	testkit.Wants(t, "negative room", mem.Of(m).MakeRoom(-1), typedmem.ErrSize)
 	same(t, "contents", m.Bytes(), pattern(unit))
 }
 
@@ -36,7 +37,7 @@ func TestResizeAgainstASlice(t *testing.T) {
 	var model []byte
 	for range 300 {
 		n := random.IntN(32*unit + 1)
-		check(t, fmt.Sprint("resize to ", n), m.Resize(n))
+		testkit.Check(t, m.Resize(n), fmt.Sprint("resize to ", n))
 		if n <= len(model) {
 			model = model[:n:n]
 		} else {
@@ -56,14 +57,14 @@ func TestResizeAgainstASlice(t *testing.T) {
 // A shared mapping that can be written makes its file longer, also where the new bytes lie in a
 // page that is mapped already.
 func TestGrowthMakesTheFileLonger(t *testing.T) {
-	deviant(t, partialLargePage)
+	testenv.Differs(t, partialLargePage)
 	for _, offset := range []int{0, 24, unit} {
-		f := fileOf(t, pattern(offset+100))
-		m := must[*typedmem.Mapping](t)(options.New(100).WithFile(f, int64(offset)).WithFlags(flags.Shared).WithCapacity(1 << 20).MapMut())
-		closeLater(t, m)
+		f := testkit.File(t, pattern(offset+100))
+		m := testkit.Must(options.New(100).WithFile(f, int64(offset)).WithFlags(flags.Shared).WithCapacity(1 << 20).MapMut())(t)
+		testkit.CloseLater(t, m)
 		for _, n := range []int{101, 200, page, page + 1, 3*unit + 7, 1<<20 - 1} {
 			was := m.Len()
-			check(t, "resize", m.Resize(n))
+			testkit.Check(t, m.Resize(n), "resize")
 			same(t, "new bytes", m.Bytes()[was:n], make([]byte, n-was))
 			m.Bytes()[n-1] = 77
 			if c := contents(t, f); len(c) < offset+n || c[offset+n-1] != 77 {
@@ -72,7 +73,7 @@ func TestGrowthMakesTheFileLonger(t *testing.T) {
 			m.Bytes()[n-1] = 0
 		}
 		long := len(contents(t, f))
-		check(t, "shrink", m.Resize(10))
+		testkit.Check(t, m.Resize(10), "shrink")
 		if now := len(contents(t, f)); now != long {
 			t.Errorf("shrinking the mapping changed the file from %d to %d bytes", long, now)
 		}
@@ -82,10 +83,10 @@ func TestGrowthMakesTheFileLonger(t *testing.T) {
 // Up to Room a longer length is published without a system call, and every byte of it reaches the
 // file.
 func TestRoomOfAFileLiesInTheFile(t *testing.T) {
-	deviant(t, partialLargePage)
-	f := fileOf(t, pattern(100))
-	m := must[*typedmem.Mapping](t)(options.New(100).WithFile(f, 0).WithFlags(flags.Shared).WithCapacity(1 << 20).MapMut())
-	closeLater(t, m)
+	testenv.Differs(t, partialLargePage)
+	f := testkit.File(t, pattern(100))
+	m := testkit.Must(options.New(100).WithFile(f, 0).WithFlags(flags.Shared).WithCapacity(1 << 20).MapMut())(t)
+	testkit.CloseLater(t, m)
 	l := mem.Of(m).Limits()
 	end := m.Addr() + 100
 	if l.Room() != end {
@@ -94,7 +95,7 @@ func TestRoomOfAFileLiesInTheFile(t *testing.T) {
 	if l.Extend(end, end+1) {
 		t.Error("extended past the file")
 	}
-	check(t, "make room", mem.Of(m).MakeRoom(5000))
+	testkit.Check(t, mem.Of(m).MakeRoom(5000), "make room")
 	if m.Len() != 100 || l.Room() < m.Addr()+5000 {
 		t.Errorf("%d bytes, room for %d", m.Len(), l.Room()-m.Addr())
 	}
@@ -112,22 +113,22 @@ func TestRoomOfAFileLiesInTheFile(t *testing.T) {
 
 // Other file mappings grow within their file only.
 func TestGrowthWithinTheFile(t *testing.T) {
-	f := fileOf(t, pattern(3*unit))
-	readOnly := must[*os.File](t)(os.Open(f.Name()))
+	f := testkit.File(t, pattern(3*unit))
+	readOnly := testkit.Must(os.Open(f.Name()))(t)
 	defer readOnly.Close()
 	for kind, terminal := range map[string]func() (*typedmem.Mapping, error){
 		"read-only": options.New(unit).WithFile(readOnly, 0).WithFlags(flags.Shared).WithCapacity(8 * unit).Map,
 		"private":   options.New(unit).WithFile(readOnly, 0).WithCapacity(8 * unit).MapMut,
 	} {
-		m := must[*typedmem.Mapping](t)(terminal())
-		closeLater(t, m)
-		check(t, kind, m.Resize(2*unit+5))
+		m := testkit.Must(terminal())(t)
+		testkit.CloseLater(t, m)
+		testkit.Check(t, m.Resize(2*unit+5), kind)
 		same(t, kind, m.Bytes(), pattern(3 * unit)[:2*unit+5])
-		wants(t, kind, m.Resize(3*unit+1), typedmem.ErrTruncated)
+		testkit.Wants(t, kind, m.Resize(3*unit+1), typedmem.ErrTruncated)
 		if m.Len() != 2*unit+5 {
 			t.Errorf("%s: %d bytes after a refusal", kind, m.Len())
 		}
-		check(t, kind, m.Resize(3*unit))
+		testkit.Check(t, m.Resize(3*unit), kind)
 		same(t, kind, m.Bytes(), pattern(3*unit))
 	}
 	if n := len(contents(t, f)); n != 3*unit {
@@ -138,25 +139,25 @@ func TestGrowthWithinTheFile(t *testing.T) {
 // Without WithCapacity no handle of the file is kept: what shrank stays short, and nothing else
 // ever appears there.
 func TestFileMappingWithoutCapacityDoesNotGrow(t *testing.T) {
-	f := fileOf(t, pattern(4*unit))
-	m := must[*typedmem.Mapping](t)(options.New(4*unit).WithFile(f, 0).WithFlags(flags.Shared).MapMut())
-	closeLater(t, m)
-	wants(t, "longer", m.Resize(4*unit+1), typedmem.ErrCapacity)
-	check(t, "shorter", m.Resize(unit+5))
+	f := testkit.File(t, pattern(4*unit))
+	m := testkit.Must(options.New(4*unit).WithFile(f, 0).WithFlags(flags.Shared).MapMut())(t)
+	testkit.CloseLater(t, m)
+	testkit.Wants(t, "longer", m.Resize(4*unit+1), typedmem.ErrCapacity)
+	testkit.Check(t, m.Resize(unit+5), "shorter")
 	if m.Cap() != unit+5 {
 		t.Errorf("Cap %d", m.Cap())
 	}
-	wants(t, "longer again", m.Resize(2*unit), typedmem.ErrCapacity)
+	testkit.Wants(t, "longer again", m.Resize(2*unit), typedmem.ErrCapacity)
 	same(t, "contents", m.Bytes(), pattern(4 * unit)[:unit+5])
 	same(t, "file", contents(t, f), pattern(4*unit))
 }
 
 // A merged mapping grows with what the right part brought: its capacity and its handle of the file.
 func TestGrowthAfterMerge(t *testing.T) {
-	f := fileOf(t, pattern(2*unit))
-	space := must[*typedmem.Mapping](t)(options.New(16 * unit).ReserveNone())
+	f := testkit.File(t, pattern(2*unit))
+	space := testkit.Must(options.New(16 * unit).ReserveNone())(t)
 	base := space.Addr()
-	check(t, "close", space.Close())
+	testkit.Check(t, space.Close(), "close")
 	left, right, ok := neighbours(t,
 		func(uintptr) options.Options { return options.New(unit).WithFile(f, 0).WithFlags(flags.Shared) },
 		func(uintptr) options.Options {
@@ -166,8 +167,8 @@ func TestGrowthAfterMerge(t *testing.T) {
 		return
 	}
 	_ = base
-	check(t, "merge", left.Merge(right))
-	check(t, "resize", left.Resize(5*unit))
+	testkit.Check(t, left.Merge(right), "merge")
+	testkit.Check(t, left.Resize(5*unit), "resize")
 	left.Bytes()[5*unit-1] = 9
 	if c := contents(t, f); len(c) < 5*unit || c[5*unit-1] != 9 {
 		t.Errorf("the file has %d bytes", len(c))
@@ -176,9 +177,9 @@ func TestGrowthAfterMerge(t *testing.T) {
 
 // A growth that fails after the file was made longer makes it short again.
 func TestFailedGrowthPutsTheFileBack(t *testing.T) {
-	f := fileOf(t, pattern(unit))
-	m := must[*typedmem.Mapping](t)(options.New(unit).WithFile(f, 0).WithFlags(flags.Shared).WithCapacity(8 * unit).MapMut())
-	closeLater(t, m)
+	f := testkit.File(t, pattern(unit))
+	m := testkit.Must(options.New(unit).WithFile(f, 0).WithFlags(flags.Shared).WithCapacity(8 * unit).MapMut())(t)
+	testkit.CloseLater(t, m)
 	restore := sys.Interpose(func(c sys.Call) error {
 		if c.Op == sys.OpMap {
 			return errInjected
@@ -187,23 +188,23 @@ func TestFailedGrowthPutsTheFileBack(t *testing.T) {
 	})
 	err := m.Resize(4 * unit)
 	restore()
-	wants(t, "resize", err, errInjected)
-	if n := len(contents(t, f)); n != unit && emulator() != "Wine" { // Wine cuts no file that is mapped
+	testkit.Wants(t, "resize", err, errInjected)
+	if n := len(contents(t, f)); n != unit && testenv.Emulator() != "Wine" { // Wine cuts no file that is mapped
 		t.Errorf("the file has %d bytes, want %d", n, unit)
 	}
-	check(t, "resize", m.Resize(4*unit))
+	testkit.Check(t, m.Resize(4*unit), "resize")
 }
 
 // A resize and appends from another goroutine: the length is always one that somebody asked for,
 // and no append is undone by a growth.
 func TestGrowthNeverUndoesAnExtension(t *testing.T) {
 	for range 200 {
-		m := must[*typedmem.Mapping](t)(options.New(1).WithCapacity(4 * unit).MapMut())
-		check(t, "make room", mem.Of(m).MakeRoom(4*unit))
+		m := testkit.Must(options.New(1).WithCapacity(4 * unit).MapMut())(t)
+		testkit.Check(t, mem.Of(m).MakeRoom(4*unit), "make room")
 		l, first := mem.Of(m).Limits(), m.Addr()
 		done := make(chan bool)
 		go func() { done <- l.Extend(first+1, first+100) }()
-		check(t, "resize", m.Resize(50))
+		testkit.Check(t, m.Resize(50), "resize")
 		extended := <-done
 		if n := m.Len(); n != 50 && !(extended && n == 100) {
 			t.Fatalf("%d bytes, extended %v", n, extended)
@@ -211,15 +212,15 @@ func TestGrowthNeverUndoesAnExtension(t *testing.T) {
 		if extended && m.Len() == 50 {
 			continue // the extension came first, the resize shrank it
 		}
-		check(t, "close", m.Close())
+		testkit.Check(t, m.Close(), "close")
 	}
 }
 
 func TestReservedRangeIsNotResized(t *testing.T) {
-	m := must[*typedmem.Mapping](t)(options.New(unit).WithCapacity(4 * unit).ReserveMut())
-	closeLater(t, m)
+	m := testkit.Must(options.New(unit).WithCapacity(4 * unit).ReserveMut())(t)
+	testkit.CloseLater(t, m)
 	err := m.Resize(2 * unit)
-	wants(t, "resize", err, typedmem.ErrOperation)
+	testkit.Wants(t, "resize", err, typedmem.ErrOperation)
 	if errors.Is(err, typedmem.ErrCapacity) {
 		t.Error("two reasons")
 	}
@@ -242,48 +243,48 @@ func TestCloseCutsWhatGrowthPutAhead(t *testing.T) {
 		"in a longer file": {9000, 80, []int{88}, nil, 9000},
 		"never grown":      {80, 80, []int{8}, nil, 80},
 		"room never used": {80, 80, nil, func(t *testing.T, m *typedmem.Mapping, _ *os.File) *typedmem.Mapping {
-			check(t, "room", mem.Of(m).MakeRoom(5000))
+			testkit.Check(t, mem.Of(m).MakeRoom(5000), "room")
 			return m
 		}, 80},
 		"somebody else": {80, 80, []int{88}, func(t *testing.T, m *typedmem.Mapping, f *os.File) *typedmem.Mapping {
 			info, err := f.Stat()
-			check(t, "stat", err)
-			check(t, "truncate", f.Truncate(info.Size()+1))
+			testkit.Check(t, err, "stat")
+			testkit.Check(t, f.Truncate(info.Size()+1), "truncate")
 			return m
 		}, -1},
 		"split off": {2 * unit, 2 * unit, []int{2*unit + 8}, func(t *testing.T, m *typedmem.Mapping, _ *os.File) *typedmem.Mapping {
-			right := must[*typedmem.Mapping](t)(m.SplitOff(unit))
-			check(t, "close", m.Close())
+			right := testkit.Must(m.SplitOff(unit))(t)
+			testkit.Check(t, m.Close(), "close")
 			return right
 		}, 2*unit + 8},
 		"split to": {2 * unit, 2 * unit, []int{2*unit + 8}, func(t *testing.T, m *typedmem.Mapping, _ *os.File) *typedmem.Mapping {
-			check(t, "close", must[*typedmem.Mapping](t)(m.SplitTo(unit)).Close())
+			testkit.Check(t, testkit.Must(m.SplitTo(unit))(t).Close(), "close")
 			return m
 		}, 2*unit + 8},
 		"split and merged": {2 * unit, 2 * unit, []int{2*unit + 8}, func(t *testing.T, m *typedmem.Mapping, _ *os.File) *typedmem.Mapping {
-			check(t, "merge", m.Merge(must[*typedmem.Mapping](t)(m.SplitOff(unit))))
-			check(t, "resize", m.Resize(2*unit+9))
+			testkit.Check(t, m.Merge(testkit.Must(m.SplitOff(unit))(t)), "merge")
+			testkit.Check(t, m.Resize(2*unit+9), "resize")
 			return m
 		}, 2*unit + 9},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := fileOf(t, pattern(c.before))
-			m := must[*typedmem.Mapping](t)(options.New(c.size).WithFile(f, 0).WithCapacity(long).WithFlags(flags.Shared).MapMut())
+			f := testkit.File(t, pattern(c.before))
+			m := testkit.Must(options.New(c.size).WithFile(f, 0).WithCapacity(long).WithFlags(flags.Shared).MapMut())(t)
 			for _, n := range c.resize {
-				check(t, "resize", m.Resize(n))
+				testkit.Check(t, m.Resize(n), "resize")
 			}
 			if c.then != nil {
 				m = c.then(t, m, f)
 			}
 			info, err := f.Stat()
-			check(t, "stat", err)
+			testkit.Check(t, err, "stat")
 			want := int64(c.after)
 			if want < 0 {
 				want = info.Size()
 			}
-			check(t, "close", m.Close())
+			testkit.Check(t, m.Close(), "close")
 			info, err = f.Stat()
-			check(t, "stat", err)
+			testkit.Check(t, err, "stat")
 			if info.Size() != want {
 				t.Errorf("the file has %d bytes, want %d", info.Size(), want)
 			}
@@ -297,17 +298,17 @@ func TestCloseCutsWhatGrowthPutAhead(t *testing.T) {
 // What was given a capacity grows into it after the caller has closed the file, be it within the
 // last page or back to where it was.
 func TestAFileMappingGrowsWithinItsLastPage(t *testing.T) {
-	deviant(t, partialLargePage)
+	testenv.Differs(t, partialLargePage)
 	for name, f := range map[string]flags.Map{"private": 0, "shared": flags.Shared} {
 		for _, capacity := range []int{1160, 1200} {
-			file := fileOf(t, pattern(1200))
-			m := must[*typedmem.Mapping](t)(options.New(1160).WithFile(file, 0).WithFlags(f).WithCapacity(capacity).MapMut())
-			closeLater(t, m)
-			check(t, "closing the file", file.Close())
-			check(t, name+": shrinking", m.Resize(100))
-			check(t, name+": growing", m.Resize(capacity))
+			file := testkit.File(t, pattern(1200))
+			m := testkit.Must(options.New(1160).WithFile(file, 0).WithFlags(f).WithCapacity(capacity).MapMut())(t)
+			testkit.CloseLater(t, m)
+			testkit.Check(t, file.Close(), "closing the file")
+			testkit.Check(t, m.Resize(100), name+": shrinking")
+			testkit.Check(t, m.Resize(capacity), name+": growing")
 			same(t, name, m.Bytes(), pattern(capacity))
-			wants(t, name+": past the capacity", m.Resize(m.Cap()+1), typedmem.ErrCapacity)
+			testkit.Wants(t, name+": past the capacity", m.Resize(m.Cap()+1), typedmem.ErrCapacity)
 		}
 	}
 }

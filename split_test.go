@@ -9,6 +9,7 @@ import (
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/mem"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 )
 
@@ -31,7 +32,7 @@ var cutters = []cutter{
 
 func TestSplitsAndMerges(t *testing.T) {
 	n := 4*unit - 11
-	f := fileOf(t, pattern(8*unit))
+	f := testkit.File(t, pattern(8*unit))
 	kinds := map[string]options.Options{
 		"anonymous":               options.New(n),
 		"shared memory":           options.New(n).WithFlags(flags.Shared),
@@ -47,16 +48,16 @@ func TestSplitsAndMerges(t *testing.T) {
 				t.Run(fmt.Sprintf("%s/%s/reserved=%v", kind, c.name, reserve), func(t *testing.T) {
 					var m *typedmem.Mapping
 					if reserve {
-						m = must[*typedmem.Mapping](t)(o.ReserveMut())
+						m = testkit.Must(o.ReserveMut())(t)
 					} else {
-						m = must[*typedmem.Mapping](t)(o.MapMut())
+						m = testkit.Must(o.MapMut())(t)
 						copy(m.Bytes(), pattern(n))
 					}
 					base, capacity := m.Addr(), m.Cap()
 					left, right, err := c.cut(m, unit)
-					check(t, "first cut", err)
+					testkit.Check(t, err, "first cut")
 					middle, right, err := c.cut(right, 2*unit)
-					check(t, "second cut", err)
+					testkit.Check(t, err, "second cut")
 					at := base
 					for i, part := range []*typedmem.Mapping{left, middle, right} {
 						want := []int{unit, 2 * unit, n - 3*unit}[i]
@@ -64,7 +65,7 @@ func TestSplitsAndMerges(t *testing.T) {
 							t.Errorf("part %d: %d bytes at %#x, committed %v, %v", i, part.Len(), part.Addr(), part.Committed(), part.Protection())
 						}
 						if reserve {
-							check(t, "commit", part.Commit())
+							testkit.Check(t, part.Commit(), "commit")
 							copy(part.Bytes(), pattern(n)[at-base:])
 						}
 						same(t, fmt.Sprint("part ", i), part.Bytes(), pattern(n)[at-base:int(at-base)+want])
@@ -73,21 +74,21 @@ func TestSplitsAndMerges(t *testing.T) {
 					if left.Cap() != unit || middle.Cap() != 2*unit || right.Cap() != capacity-3*unit {
 						t.Errorf("capacities %d, %d, %d of %d", left.Cap(), middle.Cap(), right.Cap(), capacity)
 					}
-					check(t, "merge", middle.Merge(right))
-					check(t, "merge", left.Merge(middle))
+					testkit.Check(t, middle.Merge(right), "merge")
+					testkit.Check(t, left.Merge(middle), "merge")
 					for _, spent := range []*typedmem.Mapping{middle, right} {
-						wants(t, "the spent half", spent.Flush(0, 0), typedmem.ErrClosed)
-						wants(t, "the spent half", spent.Close(), typedmem.ErrClosed)
+						testkit.Wants(t, "the spent half", spent.Flush(0, 0), typedmem.ErrClosed)
+						testkit.Wants(t, "the spent half", spent.Close(), typedmem.ErrClosed)
 					}
 					if left.Len() != n || left.Cap() != capacity || left.Addr() != base {
 						t.Errorf("merged: %d bytes of %d at %#x", left.Len(), left.Cap(), left.Addr())
 					}
 					same(t, "merged", left.Bytes(), pattern(n))
 					if capacity > n+unit {
-						check(t, "growth after all that", left.Resize(capacity))
+						testkit.Check(t, left.Resize(capacity), "growth after all that")
 						same(t, "grown", left.Bytes()[:n], pattern(n))
 					}
-					check(t, "close", left.Close())
+					testkit.Check(t, left.Close(), "close")
 					if !inaccessible(t, base) || !inaccessible(t, base+uintptr(3*unit)) {
 						t.Error("accessible after Close")
 					}
@@ -101,17 +102,17 @@ func TestSplitsAndMerges(t *testing.T) {
 func TestHalvesAreIndependent(t *testing.T) {
 	for _, c := range cutters {
 		for closeFirst := range 2 {
-			m := must[*typedmem.Mapping](t)(options.New(2 * unit).MapMut())
+			m := testkit.Must(options.New(2 * unit).MapMut())(t)
 			copy(m.Bytes(), pattern(2*unit))
 			base := m.Addr()
 			left, right, err := c.cut(m, unit)
-			check(t, c.name, err)
+			testkit.Check(t, err, c.name)
 			parts := []*typedmem.Mapping{left, right}
-			check(t, "close", parts[closeFirst].Close())
+			testkit.Check(t, parts[closeFirst].Close(), "close")
 			other := parts[1-closeFirst]
 			same(t, "the other half", other.Bytes(), pattern(2 * unit)[other.Addr()-base:][:unit])
-			check(t, "MakeReadOnly", other.MakeReadOnly())
-			check(t, "close", other.Close())
+			testkit.Check(t, other.MakeReadOnly(), "MakeReadOnly")
+			testkit.Check(t, other.Close(), "close")
 		}
 	}
 }
@@ -123,7 +124,7 @@ func TestCutsBetweenPagesOnly(t *testing.T) {
 		copy(m.Bytes(), pattern(n))
 		for _, at := range []int{0, -1, n, n + unit, math.MaxInt, math.MinInt, 1, page + 1, n - 1, page / 2} {
 			_, _, err := c.cut(m, at)
-			wants(t, fmt.Sprint(c.name, " at ", at), err, typedmem.ErrOffset)
+			testkit.Wants(t, fmt.Sprint(c.name, " at ", at), err, typedmem.ErrOffset)
 		}
 		if m.Len() != n {
 			t.Errorf("%s: a refused cut changed the length to %d", c.name, m.Len())
@@ -135,16 +136,16 @@ func TestCutsBetweenPagesOnly(t *testing.T) {
 // A mapping at an odd file offset is cut between its pages, not at multiples of the page size from
 // its first byte.
 func TestCutOfAnOddFileOffset(t *testing.T) {
-	f := fileOf(t, pattern(4*unit))
-	m := must[*typedmem.Mapping](t)(options.New(3*unit).WithFile(f, 24).Map())
-	closeLater(t, m)
+	f := testkit.File(t, pattern(4*unit))
+	m := testkit.Must(options.New(3*unit).WithFile(f, 24).Map())(t)
+	testkit.CloseLater(t, m)
 	_, err := m.SplitOff(unit)
-	wants(t, "a cut within a page", err, typedmem.ErrOffset)
-	right := must[*typedmem.Mapping](t)(m.SplitOff(unit - 24))
-	closeLater(t, right)
+	testkit.Wants(t, "a cut within a page", err, typedmem.ErrOffset)
+	right := testkit.Must(m.SplitOff(unit - 24))(t)
+	testkit.CloseLater(t, right)
 	same(t, "left", m.Bytes(), pattern(4 * unit)[24:unit])
 	same(t, "right", right.Bytes(), pattern(4 * unit)[unit:3*unit+24])
-	check(t, "merge", m.Merge(right))
+	testkit.Check(t, m.Merge(right), "merge")
 	same(t, "merged", m.Bytes(), pattern(4 * unit)[24:3*unit+24])
 }
 
@@ -153,13 +154,13 @@ func TestCutOfAnOddFileOffset(t *testing.T) {
 func neighbours(t *testing.T, a, b func(addr uintptr) options.Options, size int) (left, right *typedmem.Mapping, ok bool) {
 	t.Helper()
 	for range 20 {
-		space := must[*typedmem.Mapping](t)(options.New(8 * size).ReserveNone())
+		space := testkit.Must(options.New(8 * size).ReserveNone())(t)
 		base := space.Addr() + uintptr(2*size)
-		check(t, "close", space.Close())
-		left = must[*typedmem.Mapping](t)(a(base).WithAddress(base).MapMut())
-		right = must[*typedmem.Mapping](t)(b(base + uintptr(size)).WithAddress(base + uintptr(size)).MapMut())
-		closeLater(t, left)
-		closeLater(t, right)
+		testkit.Check(t, space.Close(), "close")
+		left = testkit.Must(a(base).WithAddress(base).MapMut())(t)
+		right = testkit.Must(b(base + uintptr(size)).WithAddress(base + uintptr(size)).MapMut())(t)
+		testkit.CloseLater(t, left)
+		testkit.CloseLater(t, right)
 		if left.Addr()+uintptr(size) == right.Addr() {
 			return left, right, true
 		}
@@ -174,8 +175,8 @@ func plain(size int) func(uintptr) options.Options {
 
 // Mappings made apart merge when everything agrees.
 func TestMergeOfMappingsMadeApart(t *testing.T) {
-	f := fileOf(t, pattern(4*unit))
-	other := fileOf(t, pattern(4*unit))
+	f := testkit.File(t, pattern(4*unit))
+	other := testkit.File(t, pattern(4*unit))
 	at := func(offset int) func(uintptr) options.Options {
 		return func(uintptr) options.Options { return options.New(unit).WithFile(f, int64(offset)) }
 	}
@@ -233,15 +234,15 @@ func TestMergeOfMappingsMadeApart(t *testing.T) {
 			if c.before == nil {
 				a.Bytes()[0], b.Bytes()[0] = 1, 2
 			} else {
-				check(t, "preparation", c.before(t, a, b))
+				testkit.Check(t, c.before(t, a, b), "preparation")
 			}
 			lengths := []int{a.Len(), b.Len()}
-			wants(t, "merge", a.Merge(b), c.want)
+			testkit.Wants(t, "merge", a.Merge(b), c.want)
 			if c.want == nil {
 				if a.Len() != lengths[0]+lengths[1] || a.Bytes()[0] != 1 || a.Bytes()[unit] != 2 {
 					t.Errorf("merged: %d bytes", a.Len())
 				}
-				wants(t, "the spent half", b.Advise(0, 0, 0), typedmem.ErrClosed)
+				testkit.Wants(t, "the spent half", b.Advise(0, 0, 0), typedmem.ErrClosed)
 				return
 			}
 			if a.Len() != lengths[0] || b.Len() != lengths[1] {
@@ -262,15 +263,15 @@ func pinned(t testing.TB, m *typedmem.Mapping) error {
 
 func TestMergeWithItselfOrNothing(t *testing.T) {
 	m := mapMut(t, options.New(unit))
-	wants(t, "nothing", m.Merge(nil), typedmem.ErrNotAdjacent)
-	wants(t, "itself", m.Merge(m), typedmem.ErrNotAdjacent)
-	right := must[*typedmem.Mapping](t)(mapMut(t, options.New(3*unit)).SplitOff(unit))
-	far := must[*typedmem.Mapping](t)(right.SplitOff(unit))
-	closeLater(t, right)
-	closeLater(t, far)
-	wants(t, "the mapping before", far.Merge(right), typedmem.ErrNotAdjacent)
-	check(t, "close", m.Close())
-	wants(t, "nothing, closed", m.Merge(nil), typedmem.ErrClosed)
+	testkit.Wants(t, "nothing", m.Merge(nil), typedmem.ErrNotAdjacent)
+	testkit.Wants(t, "itself", m.Merge(m), typedmem.ErrNotAdjacent)
+	right := testkit.Must(mapMut(t, options.New(3*unit)).SplitOff(unit))(t)
+	far := testkit.Must(right.SplitOff(unit))(t)
+	testkit.CloseLater(t, right)
+	testkit.CloseLater(t, far)
+	testkit.Wants(t, "the mapping before", far.Merge(right), typedmem.ErrNotAdjacent)
+	testkit.Check(t, m.Close(), "close")
+	testkit.Wants(t, "nothing, closed", m.Merge(nil), typedmem.ErrClosed)
 }
 
 // Views of the left part go on; views that reach past the cut are refused, and so are views of a
@@ -278,8 +279,8 @@ func TestMergeWithItselfOrNothing(t *testing.T) {
 func TestLimitsThroughSplitAndMerge(t *testing.T) {
 	m := mapMut(t, options.New(3*unit))
 	limits, base := mem.Of(m).Limits(), m.Addr()
-	left := must[*typedmem.Mapping](t)(m.SplitTo(unit))
-	closeLater(t, left)
+	left := testkit.Must(m.SplitTo(unit))(t)
+	testkit.CloseLater(t, left)
 	if mem.Of(left).Limits() != limits || limits.Mapping() != mem.Of(left) || limits.Readable() != base+uintptr(unit) {
 		t.Errorf("SplitTo: the left part has other limits, or they end at %#x", limits.Readable())
 	}
@@ -287,18 +288,18 @@ func TestLimitsThroughSplitAndMerge(t *testing.T) {
 	if right.Mapping() != mem.Of(m) || right.Readable() != base+uintptr(3*unit) || right.Room() < right.Readable() {
 		t.Errorf("SplitTo: the right part's limits end at %#x", right.Readable())
 	}
-	check(t, "merge", left.Merge(m))
+	testkit.Check(t, left.Merge(m), "merge")
 	if limits.Readable() != base+uintptr(3*unit) || mem.Allows(right.Readable()) {
 		t.Errorf("merge: limits end at %#x and %#x", limits.Readable(), right.Readable())
 	}
-	wantsSentinel(t, "a view of the spent half", right.Err(false), typedmem.ErrClosed)
+	testkit.Is(t, right.Err(false), typedmem.ErrClosed, "a view of the spent half")
 }
 
 // Cuts and merges in any order keep every byte where it was.
 func TestManyCutsAndMerges(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	pages := 24
-	m := must[*typedmem.Mapping](t)(options.New(pages * unit).MapMut())
+	m := testkit.Must(options.New(pages * unit).MapMut())(t)
 	base := m.Addr()
 	copy(m.Bytes(), pattern(pages*unit))
 	parts := []*typedmem.Mapping{m}
@@ -306,10 +307,10 @@ func TestManyCutsAndMerges(t *testing.T) {
 		i := random.IntN(len(parts))
 		if n := parts[i].Len() / unit; n > 1 && random.IntN(2) == 0 {
 			left, right, err := cutters[random.IntN(2)].cut(parts[i], unit*(1+random.IntN(n-1)))
-			check(t, "cut", err)
+			testkit.Check(t, err, "cut")
 			parts = append(parts[:i], append([]*typedmem.Mapping{left, right}, parts[i+1:]...)...)
 		} else if i+1 < len(parts) {
-			check(t, "merge", parts[i].Merge(parts[i+1]))
+			testkit.Check(t, parts[i].Merge(parts[i+1]), "merge")
 			parts = append(parts[:i+1], parts[i+2:]...)
 		}
 	}
@@ -320,7 +321,7 @@ func TestManyCutsAndMerges(t *testing.T) {
 		}
 		same(t, "part", p.Bytes(), pattern(pages * unit)[at-base:int(at-base)+p.Len()])
 		at += uintptr(p.Len())
-		check(t, "close", p.Close())
+		testkit.Check(t, p.Close(), "close")
 	}
 	if at != base+uintptr(pages*unit) {
 		t.Errorf("the parts end at %#x", at)
@@ -329,7 +330,7 @@ func TestManyCutsAndMerges(t *testing.T) {
 
 // What a mapping says of itself may be asked while it is split; the race detector has an eye on it.
 func TestQueriesBesideASplit(t *testing.T) {
-	m := must[*typedmem.Mapping](t)(options.New(101 * unit).MapMut())
+	m := testkit.Must(options.New(101 * unit).MapMut())(t)
 	defer m.Close()
 	done := make(chan struct{})
 	go func() {
@@ -341,7 +342,7 @@ func TestQueriesBesideASplit(t *testing.T) {
 		}
 	}()
 	for range 100 {
-		check(t, "close", must[*typedmem.Mapping](t)(m.SplitTo(unit)).Close())
+		testkit.Check(t, testkit.Must(m.SplitTo(unit))(t).Close(), "close")
 	}
 	<-done
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/mem"
+	"github.com/typedmem/typedmem/internal/testenv"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 )
 
@@ -124,8 +126,8 @@ func inState(t *testing.T, state int, u flags.Unsafe) *typedmem.Mapping {
 	} else {
 		m, err = o.MapMut()
 	}
-	check(t, "map", err)
-	closeLater(t, m)
+	testkit.Check(t, err, "map")
+	testkit.CloseLater(t, m)
 	switch stateNames[state] {
 	case "none":
 		err = m.MakeNone()
@@ -136,7 +138,7 @@ func inState(t *testing.T, state int, u flags.Unsafe) *typedmem.Mapping {
 	case "rwx":
 		err = m.MakeExecMut()
 	}
-	check(t, "preparation", err)
+	testkit.Check(t, err, "preparation")
 	return m
 }
 
@@ -152,40 +154,40 @@ func TestEveryOperationInEveryState(t *testing.T) {
 						t.Skip("without flags.JIT that state does not exist")
 					}
 					if name == "rwx" || op.becomes == "rwx" {
-						deviant(t, wxRefused)
+						testenv.Differs(t, wxRefused)
 					}
 					m := inState(t, state, flags.JIT&^op.without)
 					if op.name == "Merge" {
-						followers[m] = must[*typedmem.Mapping](t)(m.SplitOff(3 * unit))
-						closeLater(t, followers[m])
+						followers[m] = testkit.Must(m.SplitOff(3 * unit))(t)
+						testkit.CloseLater(t, followers[m])
 						defer delete(followers, m)
 					}
 					want := op.live[state]
 					switch holder {
 					case "pinned":
-						check(t, "pin", pinned(t, m))
+						testkit.Check(t, pinned(t, m), "pin")
 						want = op.pinned[state]
 					case "closed":
-						check(t, "close", m.Close())
+						testkit.Check(t, m.Close(), "close")
 						want = typedmem.ErrClosed
 					case "spent":
-						left := must[*typedmem.Mapping](t)(m.SplitTo(unit))
-						closeLater(t, left)
-						check(t, "merge", left.Merge(m))
+						left := testkit.Must(m.SplitTo(unit))(t)
+						testkit.CloseLater(t, left)
+						testkit.Check(t, left.Merge(m), "merge")
 						want = typedmem.ErrClosed
 					case "zero":
 						next := m
 						m, want = new(typedmem.Mapping), typedmem.ErrClosed
 						followers[m] = next
 						defer delete(followers, m)
-						wants(t, "merge with the zero Mapping", next.Merge(m), typedmem.ErrClosed)
+						testkit.Wants(t, "merge with the zero Mapping", next.Merge(m), typedmem.ErrClosed)
 					}
 					length := m.Len()
 					err := op.run(m)
 					if errors.Is(err, errors.ErrUnsupported) && op.name == "FlushInstructionCache" {
 						t.Skipf("not on this processor: %v", err)
 					}
-					wants(t, op.name, err, want)
+					testkit.Wants(t, op.name, err, want)
 					if op.name == "Merge" && want == nil && m.Len() != stateLength {
 						t.Errorf("merged: %d bytes", m.Len())
 					}
@@ -292,5 +294,5 @@ func TestArchitectureShowsTheTableOfStates(t *testing.T) {
 	if os.Getenv("TYPEDMEM_UPDATE") == "" {
 		t.Fatalf("%s shows another table; TYPEDMEM_UPDATE=1 go test -run %s . writes this one:\n%s", file, t.Name(), statesTable())
 	}
-	check(t, "write", os.WriteFile(file, []byte(before+statesBegin+"\n"+statesTable()+statesEnd+after), 0o644))
+	testkit.Check(t, os.WriteFile(file, []byte(before+statesBegin+"\n"+statesTable()+statesEnd+after), 0o644), "write")
 }

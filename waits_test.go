@@ -8,39 +8,25 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/sys"
 	"github.com/typedmem/typedmem/internal/testenv"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/region"
 )
-
-// returns fails the test unless f returns, however long that takes within reason.
-func returns(t *testing.T, what string, f func() error) error {
-	t.Helper()
-	done := make(chan error, 1)
-	go func() { done <- f() }()
-	select {
-	case err := <-done:
-		return err
-	case <-time.After(30 * time.Second):
-		t.Fatalf("%s waits for the other call", what)
-		return nil
-	}
-}
 
 // A call that waits for the kernel keeps none of these waiting, and they see a whole mapping: what
 // would take its memory away is refused.
 func TestCallsThatWaitKeepNobodyWaiting(t *testing.T) {
 	growing := options.New(3 * unit).WithCapacity(64 * unit)
 	onFile := func(t *testing.T) options.Options {
-		f := must[*os.File](t)(os.Create(filepath.Join(t.TempDir(), "file")))
+		f := testkit.Must(os.Create(filepath.Join(t.TempDir(), "file")))(t)
 		t.Cleanup(func() { f.Close() })
-		check(t, "truncate", f.Truncate(int64(3*unit)))
+		testkit.Check(t, f.Truncate(int64(3*unit)), "truncate")
 		return growing.WithFile(f, 0).WithFlags(flags.Shared)
 	}
 	memory := func(*testing.T) options.Options { return growing }
@@ -77,11 +63,11 @@ func TestCallsThatWaitKeepNobodyWaiting(t *testing.T) {
 			o := c.options(t)
 			var m *typedmem.Mapping
 			if c.reserve {
-				m = must[*typedmem.Mapping](t)(o.ReserveMut())
+				m = testkit.Must(o.ReserveMut())(t)
 			} else {
-				m = must[*typedmem.Mapping](t)(o.MapMut())
+				m = testkit.Must(o.MapMut())(t)
 			}
-			closeLater(t, m)
+			testkit.CloseLater(t, m)
 			resume := testenv.Stopped(t, c.op, func() error { return c.call(m) })
 			for what, f := range map[string]func() error{
 				"Len": func() error {
@@ -103,7 +89,7 @@ func TestCallsThatWaitKeepNobodyWaiting(t *testing.T) {
 					return err
 				},
 			} {
-				check(t, what, returns(t, what, f))
+				testkit.Check(t, testkit.Returns(t, what, f), what)
 			}
 			for what, f := range map[string]func() error{
 				"Close":    m.Close,
@@ -111,21 +97,21 @@ func TestCallsThatWaitKeepNobodyWaiting(t *testing.T) {
 				"SplitTo":  func() error { _, err := m.SplitTo(unit); return err },
 				"Merge":    func() error { return m.Merge(mapMut(t, options.New(unit))) },
 			} {
-				wants(t, what, returns(t, what, f), typedmem.ErrBusy)
+				testkit.Wants(t, what, testkit.Returns(t, what, f), typedmem.ErrBusy)
 			}
 			if !c.reserve {
-				wants(t, "a shrinking Resize", returns(t, "Resize", func() error { return m.Resize(unit) }), typedmem.ErrBusy)
-				check(t, "MakeReadOnly", returns(t, "MakeReadOnly", m.MakeReadOnly))
-				check(t, "MakeMut", returns(t, "MakeMut", m.MakeMut))
+				testkit.Wants(t, "a shrinking Resize", testkit.Returns(t, "Resize", func() error { return m.Resize(unit) }), typedmem.ErrBusy)
+				testkit.Check(t, testkit.Returns(t, "MakeReadOnly", m.MakeReadOnly), "MakeReadOnly")
+				testkit.Check(t, testkit.Returns(t, "MakeMut", m.MakeMut), "MakeMut")
 			}
 			err := resume()
 			switch {
 			case strings.Contains(c.name, "Lock"): // how much may be locked is limited
 			case errors.Is(err, errors.ErrUnsupported):
 			default:
-				check(t, c.name, err)
+				testkit.Check(t, err, c.name)
 			}
-			check(t, "Close", m.Close())
+			testkit.Check(t, m.Close(), "Close")
 		})
 	}
 }
@@ -154,16 +140,16 @@ func TestAppendBesideCallsThatWait(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "r")
-			r := must[*region.Region[int64]](t)(region.Create[int64](path, 3))
+			r := testkit.Must(region.Create[int64](path, 3))(t)
 			resume := testenv.Stopped(t, c.op, func() error { return c.call(r) })
 			n := 100_000 // more than was set aside
-			check(t, "Append", returns(t, "Append", func() error { return r.Append(make([]int64, n)...) }))
-			check(t, "Append", returns(t, "Append", func() error { return r.Append(7) }))
+			testkit.Check(t, testkit.Returns(t, "Append", func() error { return r.Append(make([]int64, n)...) }), "Append")
+			testkit.Check(t, testkit.Returns(t, "Append", func() error { return r.Append(7) }), "Append")
 			if got := r.Len(); got != n+4 || r.At(n+3) != 7 {
 				t.Errorf("%d elements", got)
 			}
-			check(t, c.name, resume())
-			check(t, "Close", r.Close())
+			testkit.Check(t, resume(), c.name)
+			testkit.Check(t, r.Close(), "Close")
 		})
 	}
 }
@@ -177,15 +163,15 @@ func TestGrowthHeedsWhatChangedMeanwhile(t *testing.T) {
 			var m *typedmem.Mapping
 			var resume func() error
 			if reserve {
-				m = must[*typedmem.Mapping](t)(o.ReserveMut())
+				m = testkit.Must(o.ReserveMut())(t)
 				resume = testenv.Stopped(t, sys.OpMap, m.Commit)
 			} else {
-				m = must[*typedmem.Mapping](t)(o.MapMut())
+				m = testkit.Must(o.MapMut())(t)
 				resume = testenv.Stopped(t, sys.OpMap, func() error { return m.Resize(8 * unit) })
 			}
-			closeLater(t, m)
-			check(t, "MakeReadOnly", m.MakeReadOnly())
-			check(t, name, resume())
+			testkit.CloseLater(t, m)
+			testkit.Check(t, m.MakeReadOnly(), "MakeReadOnly")
+			testkit.Check(t, resume(), name)
 			if runtime.GOOS == "linux" {
 				a, ok := areaAt(t, m.Addr()+uintptr(m.Len()-1))
 				if !ok || a.Protection != read {
@@ -195,7 +181,7 @@ func TestGrowthHeedsWhatChangedMeanwhile(t *testing.T) {
 			if got := m.Bytes()[m.Len()-1]; got != 0 {
 				t.Errorf("%d in what was added", got)
 			}
-			check(t, "MakeMut", m.MakeMut())
+			testkit.Check(t, m.MakeMut(), "MakeMut")
 			m.Bytes()[m.Len()-1] = 1
 		})
 	}
@@ -225,11 +211,11 @@ func TestFixedWaitsForCallsAtWork(t *testing.T) {
 	for range 100 {
 		runtime.Gosched()
 	}
-	check(t, "Resize", returns(t, "Resize of another mapping", func() error { return other.Resize(32 * unit) }))
-	check(t, "Close", returns(t, "Close of another mapping", other.Close))
+	testkit.Check(t, testkit.Returns(t, "Resize of another mapping", func() error { return other.Resize(32 * unit) }), "Resize")
+	testkit.Check(t, testkit.Returns(t, "Close of another mapping", other.Close), "Close")
 	over.Store(true)
-	check(t, "Advise", resume())
-	check(t, "Fixed", <-inner)
+	testkit.Check(t, resume(), "Advise")
+	testkit.Check(t, <-inner, "Fixed")
 }
 
 // A mapping with flags.Fixed that waits for its pages, to fill or to lock them, keeps nobody
@@ -251,9 +237,9 @@ func TestFixedMappingWhosePagesAreSlowKeepsNobodyWaiting(t *testing.T) {
 				taken, err = over.WithFlags(c.flag).MapMut()
 				return err
 			})
-			check(t, "Resize", returns(t, "Resize of another mapping", func() error { return other.Resize(32 * unit) }))
-			check(t, "Close", returns(t, "Close of another mapping", other.Close))
-			check(t, "Close", returns(t, "Close of the mapping around it", m.Close))
+			testkit.Check(t, testkit.Returns(t, "Resize of another mapping", func() error { return other.Resize(32 * unit) }), "Resize")
+			testkit.Check(t, testkit.Returns(t, "Close of another mapping", other.Close), "Close")
+			testkit.Check(t, testkit.Returns(t, "Close of the mapping around it", m.Close), "Close")
 			var waited atomic.Bool
 			second := make(chan error, 1)
 			go func() {
@@ -267,12 +253,12 @@ func TestFixedMappingWhosePagesAreSlowKeepsNobodyWaiting(t *testing.T) {
 				runtime.Gosched()
 			}
 			waited.Store(true)
-			check(t, "Fixed", resume())
-			check(t, "Fixed over it", <-second)
+			testkit.Check(t, resume(), "Fixed")
+			testkit.Check(t, <-second, "Fixed over it")
 			if b := taken.Bytes(); b[0] != 0 {
 				t.Error(b[0])
 			}
-			check(t, "Close", taken.Close())
+			testkit.Check(t, taken.Close(), "Close")
 		})
 	}
 }
@@ -291,10 +277,10 @@ func TestFixedMappingThatCannotBeLocked(t *testing.T) {
 	})
 	_, err := options.New(unit).WithAddress(m.Addr()).WithUnsafeFlags(flags.Fixed).WithFlags(flags.Locked).MapMut()
 	restore()
-	wants(t, "map", err, sys.ErrNotLocked)
-	wants(t, "map", err, sys.ErrReplaced)
+	testkit.Wants(t, "map", err, sys.ErrNotLocked)
+	testkit.Wants(t, "map", err, sys.ErrReplaced)
 	if _, there := areaAt(t, m.Addr()); there {
 		t.Error("something is left at the address")
 	}
-	check(t, "Close", m.Close())
+	testkit.Check(t, m.Close(), "Close")
 }

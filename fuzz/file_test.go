@@ -12,6 +12,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/testenv"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/region"
 )
 
@@ -38,7 +39,7 @@ func FuzzRegionFile(f *testing.F) {
 	f.Add([]byte("\x05\x02\x00\x20\x06\x05\x80"))
 	f.Add([]byte("\x07\x01\x01\x40\xff\x00\x01\x47\x7f\x05\xff"))
 	f.Add(append([]byte("\x00"), make([]byte, 64)...))
-	dir := fastDir(f)
+	dir := testkit.FastDir(f)
 	bases := [2][]byte{fileBytes(f, dir, true), fileBytes(f, dir, false)}
 	f.Add(append([]byte{0}, bases[0][:2000]...))
 	path := filepath.Join(dir, "file")
@@ -55,17 +56,6 @@ func FuzzRegionFile(f *testing.F) {
 		openFuzzed(t, path, content)
 		openMutFuzzed(t, path, content)
 	})
-}
-
-// fastDir returns a new folder, in memory where the system has a place for that: every Sync would
-// wait for the disk otherwise.
-func fastDir(f *testing.F) string {
-	dir, err := os.MkdirTemp("/dev/shm", "typedmem-fuzz-")
-	if err != nil {
-		return f.TempDir()
-	}
-	f.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
 }
 
 // fileBytes makes a region file of five elements; closed or as its writer has it open.

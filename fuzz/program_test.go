@@ -56,24 +56,6 @@ func (p *program) number(n int) int {
 // fits gives a number of [0, n].
 func (p *program) fits(n int) int { return int(p.byte()) % (n + 1) }
 
-// caught returns the error that f panics with, nil when it does not. Any panic but an
-// *typedmem.Error is a finding.
-func caught(t *testing.T, f func()) (err error) {
-	t.Helper()
-	defer func() {
-		t.Helper()
-		if r := recover(); r != nil {
-			e, ok := r.(*typedmem.Error)
-			if !ok {
-				panic(r)
-			}
-			err = e
-		}
-	}()
-	f()
-	return nil
-}
-
 // sentinels are what errors are told apart by.
 var sentinels = []error{
 	typedmem.ErrSize, typedmem.ErrOffset, typedmem.ErrOperation, typedmem.ErrNotAdjacent, typedmem.ErrAttributeMismatch, typedmem.ErrBackingMismatch,

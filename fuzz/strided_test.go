@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/region"
 )
 
@@ -111,7 +112,7 @@ func stridedProgram[T comparable](t *testing.T, p *program) {
 		case 3, 4:
 			i := p.number(size)
 			var got T
-			err := caught(t, func() { got = x.s.At(i) })
+			err := testkit.Caught(t, func() { got = x.s.At(i) })
 			if op == 4 {
 				got, err = x.s.Load(i)
 			}
@@ -121,7 +122,7 @@ func stridedProgram[T comparable](t *testing.T, p *program) {
 			}
 		case 5, 6:
 			i, val := p.number(size), valueOf[T](p)
-			err := caught(t, func() { x.s.Set(i, val) })
+			err := testkit.Caught(t, func() { x.s.Set(i, val) })
 			if op == 6 {
 				err = x.s.Store(i, val)
 			}
@@ -132,7 +133,7 @@ func stridedProgram[T comparable](t *testing.T, p *program) {
 			}
 		case 7:
 			val := valueOf[T](p)
-			err := caught(t, func() { x.s.Fill(val) })
+			err := testkit.Caught(t, func() { x.s.Fill(val) })
 			if size == 0 {
 				expect(t, "Fill", err)
 			} else if expect(t, "Fill", err, refused); err == nil {
@@ -157,7 +158,7 @@ func stridedProgram[T comparable](t *testing.T, p *program) {
 				src[i] = valueOf[T](p)
 			}
 			k := 0
-			err := caught(t, func() { k = x.s.CopyFrom(src) })
+			err := testkit.Caught(t, func() { k = x.s.CopyFrom(src) })
 			if min(size, len(src)) == 0 {
 				expect(t, "CopyFrom", err)
 				break

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/region"
 )
 
@@ -92,7 +93,7 @@ func viewProgram[T comparable](t *testing.T, p *program) {
 		case 3:
 			k := p.number(size)
 			rest := x.model
-			err := caught(t, func() {
+			err := testkit.Caught(t, func() {
 				for c := range x.v.Chunks(k) {
 					m := min(k, len(rest))
 					same(t, "Chunks", c, rest[:m])
@@ -106,7 +107,7 @@ func viewProgram[T comparable](t *testing.T, p *program) {
 		case 4, 5:
 			i := p.number(size)
 			var got T
-			err := caught(t, func() { got = x.v.At(i) })
+			err := testkit.Caught(t, func() { got = x.v.At(i) })
 			if op == 5 {
 				got, err = x.v.Load(i)
 			}
@@ -116,7 +117,7 @@ func viewProgram[T comparable](t *testing.T, p *program) {
 			}
 		case 6, 7:
 			i, val := p.number(size), valueOf[T](p)
-			err := caught(t, func() { x.v.Set(i, val) })
+			err := testkit.Caught(t, func() { x.v.Set(i, val) })
 			if op == 7 {
 				err = x.v.Store(i, val)
 			}
@@ -127,7 +128,7 @@ func viewProgram[T comparable](t *testing.T, p *program) {
 			}
 		case 8:
 			val := valueOf[T](p)
-			err := caught(t, func() { x.v.Fill(val) })
+			err := testkit.Caught(t, func() { x.v.Fill(val) })
 			if size == 0 {
 				expect(t, "Fill", err)
 			} else if expect(t, "Fill", err, refused); err == nil {
@@ -171,7 +172,7 @@ func viewProgram[T comparable](t *testing.T, p *program) {
 			}
 		case 14:
 			i := p.number(size)
-			err := caught(t, func() {
+			err := testkit.Caught(t, func() {
 				if *x.v.Ptr(i) != x.model[i] {
 					t.Fatalf("Ptr(%d) shows %v, want %v", i, *x.v.Ptr(i), x.model[i])
 				}
@@ -210,7 +211,7 @@ func viewProgram[T comparable](t *testing.T, p *program) {
 func copyFrom[T comparable](t *testing.T, x viewPair[T], src, model []T, refused error) {
 	t.Helper()
 	k := 0
-	err := caught(t, func() { k = x.v.CopyFrom(src) })
+	err := testkit.Caught(t, func() { k = x.v.CopyFrom(src) })
 	if min(len(x.model), len(src)) == 0 {
 		expect(t, "CopyFrom", err)
 	} else if expect(t, "CopyFrom", err, refused); err == nil {
@@ -244,7 +245,7 @@ func sameBytes[T comparable](t *testing.T, x viewPair[T]) {
 	}
 	same(t, "Bytes", b, want)
 	if b.Len() > 0 {
-		err := caught(t, func() { b.Set(0, b.At(0)) })
+		err := testkit.Caught(t, func() { b.Set(0, b.At(0)) })
 		if (err != nil) != (x.v.Store(0, x.model[0]) != nil) {
 			t.Fatalf("Set of Bytes: %v, not as Set of the view", err)
 		}

@@ -5,6 +5,7 @@ import (
 	"unsafe"
 
 	"github.com/typedmem/typedmem/internal/race"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/region"
 )
 
@@ -17,7 +18,7 @@ func TestNothingAllocates(t *testing.T) {
 	r := numbered(t, 1000, func(i int) wide { return wide{A: uint64(i)} })
 	v := r.View()
 	s, err := v.Every(0, 1000, 3)
-	wants(t, "Every", err, nil)
+	testkit.Wants(t, "Every", err, nil)
 	var sum uint64
 	buf := make([]wide, 50)
 	for name, f := range map[string]func(){

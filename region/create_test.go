@@ -4,24 +4,13 @@ import (
 	"errors"
 	"io/fs"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/region"
 )
-
-func names(t *testing.T, dir string) (list []string) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range entries {
-		list = append(list, e.Name())
-	}
-	return list
-}
 
 // A region that cannot be made leaves no file, and a file that appears meanwhile stays.
 func TestCreateThatFailsLeavesNothing(t *testing.T) {
@@ -29,7 +18,7 @@ func TestCreateThatFailsLeavesNothing(t *testing.T) {
 	if _, err := region.Create[pair](filepath.Join(dir, "x"), math.MaxInt/16); err == nil {
 		t.Fatal("a region as large as an int can say")
 	}
-	if left := names(t, dir); len(left) > 0 {
+	if left := testkit.Names(t, dir); len(left) > 0 {
 		t.Fatalf("%q are left", left)
 	}
 	r, err := region.Create[pair](filepath.Join(dir, "x"), 2)
@@ -42,7 +31,7 @@ func TestCreateThatFailsLeavesNothing(t *testing.T) {
 	if _, err := region.Create[pair](filepath.Join(dir, "x"), 1); !errors.Is(err, fs.ErrExist) {
 		t.Fatal(err)
 	}
-	if left := names(t, dir); !slices.Equal(left, []string{"x"}) {
+	if left := testkit.Names(t, dir); !slices.Equal(left, []string{"x"}) {
 		t.Fatalf("%q are left", left)
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/typedmem/typedmem/internal/sys"
 	"github.com/typedmem/typedmem/internal/testenv"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/region"
 )
 
@@ -79,7 +80,7 @@ func TestCreateInADirectoryThatCannotBeRead(t *testing.T) {
 	if err := errors.Join(err, os.Chmod(closed, 0o777)); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	if left := names(t, closed); len(left) != 1 {
+	if left := testkit.Names(t, closed); len(left) != 1 {
 		t.Errorf("%q are left", left)
 	}
 }

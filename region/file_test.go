@@ -17,6 +17,7 @@ import (
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/testenv"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/region"
 )
@@ -24,14 +25,14 @@ import (
 func create[T any](t *testing.T, path string) *region.Region[T] {
 	t.Helper()
 	r, err := region.Create[T](path, 0)
-	wants(t, "Create", err, nil)
+	testkit.Wants(t, "Create", err, nil)
 	return r
 }
 
 func open[T any](t *testing.T, path string) *region.Region[T] {
 	t.Helper()
 	r, err := region.Open[T](path)
-	wants(t, "Open", err, nil)
+	testkit.Wants(t, "Open", err, nil)
 	return r
 }
 
@@ -39,46 +40,46 @@ func TestFileKeepsWhatWasWritten(t *testing.T) {
 	testenv.PartialPages(t)
 	path := filepath.Join(t.TempDir(), "r")
 	r, err := region.Create[pair](path, 3)
-	wants(t, "Create", err, nil)
-	wants(t, "Append", r.Append(pair{4, 4}, pair{5, 5}), nil)
+	testkit.Wants(t, "Create", err, nil)
+	testkit.Wants(t, "Append", r.Append(pair{4, 4}, pair{5, 5}), nil)
 	r.Set(1, pair{1, 2})
-	wants(t, "Flush", r.Flush(), nil)
-	wants(t, "FlushRange", r.FlushRange(1, 2), nil)
+	testkit.Wants(t, "Flush", r.Flush(), nil)
+	testkit.Wants(t, "FlushRange", r.FlushRange(1, 2), nil)
 	for _, bad := range [][2]int{{-1, 1}, {2, 1}, {0, 6}, {6, 6}} {
-		wants(t, "FlushRange", r.FlushRange(bad[0], bad[1]), typedmem.ErrBounds)
-		wants(t, "Prefault", r.Prefault(bad[0], bad[1]), typedmem.ErrBounds)
+		testkit.Wants(t, "FlushRange", r.FlushRange(bad[0], bad[1]), typedmem.ErrBounds)
+		testkit.Wants(t, "Prefault", r.Prefault(bad[0], bad[1]), typedmem.ErrBounds)
 	}
-	wants(t, "Prefault", r.Prefault(0, 5), nil)
-	wants(t, "Sync", r.Sync(), nil)
-	wants(t, "Close", r.Close(), nil)
+	testkit.Wants(t, "Prefault", r.Prefault(0, 5), nil)
+	testkit.Wants(t, "Sync", r.Sync(), nil)
+	testkit.Wants(t, "Close", r.Close(), nil)
 	want := []pair{{}, {1, 2}, {}, {4, 4}, {5, 5}}
 
 	r = open[pair](t, path)
 	if got := slices.Collect(r.Values()); !slices.Equal(got, want) {
 		t.Fatalf("%v, want %v", got, want)
 	}
-	wants(t, "Store", r.Store(0, pair{}), typedmem.ErrProtection)
-	wants(t, "Append", r.Append(pair{}), typedmem.ErrProtection)
-	wants(t, "Resize", r.Resize(0), typedmem.ErrProtection)
+	testkit.Wants(t, "Store", r.Store(0, pair{}), typedmem.ErrProtection)
+	testkit.Wants(t, "Append", r.Append(pair{}), typedmem.ErrProtection)
+	testkit.Wants(t, "Resize", r.Resize(0), typedmem.ErrProtection)
 	_, err = r.SplitOff(1)
-	wants(t, "SplitOff", err, typedmem.ErrOperation)
-	wants(t, "Close", r.Close(), nil)
+	testkit.Wants(t, "SplitOff", err, typedmem.ErrOperation)
+	testkit.Wants(t, "Close", r.Close(), nil)
 
 	r, err = region.OpenMut[pair](path)
-	wants(t, "OpenMut", err, nil)
-	wants(t, "Resize", r.Resize(2), nil)
-	wants(t, "Resize", r.Resize(4), nil)
+	testkit.Wants(t, "OpenMut", err, nil)
+	testkit.Wants(t, "Resize", r.Resize(2), nil)
+	testkit.Wants(t, "Resize", r.Resize(4), nil)
 	want = []pair{{}, {1, 2}, {}, {}}
 	if got := slices.Collect(r.Values()); !slices.Equal(got, want) {
 		t.Fatalf("%v, want %v", got, want)
 	}
-	wants(t, "Close", r.Close(), nil)
+	testkit.Wants(t, "Close", r.Close(), nil)
 	_, err = region.Create[pair](path, 0)
-	wants(t, "Create over a file", err, fs.ErrExist)
+	testkit.Wants(t, "Create over a file", err, fs.ErrExist)
 	_, err = region.Open[pair](path + "x")
-	wants(t, "Open of nothing", err, fs.ErrNotExist)
+	testkit.Wants(t, "Open of nothing", err, fs.ErrNotExist)
 	_, err = region.Open[pair](filepath.Dir(path))
-	wants(t, "Open of a folder", err, typedmem.ErrOperation)
+	testkit.Wants(t, "Open of a folder", err, typedmem.ErrOperation)
 }
 
 func TestCreateWithOptions(t *testing.T) {
@@ -86,38 +87,38 @@ func TestCreateWithOptions(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "r")
 	page, _ := options.PageSize()
 	r, err := region.CreateWith[uint64](path, 1, options.New(0).WithCapacity(4*page))
-	wants(t, "CreateWith", err, nil)
-	wants(t, "Append past the capacity", r.Append(make([]uint64, r.Cap())...), typedmem.ErrCapacity)
-	wants(t, "Close", r.Close(), nil)
+	testkit.Wants(t, "CreateWith", err, nil)
+	testkit.Wants(t, "Append past the capacity", r.Append(make([]uint64, r.Cap())...), typedmem.ErrCapacity)
+	testkit.Wants(t, "Close", r.Close(), nil)
 	for name, o := range map[string]options.Options{
 		"a size": options.New(page), "a file": options.New(0).WithFile(os.Stdin, 0), "fixed": options.New(0).WithUnsafeFlags(flags.JIT), "huge pages": options.New(0).WithPageSize(flags.Page2M),
 	} {
 		_, err := region.OpenWith[uint64](path, o)
-		wants(t, name, err, typedmem.ErrOperation)
+		testkit.Wants(t, name, err, typedmem.ErrOperation)
 		_, err = region.OpenMutWith[uint64](path, o)
-		wants(t, name, err, typedmem.ErrOperation)
+		testkit.Wants(t, name, err, typedmem.ErrOperation)
 		_, err = region.CreateWith[uint64](path+"2", 1, o)
-		wants(t, name, err, typedmem.ErrOperation)
+		testkit.Wants(t, name, err, typedmem.ErrOperation)
 	}
 	r, err = region.OpenMutWith[uint64](path, options.New(0).WithFlags(flags.Populate).WithCapacity(1<<20))
-	wants(t, "OpenMutWith", err, nil)
-	wants(t, "Append", r.Append(make([]uint64, 4*page/8)...), nil)
-	wants(t, "Close", r.Close(), nil)
+	testkit.Wants(t, "OpenMutWith", err, nil)
+	testkit.Wants(t, "Append", r.Append(make([]uint64, 4*page/8)...), nil)
+	testkit.Wants(t, "Close", r.Close(), nil)
 }
 
 // Create sets aside as much as Open does, for files of any size.
 func TestCreateSetsAsideByTheSize(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "r")
 	r, err := region.Create[uint64](path, 1<<18)
-	wants(t, "Create", err, nil)
+	testkit.Wants(t, "Create", err, nil)
 	made := r.Cap()
-	wants(t, "Close", r.Close(), nil)
+	testkit.Wants(t, "Close", r.Close(), nil)
 	r, err = region.OpenMut[uint64](path)
-	wants(t, "OpenMut", err, nil)
+	testkit.Wants(t, "OpenMut", err, nil)
 	if made < 1<<18 || r.Cap() < made/4 || made < r.Cap()/4 { // by what else is mapped
 		t.Errorf("a capacity of %d elements after Create, %d after OpenMut", made, r.Cap())
 	}
-	wants(t, "Close", r.Close(), nil)
+	testkit.Wants(t, "Close", r.Close(), nil)
 }
 
 func TestAnotherTypeIsShownFieldByField(t *testing.T) {
@@ -132,16 +133,16 @@ func TestAnotherTypeIsShownFieldByField(t *testing.T) {
 		Extra uint64
 	}
 	path := filepath.Join(t.TempDir(), "r")
-	wants(t, "Close", create[old](t, path).Close(), nil)
+	testkit.Wants(t, "Close", create[old](t, path).Close(), nil)
 	before, err := os.ReadFile(path)
-	wants(t, "read", err, nil)
+	testkit.Wants(t, "read", err, nil)
 	_, err = region.Open[changed](path)
-	wants(t, "Open", err, typedmem.ErrLayout, path, "Price: the file has float32 at byte 8 (4 bytes), the type has float64 at byte 8 (8 bytes)",
+	testkit.Wants(t, "Open", err, typedmem.ErrLayout, path, "Price: the file has float32 at byte 8 (4 bytes), the type has float64 at byte 8 (8 bytes)",
 		"Count: the file has uint32", "Extra: the file has no such field")
 	_, err = region.OpenMut[changed](path)
-	wants(t, "OpenMut", err, typedmem.ErrLayout)
+	testkit.Wants(t, "OpenMut", err, typedmem.ErrLayout)
 	_, err = region.Open[[2]uint64](path)
-	wants(t, "Open", err, typedmem.ErrLayout)
+	testkit.Wants(t, "Open", err, typedmem.ErrLayout)
 	if after, err := os.ReadFile(path); err != nil || string(after) != string(before) {
 		t.Fatal("the file was changed")
 	}
@@ -151,14 +152,14 @@ func TestAnotherTypeIsShownFieldByField(t *testing.T) {
 func rawFile(t *testing.T, n int) *os.File {
 	t.Helper()
 	f, err := os.Create(filepath.Join(t.TempDir(), "raw"))
-	wants(t, "a file", err, nil)
+	testkit.Wants(t, "a file", err, nil)
 	t.Cleanup(func() { f.Close() })
 	b := make([]byte, n)
 	for i := range b {
 		b[i] = byte(i)
 	}
 	_, err = f.Write(b)
-	wants(t, "a file", err, nil)
+	testkit.Wants(t, "a file", err, nil)
 	return f
 }
 
@@ -166,80 +167,80 @@ func TestRawFilesAtAnyOffset(t *testing.T) {
 	f := rawFile(t, 9000)
 	for _, offset := range []int64{0, 1, 4, 8, 16, 4095, 4096, 4100, 8192, 8984} {
 		r, err := region.Map[uint64](options.New(16).WithFile(f, offset))
-		wants(t, fmt.Sprintf("Map at %d", offset), err, cond(offset%8 == 0, nil, typedmem.ErrOffset))
+		testkit.Wants(t, fmt.Sprintf("Map at %d", offset), err, testkit.Cond(offset%8 == 0, nil, typedmem.ErrOffset))
 		b, errB := region.Map[byte](options.New(16).WithFile(f, offset))
-		wants(t, fmt.Sprintf("Map of bytes at %d", offset), errB, nil)
+		testkit.Wants(t, fmt.Sprintf("Map of bytes at %d", offset), errB, nil)
 		if b.Len() != 16 || b.At(0) != byte(offset) || b.At(15) != byte(offset+15) {
 			t.Fatalf("at %d: %v", offset, b.Slice())
 		}
-		wants(t, "Close", b.Close(), nil)
+		testkit.Wants(t, "Close", b.Close(), nil)
 		if err == nil {
 			first, err := r.View().Bytes().Sub(0, 1)
-			wants(t, "Sub", err, nil)
+			testkit.Wants(t, "Sub", err, nil)
 			if r.Len() != 2 || first.At(0) != byte(offset) {
 				t.Fatalf("at %d: %v", offset, r.Slice())
 			}
-			wants(t, "Close", r.Close(), nil)
+			testkit.Wants(t, "Close", r.Close(), nil)
 		}
 	}
 	for _, c := range [][2]int{{9001, 0}, {1, 9000}, {16, 8985}, {8, 1 << 30}} {
 		_, err := region.Map[byte](options.New(c[0]).WithFile(f, int64(c[1])))
-		wants(t, fmt.Sprint("Map of ", c), err, typedmem.ErrTruncated)
+		testkit.Wants(t, fmt.Sprint("Map of ", c), err, typedmem.ErrTruncated)
 		_, err = region.MapMut[byte](options.New(c[0]).WithFile(f, int64(c[1])).WithFlags(flags.Shared))
-		wants(t, fmt.Sprint("MapMut of ", c), err, typedmem.ErrTruncated)
+		testkit.Wants(t, fmt.Sprint("MapMut of ", c), err, typedmem.ErrTruncated)
 	}
 	_, err := region.Map[byte](options.New(16).WithFile(f, -8))
-	wants(t, "Map", err, typedmem.ErrOffset)
+	testkit.Wants(t, "Map", err, typedmem.ErrOffset)
 	r, err := region.Map[uint32](options.New(11).WithFile(f, 8))
-	wants(t, "Map", err, nil)
+	testkit.Wants(t, "Map", err, nil)
 	if r.Len() != 2 {
 		t.Fatalf("%d elements of 4 in 11 bytes", r.Len())
 	}
-	wants(t, "Close", r.Close(), nil)
+	testkit.Wants(t, "Close", r.Close(), nil)
 }
 
 func TestEmptyFiles(t *testing.T) {
 	f := rawFile(t, 0)
 	r, err := region.MapMut[uint32](options.New(0).WithFile(f, 0).WithFlags(flags.Shared).WithCapacity(1 << 16))
-	wants(t, "MapMut of an empty file", err, nil)
+	testkit.Wants(t, "MapMut of an empty file", err, nil)
 	if r.Len() != 0 {
 		t.Fatalf("%d elements", r.Len())
 	}
-	wants(t, "Append", r.Append(1, 2, 3), nil)
-	wants(t, "Sync", r.Sync(), nil)
+	testkit.Wants(t, "Append", r.Append(1, 2, 3), nil)
+	testkit.Wants(t, "Sync", r.Sync(), nil)
 	b := make([]byte, 12)
 	if _, err := f.ReadAt(b, 0); err != nil || b[0]|b[3] != 1 {
 		t.Fatalf("% x, %v", b, err)
 	}
-	wants(t, "Close", r.Close(), nil)
+	testkit.Wants(t, "Close", r.Close(), nil)
 	path := filepath.Join(t.TempDir(), "r")
 	e := create[uint32](t, path)
 	if e.Len() != 0 || e.View().Len() != 0 {
 		t.Fatal("not empty")
 	}
-	wants(t, "Sync", e.Sync(), nil)
-	wants(t, "Close", e.Close(), nil)
+	testkit.Wants(t, "Sync", e.Sync(), nil)
+	testkit.Wants(t, "Close", e.Close(), nil)
 	e = open[uint32](t, path)
 	_, err = e.Load(0)
-	wants(t, "Load", err, typedmem.ErrBounds)
-	wants(t, "Store", e.Store(0, 1), typedmem.ErrProtection)
-	wants(t, "Close", e.Close(), nil)
+	testkit.Wants(t, "Load", err, typedmem.ErrBounds)
+	testkit.Wants(t, "Store", e.Store(0, 1), typedmem.ErrProtection)
+	testkit.Wants(t, "Close", e.Close(), nil)
 }
 
 func TestPrivateMemoryLeavesTheFile(t *testing.T) {
 	f := rawFile(t, 4096)
 	r, err := region.MapMut[byte](options.New(4096).WithFile(f, 0))
-	wants(t, "MapMut", err, nil)
+	testkit.Wants(t, "MapMut", err, nil)
 	v := r.View()
 	v.Fill(200)
-	wants(t, "Sync", r.Sync(), nil)
+	testkit.Wants(t, "Sync", r.Sync(), nil)
 	b := make([]byte, 4096)
 	_, err = f.ReadAt(b, 0)
-	wants(t, "ReadAt", err, nil)
+	testkit.Wants(t, "ReadAt", err, nil)
 	if b[7] != 7 || r.At(7) != 200 {
 		t.Fatalf("the file has %d, the region %d", b[7], r.At(7))
 	}
-	wants(t, "Close", r.Close(), nil)
+	testkit.Wants(t, "Close", r.Close(), nil)
 }
 
 func TestSharedViewShowsWritesToTheFile(t *testing.T) {
@@ -248,17 +249,17 @@ func TestSharedViewShowsWritesToTheFile(t *testing.T) {
 	}
 	f := rawFile(t, 4096)
 	r, err := region.Map[byte](options.New(4096).WithFile(f, 0).WithFlags(flags.Shared))
-	wants(t, "Map", err, nil)
+	testkit.Wants(t, "Map", err, nil)
 	defer r.Close()
 	v := r.View()
 	for i := range 100 {
 		_, err := f.WriteAt([]byte{byte(200 - i)}, int64(i))
-		wants(t, "WriteAt", err, nil)
+		testkit.Wants(t, "WriteAt", err, nil)
 		if v.At(i) != byte(200-i) {
 			t.Fatalf("byte %d is %d after WriteAt of %d", i, v.At(i), 200-i)
 		}
 	}
-	wants(t, "Store", v.Store(0, 1), typedmem.ErrProtection)
+	testkit.Wants(t, "Store", v.Store(0, 1), typedmem.ErrProtection)
 }
 
 // roles are what the test program does as the other process of a test.
@@ -277,14 +278,14 @@ func child(t *testing.T, role, path string) (cmd *exec.Cmd, in io.WriteCloser, o
 	t.Helper()
 	testenv.Processes(t)
 	self, err := os.Executable()
-	wants(t, "Executable", err, nil)
+	testkit.Wants(t, "Executable", err, nil)
 	cmd = exec.Command(self)
 	cmd.Env = append(os.Environ(), "TYPEDMEM_ROLE="+role, "TYPEDMEM_REGION="+path)
 	cmd.Stderr = os.Stderr
 	in, err = cmd.StdinPipe()
-	wants(t, "pipe", err, nil)
+	testkit.Wants(t, "pipe", err, nil)
 	o, err := cmd.StdoutPipe()
-	wants(t, "pipe", err, nil)
+	testkit.Wants(t, "pipe", err, nil)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -357,7 +358,7 @@ func follow(r *region.Region[pair]) error {
 // TestReadersFollowAWriter: one process appends, two and this one follow.
 func TestReadersFollowAWriter(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "r")
-	wants(t, "Close", create[pair](t, path).Close(), nil)
+	testkit.Wants(t, "Close", create[pair](t, path).Close(), nil)
 	here := open[pair](t, path)
 	defer here.Close()
 	var readers []*bufio.Scanner
@@ -367,16 +368,16 @@ func TestReadersFollowAWriter(t *testing.T) {
 		readers, cmds = append(readers, out), append(cmds, cmd)
 	}
 	writer, in, out := child(t, "writer", path)
-	wants(t, "following", follow(here), nil)
+	testkit.Wants(t, "following", follow(here), nil)
 	for i, r := range readers {
 		if !r.Scan() || r.Text() != "followed" {
 			t.Errorf("a reader says %q", r.Text())
 		}
-		wants(t, "a reader", cmds[i].Wait(), nil)
+		testkit.Wants(t, "a reader", cmds[i].Wait(), nil)
 	}
 	expectLines(t, out, "open", "done")
 	in.Close()
-	wants(t, "the writer", writer.Wait(), nil)
+	testkit.Wants(t, "the writer", writer.Wait(), nil)
 	if n, err := here.Refresh(); n != childTotal || err != nil {
 		t.Errorf("%d elements after the writer closed, %v", n, err)
 	}
@@ -395,38 +396,38 @@ func expectLines(t *testing.T, out *bufio.Scanner, lines ...string) {
 // is free, and has what was published.
 func TestOneWriterAtATime(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "r")
-	wants(t, "Close", create[pair](t, path).Close(), nil)
+	testkit.Wants(t, "Close", create[pair](t, path).Close(), nil)
 	writer, _, out := child(t, "writer", path)
 	expectLines(t, out, "open", "done")
 	_, err := region.OpenMut[pair](path)
-	wants(t, "a second writer", err, typedmem.ErrBusy, fmt.Sprint("process ", writer.Process.Pid))
+	testkit.Wants(t, "a second writer", err, typedmem.ErrBusy, fmt.Sprint("process ", writer.Process.Pid))
 	reader := open[pair](t, path)
 	if reader.Len() != childTotal {
 		t.Errorf("a reader beside the writer sees %d elements", reader.Len())
 	}
-	wants(t, "kill", writer.Process.Kill(), nil)
+	testkit.Wants(t, "kill", writer.Process.Kill(), nil)
 	_ = writer.Wait() // it was killed
 	r, err := region.OpenMut[pair](path)
-	wants(t, "OpenMut after the writer was killed", err, nil)
+	testkit.Wants(t, "OpenMut after the writer was killed", err, nil)
 	if r.Len() != childTotal || r.At(childTotal-1).A != childTotal-1 {
 		t.Errorf("%d elements after the writer was killed", r.Len())
 	}
 	_, err = region.OpenMut[pair](path)
-	wants(t, "a second writer in this process", err, typedmem.ErrBusy, fmt.Sprint("process ", os.Getpid()))
-	wants(t, "Append", r.Append(pair{childTotal, 1}), nil)
+	testkit.Wants(t, "a second writer in this process", err, typedmem.ErrBusy, fmt.Sprint("process ", os.Getpid()))
+	testkit.Wants(t, "Append", r.Append(pair{childTotal, 1}), nil)
 	if n, err := reader.Refresh(); n != childTotal+1 || err != nil || reader.At(childTotal).B != 1 {
 		t.Errorf("a reader sees %d elements, %v", n, err)
 	}
-	wants(t, "Resize", r.Resize(10), nil)
+	testkit.Wants(t, "Resize", r.Resize(10), nil)
 	old := reader.View()
 	if n, err := reader.Refresh(); n != 10 || err != nil {
 		t.Errorf("a reader sees %d elements, %v", n, err)
 	}
 	_, cutOff := old.Load(20)
-	wants(t, "an old view of the reader", cutOff, typedmem.ErrBounds)
-	wants(t, "a write to it", old.Store(20, pair{}), typedmem.ErrProtection)
-	wants(t, "Close", r.Close(), nil)
-	wants(t, "Close", reader.Close(), nil)
+	testkit.Wants(t, "an old view of the reader", cutOff, typedmem.ErrBounds)
+	testkit.Wants(t, "a write to it", old.Store(20, pair{}), typedmem.ErrProtection)
+	testkit.Wants(t, "Close", r.Close(), nil)
+	testkit.Wants(t, "Close", reader.Close(), nil)
 	if strings.Contains(fmt.Sprint(err), "\n") {
 		t.Errorf("the refusal takes more than a line: %v", err)
 	}
@@ -437,26 +438,26 @@ func TestOneWriterAtATime(t *testing.T) {
 func TestARefusalToWriteSaysWhatToDo(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "r")
 	w, err := region.Create[uint64](path, 3)
-	wants(t, "Create", err, nil)
-	wants(t, "Close", w.Close(), nil)
+	testkit.Wants(t, "Create", err, nil)
+	testkit.Wants(t, "Close", w.Close(), nil)
 	opened, err := region.Open[uint64](path)
-	wants(t, "Open", err, nil)
+	testkit.Wants(t, "Open", err, nil)
 	defer opened.Close()
 	raw, err := region.Map[uint64](options.New(24))
-	wants(t, "Map", err, nil)
+	testkit.Wants(t, "Map", err, nil)
 	defer raw.Close()
 	for r, words := range map[*region.Region[uint64]]string{
 		opened: "the file was opened for reading; use OpenMut",
 		raw:    "not writable (protection Read); call MakeMut of its Mapping",
 	} {
 		col, err := r.View().Every(0, 3, 2)
-		wants(t, "Every", err, nil)
+		testkit.Wants(t, "Every", err, nil)
 		for name, err := range map[string]error{
-			"Store": r.Store(0, 1), "Append": r.Append(1), "Resize": r.Resize(1), "Set": caught(t, func() { r.Set(0, 1) }), "View.Store": r.View().Store(0, 1),
-			"Strided.Store": col.Store(0, 1), "Fill": caught(t, func() { r.View().Fill(1) }),
+			"Store": r.Store(0, 1), "Append": r.Append(1), "Resize": r.Resize(1), "Set": testkit.Caught(t, func() { r.Set(0, 1) }), "View.Store": r.View().Store(0, 1),
+			"Strided.Store": col.Store(0, 1), "Fill": testkit.Caught(t, func() { r.View().Fill(1) }),
 		} {
-			wants(t, name, err, typedmem.ErrProtection, words)
+			testkit.Wants(t, name, err, typedmem.ErrProtection, words)
 		}
-		wants(t, "a read-only view", r.View().ReadOnly().Store(0, 1), typedmem.ErrProtection, "the view is read-only")
+		testkit.Wants(t, "a read-only view", r.View().ReadOnly().Store(0, 1), typedmem.ErrProtection, "the view is read-only")
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/region"
 )
 
@@ -69,7 +70,7 @@ func TestAnotherFileCopiedOverAnOpenOne(t *testing.T) {
 		contents(t, path, other)
 		for range 2 {
 			n, err := r.Refresh()
-			wants(t, "Refresh of another type", err, typedmem.ErrLayout, "float64", path)
+			testkit.Wants(t, "Refresh of another type", err, typedmem.ErrLayout, "float64", path)
 			if n != 0 || r.Len() != 5 {
 				t.Fatal(n, r.Len())
 			}
@@ -84,10 +85,10 @@ func TestAnotherFileCopiedOverAnOpenOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	contents(t, path, other)
-	wants(t, "Append", w.Append(1), nil)
-	wants(t, "Sync over another type", w.Sync(), typedmem.ErrLayout, path)
-	wants(t, "Close over another type", w.Close(), typedmem.ErrLayout, path)
-	wants(t, "a second Close", w.Close(), typedmem.ErrClosed)
+	testkit.Wants(t, "Append", w.Append(1), nil)
+	testkit.Wants(t, "Sync over another type", w.Sync(), typedmem.ErrLayout, path)
+	testkit.Wants(t, "Close over another type", w.Close(), typedmem.ErrLayout, path)
+	testkit.Wants(t, "a second Close", w.Close(), typedmem.ErrClosed)
 }
 
 // A reader opens a file beside a writer that syncs all the time, and finds a header in it each

@@ -11,6 +11,7 @@ import (
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/testenv"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/region"
 	"golang.org/x/sys/unix"
@@ -72,10 +73,13 @@ func appendUntil(t *testing.T, r *region.Region[pair], chunk, most int) error {
 func TestAppendOnAFullDisk(t *testing.T) {
 	testenv.OnDisks(t, func(t *testing.T, kind, dir string) {
 		for name, before := range map[string]func(t *testing.T, r *region.Region[pair], path string){
-			"new":          func(*testing.T, *region.Region[pair], string) {},
-			"written back": func(t *testing.T, r *region.Region[pair], _ string) { wants(t, "Sync", r.Sync(), nil); unix.Sync() },
+			"new": func(*testing.T, *region.Region[pair], string) {},
+			"written back": func(t *testing.T, r *region.Region[pair], _ string) {
+				testkit.Wants(t, "Sync", r.Sync(), nil)
+				unix.Sync()
+			},
 			"shared": func(t *testing.T, r *region.Region[pair], path string) {
-				wants(t, "Sync", r.Sync(), nil)
+				testkit.Wants(t, "Sync", r.Sync(), nil)
 				if out, err := exec.Command("cp", "--reflink=always", path, path+".copy").CombinedOutput(); err != nil {
 					t.Skipf("no shared extents here: %s", out)
 				}
@@ -89,7 +93,7 @@ func TestAppendOnAFullDisk(t *testing.T) {
 					defer os.Remove(path)
 					defer os.Remove(path + ".copy")
 					defer r.Close()
-					wants(t, "Append", appendUntil(t, r, 1000, 10_000), nil)
+					testkit.Wants(t, "Append", appendUntil(t, r, 1000, 10_000), nil)
 					before(t, r, path)
 					room := testenv.Fill(t, dir)
 					defer room()
@@ -114,10 +118,10 @@ func TestAppendOnAFullDisk(t *testing.T) {
 					t.Logf("%d elements; Close: %v", n, err)
 					room()
 					if open {
-						wants(t, "Append", appendUntil(t, r, chunk, n+chunk), nil)
+						testkit.Wants(t, "Append", appendUntil(t, r, chunk, n+chunk), nil)
 						n += chunk
-						wants(t, "Sync", safely(t, "Sync", r.Sync), nil)
-						wants(t, "Close", safely(t, "Close", r.Close), nil)
+						testkit.Wants(t, "Sync", safely(t, "Sync", r.Sync), nil)
+						testkit.Wants(t, "Close", safely(t, "Close", r.Close), nil)
 					}
 					if p := published(t, path); p != n {
 						t.Errorf("%d elements of %d after opening again", p, n)
@@ -135,7 +139,7 @@ func TestResizeOnAFullDisk(t *testing.T) {
 		path := dir + "/r"
 		r := create[pair](t, path)
 		defer r.Close()
-		wants(t, "Append", appendUntil(t, r, 1000, 10_000), nil)
+		testkit.Wants(t, "Append", appendUntil(t, r, 1000, 10_000), nil)
 		room := testenv.Fill(t, dir)
 		defer room()
 		err := safely(t, "Resize", func() error { return r.Resize(1 << 20) })
@@ -144,12 +148,12 @@ func TestResizeOnAFullDisk(t *testing.T) {
 			t.Errorf("%d elements, %d published", r.Len(), p)
 		}
 		room()
-		wants(t, "Resize", safely(t, "Resize", func() error { return r.Resize(100_000) }), nil)
+		testkit.Wants(t, "Resize", safely(t, "Resize", func() error { return r.Resize(100_000) }), nil)
 		if kind == "btrfs" { // a page that was written back needs new space
 			return
 		}
 		defer testenv.Fill(t, dir)()
-		wants(t, "Set", safely(t, "Set", func() error {
+		testkit.Wants(t, "Set", safely(t, "Set", func() error {
 			for i := 10_000; i < r.Len(); i++ {
 				r.Set(i, pair{uint64(i), 1})
 			}
@@ -174,8 +178,8 @@ func TestRawGrowthOnAFullDisk(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer r.Close()
-		wants(t, "Append", appendUntil(t, r, 1000, 10_000), nil)
-		wants(t, "Flush", r.Flush(), nil)
+		testkit.Wants(t, "Append", appendUntil(t, r, 1000, 10_000), nil)
+		testkit.Wants(t, "Flush", r.Flush(), nil)
 		defer testenv.Fill(t, dir)()
 		full(t, "Append", appendUntil(t, r, 1, 2_000_000), f.Name())
 		n := r.Len()

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/testkit"
 )
 
 // TestShrinkingGivesMemoryBack: the pages leave the process at once, and come again as zeros.
@@ -18,17 +19,17 @@ func TestShrinkingGivesMemoryBack(t *testing.T) {
 	last = r.Mapping().Addr() + uintptr(r.Len()*8) - 1
 	readable := func() bool {
 		area, ok, err := typedmem.AreaAt(typedmem.Self, last)
-		wants(t, "AreaAt", err, nil)
+		testkit.Wants(t, "AreaAt", err, nil)
 		return ok && area.Protection != 0
 	}
 	if !readable() {
 		t.Fatal("the last element is in no area")
 	}
-	wants(t, "Resize", r.Resize(2*page), nil)
+	testkit.Wants(t, "Resize", r.Resize(2*page), nil)
 	if readable() {
 		t.Error("memory that was cut off is still mapped")
 	}
-	wants(t, "Resize", r.Resize(64*page), nil)
+	testkit.Wants(t, "Resize", r.Resize(64*page), nil)
 	for i := range 62 * page {
 		if r.At(2*page+i) != 0 {
 			t.Fatalf("element %d came back", 2*page+i)
@@ -63,12 +64,12 @@ func TestAppendToAFullDisk(t *testing.T) {
 	if r.Len() != n {
 		t.Fatalf("%d elements after an Append that failed, %d before", r.Len(), n)
 	}
-	wants(t, "Load of what was not appended", r.Store(n, pair{}), typedmem.ErrBounds)
+	testkit.Wants(t, "Load of what was not appended", r.Store(n, pair{}), typedmem.ErrBounds)
 	r.Set(n-1, pair{7, 7})
-	wants(t, "Sync", r.Sync(), nil)
-	wants(t, "Resize", r.Resize(n/2), nil)
-	wants(t, "Append where there is room again", r.Append(chunk...), nil)
-	wants(t, "Close", r.Close(), nil)
+	testkit.Wants(t, "Sync", r.Sync(), nil)
+	testkit.Wants(t, "Resize", r.Resize(n/2), nil)
+	testkit.Wants(t, "Append where there is room again", r.Append(chunk...), nil)
+	testkit.Wants(t, "Close", r.Close(), nil)
 	again := open[pair](t, dir+"/full")
 	defer again.Close()
 	if again.Len() != n/2+len(chunk) || again.At(n/2-1).A != uint64(n/2-1) {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/region"
 )
@@ -60,7 +61,7 @@ func TestReadersBesideAppend(t *testing.T) {
 			a := uint64(n + i + 1)
 			xs[i] = pair{a, ^a}
 		}
-		wants(t, "Append", r.Append(xs...), nil)
+		testkit.Wants(t, "Append", r.Append(xs...), nil)
 		n += len(xs)
 	}
 	close(stop)
@@ -74,7 +75,7 @@ func TestReadersBesideAppend(t *testing.T) {
 func TestReadersBesideShrinking(t *testing.T) {
 	r, page := pages(t, 4)
 	kept, err := r.Sub(0, page)
-	wants(t, "Sub", err, nil)
+	testkit.Wants(t, "Sub", err, nil)
 	done := make(chan bool)
 	go func() {
 		defer close(done)
@@ -108,7 +109,7 @@ func TestReadersBesideShrinking(t *testing.T) {
 func TestReadersBesideSplitting(t *testing.T) {
 	r, page := pages(t, 2)
 	kept, err := r.Sub(0, page)
-	wants(t, "Sub", err, nil)
+	testkit.Wants(t, "Sub", err, nil)
 	done := make(chan bool)
 	go func() {
 		defer close(done)
@@ -140,7 +141,7 @@ func TestAppendOfTheRegionItself(t *testing.T) {
 	r := numbered(t, 10, func(i int) uint64 { return uint64(i) })
 	for range 12 {
 		n := r.Len()
-		wants(t, "Append", r.Append(r.Slice()[n/2:]...), nil)
+		testkit.Wants(t, "Append", r.Append(r.Slice()[n/2:]...), nil)
 		for i := range r.Len() - n {
 			if r.At(n+i) != r.At(n/2+i) {
 				t.Fatalf("element %d is %d, want %d", n+i, r.At(n+i), r.At(n/2+i))
@@ -152,30 +153,30 @@ func TestAppendOfTheRegionItself(t *testing.T) {
 func TestCapacity(t *testing.T) {
 	page, granularity := options.PageSize()
 	r, err := region.MapMut[[3]uint64](options.New(0).WithCapacity(page))
-	wants(t, "MapMut", err, nil)
+	testkit.Wants(t, "MapMut", err, nil)
 	defer r.Close()
 	full := max(page, granularity) / 24
 	if r.Len() != 0 || r.Cap() != full {
 		t.Fatalf("length %d of %d, want 0 of %d", r.Len(), r.Cap(), full)
 	}
-	wants(t, "too many", r.Append(make([][3]uint64, full+1)...), typedmem.ErrCapacity)
-	wants(t, "too long", r.Resize(full+1), typedmem.ErrCapacity)
+	testkit.Wants(t, "too many", r.Append(make([][3]uint64, full+1)...), typedmem.ErrCapacity)
+	testkit.Wants(t, "too long", r.Resize(full+1), typedmem.ErrCapacity)
 	for i := range full {
-		wants(t, "Append", r.Append([3]uint64{uint64(i)}), nil)
+		testkit.Wants(t, "Append", r.Append([3]uint64{uint64(i)}), nil)
 	}
-	wants(t, "one too many", r.Append([3]uint64{}), typedmem.ErrCapacity)
-	wants(t, "nothing more", r.Append(), nil)
+	testkit.Wants(t, "one too many", r.Append([3]uint64{}), typedmem.ErrCapacity)
+	testkit.Wants(t, "nothing more", r.Append(), nil)
 	if r.Len() != full || r.At(full - 1)[0] != uint64(full-1) {
 		t.Fatal("the elements are lost")
 	}
 	for _, n := range []int{-1, math.MinInt, math.MaxInt, math.MaxInt/24 + 1} {
-		wants(t, "Resize", r.Resize(n), typedmem.ErrSize)
+		testkit.Wants(t, "Resize", r.Resize(n), typedmem.ErrSize)
 	}
 	for _, n := range []int{-1, math.MinInt, math.MaxInt, math.MaxInt/8 + 1} {
 		_, err := region.New[uint64](n)
-		wants(t, "New", err, typedmem.ErrSize)
+		testkit.Wants(t, "New", err, typedmem.ErrSize)
 		_, err = region.Create[uint64](t.TempDir()+"/r", n)
-		wants(t, "Create", err, typedmem.ErrSize)
+		testkit.Wants(t, "Create", err, typedmem.ErrSize)
 	}
 }
 
@@ -184,20 +185,20 @@ func TestCapacity(t *testing.T) {
 func TestLengthWithinAnElement(t *testing.T) {
 	page, _ := options.PageSize()
 	r, err := region.MapMut[uint32](options.New(10).WithCapacity(page))
-	wants(t, "MapMut", err, nil)
+	testkit.Wants(t, "MapMut", err, nil)
 	defer r.Close()
 	if r.Len() != 2 {
 		t.Fatalf("%d elements in 10 bytes", r.Len())
 	}
-	wants(t, "Load", r.Store(2, 1), typedmem.ErrBounds)
-	wants(t, "Append nothing", r.Append(), nil)
-	wants(t, "Append", r.Append(7), nil)
+	testkit.Wants(t, "Load", r.Store(2, 1), typedmem.ErrBounds)
+	testkit.Wants(t, "Append nothing", r.Append(), nil)
+	testkit.Wants(t, "Append", r.Append(7), nil)
 	if r.Len() != 3 || r.At(2) != 7 {
 		t.Fatalf("%d elements, the last is %d", r.Len(), r.At(r.Len()-1))
 	}
 	left, err := region.MapMut[[3]uint32](options.New(2 * page))
-	wants(t, "MapMut", err, nil)
+	testkit.Wants(t, "MapMut", err, nil)
 	defer left.Close()
 	_, err = left.SplitOff(page / 12)
-	wants(t, "a cut within a page", err, typedmem.ErrOffset)
+	testkit.Wants(t, "a cut within a page", err, typedmem.ErrOffset)
 }

@@ -8,6 +8,7 @@ import (
 	"unsafe"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/region"
 )
 
@@ -40,7 +41,7 @@ func laws[T comparable](t *testing.T, f func(int) T) {
 			everyLaws(t, v, model)
 			bytesLaw(t, v, model)
 			copyLaws(t, r, model, f)
-			wants(t, "Close", r.Close(), nil)
+			testkit.Wants(t, "Close", r.Close(), nil)
 		}
 	})
 }
@@ -58,12 +59,12 @@ func equal[T comparable](t *testing.T, what string, v region.View[T], want []T) 
 	for _, i := range []int{-1, len(want), len(want) + 1, math.MinInt, math.MaxInt, math.MaxInt / 2} {
 		what := fmt.Sprintf("%s: At(%d)", what, i)
 		words := []string{fmt.Sprint("index ", i), fmt.Sprint("length ", len(want))}
-		wants(t, what, caught(t, func() { v.At(i) }), typedmem.ErrBounds, words...)
-		wants(t, what, caught(t, func() { v.Set(i, *new(T)) }), typedmem.ErrBounds, words...)
-		wants(t, what, caught(t, func() { v.Ptr(i) }), typedmem.ErrBounds, words...)
+		testkit.Wants(t, what, testkit.Caught(t, func() { v.At(i) }), typedmem.ErrBounds, words...)
+		testkit.Wants(t, what, testkit.Caught(t, func() { v.Set(i, *new(T)) }), typedmem.ErrBounds, words...)
+		testkit.Wants(t, what, testkit.Caught(t, func() { v.Ptr(i) }), typedmem.ErrBounds, words...)
 		_, err := v.Load(i)
-		wants(t, what, err, typedmem.ErrBounds, words...)
-		wants(t, what, v.Store(i, *new(T)), typedmem.ErrBounds, words...)
+		testkit.Wants(t, what, err, typedmem.ErrBounds, words...)
+		testkit.Wants(t, what, v.Store(i, *new(T)), typedmem.ErrBounds, words...)
 	}
 }
 
@@ -79,11 +80,11 @@ func equalColumn[T comparable](t *testing.T, what string, s region.Strided[T], w
 	}
 	for _, i := range []int{-1, len(want), math.MinInt, math.MaxInt, math.MaxInt/2 + 1} {
 		what := fmt.Sprintf("%s: At(%d)", what, i)
-		wants(t, what, caught(t, func() { s.At(i) }), typedmem.ErrBounds, fmt.Sprint("index ", i), fmt.Sprint("length ", len(want)))
-		wants(t, what, caught(t, func() { s.Set(i, *new(T)) }), typedmem.ErrBounds)
+		testkit.Wants(t, what, testkit.Caught(t, func() { s.At(i) }), typedmem.ErrBounds, fmt.Sprint("index ", i), fmt.Sprint("length ", len(want)))
+		testkit.Wants(t, what, testkit.Caught(t, func() { s.Set(i, *new(T)) }), typedmem.ErrBounds)
 		_, err := s.Load(i)
-		wants(t, what, err, typedmem.ErrBounds)
-		wants(t, what, s.Store(i, *new(T)), typedmem.ErrBounds)
+		testkit.Wants(t, what, err, typedmem.ErrBounds)
+		testkit.Wants(t, what, s.Store(i, *new(T)), typedmem.ErrBounds)
 	}
 }
 
@@ -103,15 +104,15 @@ func subLaws[T comparable](t *testing.T, v region.View[T], model []T) {
 		for _, b := range around(len(model)) {
 			sub, err := v.Sub(a, b)
 			if !ok(a, b, len(model)) {
-				wants(t, fmt.Sprintf("Sub(%d, %d) of %d", a, b, len(model)), err, typedmem.ErrBounds, fmt.Sprint(a), fmt.Sprint(b))
+				testkit.Wants(t, fmt.Sprintf("Sub(%d, %d) of %d", a, b, len(model)), err, typedmem.ErrBounds, fmt.Sprint(a), fmt.Sprint(b))
 				continue
 			}
-			wants(t, "Sub", err, nil)
+			testkit.Wants(t, "Sub", err, nil)
 			equal(t, "Sub", sub, model[a:b])
 			for c := range sub.Len() + 1 {
 				for d := c; d <= sub.Len(); d++ {
 					inner, err := sub.Sub(c, d)
-					wants(t, "Sub of Sub", err, nil)
+					testkit.Wants(t, "Sub of Sub", err, nil)
 					equal(t, "Sub of Sub", inner, model[a+c:a+d])
 				}
 			}
@@ -123,14 +124,14 @@ func splitLaws[T comparable](t *testing.T, v region.View[T], model []T) {
 	for _, i := range around(len(model)) {
 		a, b, err := v.SplitAt(i)
 		if !ok(0, i, len(model)) {
-			wants(t, "SplitAt", err, typedmem.ErrBounds, fmt.Sprint(i))
+			testkit.Wants(t, "SplitAt", err, typedmem.ErrBounds, fmt.Sprint(i))
 		} else {
-			wants(t, "SplitAt", err, nil)
+			testkit.Wants(t, "SplitAt", err, nil)
 			equal(t, "SplitAt", a, model[:i])
 			equal(t, "SplitAt", b, model[i:])
 		}
 		if i < 1 {
-			wants(t, "Chunks", caught(t, func() { v.Chunks(i) }), typedmem.ErrBounds, fmt.Sprint(i))
+			testkit.Wants(t, "Chunks", testkit.Caught(t, func() { v.Chunks(i) }), typedmem.ErrBounds, fmt.Sprint(i))
 			continue
 		}
 		var joined []T
@@ -159,7 +160,7 @@ func thinned[T any](model []T, lo, hi, step int) (out []T) {
 func everyLaws[T comparable](t *testing.T, v region.View[T], model []T) {
 	n := len(model)
 	whole, err := v.Every(0, n, 1)
-	wants(t, "Every(0, n, 1)", err, nil)
+	testkit.Wants(t, "Every(0, n, 1)", err, nil)
 	equalColumn(t, "Every(0, n, 1)", whole, model)
 	for _, a := range around(n) {
 		for _, b := range around(n) {
@@ -167,10 +168,10 @@ func everyLaws[T comparable](t *testing.T, v region.View[T], model []T) {
 				s, err := v.Every(a, b, k)
 				what := fmt.Sprintf("Every(%d, %d, %d) of %d", a, b, k, n)
 				if !ok(a, b, n) || k < 1 {
-					wants(t, what, err, typedmem.ErrBounds)
+					testkit.Wants(t, what, err, typedmem.ErrBounds)
 					continue
 				}
-				wants(t, what, err, nil)
+				testkit.Wants(t, what, err, nil)
 				want := thinned(model, a, b, k)
 				equalColumn(t, what, s, want)
 				if k > n+1 {
@@ -179,24 +180,24 @@ func everyLaws[T comparable](t *testing.T, v region.View[T], model []T) {
 				for c := range s.Len() + 1 {
 					for d := c; d <= s.Len(); d++ {
 						sub, err := s.Sub(c, d)
-						wants(t, what+" Sub", err, nil)
+						testkit.Wants(t, what+" Sub", err, nil)
 						equalColumn(t, what+" Sub", sub, want[c:d])
 						for m := 1; m < 4; m++ {
 							again, err := s.Every(c, d, m)
-							wants(t, what+" Every", err, nil)
+							testkit.Wants(t, what+" Every", err, nil)
 							equalColumn(t, what+" Every", again, thinned(want, c, d, m))
 						}
 					}
 				}
 				for _, c := range []int{-1, s.Len() + 1, math.MaxInt, math.MinInt} {
 					_, err := s.Sub(c, s.Len())
-					wants(t, what+" Sub", err, typedmem.ErrBounds)
+					testkit.Wants(t, what+" Sub", err, typedmem.ErrBounds)
 					_, err = s.Sub(0, c)
-					wants(t, what+" Sub", err, cond(c == s.Len(), nil, typedmem.ErrBounds))
+					testkit.Wants(t, what+" Sub", err, testkit.Cond(c == s.Len(), nil, typedmem.ErrBounds))
 					_, err = s.Every(0, c, 1)
-					wants(t, what+" Every", err, typedmem.ErrBounds)
+					testkit.Wants(t, what+" Every", err, typedmem.ErrBounds)
 					_, err = s.Every(0, s.Len(), min(c, 0))
-					wants(t, what+" Every", err, typedmem.ErrBounds)
+					testkit.Wants(t, what+" Every", err, typedmem.ErrBounds)
 				}
 			}
 		}
@@ -209,18 +210,18 @@ func bytesLaw[T comparable](t *testing.T, v region.View[T], model []T) {
 	want := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(model))), len(model)*int(unsafe.Sizeof(*new(T))))
 	equal(t, "Bytes", b, want)
 	cast, err := region.Cast[byte](v)
-	wants(t, "Cast to bytes", err, nil)
+	testkit.Wants(t, "Cast to bytes", err, nil)
 	equal(t, "Cast to bytes", cast, want)
 	back, err := region.Cast[T](cast)
-	wants(t, "Cast there and back", err, nil)
+	testkit.Wants(t, "Cast there and back", err, nil)
 	equal(t, "Cast there and back", back, model)
 	for i := range b.Len() {
 		rest, err := b.Sub(i, b.Len())
-		wants(t, "Sub", err, nil)
+		testkit.Wants(t, "Sub", err, nil)
 		_, err = region.Cast[T](rest)
 		size, align := int(unsafe.Sizeof(*new(T))), int(unsafe.Alignof(*new(T)))
 		fits := rest.Len()%size == 0 && i%align == 0
-		wants(t, fmt.Sprintf("Cast of %d bytes from byte %d", rest.Len(), i), err, cond(fits, nil, typedmem.ErrBounds))
+		testkit.Wants(t, fmt.Sprintf("Cast of %d bytes from byte %d", rest.Len(), i), err, testkit.Cond(fits, nil, typedmem.ErrBounds))
 	}
 }
 
@@ -235,7 +236,7 @@ func copyLaws[T comparable](t *testing.T, r *region.Region[T], model []T, f func
 	for lo := range n + 1 {
 		for hi := lo; hi <= n; hi++ {
 			v, err := r.Sub(lo, hi)
-			wants(t, "a view", err, nil)
+			testkit.Wants(t, "a view", err, nil)
 			for k := range n + 2 {
 				src := make([]T, k)
 				for i := range src {
@@ -264,7 +265,7 @@ func copyLaws[T comparable](t *testing.T, r *region.Region[T], model []T, f func
 			reset()
 			for step := 1; step < 4; step++ {
 				s, err := r.View().Every(lo, hi, step)
-				wants(t, "a view", err, nil)
+				testkit.Wants(t, "a view", err, nil)
 				src := slices.Repeat([]T{f(77)}, s.Len())
 				want := slices.Clone(model)
 				for i := lo; i < hi; i += step {
@@ -290,9 +291,9 @@ func copyLaws[T comparable](t *testing.T, r *region.Region[T], model []T, f func
 			want := slices.Clone(model)
 			copy(want[way[0]:], want[way[1]:])
 			dst, err := r.Sub(way[0], n)
-			wants(t, "a view", err, nil)
+			testkit.Wants(t, "a view", err, nil)
 			src, err := r.Sub(way[1], n)
-			wants(t, "a view", err, nil)
+			testkit.Wants(t, "a view", err, nil)
 			dst.CopyFrom(src.Slice())
 			equal(t, "after an overlapping copy", r.View(), want)
 			reset()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/testenv"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/region"
 )
@@ -25,15 +26,15 @@ func waysTo(t *testing.T, r *region.Region[uint64], i int) []ways {
 	t.Helper()
 	v := r.View()
 	sub, err := v.Sub(i, i+1)
-	wants(t, "Sub", err, nil)
+	testkit.Wants(t, "Sub", err, nil)
 	col, err := v.Every(i, i+1, 2)
-	wants(t, "Every", err, nil)
+	testkit.Wants(t, "Every", err, nil)
 	cast, err := region.Cast[[1]uint64](sub)
-	wants(t, "Cast", err, nil)
+	testkit.Wants(t, "Cast", err, nil)
 	bytes := sub.Bytes()
 	ro := sub.ReadOnly()
 	one := []uint64{0}
-	panics := func(f func()) error { return caught(t, f) }
+	panics := func(f func()) error { return testkit.Caught(t, f) }
 	return []ways{
 		{"view Load and Store", func() (uint64, error) { return v.Load(i) }, func() error { return v.Store(i, 1) }},
 		{"view At and Set", func() (x uint64, err error) { err = panics(func() { x = v.At(i) }); return }, func() error { return panics(func() { v.Set(i, 1) }) }},
@@ -80,10 +81,10 @@ func check(t *testing.T, all []ways, read, write error, words ...string) {
 	for _, w := range all {
 		if w.read != nil {
 			_, err := w.read()
-			wants(t, w.name+", reading", err, read, words...)
+			testkit.Wants(t, w.name+", reading", err, read, words...)
 		}
 		if w.write != nil {
-			wants(t, w.name+", writing", w.write(), write)
+			testkit.Wants(t, w.name+", writing", w.write(), write)
 		}
 	}
 }
@@ -100,17 +101,17 @@ func TestViewsFollowProtection(t *testing.T) {
 	m := r.Mapping()
 	old := waysTo(t, r, page+3)
 	check(t, old, nil, nil)
-	wants(t, "MakeReadOnly", m.MakeReadOnly(), nil)
+	testkit.Wants(t, "MakeReadOnly", m.MakeReadOnly(), nil)
 	check(t, old, nil, typedmem.ErrProtection)
-	wants(t, "Append", r.Append(1), typedmem.ErrProtection)
-	wants(t, "Resize", r.Resize(1), typedmem.ErrProtection)
-	wants(t, "MakeNone", m.MakeNone(), nil)
+	testkit.Wants(t, "Append", r.Append(1), typedmem.ErrProtection)
+	testkit.Wants(t, "Resize", r.Resize(1), typedmem.ErrProtection)
+	testkit.Wants(t, "MakeNone", m.MakeNone(), nil)
 	check(t, old, typedmem.ErrProtection, typedmem.ErrProtection)
 	if r.Len() != 2*page {
 		t.Fatalf("length %d while nothing can be read, want %d", r.Len(), 2*page)
 	}
 	check(t, waysTo(t, r, 0), typedmem.ErrProtection, typedmem.ErrProtection)
-	wants(t, "MakeMut", m.MakeMut(), nil)
+	testkit.Wants(t, "MakeMut", m.MakeMut(), nil)
 	check(t, old, nil, nil)
 	if r.At(page+2) != uint64(page+2) {
 		t.Fatal("the contents are lost")
@@ -121,11 +122,11 @@ func TestViewsOfAClosedRegion(t *testing.T) {
 	r, page := pages(t, 2)
 	old := waysTo(t, r, page)
 	empty, err := r.Sub(3, 3)
-	wants(t, "Sub", err, nil)
-	wants(t, "Close", r.Close(), nil)
+	testkit.Wants(t, "Sub", err, nil)
+	testkit.Wants(t, "Close", r.Close(), nil)
 	check(t, old, typedmem.ErrClosed, typedmem.ErrClosed)
 	everythingIsClosed(t, r)
-	wants(t, "Bytes", caught(t, func() { r.Mapping().Bytes() }), typedmem.ErrClosed)
+	testkit.Wants(t, "Bytes", testkit.Caught(t, func() { r.Mapping().Bytes() }), typedmem.ErrClosed)
 	for range empty.All() {
 		t.Fatal("an empty view yields")
 	}
@@ -146,13 +147,13 @@ func everythingIsClosed(t *testing.T, r *region.Region[uint64], words ...string)
 		"Close": r.Close(), "Append": r.Append(1), "Append nothing": r.Append(), "Resize": r.Resize(-1), "Flush": r.Flush(), "FlushRange": r.FlushRange(1, 0),
 		"Sync": r.Sync(), "Prefault": r.Prefault(0, 0), "Sub": err, "SplitOff": errOff, "SplitTo": errTo, "Merge": r.Merge(nil), "Merge itself": r.Merge(r),
 		"Pin": errPin, "Refresh": errRefresh, "Load": errLoad, "Store": r.Store(0, 1), "Merge with it": other.Merge(r),
-		"Slice": caught(t, func() { r.Slice() }), "Ptr": caught(t, func() { r.Ptr(-1) }),
-		"All":    caught(t, func() { r.All()(nil) }),
-		"Values": caught(t, func() { r.Values()(nil) }),
-		"At":     caught(t, func() { r.At(0) }),
-		"Set":    caught(t, func() { r.Set(0, 1) }),
+		"Slice": testkit.Caught(t, func() { r.Slice() }), "Ptr": testkit.Caught(t, func() { r.Ptr(-1) }),
+		"All":    testkit.Caught(t, func() { r.All()(nil) }),
+		"Values": testkit.Caught(t, func() { r.Values()(nil) }),
+		"At":     testkit.Caught(t, func() { r.At(0) }),
+		"Set":    testkit.Caught(t, func() { r.Set(0, 1) }),
 	} {
-		wants(t, name, err, typedmem.ErrClosed, words...)
+		testkit.Wants(t, name, err, typedmem.ErrClosed, words...)
 	}
 	if r.Len() != 0 || r.Cap() != 0 || r.View().Len() != 0 {
 		t.Fatalf("a closed region of %d elements, capacity %d", r.Len(), r.Cap())
@@ -165,31 +166,31 @@ func TestZeroRegionIsClosed(t *testing.T) {
 	if r.Mapping() != nil {
 		t.Fatal("a mapping of nothing")
 	}
-	wants(t, "At", caught(t, func() { r.At(0) }), typedmem.ErrClosed, "at: the region was made by no constructor")
+	testkit.Wants(t, "At", testkit.Caught(t, func() { r.At(0) }), typedmem.ErrClosed, "at: the region was made by no constructor")
 	atomics := new(region.Region[atomic.Uint64])
-	wants(t, "Append", atomics.Append(), typedmem.ErrClosed)
-	wants(t, "Resize", atomics.Resize(0), typedmem.ErrClosed)
+	testkit.Wants(t, "Append", atomics.Append(), typedmem.ErrClosed)
+	testkit.Wants(t, "Resize", atomics.Resize(0), typedmem.ErrClosed)
 }
 
 func TestViewsOfAShrunkRegion(t *testing.T) {
 	r, page := pages(t, 4)
 	cutOff, kept := waysTo(t, r, 2*page+1), waysTo(t, r, page)
-	wants(t, "Resize", r.Resize(2*page+1), nil)
+	testkit.Wants(t, "Resize", r.Resize(2*page+1), nil)
 	check(t, cutOff, typedmem.ErrBounds, typedmem.ErrBounds)
 	for _, w := range cutOff {
 		if w.write != nil && w.name != "region At and Set" && w.name != "region Load and Store" {
-			wants(t, w.name, w.write(), typedmem.ErrBounds, "shrunk")
+			testkit.Wants(t, w.name, w.write(), typedmem.ErrBounds, "shrunk")
 		}
 	}
 	check(t, kept, nil, nil)
-	wants(t, "Resize", r.Resize(4*page), nil)
+	testkit.Wants(t, "Resize", r.Resize(4*page), nil)
 	check(t, cutOff[2:3], nil, nil)
 	for i := 2*page + 2; i < 4*page; i++ {
 		if r.At(i) != 0 {
 			t.Fatalf("element %d is %d after shrinking and growing, want 0", i, r.At(i))
 		}
 	}
-	wants(t, "Resize", r.Resize(0), nil)
+	testkit.Wants(t, "Resize", r.Resize(0), nil)
 	check(t, kept, typedmem.ErrBounds, typedmem.ErrBounds)
 }
 
@@ -202,9 +203,9 @@ func TestViewsOfASplitRegion(t *testing.T) {
 			right = slices.DeleteFunc(right, func(w ways) bool { return w.name == "region At and Set" || w.name == "region Load and Store" })
 			for _, bad := range []int{0, 3 * page, page + 1, -1, 4 * page, 1 << (intSize - 2)} {
 				_, err := r.SplitOff(bad)
-				wants(t, "SplitOff", err, typedmem.ErrOffset)
+				testkit.Wants(t, "SplitOff", err, typedmem.ErrOffset)
 				_, err = r.SplitTo(bad)
-				wants(t, "SplitTo", err, typedmem.ErrOffset)
+				testkit.Wants(t, "SplitTo", err, typedmem.ErrOffset)
 			}
 			var a, b *region.Region[uint64]
 			var err error
@@ -215,28 +216,28 @@ func TestViewsOfASplitRegion(t *testing.T) {
 				a = r
 				b, err = r.SplitOff(page)
 			}
-			wants(t, "split", err, nil)
+			testkit.Wants(t, "split", err, nil)
 			if a.Len() != page || b.Len() != 2*page || a.At(5) != 5 || b.At(5) != uint64(page+5) || a.Cap() != page {
 				t.Fatalf("parts of %d and %d elements", a.Len(), b.Len())
 			}
-			wants(t, "Load behind the end", a.Store(page, 1), typedmem.ErrBounds)
+			testkit.Wants(t, "Load behind the end", a.Store(page, 1), typedmem.ErrBounds)
 			check(t, left, nil, nil)
 			check(t, right, typedmem.ErrBounds, typedmem.ErrBounds, "split")
-			wants(t, "Merge the wrong way", b.Merge(a), typedmem.ErrNotAdjacent)
+			testkit.Wants(t, "Merge the wrong way", b.Merge(a), typedmem.ErrNotAdjacent)
 			ofB := b.View()
-			wants(t, "Merge", a.Merge(b), nil)
+			testkit.Wants(t, "Merge", a.Merge(b), nil)
 			if a.Len() != 3*page || a.At(3*page-1) != uint64(3*page-1) {
 				t.Fatalf("%d elements after merging", a.Len())
 			}
-			wants(t, "Close of the spent one", b.Close(), typedmem.ErrClosed)
+			testkit.Wants(t, "Close of the spent one", b.Close(), typedmem.ErrClosed)
 			_, err = ofB.Load(0)
-			wants(t, "a view of the spent one", err, typedmem.ErrClosed)
+			testkit.Wants(t, "a view of the spent one", err, typedmem.ErrClosed)
 			check(t, left, nil, nil)
 			check(t, right, nil, nil)
-			wants(t, "Close", a.Close(), nil)
+			testkit.Wants(t, "Close", a.Close(), nil)
 			check(t, left, typedmem.ErrClosed, typedmem.ErrClosed)
 			if err := r.Close(); err != nil {
-				wants(t, "Close", err, typedmem.ErrClosed)
+				testkit.Wants(t, "Close", err, typedmem.ErrClosed)
 			}
 		})
 	}
@@ -285,14 +286,14 @@ func TestIteratorsNoticeInFlight(t *testing.T) {
 			t.Run(fmt.Sprint(name, i), func(t *testing.T) {
 				r, page := pages(t, 2)
 				last := uint64(0)
-				err := caught(t, func() {
+				err := testkit.Caught(t, func() {
 					run(r, func(x uint64) {
 						if last = x; x == uint64(page)-1 {
-							wants(t, name, s.change(r, page), nil)
+							testkit.Wants(t, name, s.change(r, page), nil)
 						}
 					})
 				})
-				wants(t, "the iterator", err, s.sentinel)
+				testkit.Wants(t, "the iterator", err, s.sentinel)
 				if last != uint64(page)-1 {
 					t.Fatalf("the iterator went on to element %d", last)
 				}
@@ -305,29 +306,29 @@ func TestReadOnlyViews(t *testing.T) {
 	r, page := pages(t, 1)
 	v := r.View().ReadOnly()
 	sub, err := v.Sub(1, page)
-	wants(t, "Sub", err, nil)
+	testkit.Wants(t, "Sub", err, nil)
 	col, err := sub.Every(0, 4, 2)
-	wants(t, "Every", err, nil)
+	testkit.Wants(t, "Every", err, nil)
 	cast, err := region.Cast[uint32](v)
-	wants(t, "Cast", err, nil)
+	testkit.Wants(t, "Cast", err, nil)
 	field, err := region.Field[uint32](mustCast[[2]uint32](t, v), 4)
-	wants(t, "Field", err, nil)
+	testkit.Wants(t, "Field", err, nil)
 	strided, err := r.View().Every(0, 4, 2)
-	wants(t, "Every", err, nil)
+	testkit.Wants(t, "Every", err, nil)
 	first, rest, err := v.SplitAt(1)
-	wants(t, "SplitAt", err, nil)
+	testkit.Wants(t, "SplitAt", err, nil)
 	for name, write := range map[string]func() error{
 		"view": func() error { return v.Store(0, 9) }, "Sub": func() error { return sub.Store(0, 9) }, "Every": func() error { return col.Store(0, 9) },
 		"Cast": func() error { return cast.Store(0, 9) }, "Bytes": func() error { return v.Bytes().Store(0, 9) }, "Field": func() error { return field.Store(0, 9) },
-		"Set": func() error { return caught(t, func() { v.Set(0, 9) }) }, "Fill": func() error { return caught(t, func() { v.Fill(9) }) },
-		"CopyFrom":       func() error { return caught(t, func() { v.CopyFrom([]uint64{9}) }) },
-		"column Fill":    func() error { return caught(t, func() { strided.ReadOnly().Fill(9) }) },
+		"Set": func() error { return testkit.Caught(t, func() { v.Set(0, 9) }) }, "Fill": func() error { return testkit.Caught(t, func() { v.Fill(9) }) },
+		"CopyFrom":       func() error { return testkit.Caught(t, func() { v.CopyFrom([]uint64{9}) }) },
+		"column Fill":    func() error { return testkit.Caught(t, func() { strided.ReadOnly().Fill(9) }) },
 		"column":         func() error { return strided.ReadOnly().Store(0, 9) },
 		"SplitAt":        func() error { return first.Store(0, 9) },
 		"SplitAt behind": func() error { return rest.Store(0, 9) },
 		"twice":          func() error { return v.ReadOnly().Store(0, 9) },
 	} {
-		wants(t, name, write(), typedmem.ErrProtection, "read-only")
+		testkit.Wants(t, name, write(), typedmem.ErrProtection, "read-only")
 	}
 	if r.At(0) != 0 || v.At(3) != 3 {
 		t.Fatal("a refused write came through")
@@ -336,8 +337,8 @@ func TestReadOnlyViews(t *testing.T) {
 	if v.At(3) != 33 {
 		t.Fatal("a read-only view does not show what is written")
 	}
-	wants(t, "index", v.Store(page, 1), typedmem.ErrBounds)
-	wants(t, "Append", r.Append(5), nil)
+	testkit.Wants(t, "index", v.Store(page, 1), typedmem.ErrBounds)
+	testkit.Wants(t, "Append", r.Append(5), nil)
 	if w := r.View().ReadOnly(); w.At(page) != 5 {
 		t.Fatal("a read-only view does not follow the length")
 	}
@@ -346,33 +347,33 @@ func TestReadOnlyViews(t *testing.T) {
 func mustCast[U, T any](t *testing.T, v region.View[T]) region.View[U] {
 	t.Helper()
 	u, err := region.Cast[U](v)
-	wants(t, "Cast", err, nil)
+	testkit.Wants(t, "Cast", err, nil)
 	return u
 }
 
 func TestPinHoldsARegion(t *testing.T) {
 	r, page := pages(t, 2)
 	unpin, err := r.Pin()
-	wants(t, "Pin", err, nil)
+	testkit.Wants(t, "Pin", err, nil)
 	_, errOff := r.SplitOff(page)
 	_, errTo := r.SplitTo(page)
 	for name, err := range map[string]error{"Close": r.Close(), "shrinking": r.Resize(1), "SplitOff": errOff, "SplitTo": errTo} {
-		wants(t, name, err, typedmem.ErrBusy)
+		testkit.Wants(t, name, err, typedmem.ErrBusy)
 	}
-	wants(t, "growing", r.Resize(3*page), nil)
-	wants(t, "Append", r.Append(1), nil)
+	testkit.Wants(t, "growing", r.Resize(3*page), nil)
+	testkit.Wants(t, "Append", r.Append(1), nil)
 	unpin()
 	unpin()
-	wants(t, "shrinking", r.Resize(page), nil)
-	wants(t, "Close", r.Close(), nil)
+	testkit.Wants(t, "shrinking", r.Resize(page), nil)
+	testkit.Wants(t, "Close", r.Close(), nil)
 }
 
 func TestZeroValuesAreEmpty(t *testing.T) {
 	var v region.View[uint64]
 	var s region.Strided[uint64]
-	wants(t, "Load", v.Store(0, 1), typedmem.ErrBounds, "length 0")
-	wants(t, "Load", s.Store(0, 1), typedmem.ErrBounds, "length 0")
-	wants(t, "At", caught(t, func() { v.At(0) }), typedmem.ErrBounds)
+	testkit.Wants(t, "Load", v.Store(0, 1), typedmem.ErrBounds, "length 0")
+	testkit.Wants(t, "Load", s.Store(0, 1), typedmem.ErrBounds, "length 0")
+	testkit.Wants(t, "At", testkit.Caught(t, func() { v.At(0) }), typedmem.ErrBounds)
 	v.Fill(1)
 	s.Fill(1)
 	for range v.All() {
@@ -382,27 +383,27 @@ func TestZeroValuesAreEmpty(t *testing.T) {
 		t.Fatal("an element")
 	}
 	sub, err := v.Sub(0, 0)
-	wants(t, "Sub", err, nil)
+	testkit.Wants(t, "Sub", err, nil)
 	col, err := sub.Every(0, 0, 1)
-	wants(t, "Every", err, nil)
+	testkit.Wants(t, "Every", err, nil)
 	cast, err := region.Cast[byte](v.ReadOnly())
-	wants(t, "Cast", err, nil)
-	wants(t, "Set", caught(t, func() { v.Set(0, 1) }), typedmem.ErrBounds, "length 0")
-	wants(t, "column At", caught(t, func() { s.At(0) }), typedmem.ErrBounds, "length 0")
-	wants(t, "column Set", caught(t, func() { s.Set(0, 1) }), typedmem.ErrBounds, "length 0")
-	wants(t, "Ptr", caught(t, func() { v.Ptr(0) }), typedmem.ErrBounds, "length 0")
+	testkit.Wants(t, "Cast", err, nil)
+	testkit.Wants(t, "Set", testkit.Caught(t, func() { v.Set(0, 1) }), typedmem.ErrBounds, "length 0")
+	testkit.Wants(t, "column At", testkit.Caught(t, func() { s.At(0) }), typedmem.ErrBounds, "length 0")
+	testkit.Wants(t, "column Set", testkit.Caught(t, func() { s.Set(0, 1) }), typedmem.ErrBounds, "length 0")
+	testkit.Wants(t, "Ptr", testkit.Caught(t, func() { v.Ptr(0) }), typedmem.ErrBounds, "length 0")
 	_, _, err = v.SplitAt(1)
-	wants(t, "SplitAt", err, typedmem.ErrBounds)
+	testkit.Wants(t, "SplitAt", err, typedmem.ErrBounds)
 	_, _, err = v.SplitAt(0)
-	wants(t, "SplitAt", err, nil)
+	testkit.Wants(t, "SplitAt", err, nil)
 	_, err = s.Sub(0, 0)
-	wants(t, "column Sub", err, nil)
+	testkit.Wants(t, "column Sub", err, nil)
 	_, err = s.Every(0, 0, 2)
-	wants(t, "column Every", err, nil)
+	testkit.Wants(t, "column Every", err, nil)
 	_, err = region.Cast[atomic.Uint64](v)
-	wants(t, "Cast", err, nil)
+	testkit.Wants(t, "Cast", err, nil)
 	_, err = region.Field[uint64](region.View[pair]{}, 8)
-	wants(t, "Field", err, nil)
+	testkit.Wants(t, "Field", err, nil)
 	for range v.Chunks(1) {
 		t.Fatal("a chunk")
 	}
@@ -420,15 +421,15 @@ func TestMappingOfARegionClosed(t *testing.T) {
 	testenv.PartialPages(t)
 	path := t.TempDir() + "/r"
 	r, err := region.Create[uint64](path, 3)
-	wants(t, "Create", err, nil)
-	wants(t, "Close of the mapping", r.Mapping().Close(), nil)
-	wants(t, "Load", r.Store(0, 1), typedmem.ErrClosed)
-	wants(t, "Close", r.Close(), typedmem.ErrClosed)
+	testkit.Wants(t, "Create", err, nil)
+	testkit.Wants(t, "Close of the mapping", r.Mapping().Close(), nil)
+	testkit.Wants(t, "Load", r.Store(0, 1), typedmem.ErrClosed)
+	testkit.Wants(t, "Close", r.Close(), typedmem.ErrClosed)
 	again, err := region.OpenMut[uint64](path)
-	wants(t, "OpenMut", err, nil)
+	testkit.Wants(t, "OpenMut", err, nil)
 	if again.Len() != 3 {
 		t.Fatalf("%d elements", again.Len())
 	}
-	wants(t, "Close", again.Close(), nil)
-	wants(t, "remove", os.Remove(path), nil)
+	testkit.Wants(t, "Close", again.Close(), nil)
+	testkit.Wants(t, "remove", os.Remove(path), nil)
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/typedmem/typedmem/internal/sys"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/region"
 	"github.com/typedmem/typedmem/slab"
 )
@@ -14,8 +15,8 @@ import (
 func TestErrorsNameTheFile(t *testing.T) {
 	dir := t.TempDir()
 	kept := filepath.Join(dir, "kept.tm")
-	r := must(region.Create[uint64](kept, 3))(t)
-	wants(t, "Close", r.Close(), nil)
+	r := testkit.Must(region.Create[uint64](kept, 3))(t)
+	testkit.Wants(t, "Close", r.Close(), nil)
 	fresh := filepath.Join(dir, "fresh.tm")
 	for op := range sys.OpCount {
 		restore := sys.Interpose(func(c sys.Call) error {
@@ -38,16 +39,16 @@ func TestErrorsNameTheFile(t *testing.T) {
 		}
 		restore()
 		if err == nil {
-			wants(t, "Close", reader.Close(), nil)
+			testkit.Wants(t, "Close", reader.Close(), nil)
 		}
 		if errNew == nil {
-			wants(t, "Close", created.Close(), nil)
+			testkit.Wants(t, "Close", created.Close(), nil)
 		}
 		if errSlab == nil {
-			wants(t, "Close", made.Close(), nil)
+			testkit.Wants(t, "Close", made.Close(), nil)
 		}
 		if errOpen == nil {
-			wants(t, "Close", opened.Close(), nil)
+			testkit.Wants(t, "Close", opened.Close(), nil)
 		}
 		for _, e := range []struct {
 			what string
@@ -55,7 +56,7 @@ func TestErrorsNameTheFile(t *testing.T) {
 			path string
 		}{{"Create", errNew, fresh}, {"slab.Create", errSlab, fresh + ".slab"}, {"OpenMut", errOpen, kept}, {"Resize", errGrow, "kept.tm"}, {"Sync", errSync, "kept.tm"}, {"Refresh", errFollow, "kept.tm"}} {
 			if e.err != nil {
-				wants(t, e.what+", "+op.String(), e.err, sys.ErrNoSpace, e.path)
+				testkit.Wants(t, e.what+", "+op.String(), e.err, sys.ErrNoSpace, e.path)
 			}
 		}
 		remove(t, fresh, fresh+".slab")

@@ -1,7 +1,6 @@
 package region_test
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	osexec "os/exec"
@@ -15,6 +14,7 @@ import (
 	"github.com/typedmem/typedmem/internal/race"
 	"github.com/typedmem/typedmem/internal/sys"
 	"github.com/typedmem/typedmem/internal/testenv"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/region"
 	"golang.org/x/sys/unix"
 )
@@ -30,16 +30,6 @@ func fillHeap(n int) {
 		}
 		kept = append(kept, b)
 	}
-}
-
-// areaLines counts the process's memory areas.
-func areaLines(t testing.TB) int {
-	t.Helper()
-	text, err := os.ReadFile("/proc/self/maps")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return bytes.Count(text, []byte{'\n'})
 }
 
 // Ten thousand regions of any constructor, with the capacity that nobody named, fit beside a heap
@@ -83,8 +73,8 @@ func TestManyDefaultRegions(t *testing.T) {
 			if name == "Open" || name == "OpenMut" {
 				for i := range many {
 					r, err := region.Create[uint64](path(i), 10)
-					wants(t, "Create", err, nil)
-					wants(t, "Close", r.Close(), nil)
+					testkit.Wants(t, "Create", err, nil)
+					testkit.Wants(t, "Close", r.Close(), nil)
 				}
 				runtime.GC()
 				runtime.GC()
@@ -93,7 +83,7 @@ func TestManyDefaultRegions(t *testing.T) {
 			var regions []*region.Region[uint64]
 			calls := map[int]int{} // system calls of each tenth
 			started := time.Now()
-			before := areaLines(t)
+			before := testenv.AreaLines(t)
 			count := 0
 			restore := sys.Interpose(func(sys.Call) error { count++; return nil })
 			for i := range many {
@@ -107,7 +97,7 @@ func TestManyDefaultRegions(t *testing.T) {
 			}
 			restore()
 			t.Logf("%v for all, %d areas each, capacities %d to %d, system calls %v", time.Since(started),
-				(areaLines(t)-before+many-1)/many, regions[0].Cap(), regions[many-1].Cap(), calls)
+				(testenv.AreaLines(t)-before+many-1)/many, regions[0].Cap(), regions[many-1].Cap(), calls)
 			for i := range 10 {
 				if calls[i] != calls[0] {
 					t.Errorf("a region of part %d takes %d system calls, one of the first %d", i, calls[i], calls[0])
@@ -122,10 +112,10 @@ func TestManyDefaultRegions(t *testing.T) {
 			}
 			fillHeap(1 << 29)
 			if name != "Open" {
-				wants(t, "Append", regions[many-1].Append(make([]uint64, 10_000)...), nil)
+				testkit.Wants(t, "Append", regions[many-1].Append(make([]uint64, 10_000)...), nil)
 			}
 			for _, r := range regions {
-				wants(t, "Close", r.Close(), nil)
+				testkit.Wants(t, "Close", r.Close(), nil)
 			}
 			fillHeap(1 << 20)
 		})
@@ -148,24 +138,24 @@ func TestDefaultRegionsUnderAddressLimit(t *testing.T) {
 			testenv.SetLimit(t, unix.RLIMIT_AS, 4<<30)
 			path := filepath.Join(t.TempDir(), "r")
 			a, err := region.New[uint64](10)
-			wants(t, "New", err, nil)
+			testkit.Wants(t, "New", err, nil)
 			b, err := region.Create[uint64](path, 10)
-			wants(t, "Create", err, nil)
+			testkit.Wants(t, "Create", err, nil)
 			c, err := region.Open[uint64](path)
-			wants(t, "Open", err, nil)
+			testkit.Wants(t, "Open", err, nil)
 			t.Logf("capacities %d, %d, %d", a.Cap(), b.Cap(), c.Cap())
-			wants(t, "Append", a.Append(make([]uint64, 1<<16)...), nil)
-			wants(t, "Append", b.Append(make([]uint64, 1<<16)...), nil)
+			testkit.Wants(t, "Append", a.Append(make([]uint64, 1<<16)...), nil)
+			testkit.Wants(t, "Append", b.Append(make([]uint64, 1<<16)...), nil)
 			fillHeap(heap)
 			var more []*region.Region[uint64]
 			for range 1000 { // there is always room for one of ten elements
 				r, err := region.New[uint64](10)
-				wants(t, "New", err, nil)
+				testkit.Wants(t, "New", err, nil)
 				more = append(more, r)
 			}
 			fillHeap(300 << 20)
 			for _, r := range append(more, a, b, c) {
-				wants(t, "Close", r.Close(), nil)
+				testkit.Wants(t, "Close", r.Close(), nil)
 			}
 		})
 	}
@@ -196,17 +186,17 @@ func TestRegionsWhereEverythingIsLocked(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "r")
 			for i := range 20 {
 				r, err := region.New[uint64](10)
-				wants(t, "New", err, nil)
-				wants(t, "Append", r.Append(1, 2, 3), nil)
+				testkit.Wants(t, "New", err, nil)
+				testkit.Wants(t, "Append", r.Append(1, 2, 3), nil)
 				f, err := region.Create[uint64](path+strconv.Itoa(i), 10)
-				wants(t, "Create", err, nil)
-				wants(t, "Append", f.Append(1, 2, 3), nil)
+				testkit.Wants(t, "Create", err, nil)
+				testkit.Wants(t, "Append", f.Append(1, 2, 3), nil)
 				if i == 0 {
 					t.Logf("capacities %d, %d", r.Cap(), f.Cap())
 				}
-				wants(t, "Close", f.Close(), nil)
+				testkit.Wants(t, "Close", f.Close(), nil)
 				if i%2 == 0 {
-					wants(t, "Close", r.Close(), nil)
+					testkit.Wants(t, "Close", r.Close(), nil)
 				}
 			}
 		})

@@ -12,6 +12,7 @@ import (
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/race"
 	"github.com/typedmem/typedmem/internal/testenv"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/region"
 	"golang.org/x/sys/unix"
@@ -28,7 +29,7 @@ func TestAReaderThatMovedOnIsCollected(t *testing.T) {
 	var ranges []uintptr
 	func() {
 		r, err := region.Open[uint64](path)
-		wants(t, "Open", err, nil)
+		testkit.Wants(t, "Open", err, nil)
 		ranges = append(ranges, r.Mapping().Addr())
 		for range 2 {
 			outgrow(t, w, r)
@@ -40,7 +41,7 @@ func TestAReaderThatMovedOnIsCollected(t *testing.T) {
 	}()
 	mapped := func(addr uintptr) bool {
 		area, ok, err := typedmem.AreaAt(typedmem.Self, addr)
-		wants(t, "AreaAt", err, nil)
+		testkit.Wants(t, "AreaAt", err, nil)
 		return ok && strings.HasSuffix(area.Path, filepath.Base(path))
 	}
 	for tries := 0; mapped(ranges[0]) || mapped(ranges[2]); tries++ {
@@ -76,11 +77,11 @@ func TestAReaderUnderAnAddressLimit(t *testing.T) {
 	testenv.SetLimit(t, unix.RLIMIT_AS, limit)
 	path := filepath.Join(t.TempDir(), "r")
 	w, err := region.CreateWith[uint64](path, 0, options.New(0).WithCapacity(limit/8))
-	wants(t, "Create", err, nil)
+	testkit.Wants(t, "Create", err, nil)
 	defer w.Close()
 	appendUpTo(t, w, 10)
 	r, err := region.Open[uint64](path)
-	wants(t, "Open", err, nil)
+	testkit.Wants(t, "Open", err, nil)
 	defer r.Close()
 	n, last := 1<<20, 0
 	for ; err == nil; n += 2 << 20 { // 8 and 16 MiB
@@ -88,16 +89,16 @@ func TestAReaderUnderAnAddressLimit(t *testing.T) {
 			t.Fatal("a reader takes all addresses")
 		}
 		last = r.Len()
-		wants(t, "Resize", w.Resize(n), nil)
+		testkit.Wants(t, "Resize", w.Resize(n), nil)
 		_, err = r.Refresh()
 	}
-	wants(t, "Refresh", err, typedmem.ErrCapacity, "addresses", w.Mapping().File())
+	testkit.Wants(t, "Refresh", err, typedmem.ErrCapacity, "addresses", w.Mapping().File())
 	t.Logf("%d elements were too many after %d: %v", n, last, err)
 	if r.Len() != last || r.At(last-1) != 0 || r.At(9) != 9 {
 		t.Fatal(r.Len())
 	}
 	fillHeap(limit / 8)
-	wants(t, "Resize", w.Resize(last+1), nil)
+	testkit.Wants(t, "Resize", w.Resize(last+1), nil)
 	refresh(t, r, last+1)
-	wants(t, "Close", r.Close(), nil)
+	testkit.Wants(t, "Close", r.Close(), nil)
 }

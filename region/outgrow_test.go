@@ -14,6 +14,7 @@ import (
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/sys"
 	"github.com/typedmem/typedmem/internal/testenv"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/region"
 )
@@ -26,11 +27,11 @@ func follower(t *testing.T, n int) (w, r *region.Region[uint64]) {
 	}
 	path := filepath.Join(t.TempDir(), "r")
 	w, err := region.Create[uint64](path, 0)
-	wants(t, "Create", err, nil)
+	testkit.Wants(t, "Create", err, nil)
 	t.Cleanup(func() { w.Close() })
 	appendUpTo(t, w, n)
 	r, err = region.Open[uint64](path)
-	wants(t, "Open", err, nil)
+	testkit.Wants(t, "Open", err, nil)
 	t.Cleanup(func() { r.Close() })
 	return w, r
 }
@@ -42,7 +43,7 @@ func appendUpTo(t *testing.T, w *region.Region[uint64], n int) {
 	for i := range xs {
 		xs[i] = uint64(w.Len() + i)
 	}
-	wants(t, "Append", w.Append(xs...), nil)
+	testkit.Wants(t, "Append", w.Append(xs...), nil)
 }
 
 // outgrow has the file outgrow its reader once, and the reader follow.
@@ -60,7 +61,7 @@ func outgrow(t *testing.T, w, r *region.Region[uint64]) {
 func refresh(t *testing.T, r *region.Region[uint64], n int) {
 	t.Helper()
 	got, err := r.Refresh()
-	wants(t, "Refresh", err, nil)
+	testkit.Wants(t, "Refresh", err, nil)
 	if got != n || r.Len() != n || r.View().Len() != n || r.Cap() < n {
 		t.Fatalf("Refresh returns %d: %d elements of %d, a view of %d; there are %d", got, r.Len(), r.Cap(), r.View().Len(), n)
 	}
@@ -85,18 +86,18 @@ func look(t *testing.T, r *region.Region[uint64]) (l lookout) {
 	v := r.View()
 	l = lookout{n: v.Len(), view: v, only: v.ReadOnly(), bytes: v.Bytes(), raw: v.Slice(), last: r.Ptr(v.Len() - 1), memory: r.Mapping().Bytes(), all: v.All()}
 	pairs, err := region.Cast[[2]uint64](mustSub(t, v, v.Len()/2*2))
-	wants(t, "Cast", err, nil)
+	testkit.Wants(t, "Cast", err, nil)
 	l.column, err = region.Field[uint64](pairs, 8)
-	wants(t, "Field", err, nil)
+	testkit.Wants(t, "Field", err, nil)
 	l.every, err = v.Every(0, v.Len(), 3)
-	wants(t, "Every", err, nil)
+	testkit.Wants(t, "Every", err, nil)
 	return l
 }
 
 func mustSub(t *testing.T, v region.View[uint64], n int) region.View[uint64] {
 	t.Helper()
 	v, err := v.Sub(0, n)
-	wants(t, "Sub", err, nil)
+	testkit.Wants(t, "Sub", err, nil)
 	return v
 }
 
@@ -137,15 +138,15 @@ func (l lookout) shows(t *testing.T, n int) {
 func (l lookout) refused(t *testing.T, i int, want error) {
 	t.Helper()
 	_, err := l.view.Load(i)
-	wants(t, "View.Load", err, want)
+	testkit.Wants(t, "View.Load", err, want)
 	_, err = l.only.Load(i)
-	wants(t, "Load of a read-only view", err, want)
+	testkit.Wants(t, "Load of a read-only view", err, want)
 	_, err = l.bytes.Load(8 * i)
-	wants(t, "Load of a byte", err, want)
+	testkit.Wants(t, "Load of a byte", err, want)
 	_, err = l.every.Load((i + 2) / 3)
-	wants(t, "Strided.Load", err, want)
+	testkit.Wants(t, "Strided.Load", err, want)
 	_, err = l.column.Load(i / 2)
-	wants(t, "Load of a field", err, want)
+	testkit.Wants(t, "Load of a field", err, want)
 }
 
 // A reader reserves for what it reads, and moves on to more addresses as often as the file outgrows
@@ -174,7 +175,7 @@ func TestAReaderOutgrowsItsRangeSeveralTimes(t *testing.T) {
 		}
 	}
 	n := r.Len()
-	wants(t, "Resize", w.Resize(5), nil)
+	testkit.Wants(t, "Resize", w.Resize(5), nil)
 	refresh(t, r, 5)
 	for _, l := range all {
 		l.refused(t, 6, typedmem.ErrBounds)
@@ -195,11 +196,11 @@ func TestAReaderOutgrowsItsRangeSeveralTimes(t *testing.T) {
 	for _, l := range all {
 		l.shows(t, l.n)
 	}
-	wants(t, "Close", r.Close(), nil)
+	testkit.Wants(t, "Close", r.Close(), nil)
 	for _, l := range all {
 		l.refused(t, 0, typedmem.ErrClosed)
 	}
-	wants(t, "a second Close", r.Close(), typedmem.ErrClosed)
+	testkit.Wants(t, "a second Close", r.Close(), typedmem.ErrClosed)
 	if r.Len() != 0 || r.Cap() != 0 {
 		t.Fatal(r.Len(), r.Cap())
 	}
@@ -259,7 +260,7 @@ func outgrow2(t *testing.T, w, r *region.Region[uint64]) {
 func TestAReaderOutgrowsACapacityThatWasAskedFor(t *testing.T) {
 	w, _ := follower(t, 10)
 	r, err := region.OpenWith[uint64](w.Mapping().File(), options.New(0).WithCapacity(1<<16))
-	wants(t, "OpenWith", err, nil)
+	testkit.Wants(t, "OpenWith", err, nil)
 	defer r.Close()
 	if r.Cap() != 1<<13 {
 		t.Fatal(r.Cap())
@@ -276,13 +277,13 @@ func TestWhatHoldsAReaderFromBeforeItMovedOn(t *testing.T) {
 	for name, hold := range map[string]func(t *testing.T, r *region.Region[uint64]) (release func()){
 		"Pin": func(t *testing.T, r *region.Region[uint64]) func() {
 			unpin, err := r.Pin()
-			wants(t, "Pin", err, nil)
+			testkit.Wants(t, "Pin", err, nil)
 			return unpin
 		},
 		"Flush": func(t *testing.T, r *region.Region[uint64]) func() {
 			m := r.Mapping()
 			resume := testenv.Stopped(t, sys.OpFlush, func() error { return m.Flush(0, 80) })
-			return func() { wants(t, "Flush", resume(), nil) }
+			return func() { testkit.Wants(t, "Flush", resume(), nil) }
 		},
 	} {
 		for moves := range 3 { // before it is held
@@ -299,24 +300,24 @@ func TestWhatHoldsAReaderFromBeforeItMovedOn(t *testing.T) {
 					}
 				}
 				n := r.Len()
-				wants(t, "Close", r.Close(), typedmem.ErrBusy)
+				testkit.Wants(t, "Close", r.Close(), typedmem.ErrBusy)
 				before.shows(t, 10)
 				look(t, r).shows(t, n)
-				wants(t, "Resize", w.Resize(5), nil)
+				testkit.Wants(t, "Resize", w.Resize(5), nil)
 				for range 2 {
 					_, err := r.Refresh()
-					wants(t, "Refresh", err, typedmem.ErrBusy)
+					testkit.Wants(t, "Refresh", err, typedmem.ErrBusy)
 				}
 				x, err := before.view.Load(9) // the file is shorter, the region is not
-				wants(t, "Load", err, nil)
+				testkit.Wants(t, "Load", err, nil)
 				if r.Len() != n || x != 0 && x != 9 {
 					t.Fatal(r.Len(), x)
 				}
-				wants(t, "Close", r.Close(), typedmem.ErrBusy)
+				testkit.Wants(t, "Close", r.Close(), typedmem.ErrBusy)
 				release()
 				refresh(t, r, 5)
 				before.refused(t, 6, typedmem.ErrBounds)
-				wants(t, "Close", r.Close(), nil)
+				testkit.Wants(t, "Close", r.Close(), nil)
 				before.refused(t, 0, typedmem.ErrClosed)
 			})
 		}
@@ -352,7 +353,7 @@ func TestAReaderThatIsRefusedALargerRange(t *testing.T) {
 				defer restore()
 				for range 3 {
 					_, err := r.Refresh()
-					wants(t, "Refresh", err, refusal, "refresh", m.File())
+					testkit.Wants(t, "Refresh", err, refusal, "refresh", m.File())
 					if r.Len() != 10 || r.Cap() != capacity || r.Mapping() != m {
 						t.Fatalf("%d elements of %d", r.Len(), r.Cap())
 					}
@@ -365,7 +366,7 @@ func TestAReaderThatIsRefusedALargerRange(t *testing.T) {
 				}
 				refresh(t, r, capacity+1)
 				before.shows(t, 10)
-				wants(t, "Close", r.Close(), nil)
+				testkit.Wants(t, "Close", r.Close(), nil)
 			})
 		}
 	}
@@ -377,28 +378,28 @@ func TestCloseBesideARefreshThatMovesOn(t *testing.T) {
 	before, n := look(t, r), r.Cap()+1
 	appendUpTo(t, w, n)
 	resume := testenv.Stopped(t, sys.OpReserve, func() error { _, err := r.Refresh(); return err })
-	wants(t, "Close", r.Close(), typedmem.ErrBusy)
+	testkit.Wants(t, "Close", r.Close(), typedmem.ErrBusy)
 	before.shows(t, 10)
 	if r.Len() != 10 || r.At(9) != 9 {
 		t.Fatal(r.Len())
 	}
-	wants(t, "Refresh", resume(), nil)
+	testkit.Wants(t, "Refresh", resume(), nil)
 	look(t, r).shows(t, n)
-	wants(t, "Close", r.Close(), nil)
+	testkit.Wants(t, "Close", r.Close(), nil)
 	before.refused(t, 0, typedmem.ErrClosed)
 }
 
 // Goroutines that follow a file learn from Refresh that the reader was closed.
 func TestCloseBesideManyRefreshes(t *testing.T) {
 	w, first := follower(t, 10)
-	wants(t, "Close", first.Close(), nil)
+	testkit.Wants(t, "Close", first.Close(), nil)
 	rounds := 20
 	if testing.Short() {
 		rounds = 5
 	}
 	for k := range rounds {
 		r, err := region.OpenWith[uint64](w.Mapping().File(), options.New(0).WithCapacity(8*w.Len()))
-		wants(t, "Open", err, nil)
+		testkit.Wants(t, "Open", err, nil)
 		var users sync.WaitGroup
 		var begun sync.WaitGroup
 		for range 3 {
@@ -426,7 +427,7 @@ func TestCloseBesideManyRefreshes(t *testing.T) {
 		for err = r.Close(); errors.Is(err, typedmem.ErrBusy); {
 			err = r.Close()
 		}
-		wants(t, "Close", err, nil)
+		testkit.Wants(t, "Close", err, nil)
 		users.Wait()
 	}
 }
@@ -459,23 +460,23 @@ func TestCallsActOnTheNewestMapping(t *testing.T) {
 		})
 		err := call()
 		restore()
-		wants(t, name, err, nil)
+		testkit.Wants(t, name, err, nil)
 		if asked == 0 {
 			t.Errorf("%s asks the system for nothing", name)
 		}
 	}
 	unpin, err := r.Pin()
-	wants(t, "Pin", err, nil)
-	wants(t, "Close of the mapping", m.Close(), typedmem.ErrBusy)
+	testkit.Wants(t, "Pin", err, nil)
+	testkit.Wants(t, "Close of the mapping", m.Close(), typedmem.ErrBusy)
 	unpin()
 	// The mapping from before is still one that its user may close: its views end, the region goes
 	// on.
-	wants(t, "Close of the mapping from before", old.Close(), nil)
+	testkit.Wants(t, "Close of the mapping from before", old.Close(), nil)
 	look(t, r).shows(t, r.Len())
 	outgrow(t, w, r)
-	wants(t, "Resize", w.Resize(5), nil)
+	testkit.Wants(t, "Resize", w.Resize(5), nil)
 	refresh(t, r, 5)
-	wants(t, "Close", r.Close(), nil)
+	testkit.Wants(t, "Close", r.Close(), nil)
 }
 
 // A newest mapping that somebody has closed leaves nothing of the region open.
@@ -483,12 +484,12 @@ func TestMappingOfAReaderClosedAfterItMovedOn(t *testing.T) {
 	w, r := follower(t, 10)
 	before := look(t, r)
 	outgrow(t, w, r)
-	wants(t, "Close of the mapping", r.Mapping().Close(), nil)
+	testkit.Wants(t, "Close of the mapping", r.Mapping().Close(), nil)
 	before.shows(t, 10)
 	_, err := r.Refresh()
-	wants(t, "Refresh", err, typedmem.ErrClosed)
+	testkit.Wants(t, "Refresh", err, typedmem.ErrClosed)
 	for range 2 {
-		wants(t, "Close", r.Close(), typedmem.ErrClosed)
+		testkit.Wants(t, "Close", r.Close(), typedmem.ErrClosed)
 		before.refused(t, 0, typedmem.ErrClosed)
 	}
 }
@@ -505,14 +506,14 @@ func TestAReaderOfAtomicsMovesOn(t *testing.T) {
 	}
 	path := filepath.Join(t.TempDir(), "r")
 	w, err := region.Create[counted](path, 10)
-	wants(t, "Create", err, nil)
+	testkit.Wants(t, "Create", err, nil)
 	defer w.Close()
 	r, err := region.Open[counted](path)
-	wants(t, "Open", err, nil)
+	testkit.Wants(t, "Open", err, nil)
 	defer r.Close()
 	old, before := r.Ptr(3), r.View()
 	n := r.Cap() + 1
-	wants(t, "Resize", w.Resize(n), nil)
+	testkit.Wants(t, "Resize", w.Resize(n), nil)
 	if got, err := r.Refresh(); got != n || err != nil {
 		t.Fatal(got, err)
 	}
@@ -524,14 +525,14 @@ func TestAReaderOfAtomicsMovesOn(t *testing.T) {
 	}
 	for _, v := range []region.View[counted]{before, r.View()} {
 		plain, err := region.Field[uint64](v, unsafe.Offsetof(counted{}.Plain))
-		wants(t, "Field", err, nil)
+		testkit.Wants(t, "Field", err, nil)
 		if plain.At(3) != 44 {
 			t.Fatal(plain.At(3))
 		}
 		_, err = v.Load(3)
-		wants(t, "Load", err, typedmem.ErrOperation)
+		testkit.Wants(t, "Load", err, typedmem.ErrOperation)
 	}
 	_, err = r.Load(3)
-	wants(t, "Load", err, typedmem.ErrOperation)
-	wants(t, "Close", r.Close(), nil)
+	testkit.Wants(t, "Load", err, typedmem.ErrOperation)
+	testkit.Wants(t, "Close", r.Close(), nil)
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/region"
 )
 
@@ -16,14 +17,14 @@ import (
 func TestRefusalsKeepTheirReason(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "r")
 	r := create[uint64](t, path)
-	wants(t, "Resize", r.Resize(10), nil)
+	testkit.Wants(t, "Resize", r.Resize(10), nil)
 	reader := open[uint64](t, path)
 	view := r.View()
 	type shape struct{ A, B uint64 }
 	pairs, err := region.Cast[shape](view)
-	wants(t, "Cast", err, nil)
+	testkit.Wants(t, "Cast", err, nil)
 	column, err := region.Field[uint64](pairs, 8)
-	wants(t, "Field", err, nil)
+	testkit.Wants(t, "Field", err, nil)
 
 	type kept struct {
 		name string
@@ -34,7 +35,7 @@ func TestRefusalsKeepTheirReason(t *testing.T) {
 	var all []kept
 	keep := func(name string, err, is error) {
 		t.Helper()
-		wants(t, name, err, is)
+		testkit.Wants(t, name, err, is)
 		all = append(all, kept{name, err, fmt.Sprint(err), is})
 	}
 	check := func(step string) {
@@ -46,7 +47,7 @@ func TestRefusalsKeepTheirReason(t *testing.T) {
 		}
 	}
 	load := func(_ any, err error) error { return err }
-	at := func(f func()) error { return caught(t, f) }
+	at := func(f func()) error { return testkit.Caught(t, f) }
 	// Each way to be refused, now.
 	everything := func(state string, read, write error) {
 		t.Helper()
@@ -69,25 +70,25 @@ func TestRefusalsKeepTheirReason(t *testing.T) {
 	keep("Load of a reader past the end", load(reader.Load(10)), typedmem.ErrBounds)
 	keep("Store of a reader", reader.Store(3, 1), typedmem.ErrProtection)
 	keep("Store to a read-only view", view.ReadOnly().Store(3, 1), typedmem.ErrProtection)
-	wants(t, "Append", r.Append(1), nil)
+	testkit.Wants(t, "Append", r.Append(1), nil)
 	_, err = reader.Refresh()
-	wants(t, "Refresh", err, nil)
+	testkit.Wants(t, "Refresh", err, nil)
 	check("Append")
-	wants(t, "Resize", r.Resize(2), nil)
+	testkit.Wants(t, "Resize", r.Resize(2), nil)
 	everything("shrunk", typedmem.ErrBounds, typedmem.ErrBounds)
-	wants(t, "Resize", r.Resize(20), nil)
+	testkit.Wants(t, "Resize", r.Resize(20), nil)
 	check("growing again")
 	m := r.Mapping()
-	wants(t, "MakeNone", m.MakeNone(), nil)
+	testkit.Wants(t, "MakeNone", m.MakeNone(), nil)
 	everything("none", typedmem.ErrProtection, typedmem.ErrProtection)
-	wants(t, "MakeReadOnly", m.MakeReadOnly(), nil)
+	testkit.Wants(t, "MakeReadOnly", m.MakeReadOnly(), nil)
 	check("MakeReadOnly")
 	keep("read-only: Store", r.Store(3, 1), typedmem.ErrProtection)
 	keep("read-only: Set of a view", at(func() { view.Set(3, 1) }), typedmem.ErrProtection)
-	wants(t, "MakeMut", m.MakeMut(), nil)
+	testkit.Wants(t, "MakeMut", m.MakeMut(), nil)
 	check("MakeMut")
-	wants(t, "Close", r.Close(), nil)
-	wants(t, "Close", reader.Close(), nil)
+	testkit.Wants(t, "Close", r.Close(), nil)
+	testkit.Wants(t, "Close", reader.Close(), nil)
 	everything("closed", typedmem.ErrClosed, typedmem.ErrClosed)
 	keep("closed: Store to a read-only view", view.ReadOnly().Store(3, 1), typedmem.ErrClosed)
 	check("Close")
@@ -96,7 +97,7 @@ func TestRefusalsKeepTheirReason(t *testing.T) {
 // Who tails another goroutine's appends and waits for ErrBounds to end sees nothing else.
 func TestATailSeesOnlyBounds(t *testing.T) {
 	r, err := region.New[uint64](0)
-	wants(t, "New", err, nil)
+	testkit.Wants(t, "New", err, nil)
 	defer r.Close()
 	const n = 20000
 	var seen atomic.Int64
@@ -119,7 +120,7 @@ func TestATailSeesOnlyBounds(t *testing.T) {
 		}
 	}()
 	for i := range n {
-		wants(t, "Append", r.Append(uint64(i)), nil)
+		testkit.Wants(t, "Append", r.Append(uint64(i)), nil)
 		for i%64 == 0 && seen.Load() < int64(i) && len(done) == 0 { // the reader waits as often as the writer
 			runtime.Gosched()
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/sys"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/region"
 	"github.com/typedmem/typedmem/slab"
@@ -34,21 +35,21 @@ func TestOptionalCallsThatAreRefused(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				wants(t, "Append", appendPairs(r, 100_000), nil)
-				wants(t, "Prefault", r.Prefault(0, r.Len()), nil)
-				wants(t, "Advise", r.Mapping().Advise(0, r.Mapping().Len(), flags.RandomAccess), nil)
-				wants(t, "Resize", errors.Join(r.Resize(50_000), r.Resize(60_000)), nil)
+				testkit.Wants(t, "Append", appendPairs(r, 100_000), nil)
+				testkit.Wants(t, "Prefault", r.Prefault(0, r.Len()), nil)
+				testkit.Wants(t, "Advise", r.Mapping().Advise(0, r.Mapping().Len(), flags.RandomAccess), nil)
+				testkit.Wants(t, "Resize", errors.Join(r.Resize(50_000), r.Resize(60_000)), nil)
 				if r.At(49_999) != (pair{49_999, 1}) || r.At(50_000) != (pair{}) {
 					t.Error(r.At(49_999), r.At(50_000))
 				}
-				wants(t, "Sync and Close", errors.Join(r.Sync(), r.Close()), nil)
+				testkit.Wants(t, "Sync and Close", errors.Join(r.Sync(), r.Close()), nil)
 				if again := open[pair](t, path); again.Len() != 60_000 || again.Close() != nil {
 					t.Errorf("%d elements", again.Len())
 				}
 				useSlabFile(t, path+".slab")
 				if op == sys.OpAdvise {
 					_, err := options.New(1 << 16).WithFlags(flags.NoCoreDump).MapMut()
-					wants(t, "a promise", err, refusal)
+					testkit.Wants(t, "a promise", err, refusal)
 				}
 			})
 		}
@@ -82,13 +83,13 @@ func useSlabFile(t *testing.T, path string) {
 		handles = append(handles, h)
 	}
 	for _, h := range handles[10_000:] {
-		wants(t, "Free", s.Free(h), nil)
+		testkit.Wants(t, "Free", s.Free(h), nil)
 	}
 	_, err = s.Trim()
-	wants(t, "Trim", err, nil)
+	testkit.Wants(t, "Trim", err, nil)
 	_, err = slab.Create[pair](path, 1)
-	wants(t, "Create again", err, os.ErrExist)
-	wants(t, "Sync and Close", errors.Join(s.Flush(), s.Sync(), s.Close()), nil)
+	testkit.Wants(t, "Create again", err, os.ErrExist)
+	testkit.Wants(t, "Sync and Close", errors.Join(s.Flush(), s.Sync(), s.Close()), nil)
 	if s, err = slab.OpenMut[pair](path); err != nil {
 		t.Fatal("OpenMut: ", err)
 	}
@@ -97,7 +98,7 @@ func useSlabFile(t *testing.T, path string) {
 		t.Fatal("Open: ", err)
 	}
 	h, err := s.Insert(pair{7, 7})
-	wants(t, "Insert", err, nil)
+	testkit.Wants(t, "Insert", err, nil)
 	for want, h := range map[pair]slab.Handle[pair]{{9_999, 1}: handles[9_999], {7, 7}: h} {
 		if x, err := reader.Load(h); x != want || err != nil {
 			t.Errorf("%v, %v, want %v", x, err, want)
@@ -106,5 +107,5 @@ func useSlabFile(t *testing.T, path string) {
 	if s.Len() != 10_001 || s.Has(handles[10_000]) {
 		t.Errorf("%d objects", s.Len())
 	}
-	wants(t, "Close", errors.Join(reader.Close(), s.Close()), nil)
+	testkit.Wants(t, "Close", errors.Join(reader.Close(), s.Close()), nil)
 }

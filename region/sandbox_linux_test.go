@@ -9,6 +9,7 @@ import (
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/testenv"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/region"
 	"golang.org/x/sys/unix"
@@ -60,8 +61,8 @@ func useMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal("an anonymous mapping with hints: ", err)
 	}
-	wants(t, "Advise", m.Advise(0, m.Len(), flags.RandomAccess), nil)
-	wants(t, "Resize", errors.Join(m.Resize(1<<22), m.Resize(1<<16), m.Resize(1<<20)), nil)
+	testkit.Wants(t, "Advise", m.Advise(0, m.Len(), flags.RandomAccess), nil)
+	testkit.Wants(t, "Resize", errors.Join(m.Resize(1<<22), m.Resize(1<<16), m.Resize(1<<20)), nil)
 	at, ok, err := typedmem.AreaAt(os.Getpid(), m.Addr())
 	if err != nil || !ok || at.Protection != flags.Read|flags.Write {
 		t.Errorf("the mapping's area: %v, %v, %v", at, ok, err)
@@ -71,7 +72,7 @@ func useMemory(t *testing.T) {
 			t.Fatal("Areas: ", err)
 		}
 	}
-	wants(t, "Close", m.Close(), nil)
+	testkit.Wants(t, "Close", m.Close(), nil)
 }
 
 func useRegionFile(t *testing.T, path string) {
@@ -80,26 +81,26 @@ func useRegionFile(t *testing.T, path string) {
 	if err != nil {
 		t.Fatal("a region file: ", err)
 	}
-	wants(t, "Append", appendPairs(r, 100_000), nil)
-	wants(t, "Prefault", r.Prefault(0, r.Len()), nil)
-	wants(t, "Flush", r.Flush(), nil)
-	wants(t, "Resize", errors.Join(r.Resize(50_000), r.Resize(60_000)), nil)
+	testkit.Wants(t, "Append", appendPairs(r, 100_000), nil)
+	testkit.Wants(t, "Prefault", r.Prefault(0, r.Len()), nil)
+	testkit.Wants(t, "Flush", r.Flush(), nil)
+	testkit.Wants(t, "Resize", errors.Join(r.Resize(50_000), r.Resize(60_000)), nil)
 	if r.At(49_999) != (pair{49_999, 1}) || r.At(50_000) != (pair{}) {
 		t.Error(r.At(49_999), r.At(50_000))
 	}
 	_, err = region.Create[pair](path, 1)
-	wants(t, "Create again", err, os.ErrExist)
-	wants(t, "Sync and Close", errors.Join(r.Sync(), r.Close()), nil)
+	testkit.Wants(t, "Create again", err, os.ErrExist)
+	testkit.Wants(t, "Sync and Close", errors.Join(r.Sync(), r.Close()), nil)
 	w, err := region.OpenMut[pair](path)
 	if err != nil {
 		t.Fatal("OpenMut: ", err)
 	}
 	_, err = region.OpenMut[pair](path)
-	wants(t, "a second writer", err, typedmem.ErrBusy)
+	testkit.Wants(t, "a second writer", err, typedmem.ErrBusy)
 	reader := open[pair](t, path)
-	wants(t, "Append", w.Append(pair{60_000, 1}), nil)
+	testkit.Wants(t, "Append", w.Append(pair{60_000, 1}), nil)
 	if n, err := reader.Refresh(); n != 60_001 || err != nil || reader.At(60_000) != (pair{60_000, 1}) {
 		t.Errorf("%d elements, %v", n, err)
 	}
-	wants(t, "Close", errors.Join(w.Close(), reader.Close()), nil)
+	testkit.Wants(t, "Close", errors.Join(w.Close(), reader.Close()), nil)
 }

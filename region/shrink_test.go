@@ -10,6 +10,7 @@ import (
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/sys"
 	"github.com/typedmem/typedmem/internal/testenv"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/region"
 )
 
@@ -19,10 +20,10 @@ func afterPowerLoss(t *testing.T, path string) int {
 	t.Helper()
 	const liveRecord = 32 << 10 // of FORMAT.md
 	b, err := os.ReadFile(path)
-	wants(t, "read", err, nil)
+	testkit.Wants(t, "read", err, nil)
 	clear(b[liveRecord : liveRecord+16])
 	lost := filepath.Join(t.TempDir(), "lost")
-	wants(t, "write", os.WriteFile(lost, b, 0o666), nil)
+	testkit.Wants(t, "write", os.WriteFile(lost, b, 0o666), nil)
 	r := open[uint64](t, lost)
 	defer r.Close()
 	return r.Len()
@@ -40,16 +41,16 @@ func thousand(t *testing.T) (r *region.Region[uint64], path string) {
 		}
 	})
 	for i := range 1000 {
-		wants(t, "Append", r.Append(uint64(i+1)), nil)
+		testkit.Wants(t, "Append", r.Append(uint64(i+1)), nil)
 	}
-	wants(t, "Sync", r.Sync(), nil)
+	testkit.Wants(t, "Sync", r.Sync(), nil)
 	return r, path
 }
 
 func TestRefusedShrinkLeavesTheSyncedLength(t *testing.T) {
 	r, path := thousand(t)
 	unpin, err := r.Pin()
-	wants(t, "Pin", err, nil)
+	testkit.Wants(t, "Pin", err, nil)
 	flushes := 0
 	restore := sys.Interpose(func(c sys.Call) error {
 		if c.Op == sys.OpFlush {
@@ -60,7 +61,7 @@ func TestRefusedShrinkLeavesTheSyncedLength(t *testing.T) {
 	err = r.Resize(10)
 	restore()
 	unpin()
-	wants(t, "shrinking a pinned region", err, typedmem.ErrBusy)
+	testkit.Wants(t, "shrinking a pinned region", err, typedmem.ErrBusy)
 	if n := afterPowerLoss(t, path); n != 1000 || r.Len() != 1000 || flushes != 0 {
 		t.Fatalf("a Resize that was refused flushed %d times and left %d elements, %d after a power failure", flushes, r.Len(), n)
 	}
@@ -85,24 +86,24 @@ func TestFailedShrinkLeavesTheSyncedLength(t *testing.T) {
 		if more = failed != sys.OpCount; !more && err != nil {
 			t.Fatalf("Resize: %v", err)
 		}
-		want := cond(err == nil, 10, 1000)
+		want := testkit.Cond(err == nil, 10, 1000)
 		if lost := afterPowerLoss(t, path); lost != want || r.Len() != want || r.At(want-1) != uint64(want) {
 			t.Errorf("call %d (%v) failed: %d elements, %d after a power failure, want %d (%v)", k, failed, r.Len(), lost, want, err)
 		}
 		if err == nil {
-			wants(t, "growing", r.Resize(1000), nil)
+			testkit.Wants(t, "growing", r.Resize(1000), nil)
 			for i := 10; i < 1000; i++ {
 				if r.At(i) != 0 {
 					t.Fatalf("call %d (%v) failed: element %d came back as %d", k, failed, i, r.At(i))
 				}
 			}
 		}
-		wants(t, "Close", r.Close(), nil)
+		testkit.Wants(t, "Close", r.Close(), nil)
 		again := open[uint64](t, path)
 		if again.Len() != 1000 {
 			t.Errorf("call %d: %d elements after Close", k, again.Len())
 		}
-		wants(t, "Close", again.Close(), nil)
+		testkit.Wants(t, "Close", again.Close(), nil)
 	}
 }
 
@@ -129,22 +130,22 @@ func TestFailedFlushOfALengthIsMadeGood(t *testing.T) {
 		t.Fatalf("a Sync that could not flush the length, which the device may not have: %v", err)
 	}
 	works = 100
-	wants(t, "Sync", r.Sync(), nil)
+	testkit.Wants(t, "Sync", r.Sync(), nil)
 	if n := afterPowerLoss(t, path); n != 1000 {
 		t.Fatalf("%d elements", n)
 	}
 	works = 1
-	wants(t, "a Sync of a length that the device has", r.Sync(), nil)
+	testkit.Wants(t, "a Sync of a length that the device has", r.Sync(), nil)
 }
 
 // TestCloseCutsOffOnlyWhatNoReaderKnew: a reader may show the greatest length that the file had, so
 // that much stays, as zeros.
 func TestCloseCutsOffOnlyWhatNoReaderKnew(t *testing.T) {
 	r, path := thousand(t)
-	wants(t, "Resize", r.Resize(50), nil)
-	wants(t, "Close", r.Close(), nil)
+	testkit.Wants(t, "Resize", r.Resize(50), nil)
+	testkit.Wants(t, "Close", r.Close(), nil)
 	b, err := os.ReadFile(path)
-	wants(t, "read", err, nil)
+	testkit.Wants(t, "read", err, nil)
 	const data = 64 << 10 // of FORMAT.md
 	if page := os.Getpagesize(); len(b) != (data+1000*8+page-1)/page*page {
 		t.Fatalf("%d bytes of data, want those of 1000 elements, in whole pages", len(b)-data)
@@ -161,13 +162,13 @@ func TestCloseCutsOffOnlyWhatNoReaderKnew(t *testing.T) {
 func TestCloseKeepsTheMappingsLength(t *testing.T) {
 	for _, n := range []int{3, 1500} {
 		r, path := thousand(t)
-		wants(t, "Resize of the mapping", r.Mapping().Resize(n*8), nil)
-		wants(t, "Close", r.Close(), nil)
+		testkit.Wants(t, "Resize of the mapping", r.Mapping().Resize(n*8), nil)
+		testkit.Wants(t, "Close", r.Close(), nil)
 		r = open[uint64](t, path)
 		if r.Len() != n || r.At(2) != 3 {
 			t.Errorf("%d elements, want %d", r.Len(), n)
 		}
-		wants(t, "Close", r.Close(), nil)
+		testkit.Wants(t, "Close", r.Close(), nil)
 	}
 }
 
@@ -179,13 +180,13 @@ func TestAppendAfterAShrinkSetsSpaceAside(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	wants(t, "Resize", r.Resize(10), nil)
+	testkit.Wants(t, "Resize", r.Resize(10), nil)
 	asked := false
 	defer sys.Interpose(func(c sys.Call) error {
 		asked = asked || c.Op == sys.OpAllocate && c.Offset <= 65536+80 && c.Offset+int64(c.Len) >= 65536+88
 		return nil
 	})()
-	wants(t, "Append", r.Append(1), nil)
+	testkit.Wants(t, "Append", r.Append(1), nil)
 	if !asked {
 		t.Error("an element was written to a hole of the file")
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/region"
 )
@@ -21,21 +22,21 @@ type memories struct{ anonymous, from, private, shared, selfDescribing error }
 func tryMemories[T any](t *testing.T) (m memories) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "raw")
-	wants(t, "a file", os.WriteFile(path, make([]byte, 1<<16), 0o600), nil)
+	testkit.Wants(t, "a file", os.WriteFile(path, make([]byte, 1<<16), 0o600), nil)
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	wants(t, "a file", err, nil)
+	testkit.Wants(t, "a file", err, nil)
 	defer f.Close()
 	done := func(r *region.Region[T], err error) error {
 		if err == nil {
-			wants(t, "Close", r.Close(), nil)
+			testkit.Wants(t, "Close", r.Close(), nil)
 		}
 		return err
 	}
 	m.anonymous = done(region.New[T](3))
 	mapping, err := options.New(4096).MapMut()
-	wants(t, "MapMut", err, nil)
+	testkit.Wants(t, "MapMut", err, nil)
 	if m.from = done(region.From[T](mapping)); m.from != nil {
-		wants(t, "Close of the mapping that From refused", mapping.Close(), nil)
+		testkit.Wants(t, "Close of the mapping that From refused", mapping.Close(), nil)
 	}
 	m.private = done(region.Map[T](options.New(4096).WithFile(f, 0)))
 	m.shared = done(region.MapMut[T](options.New(4096).WithFile(f, 0).WithFlags(flags.Shared)))
@@ -45,7 +46,7 @@ func tryMemories[T any](t *testing.T) (m memories) {
 		t.Errorf("Create: %v, and the file: %v", m.selfDescribing, err)
 	}
 	if m.selfDescribing != nil {
-		wants(t, "Open", done(region.Open[T](self)), m.typeError())
+		testkit.Wants(t, "Open", done(region.Open[T](self)), m.typeError())
 	}
 	return m
 }
@@ -56,11 +57,11 @@ func TestTypesAreRefusedByMemory(t *testing.T) {
 	all := func(name string, m memories, anonymous, file error, words ...string) {
 		t.Run(name, func(t *testing.T) {
 			fileWords, anonymousWords := words, words
-			wants(t, "New", m.anonymous, anonymous, anonymousWords...)
-			wants(t, "From", m.from, anonymous, anonymousWords...)
-			wants(t, "a private file", m.private, file, fileWords...)
-			wants(t, "a shared file", m.shared, file, fileWords...)
-			wants(t, "Create", m.selfDescribing, file, fileWords...)
+			testkit.Wants(t, "New", m.anonymous, anonymous, anonymousWords...)
+			testkit.Wants(t, "From", m.from, anonymous, anonymousWords...)
+			testkit.Wants(t, "a private file", m.private, file, fileWords...)
+			testkit.Wants(t, "a shared file", m.shared, file, fileWords...)
+			testkit.Wants(t, "Create", m.selfDescribing, file, fileWords...)
 		})
 	}
 	all("uint64", tryMemories[uint64](t), nil, nil)
@@ -84,52 +85,52 @@ func TestAtomicTypesAreForRawAccess(t *testing.T) {
 		Max  uint64
 	}
 	r, err := region.New[counters](4)
-	wants(t, "New", err, nil)
+	testkit.Wants(t, "New", err, nil)
 	defer r.Close()
 	r.Ptr(2).Hits.Add(5)
 	r.Slice()[2].Hits.Add(1)
 	_, err = r.Load(2)
-	wants(t, "Load", err, typedmem.ErrOperation, "sync/atomic", "Ptr")
+	testkit.Wants(t, "Load", err, typedmem.ErrOperation, "sync/atomic", "Ptr")
 	for name, err := range map[string]error{
-		"At":       caught(t, func() { r.At(0) }),
-		"View.At":  caught(t, func() { r.View().At(0) }),
-		"Fill":     caught(t, func() { r.View().Fill(*new(counters)) }),
-		"ReadOnly": caught(t, func() { r.View().ReadOnly().At(0) }),
+		"At":       testkit.Caught(t, func() { r.At(0) }),
+		"View.At":  testkit.Caught(t, func() { r.View().At(0) }),
+		"Fill":     testkit.Caught(t, func() { r.View().Fill(*new(counters)) }),
+		"ReadOnly": testkit.Caught(t, func() { r.View().ReadOnly().At(0) }),
 		"Append":   r.Append(*new(counters)),
-		"All": caught(t, func() {
+		"All": testkit.Caught(t, func() {
 			for range r.All() {
 				t.Error("an element was copied")
 			}
 		}),
 		"Bytes": r.View().Bytes().Store(0, 1),
 	} {
-		wants(t, name, err, typedmem.ErrOperation)
+		testkit.Wants(t, name, err, typedmem.ErrOperation)
 	}
 	col, err := region.Field[atomic.Uint64](r.View(), unsafe.Offsetof(counters{}.Hits))
-	wants(t, "Field", err, nil)
+	testkit.Wants(t, "Field", err, nil)
 	_, err = col.Load(0)
-	wants(t, "Load of a field", err, typedmem.ErrOperation)
+	testkit.Wants(t, "Load of a field", err, typedmem.ErrOperation)
 	_, err = region.Field[uint64](r.View(), unsafe.Offsetof(counters{}.Hits))
-	wants(t, "Field inside an atomic", err, typedmem.ErrType)
-	wants(t, "Resize", r.Resize(10), nil)
+	testkit.Wants(t, "Field inside an atomic", err, typedmem.ErrType)
+	testkit.Wants(t, "Resize", r.Resize(10), nil)
 	if r.Len() != 10 || r.Ptr(2).Hits.Load() != 6 || r.Ptr(9).Hits.Load() != 0 {
 		t.Fatal("the counters are lost")
 	}
 	plain, err := region.New[uint64](4)
-	wants(t, "New", err, nil)
+	testkit.Wants(t, "New", err, nil)
 	defer plain.Close()
 	cast, err := region.Cast[atomic.Uint64](plain.View())
-	wants(t, "Cast", err, nil)
+	testkit.Wants(t, "Cast", err, nil)
 	cast.Ptr(1).Store(7)
 	if plain.At(1) != 7 {
 		t.Fatal("the cast shows other memory")
 	}
-	wants(t, "a checked access to the cast", caught(t, func() { cast.Fill(*new(atomic.Uint64)) }), typedmem.ErrOperation)
+	testkit.Wants(t, "a checked access to the cast", testkit.Caught(t, func() { cast.Fill(*new(atomic.Uint64)) }), typedmem.ErrOperation)
 }
 
 func TestBool8(t *testing.T) {
 	r, err := region.New[region.Bool8](256)
-	wants(t, "New", err, nil)
+	testkit.Wants(t, "New", err, nil)
 	defer r.Close()
 	for i := range 256 {
 		*region8(r, i) = byte(i)
@@ -154,17 +155,17 @@ func TestBoolsStayBools(t *testing.T) {
 		Rest [3]uint8
 	}
 	r, err := region.New[withBool](4)
-	wants(t, "New", err, nil)
+	testkit.Wants(t, "New", err, nil)
 	defer r.Close()
-	wants(t, "Bytes", r.View().Bytes().Store(0, 2), typedmem.ErrProtection)
+	testkit.Wants(t, "Bytes", r.View().Bytes().Store(0, 2), typedmem.ErrProtection)
 	cast, err := region.Cast[uint32](r.View())
-	wants(t, "Cast", err, nil)
-	wants(t, "a write to the cast", cast.Store(0, 2), typedmem.ErrProtection)
+	testkit.Wants(t, "Cast", err, nil)
+	testkit.Wants(t, "a write to the cast", cast.Store(0, 2), typedmem.ErrProtection)
 	_, err = region.Cast[withBool](cast)
-	wants(t, "Cast back", err, typedmem.ErrType, "Bool8")
+	testkit.Wants(t, "Cast back", err, typedmem.ErrType, "Bool8")
 	on, err := region.Field[bool](r.View(), 0)
-	wants(t, "Field", err, nil)
-	wants(t, "Store", on.Store(1, true), nil)
+	testkit.Wants(t, "Field", err, nil)
+	testkit.Wants(t, "Store", on.Store(1, true), nil)
 	if !r.At(1).On || r.At(0).On {
 		t.Error("the field is another")
 	}
@@ -179,7 +180,7 @@ func TestFieldNamesGoTypes(t *testing.T) {
 	}
 	r := numbered(t, 1, func(int) order { return order{} })
 	_, err := region.Field[uint8](r.View(), unsafe.Offsetof(order{}.Buy))
-	wants(t, "Field", err, typedmem.ErrType, "no field of type uint8 at byte 8; it has path, type, offset, bytes:\nID uint64 0 8\nBuy [8]region.Bool8 8 8")
+	testkit.Wants(t, "Field", err, typedmem.ErrType, "no field of type uint8 at byte 8; it has path, type, offset, bytes:\nID uint64 0 8\nBuy [8]region.Bool8 8 8")
 }
 
 func TestFieldNamesWhatThereIs(t *testing.T) {
@@ -193,13 +194,13 @@ func TestFieldNamesWhatThereIs(t *testing.T) {
 	r := numbered(t, 5, func(i int) record { return record{uint64(i), [2]point{{1, 2}, {3, float32(i)}}, uint32(i * i), 0} })
 	v := r.View()
 	y, err := region.Field[float32](v, unsafe.Offsetof(record{}.Pos)+12)
-	wants(t, "an element's field", err, nil)
+	testkit.Wants(t, "an element's field", err, nil)
 	p, err := region.Field[point](v, unsafe.Offsetof(record{}.Pos)+8)
-	wants(t, "an element", err, nil)
+	testkit.Wants(t, "an element", err, nil)
 	both, err := region.Field[[2]point](v, unsafe.Offsetof(record{}.Pos))
-	wants(t, "an array", err, nil)
+	testkit.Wants(t, "an array", err, nil)
 	count, err := region.Field[uint32](v, unsafe.Offsetof(record{}.Count))
-	wants(t, "a field", err, nil)
+	testkit.Wants(t, "a field", err, nil)
 	for i := range 5 {
 		if y.At(i) != float32(i) || p.At(i) != (point{3, float32(i)}) || both.At(i)[1] != p.At(i) || count.At(i) != uint32(i*i) {
 			t.Fatalf("record %d: %v %v %v %v", i, y.At(i), p.At(i), both.At(i), count.At(i))
@@ -218,12 +219,12 @@ func TestFieldNamesWhatThereIs(t *testing.T) {
 	_, misfits["blank"] = region.Field[uint32](v, unsafe.Offsetof(record{}.Count)+4)
 	_, misfits["half an array"] = region.Field[[1]point](v, unsafe.Offsetof(record{}.Pos))
 	for name, err := range misfits {
-		wants(t, name, err, typedmem.ErrType, "ID uint64 0 8", "Pos[2:8].X", "Count uint32 24 4")
+		testkit.Wants(t, name, err, typedmem.ErrType, "ID uint64 0 8", "Pos[2:8].X", "Count uint32 24 4")
 	}
 	_, err = region.Field[uint64](numbered(t, 1, func(int) uint64 { return 0 }).View(), 0)
-	wants(t, "a type without fields", err, typedmem.ErrType)
+	testkit.Wants(t, "a type without fields", err, typedmem.ErrType)
 	empty, err := region.Field[uint32](region.View[record]{}, unsafe.Offsetof(record{}.Count))
-	wants(t, "a field of nothing", err, nil)
+	testkit.Wants(t, "a field of nothing", err, nil)
 	if empty.Len() != 0 {
 		t.Fatal("elements of nothing")
 	}
@@ -235,24 +236,24 @@ func TestFieldNamesWhatThereIs(t *testing.T) {
 func TestCastIsRefused(t *testing.T) {
 	r := numbered(t, 9, func(i int) byte { return byte(i) })
 	_, err := region.Cast[string](r.View())
-	wants(t, "a string", err, typedmem.ErrType)
+	testkit.Wants(t, "a string", err, typedmem.ErrType)
 	_, err = region.Cast[struct{}](r.View())
-	wants(t, "nothing", err, typedmem.ErrType)
+	testkit.Wants(t, "nothing", err, typedmem.ErrType)
 	_, err = region.Cast[bool](r.View())
-	wants(t, "a bool", err, typedmem.ErrType, "uint8 as bool", "Bool8")
+	testkit.Wants(t, "a bool", err, typedmem.ErrType, "uint8 as bool", "Bool8")
 	_, err = region.Cast[uint16](r.View())
-	wants(t, "a fraction", err, typedmem.ErrBounds, "9 bytes", "uint16")
+	testkit.Wants(t, "a fraction", err, typedmem.ErrBounds, "9 bytes", "uint16")
 	odd, err := r.Sub(1, 9)
-	wants(t, "Sub", err, nil)
+	testkit.Wants(t, "Sub", err, nil)
 	_, err = region.Cast[uint64](odd)
-	wants(t, "misaligned", err, typedmem.ErrBounds, "multiples of")
+	testkit.Wants(t, "misaligned", err, typedmem.ErrBounds, "multiples of")
 	f, err := os.CreateTemp(t.TempDir(), "")
-	wants(t, "a file", err, nil)
+	testkit.Wants(t, "a file", err, nil)
 	defer f.Close()
-	wants(t, "a file", f.Truncate(64), nil)
+	testkit.Wants(t, "a file", f.Truncate(64), nil)
 	file, err := region.Map[byte](options.New(64).WithFile(f, 0))
-	wants(t, "Map", err, nil)
+	testkit.Wants(t, "Map", err, nil)
 	defer file.Close()
 	_, err = region.Cast[int](file.View())
-	wants(t, "an int in a file", err, typedmem.ErrType, "int64")
+	testkit.Wants(t, "an int in a file", err, typedmem.ErrType, "int64")
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/slab"
 )
@@ -41,8 +42,8 @@ func freeHere(s *slab.Slab[rec], h slab.Handle[rec]) error { return s.Free(h) }
 func TestDebugFindsAWriteAfterFree(t *testing.T) {
 	for _, cached := range []bool{false, true} {
 		s := carefulSlab(t, 4, slab.Config{Debug: true})
-		h := must[slab.Handle[rec]](t)(allocateHere(s))
-		p := must[*rec](t)(s.Ptr(h))
+		h := testkit.Must(allocateHere(s))(t)
+		p := testkit.Must(s.Ptr(h))(t)
 		if err := freeHere(s, h); err != nil {
 			t.Fatal(err)
 		}
@@ -61,7 +62,7 @@ func TestDebugFindsAWriteAfterFree(t *testing.T) {
 			!strings.Contains(found.Alloc, "allocateHere") || !strings.Contains(found.Free, "freeHere") {
 			t.Fatalf("%v", found)
 		}
-		is(t, found, typedmem.ErrCorrupt)
+		testkit.Is(t, found, typedmem.ErrCorrupt)
 		if st := s.Stats(); st.Retired != 1 || st.Live != 3 || st.Allocs != 4 || st.Frees != 1 {
 			t.Fatalf("%+v", st)
 		}
@@ -73,14 +74,14 @@ func TestDebugFindsAWriteAfterFree(t *testing.T) {
 func TestDebugFindsAWriteAfterFreeInAFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	debug := slab.Config{Debug: true}
-	s := must[*slab.Slab[rec]](t)(slab.CreateWith[rec](path, 4, debug))
-	old := must[slab.Handle[rec]](t)(allocateHere(s))
+	s := testkit.Must(slab.CreateWith[rec](path, 4, debug))(t)
+	old := testkit.Must(allocateHere(s))(t)
 	for _, reopened := range []bool{false, true} {
 		if reopened {
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
 			}
-			s = must[*slab.Slab[rec]](t)(slab.OpenMutWith[rec](path, debug))
+			s = testkit.Must(slab.OpenMutWith[rec](path, debug))(t)
 			if leaks := s.Leaks(); len(leaks) != 0 || s.Len() != 1 {
 				t.Fatalf("%+v of a process that made nothing", leaks)
 			}
@@ -88,12 +89,12 @@ func TestDebugFindsAWriteAfterFreeInAFile(t *testing.T) {
 		}
 		h := old
 		if !reopened {
-			h = must[slab.Handle[rec]](t)(allocateHere(s))
+			h = testkit.Must(allocateHere(s))(t)
 			if leaks := s.Leaks(); len(leaks) != 2 || len(leaks[0].Handles)+len(leaks[1].Handles) != 2 || !strings.Contains(leaks[0].Stack, "allocateHere") {
 				t.Fatalf("%+v", leaks)
 			}
 		}
-		p := must[*rec](t)(s.Ptr(h))
+		p := testkit.Must(s.Ptr(h))(t)
 		p.A, p.B = 0xdbdbdbdbdbdbdbdb, 2
 		if err := freeHere(s, h); err != nil {
 			t.Fatal(err)
@@ -134,7 +135,7 @@ func TestDebugFindsAWriteAfterFreeInAFile(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s = must[*slab.Slab[rec]](t)(slab.OpenMut[rec](path))
+	s = testkit.Must(slab.OpenMut[rec](path))(t)
 	if st := s.Stats(); st.Retired != 0 || st.Free != 4 {
 		t.Fatalf("after a reopen %+v", st)
 	}
@@ -151,9 +152,9 @@ func TestSlabFilesTakeDebugOnly(t *testing.T) {
 	for _, c := range []slab.Config{{GuardEvery: 1}, {GuardEvery: -1}, {Debug: true, GuardEvery: 5}, {Options: options.New(100)},
 		{Options: options.New(0).WithFlags(flags.Populate)}, {Debug: true, Options: options.New(0).WithCapacity(100)}} {
 		_, err := slab.CreateWith[rec](fresh, 3, c)
-		is(t, err, typedmem.ErrOperation)
+		testkit.Is(t, err, typedmem.ErrOperation)
 		_, err = slab.OpenMutWith[rec](good, c)
-		is(t, err, typedmem.ErrOperation)
+		testkit.Is(t, err, typedmem.ErrOperation)
 	}
 	if _, err := os.Stat(fresh); !errors.Is(err, fs.ErrNotExist) {
 		t.Fatalf("the file is left: %v", err)
@@ -174,13 +175,13 @@ func TestDebugChangesNothingElse(t *testing.T) {
 				want[h] = x
 			}
 			_, err := s.Alloc()
-			is(t, err, slab.ErrFull)
+			testkit.Is(t, err, slab.ErrFull)
 			holds(t, s, want)
 			for h := range want {
 				if err := s.Store(h, rec{7, 7}); err != nil {
 					t.Fatal(err)
 				}
-				if p := must[*rec](t)(s.Ptr(h)); p.A != 7 || !s.Has(h) {
+				if p := testkit.Must(s.Ptr(h))(t); p.A != 7 || !s.Has(h) {
 					t.Fatal(*p)
 				}
 				refused(t, s, slab.HandleFrom[rec](h.Uint64()^1<<32))
@@ -200,10 +201,10 @@ func TestLeaksAreListedByPlace(t *testing.T) {
 	s := carefulSlab(t, 100, slab.Config{Debug: true})
 	var here []slab.Handle[rec]
 	for range 5 {
-		here = append(here, must[slab.Handle[rec]](t)(allocateHere(s)))
+		here = append(here, testkit.Must(allocateHere(s))(t))
 	}
-	there := must[slab.Handle[rec]](t)(s.Alloc())
-	gone := must[slab.Handle[rec]](t)(s.Alloc())
+	there := testkit.Must(s.Alloc())(t)
+	gone := testkit.Must(s.Alloc())(t)
 	if err := s.Free(gone); err != nil {
 		t.Fatal(err)
 	}
@@ -229,8 +230,8 @@ func TestLeaksAreListedByPlace(t *testing.T) {
 
 func TestGuardSlotsFaultOnMisuse(t *testing.T) {
 	s := carefulSlab(t, 100, slab.Config{GuardEvery: 1})
-	h := must[slab.Handle[rec]](t)(allocateHere(s))
-	p := must[*rec](t)(s.Ptr(h))
+	h := testkit.Must(allocateHere(s))(t)
+	p := testkit.Must(s.Ptr(h))(t)
 	p.A = 5
 	if err := freeHere(s, h); err != nil {
 		t.Fatal(err)
@@ -286,8 +287,8 @@ func TestExplainKnowsTheSlotsOfADebugSlab(t *testing.T) {
 	}
 	handles := map[uintptr]slab.Handle[rec]{}
 	for range n {
-		h := must[slab.Handle[rec]](t)(allocateHere(s))
-		handles[uintptr(unsafe.Pointer(must[*rec](t)(s.Ptr(h))))] = h
+		h := testkit.Must(allocateHere(s))(t)
+		handles[uintptr(unsafe.Pointer(testkit.Must(s.Ptr(h))(t)))] = h
 	}
 	for _, freed := range []bool{false, true} {
 		for i := range uintptr(n) {
@@ -317,13 +318,13 @@ func TestExplainKnowsTheSlotsOfADebugSlab(t *testing.T) {
 	if err := s.Mapping().MakeMut(); err != nil {
 		t.Fatal(err)
 	}
-	h := must[slab.Handle[rec]](t)(allocateHere(s))
-	told(t, s, uintptr(unsafe.Pointer(must[*rec](t)(s.Ptr(h)))), h, "byte 0 of object", false) // not the object before
+	h := testkit.Must(allocateHere(s))(t)
+	told(t, s, uintptr(unsafe.Pointer(testkit.Must(s.Ptr(h))(t))), h, "byte 0 of object", false) // not the object before
 	plain := newSlab[rec](t, n)
-	must[slab.Handle[rec]](t)(allocateHere(plain))
+	testkit.Must(allocateHere(plain))(t)
 	nothing(t, plain, plain.Mapping().Addr())
-	again := must[*slab.Slab[rec]](t)(slab.With[rec](n, slab.Config{Debug: true}))
-	must[slab.Handle[rec]](t)(allocateHere(again))
+	again := testkit.Must(slab.With[rec](n, slab.Config{Debug: true}))(t)
+	testkit.Must(allocateHere(again))(t)
 	if err := again.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -337,8 +338,8 @@ func TestExplainKnowsTheGuardSlots(t *testing.T) {
 		var handles []slab.Handle[rec]
 		var at []uintptr
 		for i := range 16 { // all guard slots, in the order of their addresses
-			h := must[slab.Handle[rec]](t)(allocateHere(s))
-			p := uintptr(unsafe.Pointer(must[*rec](t)(s.Ptr(h))))
+			h := testkit.Must(allocateHere(s))(t)
+			p := uintptr(unsafe.Pointer(testkit.Must(s.Ptr(h))(t)))
 			if (p+16)%page != 0 || i > 0 && p != at[i-1]+2*page {
 				t.Fatalf("object %d is at %#x, those before at %#x", i, p, at)
 			}
@@ -382,7 +383,7 @@ func TestStatsAddUp(t *testing.T) {
 		if i%2 == 0 {
 			insert = c.Insert
 		}
-		all = append(all, must[slab.Handle[rec]](t)(insert(rec{})))
+		all = append(all, testkit.Must(insert(rec{}))(t))
 	}
 	for i, h := range all[:200] {
 		free := s.Free

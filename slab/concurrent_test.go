@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/slab"
 )
 
@@ -135,7 +136,7 @@ func TestAStoreNeverHitsTheNextOwner(t *testing.T) {
 // A Load beside Stores of the same object gives one of the values, whole.
 func TestALoadIsWhole(t *testing.T) {
 	s := newSlab[filled](t, 1)
-	h := must[slab.Handle[filled]](t)(s.Alloc())
+	h := testkit.Must(s.Alloc())(t)
 	var stop atomic.Bool
 	var wg sync.WaitGroup
 	wg.Add(1)
@@ -162,7 +163,7 @@ func TestAllSeesWhatLivesThroughIt(t *testing.T) {
 	s := newSlab[rec](t, 4000)
 	steady := map[slab.Handle[rec]]bool{}
 	for i := range 2000 {
-		h := must[slab.Handle[rec]](t)(s.Insert(rec{uint64(i), 1}))
+		h := testkit.Must(s.Insert(rec{uint64(i), 1}))(t)
 		if i%2 == 0 {
 			steady[h] = true
 		} else if err := s.Free(h); err != nil {
@@ -215,7 +216,7 @@ func TestAllSeesWhatLivesThroughIt(t *testing.T) {
 func TestAllAllowsFreeInItsBody(t *testing.T) {
 	s := newSlab[rec](t, 500)
 	for i := range 500 {
-		must[slab.Handle[rec]](t)(s.Insert(rec{uint64(i), 0}))
+		testkit.Must(s.Insert(rec{uint64(i), 0}))(t)
 	}
 	n := 0
 	for h, p := range s.All() {

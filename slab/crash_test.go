@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/typedmem/typedmem/internal/testenv"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/slab"
 )
 
@@ -40,8 +41,8 @@ func TestCrashChild(t *testing.T) {
 	if path == "" {
 		t.Skip("runs as the child of TestKilledWritersLoseNothing")
 	}
-	from := must[uint64](t)(strconv.ParseUint(os.Getenv("TYPEDMEM_CRASH_FROM"), 10, 64))
-	s := must[*slab.Slab[claim]](t)(slab.OpenMutWith[claim](path, slab.Config{Debug: from>>32%2 == 0}))
+	from := testkit.Must(strconv.ParseUint(os.Getenv("TYPEDMEM_CRASH_FROM"), 10, 64))(t)
+	s := testkit.Must(slab.OpenMutWith[claim](path, slab.Config{Debug: from>>32%2 == 0}))(t)
 	var mu sync.Mutex
 	var mine [2][]slab.Handle[claim]
 	i := 0
@@ -135,7 +136,7 @@ func TestKilledWritersLoseNothing(t *testing.T) {
 		t.Skip("the test binary does not know its name: ", err)
 	}
 	path := filepath.Join(t.TempDir(), "s")
-	s := must[*slab.Slab[claim]](t)(slab.Create[claim](path, crashCapacity))
+	s := testkit.Must(slab.Create[claim](path, crashCapacity))(t)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +146,7 @@ func TestKilledWritersLoseNothing(t *testing.T) {
 		cmd := exec.Command(program, "-test.run=^TestCrashChild$", "-test.timeout=1m")
 		cmd.Env = append(os.Environ(), "TYPEDMEM_CRASH_FILE="+path, fmt.Sprintf("TYPEDMEM_CRASH_FROM=%d", uint64(round+1)<<32))
 		cmd.Stderr = os.Stderr
-		out := must[io.ReadCloser](t)(cmd.StdoutPipe())
+		out := testkit.Must(cmd.StdoutPipe())(t)
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -156,7 +157,7 @@ func TestKilledWritersLoseNothing(t *testing.T) {
 			t.Fatalf("the child says %q (%v)", first, err)
 		}
 		time.AfterFunc(time.Duration(rand.IntN(20000))*time.Microsecond, func() { _ = cmd.Process.Kill() })
-		log := must[[]byte](t)(io.ReadAll(reader))
+		log := testkit.Must(io.ReadAll(reader))(t)
 		_ = cmd.Wait()
 
 		inserting, freeing, storing := map[uint64]bool{}, map[uint64]bool{}, map[uint64]bool{}
@@ -191,16 +192,16 @@ func TestKilledWritersLoseNothing(t *testing.T) {
 			}
 		}
 
-		before := must[[]byte](t)(os.ReadFile(path))
-		ro := must[*slab.Slab[claim]](t)(slab.Open[claim](path))
+		before := testkit.Must(os.ReadFile(path))(t)
+		ro := testkit.Must(slab.Open[claim](path))(t)
 		found := survivors(t, ro, round, live, stale, inserting, freeing, storing)
 		if err := ro.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if !bytes.Equal(before, must[[]byte](t)(os.ReadFile(path))) {
+		if !bytes.Equal(before, testkit.Must(os.ReadFile(path))(t)) {
 			t.Fatal("Open has changed the file")
 		}
-		s := must[*slab.Slab[claim]](t)(slab.OpenMut[claim](path))
+		s := testkit.Must(slab.OpenMut[claim](path))(t)
 		survivors(t, s, round, live, stale, inserting, freeing, storing)
 		live = found
 		// Every slot that holds no object can be used, none of them twice, and what was freed stays
@@ -217,7 +218,7 @@ func TestKilledWritersLoseNothing(t *testing.T) {
 			fill = append(fill, h)
 		}
 		_, err = s.Alloc()
-		is(t, err, slab.ErrFull)
+		testkit.Is(t, err, slab.ErrFull)
 		for _, h := range fill {
 			if err := s.Free(h); err != nil {
 				t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/typedmem/typedmem/internal/sys"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/slab"
 )
 
@@ -34,8 +35,8 @@ func TestFailedCreateLeavesNothing(t *testing.T) {
 				}
 				continue
 			}
-			is(t, err, failed)
-			if left := must[[]os.DirEntry](t)(os.ReadDir(dir)); len(left) > 0 {
+			testkit.Is(t, err, failed)
+			if left := testkit.Must(os.ReadDir(dir))(t); len(left) > 0 {
 				t.Fatalf("call %d: %v is left", fails, left)
 			}
 		}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/sys"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/region"
 	"github.com/typedmem/typedmem/slab"
 )
@@ -22,11 +23,11 @@ import (
 // returns its objects.
 func fileOf(t testing.TB, path string, n int) map[slab.Handle[rec]]rec {
 	t.Helper()
-	s := must[*slab.Slab[rec]](t)(slab.Create[rec](path, 3*n))
+	s := testkit.Must(slab.Create[rec](path, 3*n))(t)
 	live := map[slab.Handle[rec]]rec{}
 	for i := range n {
 		x := rec{uint64(i), float64(i)}
-		h := must[slab.Handle[rec]](t)(s.Insert(x))
+		h := testkit.Must(s.Insert(x))(t)
 		if i%3 != 0 {
 			live[h] = x
 		} else if err := s.Free(h); err != nil {
@@ -50,7 +51,7 @@ func holds(t testing.TB, s *slab.Slab[rec], want map[slab.Handle[rec]]rec) {
 		}
 	}
 	for h, x := range want {
-		if got := must[rec](t)(s.Load(h)); got != x {
+		if got := testkit.Must(s.Load(h))(t); got != x {
 			t.Fatalf("object %x is %v, want %v", h.Uint64(), got, x)
 		}
 	}
@@ -60,12 +61,12 @@ func TestReopenFindsEveryObject(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	live := fileOf(t, path, 1000)
 	for round := range 5 {
-		ro := must[*slab.Slab[rec]](t)(slab.Open[rec](path))
+		ro := testkit.Must(slab.Open[rec](path))(t)
 		holds(t, ro, live)
 		if err := ro.Close(); err != nil {
 			t.Fatal(err)
 		}
-		s := must[*slab.Slab[rec]](t)(slab.OpenMut[rec](path))
+		s := testkit.Must(slab.OpenMut[rec](path))(t)
 		holds(t, s, live)
 		if s.Cap() != 3000 {
 			t.Fatalf("Cap %d", s.Cap())
@@ -73,7 +74,7 @@ func TestReopenFindsEveryObject(t *testing.T) {
 		c := s.Cache()
 		for i := range 300 {
 			x := rec{uint64(i), float64(round)}
-			h := must[slab.Handle[rec]](t)(c.Insert(x))
+			h := testkit.Must(c.Insert(x))(t)
 			if _, twice := live[h]; twice {
 				t.Fatalf("handle %x twice", h.Uint64())
 			}
@@ -108,7 +109,7 @@ func TestReopenFindsEveryObject(t *testing.T) {
 
 func TestStaleHandlesStayStaleAfterReopen(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
-	s := must[*slab.Slab[rec]](t)(slab.Create[rec](path, 50))
+	s := testkit.Must(slab.Create[rec](path, 50))(t)
 	stale := map[slab.Handle[rec]]bool{}
 	for range 20 {
 		for range 50 {
@@ -127,7 +128,7 @@ func TestStaleHandlesStayStaleAfterReopen(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
-		s = must[*slab.Slab[rec]](t)(slab.OpenMut[rec](path))
+		s = testkit.Must(slab.OpenMut[rec](path))(t)
 		for h := range stale {
 			refused(t, s, h)
 		}
@@ -139,7 +140,7 @@ func TestStaleHandlesStayStaleAfterReopen(t *testing.T) {
 
 func TestAFileIsFullAtItsCapacity(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
-	s := must[*slab.Slab[rec]](t)(slab.Create[rec](path, 100))
+	s := testkit.Must(slab.Create[rec](path, 100))(t)
 	var all []slab.Handle[rec]
 	for range 3 {
 		for i := range 100 {
@@ -150,7 +151,7 @@ func TestAFileIsFullAtItsCapacity(t *testing.T) {
 			all = append(all, h)
 		}
 		_, err := s.Alloc()
-		is(t, err, slab.ErrFull)
+		testkit.Is(t, err, slab.ErrFull)
 		for _, h := range all {
 			if err := s.Free(h); err != nil {
 				t.Fatal(err)
@@ -165,15 +166,15 @@ func TestAFileIsFullAtItsCapacity(t *testing.T) {
 
 func TestReadersFollowTheWriter(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
-	s := must[*slab.Slab[rec]](t)(slab.Create[rec](path, 1<<16))
+	s := testkit.Must(slab.Create[rec](path, 1<<16))(t)
 	defer s.Close()
-	ro := must[*slab.Slab[rec]](t)(slab.Open[rec](path))
+	ro := testkit.Must(slab.Open[rec](path))(t)
 	defer ro.Close()
 	var last slab.Handle[rec]
 	for i := range 1 << 16 {
-		last = must[slab.Handle[rec]](t)(s.Insert(rec{uint64(i), 0}))
+		last = testkit.Must(s.Insert(rec{uint64(i), 0}))(t)
 		if i%777 == 0 {
-			if x := must[rec](t)(ro.Load(last)); x.A != uint64(i) {
+			if x := testkit.Must(ro.Load(last))(t); x.A != uint64(i) {
 				t.Fatalf("object %d is %v", i, x)
 			}
 		}
@@ -186,22 +187,22 @@ func TestReadersFollowTheWriter(t *testing.T) {
 	}
 	refusedRead(t, ro, last)
 	_, err := ro.Alloc()
-	is(t, err, typedmem.ErrProtection)
+	testkit.Is(t, err, typedmem.ErrProtection)
 	for h := range ro.All() {
-		is(t, ro.Store(h, rec{}), typedmem.ErrProtection)
-		is(t, ro.Free(h), typedmem.ErrProtection)
+		testkit.Is(t, ro.Store(h, rec{}), typedmem.ErrProtection)
+		testkit.Is(t, ro.Free(h), typedmem.ErrProtection)
 		break
 	}
 	_, err = slab.OpenMut[rec](path)
-	is(t, err, typedmem.ErrBusy)
+	testkit.Is(t, err, typedmem.ErrBusy)
 }
 
 func refusedRead(t testing.TB, s *slab.Slab[rec], h slab.Handle[rec]) {
 	t.Helper()
 	_, err := s.Load(h)
-	is(t, err, slab.ErrStale)
+	testkit.Is(t, err, slab.ErrStale)
 	_, err = s.Ptr(h)
-	is(t, err, slab.ErrStale)
+	testkit.Is(t, err, slab.ErrStale)
 	if s.Has(h) {
 		t.Fatal("Has")
 	}
@@ -211,23 +212,23 @@ func TestFilesThatAreNone(t *testing.T) {
 	dir := t.TempDir()
 	good := filepath.Join(dir, "good")
 	fileOf(t, good, 1000)
-	image := must[[]byte](t)(os.ReadFile(good))
+	image := testkit.Must(os.ReadFile(good))(t)
 	_, err := slab.Create[rec](good, 10)
-	is(t, err, fs.ErrExist)
+	testkit.Is(t, err, fs.ErrExist)
 	_, err = slab.Open[struct{ A, B uint64 }](good)
-	is(t, err, typedmem.ErrLayout)
+	testkit.Is(t, err, typedmem.ErrLayout)
 	_, err = region.Open[rec](good)
-	is(t, err, typedmem.ErrLayout)
-	r := must[*region.Region[rec]](t)(region.Create[rec](filepath.Join(dir, "region"), 3))
+	testkit.Is(t, err, typedmem.ErrLayout)
+	r := testkit.Must(region.Create[rec](filepath.Join(dir, "region"), 3))(t)
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
 	_, err = slab.OpenMut[rec](filepath.Join(dir, "region"))
-	is(t, err, typedmem.ErrLayout)
+	testkit.Is(t, err, typedmem.ErrLayout)
 	_, err = slab.Open[rec](filepath.Join(dir, "none"))
-	is(t, err, fs.ErrNotExist)
+	testkit.Is(t, err, fs.ErrNotExist)
 	_, err = slab.Open[rec](dir)
-	is(t, err, typedmem.ErrOperation)
+	testkit.Is(t, err, typedmem.ErrOperation)
 
 	// What open answers for an image, and that it leaves the file alone.
 	tries := 0
@@ -241,14 +242,14 @@ func TestFilesThatAreNone(t *testing.T) {
 		s, err := slab.OpenMut[rec](path)
 		if err == nil {
 			for h := range s.All() {
-				must[rec](t)(s.Load(h))
+				testkit.Must(s.Load(h))(t)
 			}
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
 			}
 			return nil
 		}
-		if !bytes.Equal(must[[]byte](t)(os.ReadFile(path)), image) {
+		if !bytes.Equal(testkit.Must(os.ReadFile(path))(t), image) {
 			t.Fatalf("%v, and the file has changed", err)
 		}
 		if _, roErr := slab.Open[rec](path); roErr == nil {
@@ -309,9 +310,9 @@ func TestFailedConstructorsLeaveNothing(t *testing.T) {
 	dir := t.TempDir()
 	for _, n := range []int{0, -1} {
 		_, err := slab.Create[rec](filepath.Join(dir, "s"), n)
-		is(t, err, typedmem.ErrSize)
+		testkit.Is(t, err, typedmem.ErrSize)
 	}
-	entries := must[[]os.DirEntry](t)(os.ReadDir(dir))
+	entries := testkit.Must(os.ReadDir(dir))(t)
 	if len(entries) != 0 {
 		t.Fatalf("%v is left", entries)
 	}
@@ -319,17 +320,17 @@ func TestFailedConstructorsLeaveNothing(t *testing.T) {
 
 func TestASlabFileNoticesItsMapping(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
-	s := must[*slab.Slab[rec]](t)(slab.Create[rec](path, 1000))
+	s := testkit.Must(slab.Create[rec](path, 1000))(t)
 	c := s.Cache()
-	h := must[slab.Handle[rec]](t)(c.Insert(rec{1, 1}))
+	h := testkit.Must(c.Insert(rec{1, 1}))(t)
 	if err := s.Mapping().MakeReadOnly(); err != nil {
 		t.Fatal(err)
 	}
-	is(t, s.Store(h, rec{}), typedmem.ErrProtection)
+	testkit.Is(t, s.Store(h, rec{}), typedmem.ErrProtection)
 	_, err := s.Alloc()
-	is(t, err, typedmem.ErrProtection)
+	testkit.Is(t, err, typedmem.ErrProtection)
 	_, err = c.Alloc()
-	is(t, err, typedmem.ErrProtection)
+	testkit.Is(t, err, typedmem.ErrProtection)
 	if err := s.Mapping().MakeMut(); err != nil {
 		t.Fatal(err)
 	}
@@ -337,30 +338,30 @@ func TestASlabFileNoticesItsMapping(t *testing.T) {
 		t.Fatal(err)
 	}
 	closed(t, s, c, h)
-	is(t, s.Close(), typedmem.ErrClosed)
-	s = must[*slab.Slab[rec]](t)(slab.OpenMut[rec](path))
+	testkit.Is(t, s.Close(), typedmem.ErrClosed)
+	s = testkit.Must(slab.OpenMut[rec](path))(t)
 	holds(t, s, map[slab.Handle[rec]]rec{h: {1, 1}})
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	is(t, s.Close(), typedmem.ErrClosed)
+	testkit.Is(t, s.Close(), typedmem.ErrClosed)
 }
 
 // Who opened a slab for reading is told what lets him write, by every method that would.
 func TestAReaderIsToldToOpenMut(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
-	w := must[*slab.Slab[rec]](t)(slab.Create[rec](path, 100))
-	h := must[slab.Handle[rec]](t)(w.Alloc())
+	w := testkit.Must(slab.Create[rec](path, 100))(t)
+	h := testkit.Must(w.Alloc())(t)
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s := must[*slab.Slab[rec]](t)(slab.Open[rec](path))
+	s := testkit.Must(slab.Open[rec](path))(t)
 	defer s.Close()
 	_, errAlloc := s.Alloc()
 	_, errCache := s.Cache().Insert(rec{})
 	_, errTrim := s.Trim()
 	for name, err := range map[string]error{"Store": s.Store(h, rec{}), "Free": s.Free(h), "Alloc": errAlloc, "Insert of a Cache": errCache, "Trim": errTrim} {
-		is(t, err, typedmem.ErrProtection)
+		testkit.Is(t, err, typedmem.ErrProtection)
 		if !strings.Contains(err.Error(), "the file was opened for reading; use OpenMut") {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -377,10 +378,10 @@ func reseal(b []byte) {
 // objects are all there when it is opened again.
 func TestASlabFileWhoseMappingWasCutCloses(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
-	s := must[*slab.Slab[rec]](t)(slab.Create[rec](path, 1<<14))
+	s := testkit.Must(slab.Create[rec](path, 1<<14))(t)
 	var all []slab.Handle[rec]
 	for i := range 1 << 13 {
-		all = append(all, must[slab.Handle[rec]](t)(s.Insert(rec{A: uint64(i)})))
+		all = append(all, testkit.Must(s.Insert(rec{A: uint64(i)}))(t))
 	}
 	left, err := s.Mapping().SplitTo(1 << 16)
 	if err != nil {
@@ -402,10 +403,10 @@ func TestASlabFileWhoseMappingWasCutCloses(t *testing.T) {
 	if err := s.Close(); err != nil && !errors.Is(err, typedmem.ErrClosed) {
 		t.Fatal(err)
 	}
-	s = must[*slab.Slab[rec]](t)(slab.OpenMut[rec](path)) // nothing holds the lock
+	s = testkit.Must(slab.OpenMut[rec](path))(t) // nothing holds the lock
 	defer s.Close()
 	for i, h := range all {
-		if x := must[rec](t)(s.Load(h)); x.A != uint64(i) {
+		if x := testkit.Must(s.Load(h))(t); x.A != uint64(i) {
 			t.Fatalf("object %d is %d", i, x.A)
 		}
 	}
@@ -415,19 +416,19 @@ func TestASlabFileWhoseMappingWasCutCloses(t *testing.T) {
 func TestASmallFileIsFilledAfterReopening(t *testing.T) {
 	type object [4104]byte
 	path := filepath.Join(t.TempDir(), "slab")
-	s := must[*slab.Slab[object]](t)(slab.Create[object](path, 400))
+	s := testkit.Must(slab.Create[object](path, 400))(t)
 	for i := range 75 {
-		must[slab.Handle[object]](t)(s.Insert(object{byte(i)}))
+		testkit.Must(s.Insert(object{byte(i)}))(t)
 	}
-	is(t, s.Close(), nil)
-	s = must[*slab.Slab[object]](t)(slab.OpenMut[object](path))
+	testkit.Is(t, s.Close(), nil)
+	s = testkit.Must(slab.OpenMut[object](path))(t)
 	for i := range 325 {
-		must[slab.Handle[object]](t)(s.Insert(object{byte(i)}))
+		testkit.Must(s.Insert(object{byte(i)}))(t)
 	}
 	_, err := s.Insert(object{})
-	is(t, err, slab.ErrFull)
-	is(t, s.Close(), nil)
-	s = must[*slab.Slab[object]](t)(slab.Open[object](path))
+	testkit.Is(t, err, slab.ErrFull)
+	testkit.Is(t, s.Close(), nil)
+	s = testkit.Must(slab.Open[object](path))(t)
 	defer s.Close()
 	if s.Len() != 400 {
 		t.Fatalf("%d objects", s.Len())

@@ -12,6 +12,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/testenv"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/slab"
 	"golang.org/x/sys/unix"
 )
@@ -130,7 +131,7 @@ func (f *onFull[T]) check(what string, s *slab.Slab[T]) {
 // reader checks what others see of the file beside the writer.
 func (f *onFull[T]) reader(what string) {
 	f.t.Helper()
-	r := must[*slab.Slab[T]](f.t)(slab.Open[T](f.path))
+	r := testkit.Must(slab.Open[T](f.path))(f.t)
 	f.check(what, r)
 	n := 0
 	for h, x := range r.Values() {
@@ -148,7 +149,7 @@ func (f *onFull[T]) reader(what string) {
 
 // forget has the system drop the pages of the file that are on the device.
 func (f *onFull[T]) forget() {
-	file := must[*os.File](f.t)(os.Open(f.path))
+	file := testkit.Must(os.Open(f.path))(f.t)
 	if err := errors.Join(unix.Fadvise(int(file.Fd()), 0, 0, unix.FADV_DONTNEED), file.Close()); err != nil {
 		f.t.Fatal(err)
 	}
@@ -181,7 +182,7 @@ func slabOnAFullDisk[T comparable](t *testing.T, dir string, value func(n uint64
 		t.Run(before, func(t *testing.T) {
 			f := &onFull[T]{t: t, path: dir + "/s", make: value, has: map[slab.Handle[T]]T{}, full: map[string]int{}, done: map[string]int{}}
 			capacity := min(1<<20, 256<<20/int(unsafe.Sizeof(value(0)))) // a 32-bit program has room for it
-			f.s = must[*slab.Slab[T]](t)(slab.Create[T](f.path, capacity))
+			f.s = testkit.Must(slab.Create[T](f.path, capacity))(t)
 			defer os.Remove(f.path)
 			defer os.Remove(f.path + ".copy")
 			defer func() { _ = f.s.Close() }()
@@ -267,14 +268,14 @@ func TestSparseSlabFileOnAFullDisk(t *testing.T) {
 	testenv.OnDisks(t, func(t *testing.T, kind, dir string) {
 		f := &onFull[[2]uint64]{t: t, path: dir + "/s", has: map[slab.Handle[[2]uint64]][2]uint64{}, full: map[string]int{}, done: map[string]int{}}
 		f.make = func(n uint64) [2]uint64 { return [2]uint64{n, ^n} }
-		f.s = must[*slab.Slab[[2]uint64]](t)(slab.Create[[2]uint64](f.path, 1<<20))
+		f.s = testkit.Must(slab.Create[[2]uint64](f.path, 1<<20))(t)
 		c := f.s.Cache()
 		for range 4096 + 10 { // the words of what is set aside then begin a page
 			f.insert(c)
 		}
 		f.try("Close", f.s.Close)
-		file := must[*os.File](t)(os.OpenFile(f.path, os.O_RDWR, 0))
-		size := must[os.FileInfo](t)(file.Stat()).Size()
+		file := testkit.Must(os.OpenFile(f.path, os.O_RDWR, 0))(t)
+		size := testkit.Must(file.Stat())(t).Size()
 		for at, n := range map[int64]int64{1<<16 + 4096*8 + 4096: 4096, size - 8192: 8192} {
 			if err := unix.Fallocate(int(file.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, at, n); err != nil {
 				t.Skip("no hole can be made here: ", err)

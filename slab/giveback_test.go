@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/slab"
 )
 
@@ -75,10 +76,10 @@ func TestACacheKeepsLittleOfASmallSlab(t *testing.T) {
 			open = append(open, s.Cache())
 		}
 		for range capacity {
-			all = append(all, must[slab.Handle[rec]](t)(s.Insert(rec{})))
+			all = append(all, testkit.Must(s.Insert(rec{}))(t))
 		}
 		_, err := s.Insert(rec{})
-		is(t, err, slab.ErrFull)
+		testkit.Is(t, err, slab.ErrFull)
 		for i, h := range all[:capacity/2] {
 			if err := open[i%caches].Free(h); err != nil {
 				t.Fatal(err)
@@ -88,7 +89,7 @@ func TestACacheKeepsLittleOfASmallSlab(t *testing.T) {
 			t.Errorf("%d caches: %+v", caches, st)
 		}
 		for range capacity / 4 { // there are many free slots again
-			h := must[slab.Handle[rec]](t)(s.Insert(rec{}))
+			h := testkit.Must(s.Insert(rec{}))(t)
 			if err := s.Free(h); err != nil {
 				t.Fatal(err)
 			}
@@ -106,7 +107,7 @@ func TestACacheKeepsLittleOfASmallSlab(t *testing.T) {
 		for {
 			h, err := s.Insert(rec{})
 			if err != nil {
-				is(t, err, slab.ErrFull)
+				testkit.Is(t, err, slab.ErrFull)
 				break
 			}
 			again = append(again, h)
@@ -145,7 +146,7 @@ func TestCachesKeepAnEighthTogether(t *testing.T) {
 		"file":   func() (*slab.Slab[rec], error) { return slab.Create[rec](filepath.Join(t.TempDir(), "s"), capacity) },
 	} {
 		for _, caches := range []int{1, 3, 50} {
-			s := must[*slab.Slab[rec]](t)(make())
+			s := testkit.Must(make())(t)
 			var open []*slab.Cache[rec]
 			for range caches {
 				open = append(open, s.Cache())
@@ -154,7 +155,7 @@ func TestCachesKeepAnEighthTogether(t *testing.T) {
 			for range 20 {
 				var all []slab.Handle[rec]
 				for i := range capacity / 2 {
-					all = append(all, must[slab.Handle[rec]](t)(open[i%caches].Alloc()))
+					all = append(all, testkit.Must(open[i%caches].Alloc())(t))
 					most = max(most, s.Stats().Cached)
 				}
 				for i, h := range all {
@@ -178,7 +179,7 @@ func TestCachesKeepAnEighthTogether(t *testing.T) {
 // for a flush of the words.
 func TestLargeObjectsWaitInSmallNumbers(t *testing.T) {
 	type large [128 << 10]byte
-	s := must[*slab.Slab[large]](t)(slab.Create[large](filepath.Join(fastDir(t), "s"), 1000))
+	s := testkit.Must(slab.Create[large](filepath.Join(testkit.FastDir(t), "s"), 1000))(t)
 	c := s.Cache()
 	x := new(large)
 	for i := range 600 {
@@ -186,7 +187,7 @@ func TestLargeObjectsWaitInSmallNumbers(t *testing.T) {
 		if i%3 == 0 {
 			insert, free = c.Insert, c.Free
 		}
-		h := must[slab.Handle[large]](t)(insert(*x))
+		h := testkit.Must(insert(*x))(t)
 		if err := free(h); err != nil {
 			t.Fatal(err)
 		}
@@ -208,7 +209,7 @@ func TestCountingAllocatesNothing(t *testing.T) {
 	for range 10 {
 		c := s.Cache()
 		defer c.Close()
-		must[slab.Handle[rec]](t)(c.Alloc())
+		testkit.Must(c.Alloc())(t)
 	}
 	if n := testing.AllocsPerRun(100, func() {
 		if s.Len() != 10 || s.Stats().Live != 10 {

@@ -9,6 +9,7 @@ import (
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/sys"
 	"github.com/typedmem/typedmem/internal/testenv"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/slab"
 )
 
@@ -17,7 +18,7 @@ type block [512]uint64
 // headerLength is what the newer header copy of a file says.
 func headerLength(t *testing.T, path string) (n int, at int64) {
 	t.Helper()
-	b := must[[]byte](t)(os.ReadFile(path))
+	b := testkit.Must(os.ReadFile(path))(t)
 	le := binary.LittleEndian
 	if at = 0; le.Uint64(b[16<<10+72:]) > le.Uint64(b[72:]) {
 		at = 16 << 10
@@ -28,12 +29,12 @@ func headerLength(t *testing.T, path string) (n int, at int64) {
 // The size of a file that grows is on the device before the length that counts on it is written.
 func TestAFileIsLongerBeforeItSaysSo(t *testing.T) {
 	testenv.PartialPages(t)
-	path := filepath.Join(fastDir(t), "s")
-	s := must[*slab.Slab[block]](t)(slab.Create[block](path, 300))
+	path := filepath.Join(testkit.FastDir(t), "s")
+	s := testkit.Must(slab.Create[block](path, 300))(t)
 	defer s.Close()
 	durable := 0
 	size := func() int {
-		return int(must[os.FileInfo](t)(os.Stat(path)).Size())
+		return int(testkit.Must(os.Stat(path))(t).Size())
 	}
 	grown := 0
 	defer sys.Interpose(func(c sys.Call) error {
@@ -53,7 +54,7 @@ func TestAFileIsLongerBeforeItSaysSo(t *testing.T) {
 		return nil
 	})()
 	for s.Len() < s.Cap() {
-		must[slab.Handle[block]](t)(s.Alloc())
+		testkit.Must(s.Alloc())(t)
 	}
 	if grown < 3 {
 		t.Errorf("the file has grown %d times", grown)
@@ -68,16 +69,16 @@ func TestALengthAheadOfItsFile(t *testing.T) {
 	if _, ok := sys.BootID(); !ok {
 		t.Skip("this system does not name its runs")
 	}
-	path := filepath.Join(fastDir(t), "s")
-	s := must[*slab.Slab[block]](t)(slab.Create[block](path, 200))
+	path := filepath.Join(testkit.FastDir(t), "s")
+	s := testkit.Must(slab.Create[block](path, 200))(t)
 	var handles []slab.Handle[block]
 	for i := range 10 {
-		handles = append(handles, must[slab.Handle[block]](t)(s.Insert(block{uint64(i) + 1})))
+		handles = append(handles, testkit.Must(s.Insert(block{uint64(i) + 1}))(t))
 	}
 	if err := s.Sync(); err != nil {
 		t.Fatal(err)
 	}
-	image := must[[]byte](t)(os.ReadFile(path))
+	image := testkit.Must(os.ReadFile(path))(t)
 	n, _ := headerLength(t, path)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
@@ -86,7 +87,7 @@ func TestALengthAheadOfItsFile(t *testing.T) {
 		t.Fatalf("%d slots", n)
 	}
 	const record, word = 32 << 10, 64 << 10
-	lost := filepath.Join(fastDir(t), "lost")
+	lost := filepath.Join(testkit.FastDir(t), "lost")
 	for name, c := range map[string]struct {
 		slots int
 		edit  func(b []byte)
@@ -107,14 +108,14 @@ func TestALengthAheadOfItsFile(t *testing.T) {
 				}
 				s, err := open(lost)
 				if !c.ok {
-					is(t, err, typedmem.ErrTruncated)
+					testkit.Is(t, err, typedmem.ErrTruncated)
 					continue
 				}
 				if err != nil {
 					t.Fatal(err)
 				}
 				for i, h := range handles {
-					if x := must[block](t)(s.Load(h)); x != (block{uint64(i) + 1}) || s.Len() != len(handles) {
+					if x := testkit.Must(s.Load(h))(t); x != (block{uint64(i) + 1}) || s.Len() != len(handles) {
 						t.Fatalf("object %d is %d, of %d", i, x[0], s.Len())
 					}
 				}
@@ -128,21 +129,21 @@ func TestALengthAheadOfItsFile(t *testing.T) {
 			if err := os.WriteFile(lost, b, 0o666); err != nil {
 				t.Fatal(err)
 			}
-			s := must[*slab.Slab[block]](t)(slab.OpenMut[block](lost))
-			killed := filepath.Join(fastDir(t), "killed") // what this writer leaves if it is killed now
-			if err := os.WriteFile(killed, must[[]byte](t)(os.ReadFile(lost)), 0o666); err != nil {
+			s := testkit.Must(slab.OpenMut[block](lost))(t)
+			killed := filepath.Join(testkit.FastDir(t), "killed") // what this writer leaves if it is killed now
+			if err := os.WriteFile(killed, testkit.Must(os.ReadFile(lost))(t), 0o666); err != nil {
 				t.Fatal(err)
 			}
-			if err := must[*slab.Slab[block]](t)(slab.OpenMut[block](killed)).Close(); err != nil {
+			if err := testkit.Must(slab.OpenMut[block](killed))(t).Close(); err != nil {
 				t.Fatal(err)
 			}
 			for s.Len() < s.Cap() {
-				must[slab.Handle[block]](t)(s.Insert(block{7}))
+				testkit.Must(s.Insert(block{7}))(t)
 			}
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
 			}
-			s = must[*slab.Slab[block]](t)(slab.Open[block](lost))
+			s = testkit.Must(slab.Open[block](lost))(t)
 			if s.Len() != s.Cap() {
 				t.Errorf("%d objects", s.Len())
 			}

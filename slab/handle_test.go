@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/slab"
 )
 
@@ -34,7 +35,7 @@ func TestAHandleSurvivesEveryEncoding(t *testing.T) {
 	s := newSlab[rec](t, 8)
 	var hs []slab.Handle[rec]
 	for i := range 4 {
-		hs = append(hs, must[slab.Handle[rec]](t)(s.Insert(rec{uint64(i), 1})))
+		hs = append(hs, testkit.Must(s.Insert(rec{uint64(i), 1}))(t))
 	}
 	hs = append(hs, slab.Handle[rec]{}, slab.HandleFrom[rec](^uint64(0)), slab.HandleFrom[rec](1))
 	for i, h := range hs {
@@ -48,14 +49,14 @@ func TestAHandleSurvivesEveryEncoding(t *testing.T) {
 		}
 
 		var got linkedMore
-		text := must[[]byte](t)(json.Marshal(more))
+		text := testkit.Must(json.Marshal(more))(t)
 		if err := json.Unmarshal(text, &got); err != nil {
 			t.Fatalf("%s: %v", text, err)
 		}
 		same("json", got)
 		keys := map[slab.Handle[rec]]int{h: i, hs[1]: 7}
 		var gotKeys map[slab.Handle[rec]]int
-		if err := json.Unmarshal(must[[]byte](t)(json.Marshal(keys)), &gotKeys); err != nil || fmt.Sprint(keys) != fmt.Sprint(gotKeys) {
+		if err := json.Unmarshal(testkit.Must(json.Marshal(keys))(t), &gotKeys); err != nil || fmt.Sprint(keys) != fmt.Sprint(gotKeys) {
 			t.Errorf("json keys: %v became %v (%v)", keys, gotKeys, err)
 		}
 
@@ -91,7 +92,7 @@ func TestAHandleSurvivesEveryEncoding(t *testing.T) {
 			A       slab.Handle[rec] `xml:",attr"`
 			E       slab.Handle[rec]
 		}
-		if err := xml.Unmarshal(must[[]byte](t)(xml.Marshal(named{A: x.A, E: x.E})), &y); err != nil || x != y {
+		if err := xml.Unmarshal(testkit.Must(xml.Marshal(named{A: x.A, E: x.E}))(t), &y); err != nil || x != y {
 			t.Errorf("xml: %v became %v (%v)", x, y, err)
 		}
 
@@ -106,7 +107,7 @@ func TestAHandleSurvivesEveryEncoding(t *testing.T) {
 			t.Error("a flag that is no handle was taken")
 		}
 		var scanned slab.Handle[rec]
-		if err := scanned.UnmarshalBinary(must[[]byte](t)(h.MarshalBinary())); err != nil || scanned != h {
+		if err := scanned.UnmarshalBinary(testkit.Must(h.MarshalBinary())(t)); err != nil || scanned != h {
 			t.Errorf("binary form: %v became %v (%v)", h, scanned, err)
 		}
 		if back := slab.HandleFrom[rec](h.Uint64()); back != h || h.IsZero() != (h == slab.Handle[rec]{}) {
@@ -136,18 +137,18 @@ func TestTheFormsOfAHandleAreStable(t *testing.T) {
 			t.Errorf("%s prints %s, want %s", c.format, got, c.want)
 		}
 	}
-	if text := string(must[[]byte](t)(json.Marshal(h))); text != `"1234567800abcdef"` {
+	if text := string(testkit.Must(json.Marshal(h))(t)); text != `"1234567800abcdef"` {
 		t.Errorf("json: %s", text)
 	}
-	if b := must[[]byte](t)(h.MarshalBinary()); !bytes.Equal(b, []byte{0x12, 0x34, 0x56, 0x78, 0, 0xab, 0xcd, 0xef}) {
+	if b := testkit.Must(h.MarshalBinary())(t); !bytes.Equal(b, []byte{0x12, 0x34, 0x56, 0x78, 0, 0xab, 0xcd, 0xef}) {
 		t.Errorf("binary: %x", b)
 	}
 	if text := (slab.Handle[rec]{}).String(); text != "0000000000000000" {
 		t.Errorf("the zero handle is %s", text)
 	}
-	if text := string(must[[]byte](t)(json.Marshal(struct {
+	if text := string(testkit.Must(json.Marshal(struct {
 		H slab.Handle[rec] `json:",omitzero"`
-	}{}))); text != "{}" {
+	}{}))(t)); text != "{}" {
 		t.Errorf("omitzero: %s", text)
 	}
 }

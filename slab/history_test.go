@@ -16,6 +16,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/testenv"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/slab"
 )
 
@@ -126,9 +127,9 @@ func TestHistoriesAreLinearizable(t *testing.T) {
 	testenv.FaultAddresses(t)
 	for round := range rounds(4000) {
 		mode := []string{"plain", "caches", "close", "protect"}[round%4]
-		s := must[*slab.Slab[filled]](t)(slab.New[filled](historyCapacity + historyFiller))
+		s := testkit.Must(slab.New[filled](historyCapacity + historyFiller))(t)
 		for range historyFiller {
-			must[slab.Handle[filled]](t)(s.Alloc())
+			testkit.Must(s.Alloc())(t)
 		}
 		model := slabModel
 		model.Init = func() any {

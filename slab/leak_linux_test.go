@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/slab"
 )
@@ -21,7 +22,7 @@ import (
 // that was closed stay so until nothing refers to it.
 func resources(t *testing.T) (used, aside []string) {
 	t.Helper()
-	for line := range strings.Lines(string(must[[]byte](t)(os.ReadFile("/proc/self/maps")))) {
+	for line := range strings.Lines(string(testkit.Must(os.ReadFile("/proc/self/maps"))(t))) {
 		switch {
 		case strings.Contains(line, "[heap]") || strings.Contains(line, "[stack]") || strings.Contains(line, "[anon: Go") || strings.HasPrefix(line, "c0"):
 		case strings.Contains(line, " ---"):
@@ -30,7 +31,7 @@ func resources(t *testing.T) (used, aside []string) {
 			used = append(used, strings.TrimSpace(line))
 		}
 	}
-	for _, fd := range must[[]os.DirEntry](t)(os.ReadDir("/proc/self/fd")) {
+	for _, fd := range testkit.Must(os.ReadDir("/proc/self/fd"))(t) {
 		if target, err := os.Readlink("/proc/self/fd/" + fd.Name()); err == nil && !strings.HasPrefix(target, "/proc/") {
 			used = append(used, "file "+fd.Name()+" "+target)
 		}
@@ -118,20 +119,20 @@ func TestCloseLeavesNothing(t *testing.T) {
 				name += ", the mapping first"
 			}
 			t.Run(name, func(t *testing.T) {
-				path := filepath.Join(fastDir(t), "s")
+				path := filepath.Join(testkit.FastDir(t), "s")
 				if !c.fresh {
 					fileOf(t, path, 300)
 				}
 				leavesNothing(t, 200, func() {
-					s := must[*slab.Slab[rec]](t)(c.make(path))
+					s := testkit.Must(c.make(path))(t)
 					var all []slab.Handle[rec]
 					for i := range 20 {
 						h, err := s.Insert(rec{uint64(i), 1})
 						if c.name == "Open" {
-							is(t, err, typedmem.ErrProtection)
+							testkit.Is(t, err, typedmem.ErrProtection)
 							break
 						}
-						all = append(all, must[slab.Handle[rec]](t)(h, err))
+						all = append(all, testkit.Must(h, err)(t))
 					}
 					for _, h := range all {
 						if err := s.Free(h); err != nil {
@@ -142,7 +143,7 @@ func TestCloseLeavesNothing(t *testing.T) {
 						if err := s.Mapping().Close(); err != nil {
 							t.Fatal(err)
 						}
-						is(t, s.Close(), typedmem.ErrClosed)
+						testkit.Is(t, s.Close(), typedmem.ErrClosed)
 					} else if err := s.Close(); err != nil {
 						t.Fatal(err)
 					}
@@ -162,10 +163,10 @@ var errDidNot = errors.New("the constructor did not fail")
 // Constructors that fail, early or with some of the memory mapped already, leave nothing mapped or
 // open.
 func TestConstructorsThatFailLeaveNothing(t *testing.T) {
-	dir := fastDir(t)
+	dir := testkit.FastDir(t)
 	good, bad, short := filepath.Join(dir, "good"), filepath.Join(dir, "bad"), filepath.Join(dir, "short")
 	fileOf(t, good, 300)
-	image := must[[]byte](t)(os.ReadFile(good))
+	image := testkit.Must(os.ReadFile(good))(t)
 	if err := os.WriteFile(short, image[:len(image)-os.Getpagesize()], 0o666); err != nil {
 		t.Fatal(err)
 	}
@@ -222,9 +223,9 @@ func TestConstructorsThatFailLeaveNothing(t *testing.T) {
 		})
 	}
 	t.Run("OpenMut, busy", func(t *testing.T) {
-		s := must[*slab.Slab[rec]](t)(slab.OpenMut[rec](good))
+		s := testkit.Must(slab.OpenMut[rec](good))(t)
 		defer s.Close()
-		leavesNothing(t, 200, func() { is(t, ends(slab.OpenMut[rec](good)), typedmem.ErrBusy) })
+		leavesNothing(t, 200, func() { testkit.Is(t, ends(slab.OpenMut[rec](good)), typedmem.ErrBusy) })
 	})
 	if _, err := os.Stat(filepath.Join(dir, "s")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the file is left: %v", err)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/slab"
 )
 
@@ -16,14 +17,14 @@ import (
 func BenchmarkAfterAPeak(b *testing.B) {
 	n := 1_000_000
 	if s := os.Getenv("TYPEDMEM_PEAK"); s != "" {
-		n = must[int](b)(strconv.Atoi(s))
+		n = testkit.Must(strconv.Atoi(s))(b)
 	}
 	for range b.N {
-		s := must[*slab.Slab[uint64]](b)(slab.New[uint64](n))
+		s := testkit.Must(slab.New[uint64](n))(b)
 		c := s.Cache()
 		all := make([]slab.Handle[uint64], n)
 		for i := range all {
-			all[i] = must[slab.Handle[uint64]](b)(c.Insert(1))
+			all[i] = testkit.Must(c.Insert(1))(b)
 		}
 		for i, h := range all {
 			if i != n/2 {
@@ -78,7 +79,7 @@ func BenchmarkAfterAPeak(b *testing.B) {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		begin = time.Now()
-		bytes := must[int](b)(s.Trim())
+		bytes := testkit.Must(s.Trim())(b)
 		took := time.Since(begin)
 		runtime.ReadMemStats(&after)
 		stop.Store(true)

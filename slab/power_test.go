@@ -10,6 +10,7 @@ import (
 	"github.com/typedmem/typedmem/internal/power"
 	"github.com/typedmem/typedmem/internal/sys"
 	"github.com/typedmem/typedmem/internal/testenv"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/slab"
 )
 
@@ -163,7 +164,7 @@ func (p *powerProgram[T]) reopen(name string) {
 	}
 	p.handles = p.handles[:0]
 	for h := range p.s.All() {
-		x := must[T](p.t)(p.s.Load(h))
+		x := testkit.Must(p.s.Load(h))(p.t)
 		if p.history[h] == nil && !p.making || p.history[h] != nil && !p.live[h] && !p.changed[h] {
 			p.t.Fatalf("%s: object %x is there", name, h.Uint64())
 		}
@@ -317,13 +318,13 @@ func (p *powerProgram[T]) check(s *slab.Slab[T]) {
 // neverAgain fills the slab: no object gets the handle h.
 func neverAgain[T any](t *testing.T, path string, h slab.Handle[T]) {
 	t.Helper()
-	s := must[*slab.Slab[T]](t)(slab.OpenMut[T](path))
+	s := testkit.Must(slab.OpenMut[T](path))(t)
 	defer s.Close()
 	if s.Has(h) {
 		t.Fatalf("object %x is there: the test loses nothing", h.Uint64())
 	}
 	for s.Len() < s.Cap() {
-		if again := must[slab.Handle[T]](t)(s.Alloc()); again == h {
+		if again := testkit.Must(s.Alloc())(t); again == h {
 			t.Fatalf("handle %x is given out again", h.Uint64())
 		}
 	}
@@ -334,19 +335,19 @@ func neverAgain[T any](t *testing.T, path string, h slab.Handle[T]) {
 func TestPowerFailureBeforeTheFirstSync(t *testing.T) {
 	for name, opened := range map[string]bool{"new": false, "opened": true} {
 		t.Run(name, func(t *testing.T) {
-			path := filepath.Join(fastDir(t), "s")
+			path := filepath.Join(testkit.FastDir(t), "s")
 			d := watch(t, path)
-			s := must[*slab.Slab[uint64]](t)(slab.Create[uint64](path, 1000))
+			s := testkit.Must(slab.Create[uint64](path, 1000))(t)
 			if opened {
-				must[slab.Handle[uint64]](t)(s.Insert(1))
+				testkit.Must(s.Insert(1))(t)
 				if err := s.Close(); err != nil {
 					t.Fatal(err)
 				}
 				d.Flush()
-				s = must[*slab.Slab[uint64]](t)(slab.OpenMut[uint64](path))
+				s = testkit.Must(slab.OpenMut[uint64](path))(t)
 			}
-			h := must[slab.Handle[uint64]](t)(s.Insert(1))
-			lost := filepath.Join(fastDir(t), "lost")
+			h := testkit.Must(s.Insert(1))(t)
+			lost := filepath.Join(testkit.FastDir(t), "lost")
 			certain(t, d, lost)
 			neverAgain(t, lost, h)
 			if err := s.Close(); err != nil {
@@ -361,17 +362,17 @@ func TestPowerFailureBeforeTheFirstSync(t *testing.T) {
 func TestPowerFailureAfterAKillInGrowth(t *testing.T) {
 	testenv.PartialPages(t)
 	type object = [512]uint64
-	path := filepath.Join(fastDir(t), "s")
-	s := must[*slab.Slab[object]](t)(slab.Create[object](path, 1000))
+	path := filepath.Join(testkit.FastDir(t), "s")
+	s := testkit.Must(slab.Create[object](path, 1000))(t)
 	defer s.Close()
-	must[slab.Handle[object]](t)(s.Alloc())
+	testkit.Must(s.Alloc())(t)
 	if err := s.Sync(); err != nil {
 		t.Fatal(err)
 	}
-	copied := filepath.Join(fastDir(t), "killed")
+	copied := filepath.Join(testkit.FastDir(t), "killed")
 	d := watch(t, copied)
 	copyTo := func() {
-		if err := os.WriteFile(copied, must[[]byte](t)(os.ReadFile(path)), 0o666); err != nil {
+		if err := os.WriteFile(copied, testkit.Must(os.ReadFile(path))(t), 0o666); err != nil {
 			t.Error(err)
 		}
 	}
@@ -386,28 +387,17 @@ func TestPowerFailureAfterAKillInGrowth(t *testing.T) {
 		return nil
 	})
 	for !grown {
-		must[slab.Handle[object]](t)(s.Alloc())
+		testkit.Must(s.Alloc())(t)
 	}
 	restore()
 	slots := s.Len() // the last one follows the length that is on the device
-	next := must[*slab.Slab[object]](t)(slab.OpenMut[object](copied))
+	next := testkit.Must(slab.OpenMut[object](copied))(t)
 	defer next.Close()
 	var h slab.Handle[object]
 	for next.Len() < slots {
-		h = must[slab.Handle[object]](t)(next.Alloc())
+		h = testkit.Must(next.Alloc())(t)
 	}
-	lost := filepath.Join(fastDir(t), "lost")
+	lost := filepath.Join(testkit.FastDir(t), "lost")
 	certain(t, d, lost)
 	neverAgain(t, lost, h)
-}
-
-// fastDir is a directory in memory where there is one: the test counts flushes and does not need
-// them.
-func fastDir(t *testing.T) string {
-	dir, err := os.MkdirTemp("/dev/shm", "typedmem")
-	if err != nil {
-		return t.TempDir()
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return dir
 }

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/slab"
 )
 
@@ -13,13 +14,13 @@ import (
 // one to the next.
 func TestReadersSeeWholeObjects(t *testing.T) {
 	type object [64]uint64
-	path := filepath.Join(fastDir(t), "s")
-	w := must[*slab.Slab[object]](t)(slab.Create[object](path, 200))
+	path := filepath.Join(testkit.FastDir(t), "s")
+	w := testkit.Must(slab.Create[object](path, 200))(t)
 	defer w.Close()
 	for range 200 { // a reader follows the writer to slots that are in use
-		must[slab.Handle[object]](t)(w.Alloc())
+		testkit.Must(w.Alloc())(t)
 	}
-	r := must[*slab.Slab[object]](t)(slab.Open[object](path))
+	r := testkit.Must(slab.Open[object](path))(t)
 	defer r.Close()
 	for h := range w.All() {
 		if err := w.Free(h); err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/slab"
 )
@@ -22,27 +23,9 @@ type rec struct {
 	B float64
 }
 
-func must[T any](t testing.TB) func(x T, err error) T {
-	return func(x T, err error) T {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return x
-	}
-}
-
-// is fails the test unless err wraps want.
-func is(t testing.TB, err, want error) {
-	t.Helper()
-	if !errors.Is(err, want) {
-		t.Fatalf("the error is %v, want %v", err, want)
-	}
-}
-
 func newSlab[T any](t testing.TB, capacity int) *slab.Slab[T] {
 	t.Helper()
-	s := must[*slab.Slab[T]](t)(slab.New[T](capacity))
+	s := testkit.Must(slab.New[T](capacity))(t)
 	t.Cleanup(func() { _ = s.Close() })
 	return s
 }
@@ -52,7 +35,7 @@ func TestObjectsKeepTheirValues(t *testing.T) {
 	want := map[slab.Handle[rec]]rec{}
 	for i := range 1000 {
 		x := rec{uint64(i), float64(i) / 2}
-		want[must[slab.Handle[rec]](t)(s.Insert(x))] = x
+		want[testkit.Must(s.Insert(x))(t)] = x
 	}
 	if _, err := s.Alloc(); !errors.Is(err, slab.ErrFull) {
 		t.Fatalf("object 1001 of 1000: %v", err)
@@ -61,10 +44,10 @@ func TestObjectsKeepTheirValues(t *testing.T) {
 		t.Fatalf("Len %d, Cap %d, %d handles", s.Len(), s.Cap(), len(want))
 	}
 	for h, x := range want {
-		if got := must[rec](t)(s.Load(h)); got != x {
+		if got := testkit.Must(s.Load(h))(t); got != x {
 			t.Fatalf("object %x is %v, want %v", h.Uint64(), got, x)
 		}
-		if p := must[*rec](t)(s.Ptr(h)); *p != x {
+		if p := testkit.Must(s.Ptr(h))(t); *p != x {
 			t.Fatalf("at Ptr %v, want %v", *p, x)
 		}
 	}
@@ -82,12 +65,12 @@ func TestObjectsKeepTheirValues(t *testing.T) {
 func TestAllocGivesZeroesAfterReuse(t *testing.T) {
 	s := newSlab[rec](t, 1)
 	for range 100 {
-		h := must[slab.Handle[rec]](t)(s.Insert(rec{^uint64(0), -1}))
+		h := testkit.Must(s.Insert(rec{^uint64(0), -1}))(t)
 		if err := s.Free(h); err != nil {
 			t.Fatal(err)
 		}
-		h = must[slab.Handle[rec]](t)(s.Alloc())
-		if x := must[rec](t)(s.Load(h)); x != (rec{}) {
+		h = testkit.Must(s.Alloc())(t)
+		if x := testkit.Must(s.Load(h))(t); x != (rec{}) {
 			t.Fatalf("a new object is %v", x)
 		}
 		if err := s.Free(h); err != nil {
@@ -101,16 +84,16 @@ func refused(t testing.TB, s *slab.Slab[rec], h slab.Handle[rec]) {
 	t.Helper()
 	n := s.Len()
 	_, err := s.Load(h)
-	is(t, err, slab.ErrStale)
-	is(t, s.Store(h, rec{1, 1}), slab.ErrStale)
-	is(t, s.Free(h), slab.ErrStale)
+	testkit.Is(t, err, slab.ErrStale)
+	testkit.Is(t, s.Store(h, rec{1, 1}), slab.ErrStale)
+	testkit.Is(t, s.Free(h), slab.ErrStale)
 	_, err = s.Ptr(h)
-	is(t, err, slab.ErrStale)
+	testkit.Is(t, err, slab.ErrStale)
 	if s.Has(h) {
 		t.Fatalf("Has of %x", h.Uint64())
 	}
 	c := s.Cache()
-	is(t, c.Free(h), slab.ErrStale)
+	testkit.Is(t, c.Free(h), slab.ErrStale)
 	if err := c.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +106,7 @@ func TestHandlesThatAreNotValid(t *testing.T) {
 	s, other := newSlab[rec](t, 300), newSlab[rec](t, 300)
 	var live []slab.Handle[rec]
 	for i := range 200 {
-		live = append(live, must[slab.Handle[rec]](t)(s.Insert(rec{uint64(i), 0})))
+		live = append(live, testkit.Must(s.Insert(rec{uint64(i), 0}))(t))
 	}
 	refused(t, s, slab.Handle[rec]{})
 	for _, h := range live[:20] {
@@ -136,7 +119,7 @@ func TestHandlesThatAreNotValid(t *testing.T) {
 	}
 	for _, h := range live {
 		refused(t, other, h)
-		h2 := must[slab.Handle[rec]](t)(other.Insert(rec{}))
+		h2 := testkit.Must(other.Insert(rec{}))(t)
 		refused(t, s, h2)
 		refused(t, other, h)
 	}
@@ -152,12 +135,12 @@ func TestHandlesThatAreNotValid(t *testing.T) {
 		refused(t, s, h)
 	}
 	for range 100 {
-		must[slab.Handle[rec]](t)(s.Alloc())
+		testkit.Must(s.Alloc())(t)
 	}
 	for i, h := range live {
 		if i < 100 {
 			refused(t, s, h)
-		} else if x := must[rec](t)(s.Load(h)); x.A != uint64(i) {
+		} else if x := testkit.Must(s.Load(h))(t); x.A != uint64(i) {
 			t.Fatalf("object %d is %v", i, x)
 		}
 	}
@@ -176,17 +159,17 @@ func TestOfManyFreesOneWins(t *testing.T) {
 		"caches": {150, goroutines, inMemory},
 		"both":   {150, goroutines / 2, inMemory},
 		"file": {40, goroutines / 2, func() (*slab.Slab[rec], error) {
-			return slab.Create[rec](filepath.Join(fastDir(t), "s"), n)
+			return slab.Create[rec](filepath.Join(testkit.FastDir(t), "s"), n)
 		}},
 		"debug": {10, goroutines / 2, func() (*slab.Slab[rec], error) { return slab.With[rec](n, slab.Config{Debug: true}) }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := must[*slab.Slab[rec]](t)(c.make())
+			s := testkit.Must(c.make())(t)
 			defer s.Close()
 			all := make([]slab.Handle[rec], n)
 			for round := range max(1, rounds(c.rounds)) {
 				for i := range all {
-					all[i] = must[slab.Handle[rec]](t)(s.Alloc())
+					all[i] = testkit.Must(s.Alloc())(t)
 				}
 				var won, waiting atomic.Int32
 				var wg sync.WaitGroup
@@ -225,16 +208,16 @@ func TestOfManyFreesOneWins(t *testing.T) {
 
 func TestTypesThatCannotLiveThere(t *testing.T) {
 	_, err := slab.New[*int](1)
-	is(t, err, typedmem.ErrType)
+	testkit.Is(t, err, typedmem.ErrType)
 	_, err = slab.New[struct{}](1)
-	is(t, err, typedmem.ErrType)
+	testkit.Is(t, err, typedmem.ErrType)
 	_, err = slab.New[string](1)
-	is(t, err, typedmem.ErrType)
+	testkit.Is(t, err, typedmem.ErrType)
 	if want := "typedmem: new: type cannot live in this memory: string holds a pointer"; !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("%v, want %v", err, want)
 	}
 	_, err = slab.Create[bool](t.TempDir()+"/s", 1)
-	is(t, err, typedmem.ErrType)
+	testkit.Is(t, err, typedmem.ErrType)
 	if s, err := slab.New[struct{ next slab.Handle[rec] }](1); err != nil || s.Close() != nil {
 		t.Fatal(err)
 	}
@@ -243,7 +226,7 @@ func TestTypesThatCannotLiveThere(t *testing.T) {
 func TestSizesThatAreNone(t *testing.T) {
 	for _, n := range []int{0, -1, -1 << 31} {
 		_, err := slab.New[rec](n)
-		is(t, err, typedmem.ErrSize)
+		testkit.Is(t, err, typedmem.ErrSize)
 	}
 	_, err := slab.New[[1 << 20]rec](1<<31 - 1)
 	if err == nil {
@@ -254,18 +237,18 @@ func TestSizesThatAreNone(t *testing.T) {
 func TestAtomicFieldsAreForPtrOnly(t *testing.T) {
 	type counter struct{ n atomic.Int64 }
 	s := newSlab[counter](t, 4)
-	h := must[slab.Handle[counter]](t)(s.Alloc())
+	h := testkit.Must(s.Alloc())(t)
 	_, err := s.Load(h)
-	is(t, err, typedmem.ErrOperation)
-	is(t, storeZero(s, h), typedmem.ErrOperation)
-	if n := must[*counter](t)(s.Ptr(h)).n.Add(3); n != 3 || !s.Has(h) {
+	testkit.Is(t, err, typedmem.ErrOperation)
+	testkit.Is(t, storeZero(s, h), typedmem.ErrOperation)
+	if n := testkit.Must(s.Ptr(h))(t).n.Add(3); n != 3 || !s.Has(h) {
 		t.Fatalf("the counter is %d", n)
 	}
 }
 
 func TestARefusalTellsTheZeroHandleFromOthers(t *testing.T) {
 	s := newSlab[rec](t, 10)
-	freed := must[slab.Handle[rec]](t)(s.Alloc())
+	freed := testkit.Must(s.Alloc())(t)
 	if err := s.Free(freed); err != nil {
 		t.Fatal(err)
 	}
@@ -273,7 +256,7 @@ func TestARefusalTellsTheZeroHandleFromOthers(t *testing.T) {
 		_, errLoad := s.Load(h)
 		_, errPtr := s.Ptr(h)
 		for op, err := range map[string]error{"load": errLoad, "ptr": errPtr, "store": s.Store(h, rec{}), "free": s.Free(h)} {
-			is(t, err, slab.ErrStale)
+			testkit.Is(t, err, slab.ErrStale)
 			if text := "typedmem: " + op + ": " + want; err.Error() != text {
 				t.Errorf("%v, want %v", err, text)
 			}
@@ -288,30 +271,30 @@ func storeZero[T any](s *slab.Slab[T], h slab.Handle[T]) error {
 
 func TestASlabNoticesItsMapping(t *testing.T) {
 	s := newSlab[rec](t, 1000)
-	h := must[slab.Handle[rec]](t)(s.Insert(rec{7, 7}))
+	h := testkit.Must(s.Insert(rec{7, 7}))(t)
 	c := s.Cache()
-	h2 := must[slab.Handle[rec]](t)(c.Insert(rec{8, 8}))
+	h2 := testkit.Must(c.Insert(rec{8, 8}))(t)
 	m := s.Mapping()
 	if err := m.MakeReadOnly(); err != nil {
 		t.Fatal(err)
 	}
-	is(t, s.Store(h, rec{}), typedmem.ErrProtection)
-	is(t, s.Free(h), typedmem.ErrProtection)
-	is(t, c.Free(h2), typedmem.ErrProtection)
+	testkit.Is(t, s.Store(h, rec{}), typedmem.ErrProtection)
+	testkit.Is(t, s.Free(h), typedmem.ErrProtection)
+	testkit.Is(t, c.Free(h2), typedmem.ErrProtection)
 	_, err := s.Alloc()
-	is(t, err, typedmem.ErrProtection)
+	testkit.Is(t, err, typedmem.ErrProtection)
 	_, err = c.Alloc()
-	is(t, err, typedmem.ErrProtection)
-	if x := must[rec](t)(s.Load(h)); x.A != 7 {
+	testkit.Is(t, err, typedmem.ErrProtection)
+	if x := testkit.Must(s.Load(h))(t); x.A != 7 {
 		t.Fatal(x)
 	}
 	if err := m.MakeNone(); err != nil {
 		t.Fatal(err)
 	}
 	_, err = s.Load(h)
-	is(t, err, typedmem.ErrProtection)
+	testkit.Is(t, err, typedmem.ErrProtection)
 	_, err = s.Ptr(h)
-	is(t, err, typedmem.ErrProtection)
+	testkit.Is(t, err, typedmem.ErrProtection)
 	if s.Has(h) {
 		t.Fatal("Has of an object that cannot be read")
 	}
@@ -324,45 +307,45 @@ func TestASlabNoticesItsMapping(t *testing.T) {
 	if err := s.Store(h, rec{9, 9}); err != nil {
 		t.Fatal(err)
 	}
-	unpin := must[func()](t)(m.Pin())
-	is(t, s.Close(), typedmem.ErrBusy)
-	if x := must[rec](t)(s.Load(h)); x.A != 9 {
+	unpin := testkit.Must(m.Pin())(t)
+	testkit.Is(t, s.Close(), typedmem.ErrBusy)
+	if x := testkit.Must(s.Load(h))(t); x.A != 9 {
 		t.Fatal(x)
 	}
-	must[slab.Handle[rec]](t)(s.Alloc())
+	testkit.Must(s.Alloc())(t)
 	unpin()
 	if err := m.Close(); err != nil {
 		t.Fatal(err)
 	}
 	closed(t, s, c, h)
-	is(t, s.Close(), typedmem.ErrClosed)
+	testkit.Is(t, s.Close(), typedmem.ErrClosed)
 	closed(t, s, c, h)
 }
 
 func closed(t *testing.T, s *slab.Slab[rec], c *slab.Cache[rec], h slab.Handle[rec]) {
 	t.Helper()
 	_, err := s.Load(h)
-	is(t, err, typedmem.ErrClosed)
-	is(t, s.Store(h, rec{}), typedmem.ErrClosed)
-	is(t, s.Free(h), typedmem.ErrClosed)
+	testkit.Is(t, err, typedmem.ErrClosed)
+	testkit.Is(t, s.Store(h, rec{}), typedmem.ErrClosed)
+	testkit.Is(t, s.Free(h), typedmem.ErrClosed)
 	_, err = s.Ptr(h)
-	is(t, err, typedmem.ErrClosed)
+	testkit.Is(t, err, typedmem.ErrClosed)
 	_, err = s.Alloc()
-	is(t, err, typedmem.ErrClosed)
+	testkit.Is(t, err, typedmem.ErrClosed)
 	_, err = s.Insert(rec{})
-	is(t, err, typedmem.ErrClosed)
+	testkit.Is(t, err, typedmem.ErrClosed)
 	_, err = c.Alloc()
-	is(t, err, typedmem.ErrClosed)
-	is(t, c.Free(h), typedmem.ErrClosed)
+	testkit.Is(t, err, typedmem.ErrClosed)
+	testkit.Is(t, c.Free(h), typedmem.ErrClosed)
 	_, err = s.Load(slab.Handle[rec]{})
-	is(t, err, typedmem.ErrClosed)
+	testkit.Is(t, err, typedmem.ErrClosed)
 	_, err = s.Load(slab.HandleFrom[rec](^uint64(0)))
-	is(t, err, typedmem.ErrClosed)
-	is(t, s.Free(slab.Handle[rec]{}), typedmem.ErrClosed)
-	is(t, s.Flush(), typedmem.ErrClosed)
-	is(t, s.Sync(), typedmem.ErrClosed)
+	testkit.Is(t, err, typedmem.ErrClosed)
+	testkit.Is(t, s.Free(slab.Handle[rec]{}), typedmem.ErrClosed)
+	testkit.Is(t, s.Flush(), typedmem.ErrClosed)
+	testkit.Is(t, s.Sync(), typedmem.ErrClosed)
 	_, err = s.Trim()
-	is(t, err, typedmem.ErrClosed)
+	testkit.Is(t, err, typedmem.ErrClosed)
 	if s.Has(h) || s.Len() != 0 || s.Cap() != 1000 {
 		t.Fatalf("closed: Has %v, Len %d, Cap %d", s.Has(h), s.Len(), s.Cap())
 	}
@@ -380,21 +363,21 @@ func TestASlabWhoseMappingWasCutHasItsObjects(t *testing.T) {
 		s := newSlab[rec](t, 1<<14)
 		var all []slab.Handle[rec]
 		for i := range 1 << 13 {
-			all = append(all, must[slab.Handle[rec]](t)(s.Insert(rec{A: uint64(i)})))
+			all = append(all, testkit.Must(s.Insert(rec{A: uint64(i)}))(t))
 		}
 		part, err := cut(s.Mapping(), 1<<16)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer part.Close()
-		if x := must[rec](t)(s.Load(all[5])); x.A != 5 {
+		if x := testkit.Must(s.Load(all[5]))(t); x.A != 5 {
 			t.Errorf("%s: %v", name, x)
 		}
 		if s.Len() != len(all) || s.Stats().Live != len(all) {
 			t.Errorf("%s: Len %d, %+v", name, s.Len(), s.Stats())
 		}
 		_, err = s.Load(all[len(all)-1])
-		is(t, err, typedmem.ErrBounds)
+		testkit.Is(t, err, typedmem.ErrBounds)
 		if text := err.Error(); !strings.Contains(text, "slot ") || strings.Contains(text, "view") {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -404,23 +387,23 @@ func TestASlabWhoseMappingWasCutHasItsObjects(t *testing.T) {
 func TestCloseEndsEverything(t *testing.T) {
 	s := newSlab[rec](t, 1000)
 	c := s.Cache()
-	h := must[slab.Handle[rec]](t)(c.Alloc())
+	h := testkit.Must(c.Alloc())(t)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	closed(t, s, c, h)
-	is(t, s.Close(), typedmem.ErrClosed)
+	testkit.Is(t, s.Close(), typedmem.ErrClosed)
 	if err := c.Close(); err != nil {
 		t.Fatal(err)
 	}
-	is(t, c.Close(), typedmem.ErrClosed)
+	testkit.Is(t, c.Close(), typedmem.ErrClosed)
 }
 
 func TestAShrunkMappingPutsSlotsOutOfReach(t *testing.T) {
 	s := newSlab[[4096]byte](t, 64)
 	var all []slab.Handle[[4096]byte]
 	for range 64 {
-		all = append(all, must[slab.Handle[[4096]byte]](t)(s.Alloc()))
+		all = append(all, testkit.Must(s.Alloc())(t))
 	}
 	if err := s.Mapping().Resize(64 << 10); err != nil {
 		t.Fatal(err)
@@ -430,9 +413,9 @@ func TestAShrunkMappingPutsSlotsOutOfReach(t *testing.T) {
 		if _, err := s.Load(h); err == nil {
 			reachable++
 		} else {
-			is(t, err, typedmem.ErrBounds)
-			is(t, s.Store(h, [4096]byte{}), typedmem.ErrBounds)
-			is(t, s.Free(h), typedmem.ErrBounds)
+			testkit.Is(t, err, typedmem.ErrBounds)
+			testkit.Is(t, s.Store(h, [4096]byte{}), typedmem.ErrBounds)
+			testkit.Is(t, s.Free(h), typedmem.ErrBounds)
 		}
 	}
 	if reachable != 16 {
@@ -456,7 +439,7 @@ func TestCachesPassSlotsOn(t *testing.T) {
 		t.Fatalf("Len %d", s.Len())
 	}
 	for i, h := range all {
-		if x := must[rec](t)(s.Load(h)); x.A != uint64(i) {
+		if x := testkit.Must(s.Load(h))(t); x.A != uint64(i) {
 			t.Fatalf("object %d is %v", i, x)
 		}
 		if err := b.Free(h); err != nil { // another one's object
@@ -473,17 +456,17 @@ func TestCachesPassSlotsOn(t *testing.T) {
 		t.Fatalf("%+v", st)
 	}
 	for range n {
-		must[slab.Handle[rec]](t)(s.Alloc())
+		testkit.Must(s.Alloc())(t)
 	}
 	_, err := s.Alloc()
-	is(t, err, slab.ErrFull)
+	testkit.Is(t, err, slab.ErrFull)
 }
 
 func TestACacheThatIsForgottenGivesItsSlotsBack(t *testing.T) {
 	s := newSlab[rec](t, 100)
 	func() {
 		c := s.Cache()
-		must[slab.Handle[rec]](t)(c.Alloc())
+		testkit.Must(c.Alloc())(t)
 	}()
 	for i := 0; s.Stats().Cached != 0; i++ {
 		if i > 1000 {
@@ -521,7 +504,7 @@ func TestEverySlotIsFound(t *testing.T) {
 		}
 		wg.Wait()
 		_, err := s.Alloc()
-		is(t, err, slab.ErrFull)
+		testkit.Is(t, err, slab.ErrFull)
 		close(handles)
 		for h := range handles {
 			wg.Add(1)
@@ -542,8 +525,8 @@ func TestNothingAllocates(t *testing.T) {
 	}
 	s := newSlab[rec](t, 1000)
 	c := s.Cache()
-	h := must[slab.Handle[rec]](t)(s.Alloc())
-	stale := must[slab.Handle[rec]](t)(s.Alloc())
+	h := testkit.Must(s.Alloc())(t)
+	stale := testkit.Must(s.Alloc())(t)
 	if err := s.Free(stale); err != nil {
 		t.Fatal(err)
 	}
@@ -568,7 +551,7 @@ func TestTrimGivesFreePagesBack(t *testing.T) {
 	s := newSlab[[256]byte](t, n)
 	var all []slab.Handle[[256]byte]
 	for i := range n {
-		all = append(all, must[slab.Handle[[256]byte]](t)(s.Insert([256]byte{0: byte(i), 255: 1})))
+		all = append(all, testkit.Must(s.Insert([256]byte{0: byte(i), 255: 1}))(t))
 	}
 	keep := map[int]bool{}
 	for i, h := range all {
@@ -578,12 +561,12 @@ func TestTrimGivesFreePagesBack(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	bytes := must[int](t)(s.Trim())
+	bytes := testkit.Must(s.Trim())(t)
 	if page := s.Mapping().PageSize(); bytes < n*256-len(keep)*page-2*page {
 		t.Fatalf("%d bytes of %d given back", bytes, n*256)
 	}
 	for i := range keep {
-		if x := must[[256]byte](t)(s.Load(all[i])); x[0] != byte(i) || x[255] != 1 {
+		if x := testkit.Must(s.Load(all[i]))(t); x[0] != byte(i) || x[255] != 1 {
 			t.Fatalf("object %d has changed", i)
 		}
 	}
@@ -592,7 +575,7 @@ func TestTrimGivesFreePagesBack(t *testing.T) {
 		if err != nil {
 			t.Fatalf("object %d: %v", i, err)
 		}
-		if x := must[[256]byte](t)(s.Load(h)); x != ([256]byte{}) {
+		if x := testkit.Must(s.Load(h))(t); x != ([256]byte{}) {
 			t.Fatal("a new object is not zero")
 		}
 	}
@@ -608,12 +591,12 @@ func TestMapTakesOptions(t *testing.T) {
 		"transient": options.New(4096).WithFlags(flags.TransparentHugePages | flags.Sequential),
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := must[*slab.Slab[rec]](t)(slab.Map[rec](100, o))
+			s := testkit.Must(slab.Map[rec](100, o))(t)
 			for range 100 {
-				must[slab.Handle[rec]](t)(s.Insert(rec{1, 2}))
+				testkit.Must(s.Insert(rec{1, 2}))(t)
 			}
 			_, err := s.Alloc()
-			is(t, err, slab.ErrFull)
+			testkit.Is(t, err, slab.ErrFull)
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
 			}
@@ -622,10 +605,10 @@ func TestMapTakesOptions(t *testing.T) {
 	for _, debug := range []bool{false, true} {
 		for _, size := range []int{-1, -5, math.MinInt, math.MaxInt} {
 			_, err := slab.With[rec](100, slab.Config{Debug: debug, Options: options.New(size)})
-			is(t, err, typedmem.ErrSize)
+			testkit.Is(t, err, typedmem.ErrSize)
 		}
 		_, err := slab.With[rec](100, slab.Config{Debug: true, Options: options.New(math.MaxInt - 1<<17)}) // with the pages around it too much
-		is(t, err, typedmem.ErrSize)
+		testkit.Is(t, err, typedmem.ErrSize)
 		s, err := slab.With[rec](100, slab.Config{Debug: debug, Options: options.New(1 << 20)})
 		if errors.Is(err, errors.ErrUnsupported) {
 			continue
@@ -655,7 +638,7 @@ func TestAnySequenceOfOperations(t *testing.T) {
 				x := rec{r.Uint64(), 1}
 				h, err := insert(x)
 				if err != nil {
-					is(t, err, slab.ErrFull)
+					testkit.Is(t, err, slab.ErrFull)
 					if st := s.Stats(); len(live)+st.Cached != capacity {
 						t.Fatalf("full with %d objects of %d: %+v", len(live), capacity, st)
 					}
@@ -689,14 +672,14 @@ func TestAnySequenceOfOperations(t *testing.T) {
 			case op == 8 && len(stale) > 0:
 				h := stale[r.IntN(len(stale))]
 				_, err := s.Load(h)
-				is(t, err, slab.ErrStale)
-				is(t, cache.Free(h), slab.ErrStale)
+				testkit.Is(t, err, slab.ErrStale)
+				testkit.Is(t, cache.Free(h), slab.ErrStale)
 			case op == 9 && r.IntN(50) == 0:
 				if err := cache.Close(); err != nil {
 					t.Fatal(err)
 				}
 				cache = s.Cache()
-				must[int](t)(s.Trim())
+				testkit.Must(s.Trim())(t)
 			}
 			if s.Len() != len(live) {
 				t.Fatalf("Len %d, the model has %d", s.Len(), len(live))

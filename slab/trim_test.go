@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/slab"
 )
@@ -20,11 +20,11 @@ func trimmed(t *testing.T, o options.Options) (bytes, inside int) {
 	t.Helper()
 	const n, lo, hi = 40, 11, 29 // the slots [lo, hi) are freed
 	type object [4000]byte
-	s := must[*slab.Slab[object]](t)(slab.Map[object](n, o))
+	s := testkit.Must(slab.Map[object](n, o))(t)
 	defer s.Close()
 	all := map[uintptr]slab.Handle[object]{}
 	for range n {
-		h := must[slab.Handle[object]](t)(s.Insert(object{0: 1, 3999: 1}))
+		h := testkit.Must(s.Insert(object{0: 1, 3999: 1}))(t)
 		all[uintptr(h.Uint64()&0xffffffff)] = h
 	}
 	for i := uintptr(lo); i < hi; i++ {
@@ -33,9 +33,9 @@ func trimmed(t *testing.T, o options.Options) (bytes, inside int) {
 		}
 		delete(all, i)
 	}
-	bytes = must[int](t)(s.Trim())
+	bytes = testkit.Must(s.Trim())(t)
 	for i, h := range all {
-		if x := must[object](t)(s.Load(h)); x != (object{0: 1, 3999: 1}) {
+		if x := testkit.Must(s.Load(h))(t); x != (object{0: 1, 3999: 1}) {
 			t.Fatalf("object %d has changed", i)
 		}
 	}
@@ -53,7 +53,7 @@ func TestTrimCountsWholePages(t *testing.T) {
 	if err := os.WriteFile(path, make([]byte, 1<<20), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	f := must[*os.File](t)(os.OpenFile(path, os.O_RDWR, 0))
+	f := testkit.Must(os.OpenFile(path, os.O_RDWR, 0))(t)
 	defer f.Close()
 	options := map[string]options.Options{"memory": options.New(0)}
 	for _, offset := range []int64{0, 8, 64, 2000, 4095, 4096, 65536 + 512} {
@@ -97,10 +97,10 @@ func TestTrimAfterACutLeavesTheOtherPartAlone(t *testing.T) {
 	s := newSlab[object](t, 64)
 	var all []slab.Handle[object]
 	for range 64 {
-		all = append(all, must[slab.Handle[object]](t)(s.Insert(object{7})))
+		all = append(all, testkit.Must(s.Insert(object{7}))(t))
 	}
 	const at = 32 * 4096
-	left := must[*typedmem.Mapping](t)(s.Mapping().SplitTo(at))
+	left := testkit.Must(s.Mapping().SplitTo(at))(t)
 	defer left.Close()
 	for _, h := range all {
 		_ = s.Free(h) // those of the right part are out of reach
@@ -119,11 +119,11 @@ func TestTrimAfterACutLeavesTheOtherPartAlone(t *testing.T) {
 // the caller.
 func TestSlotsAskForNoHugePages(t *testing.T) {
 	s := newSlab[[4096]byte](t, 16<<20>>12)
-	must[slab.Handle[[4096]byte]](t)(s.Alloc())
+	testkit.Must(s.Alloc())(t)
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux tells it, in /proc/self/smaps")
 	}
-	text := must[[]byte](t)(os.ReadFile("/proc/self/smaps"))
+	text := testkit.Must(os.ReadFile("/proc/self/smaps"))(t)
 	in := false
 	for line := range strings.Lines(string(text)) {
 		var lo, hi uintptr

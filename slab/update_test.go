@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/slab"
 )
 
@@ -21,7 +22,7 @@ func kinds(t *testing.T, capacity int) map[string]*slab.Slab[filled] {
 		if errors.Is(err, errors.ErrUnsupported) {
 			return
 		}
-		all[name] = must[*slab.Slab[filled]](t)(s, err)
+		all[name] = testkit.Must(s, err)(t)
 		t.Cleanup(func() { _ = s.Close() })
 	}
 	s, err := slab.New[filled](capacity)
@@ -37,7 +38,7 @@ func kinds(t *testing.T, capacity int) map[string]*slab.Slab[filled] {
 
 func TestUpdatesOfOneObjectLoseNothing(t *testing.T) {
 	for name, s := range kinds(t, 10) {
-		h := must[slab.Handle[filled]](t)(s.Alloc())
+		h := testkit.Must(s.Alloc())(t)
 		const goroutines, each = 4, 500
 		var wg sync.WaitGroup
 		var over atomic.Bool
@@ -63,7 +64,7 @@ func TestUpdatesOfOneObjectLoseNothing(t *testing.T) {
 				t.Fatalf("%s: a Load shows %v (%v)", name, x, err)
 			}
 		}
-		if x := must[filled](t)(s.Load(h)); x[0] != goroutines*each {
+		if x := testkit.Must(s.Load(h))(t); x[0] != goroutines*each {
 			t.Errorf("%s: %d of %d updates", name, x[0], goroutines*each)
 		}
 	}
@@ -73,8 +74,8 @@ func TestUpdatesOfOneObjectLoseNothing(t *testing.T) {
 // used.
 func TestAnUpdateIsExclusive(t *testing.T) {
 	for name, s := range kinds(t, 10) {
-		h := must[slab.Handle[filled]](t)(s.Insert(fill(1)))
-		other := must[slab.Handle[filled]](t)(s.Insert(fill(5)))
+		h := testkit.Must(s.Insert(fill(1)))(t)
+		other := testkit.Must(s.Insert(fill(5)))(t)
 		var inside atomic.Bool
 		var wg sync.WaitGroup
 		if err := s.Update(h, func(x *filled) {
@@ -102,32 +103,32 @@ func TestAnUpdateIsExclusive(t *testing.T) {
 			for range 200 {
 				runtime.Gosched()
 			}
-			if !s.Has(h) || must[*filled](t)(s.Ptr(h)) != x {
+			if !s.Has(h) || testkit.Must(s.Ptr(h))(t) != x {
 				t.Errorf("%s: the object is not there", name)
 			}
-			if y := must[filled](t)(s.Load(other)); y != fill(5) {
+			if y := testkit.Must(s.Load(other))(t); y != fill(5) {
 				t.Errorf("%s: another object is %v", name, y)
 			}
 			if err := s.Update(other, func(y *filled) { *y = fill(6) }); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
-			must[slab.Handle[filled]](t)(s.Insert(fill(7)))
+			testkit.Must(s.Insert(fill(7)))(t)
 			*x = fill(2)
 			inside.Store(false)
 		}); err != nil {
 			t.Fatal(name, err)
 		}
 		wg.Wait()
-		if s.Has(h) || must[filled](t)(s.Load(other)) != fill(6) {
+		if s.Has(h) || testkit.Must(s.Load(other))(t) != fill(6) {
 			t.Errorf("%s: the object lives, or another has not changed", name)
 		}
-		is(t, s.Update(h, func(*filled) { t.Error("called for a stale handle") }), slab.ErrStale)
+		testkit.Is(t, s.Update(h, func(*filled) { t.Error("called for a stale handle") }), slab.ErrStale)
 	}
 }
 
 func TestAPanicInUpdateReleasesTheObject(t *testing.T) {
 	for name, s := range kinds(t, 10) {
-		h := must[slab.Handle[filled]](t)(s.Insert(fill(1)))
+		h := testkit.Must(s.Insert(fill(1)))(t)
 		func() {
 			defer func() {
 				if recover() != "stop" {
@@ -142,7 +143,7 @@ func TestAPanicInUpdateReleasesTheObject(t *testing.T) {
 			_ = s.Update(h, func(x *filled) { x[1] = 2; runtime.Goexit() })
 		}()
 		<-done
-		if x := must[filled](t)(s.Load(h)); x[0] != 2 || x[1] != 2 || x[2] != 1 {
+		if x := testkit.Must(s.Load(h))(t); x[0] != 2 || x[1] != 2 || x[2] != 1 {
 			t.Errorf("%s: %v", name, x)
 		}
 		if err := errors.Join(s.Store(h, fill(3)), s.Update(h, func(x *filled) { x[0]++ }), s.Free(h)); err != nil {
@@ -151,21 +152,21 @@ func TestAPanicInUpdateReleasesTheObject(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		is(t, s.Update(h, func(*filled) {}), typedmem.ErrClosed)
+		testkit.Is(t, s.Update(h, func(*filled) {}), typedmem.ErrClosed)
 	}
 	var zero slab.Slab[filled]
-	is(t, zero.Update(slab.Handle[filled]{}, nil), typedmem.ErrClosed)
+	testkit.Is(t, zero.Update(slab.Handle[filled]{}, nil), typedmem.ErrClosed)
 }
 
 func TestUpdateOfAFileThatIsReadIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
-	w := must[*slab.Slab[rec]](t)(slab.Create[rec](path, 10))
-	h := must[slab.Handle[rec]](t)(w.Insert(rec{1, 2}))
+	w := testkit.Must(slab.Create[rec](path, 10))(t)
+	h := testkit.Must(w.Insert(rec{1, 2}))(t)
 	if err := w.Update(h, func(x *rec) { x.A = 3 }); err != nil {
 		t.Fatal(err)
 	}
-	r := must[*slab.Slab[rec]](t)(slab.Open[rec](path))
-	is(t, r.Update(h, func(*rec) { t.Error("called") }), typedmem.ErrProtection)
+	r := testkit.Must(slab.Open[rec](path))(t)
+	testkit.Is(t, r.Update(h, func(*rec) { t.Error("called") }), typedmem.ErrProtection)
 	for g, x := range r.Values() {
 		if g != h || x.A != 3 {
 			t.Errorf("%v: %v", g, x)
@@ -179,11 +180,11 @@ func TestUpdateOfAFileThatIsReadIsRefused(t *testing.T) {
 func TestUpdateReachesAtomicFields(t *testing.T) {
 	type counter struct{ N atomic.Uint64 }
 	s := newSlab[counter](t, 10)
-	h := must[slab.Handle[counter]](t)(s.Alloc())
+	h := testkit.Must(s.Alloc())(t)
 	if err := s.Update(h, func(c *counter) { c.N.Add(2) }); err != nil {
 		t.Fatal(err)
 	}
-	if n := must[*counter](t)(s.Ptr(h)).N.Load(); n != 2 {
+	if n := testkit.Must(s.Ptr(h))(t).N.Load(); n != 2 {
 		t.Errorf("the counter is %d", n)
 	}
 	for range s.Values() {
@@ -198,7 +199,7 @@ func TestValuesAreWhole(t *testing.T) {
 		want := map[slab.Handle[filled]]bool{}
 		var all []slab.Handle[filled]
 		for i := range 50 {
-			h := must[slab.Handle[filled]](t)(s.Insert(fill(uint64(i))))
+			h := testkit.Must(s.Insert(fill(uint64(i))))(t)
 			want[h] = true
 			all = append(all, h)
 		}
@@ -252,7 +253,7 @@ func TestValuesAreWhole(t *testing.T) {
 func TestALoadGetsThroughBesideAHotStore(t *testing.T) {
 	type large [1 << 13]uint64
 	s := newSlab[large](t, 1)
-	h := must[slab.Handle[large]](t)(s.Alloc())
+	h := testkit.Must(s.Alloc())(t)
 	var stop atomic.Bool
 	var stores atomic.Int64
 	var wg sync.WaitGroup

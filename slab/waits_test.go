@@ -8,10 +8,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/sys"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/slab"
 )
 
@@ -34,7 +34,7 @@ func TestCallsThatWaitForTheKernelKeepNobodyWaiting(t *testing.T) {
 		{"settling", sys.OpFlush, 1, refill[object]},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := must[*slab.Slab[object]](t)(slab.Create[object](filepath.Join(fastDir(t), "s"), 4000))
+			s := testkit.Must(slab.Create[object](filepath.Join(testkit.FastDir(t), "s"), 4000))(t)
 			closed := false
 			defer func() {
 				if !closed {
@@ -43,11 +43,11 @@ func TestCallsThatWaitForTheKernelKeepNobodyWaiting(t *testing.T) {
 			}()
 			var mine []slab.Handle[object]
 			for range 300 {
-				mine = append(mine, must[slab.Handle[object]](t)(s.Alloc()))
+				mine = append(mine, testkit.Must(s.Alloc())(t))
 			}
 			cache := s.Cache()
 			for range 8 {
-				mine = append(mine, must[slab.Handle[object]](t)(cache.Alloc()))
+				mine = append(mine, testkit.Must(cache.Alloc())(t))
 			}
 			entered, release, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 			var seen atomic.Int32
@@ -83,11 +83,11 @@ func TestCallsThatWaitForTheKernelKeepNobodyWaiting(t *testing.T) {
 					return err
 				},
 			} {
-				if err := inTime(t, what, f); err != nil {
+				if err := testkit.Returns(t, what, f); err != nil {
 					t.Errorf("%s: %v", what, err)
 				}
 			}
-			if err := inTime(t, "Close", s.Close); !errors.Is(err, typedmem.ErrBusy) {
+			if err := testkit.Returns(t, "Close", s.Close); !errors.Is(err, typedmem.ErrBusy) {
 				t.Errorf("Close: %v", err)
 			}
 			resume()
@@ -146,28 +146,14 @@ func refill[T any](s *slab.Slab[T]) error {
 	return nil
 }
 
-// inTime fails the test unless f returns, however long that takes within reason.
-func inTime(t *testing.T, what string, f func() error) error {
-	t.Helper()
-	done := make(chan error, 1)
-	go func() { done <- f() }()
-	select {
-	case err := <-done:
-		return err
-	case <-time.After(10 * time.Second):
-		t.Fatalf("%s waits for the other call", what)
-		return nil
-	}
-}
-
 // After SplitTo somebody else has the first slots. Close does not take the words from under them.
 func TestCloseWaitsForThePartThatWasSplitOff(t *testing.T) {
-	s := must[*slab.Slab[uint64]](t)(slab.New[uint64](100_000))
-	h := must[slab.Handle[uint64]](t)(s.Insert(7))
+	s := testkit.Must(slab.New[uint64](100_000))(t)
+	h := testkit.Must(s.Insert(7))(t)
 	for range 20_000 {
-		must[slab.Handle[uint64]](t)(s.Insert(1))
+		testkit.Must(s.Insert(1))(t)
 	}
-	left := must[*typedmem.Mapping](t)(s.Mapping().SplitTo(1 << 16))
+	left := testkit.Must(s.Mapping().SplitTo(1 << 16))(t)
 	if err := s.Close(); !errors.Is(err, typedmem.ErrBusy) {
 		t.Errorf("Close: %v", err)
 	}
@@ -197,13 +183,13 @@ func TestCloseWaitsForThePartThatWasSplitOff(t *testing.T) {
 
 // ErrFull says where the slots are.
 func TestErrFullHasNumbers(t *testing.T) {
-	s := must[*slab.Slab[uint64]](t)(slab.Create[uint64](filepath.Join(fastDir(t), "s"), 40))
+	s := testkit.Must(slab.Create[uint64](filepath.Join(testkit.FastDir(t), "s"), 40))(t)
 	defer s.Close()
 	cache := s.Cache()
 	for range 30 {
-		must[slab.Handle[uint64]](t)(s.Insert(1))
+		testkit.Must(s.Insert(1))(t)
 	}
-	must[slab.Handle[uint64]](t)(cache.Insert(1))
+	testkit.Must(cache.Insert(1))(t)
 	var err error
 	for err == nil {
 		_, err = s.Insert(1)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/typedmem/typedmem/internal/testenv"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/region"
 	"github.com/typedmem/typedmem/slab"
 )
@@ -60,7 +61,7 @@ func TestKilledProcesses(t *testing.T) {
 			t.Fatal(err)
 		}
 		lines, files = lines+len(said), files+opened/2
-		for _, name := range names(t, dir) {
+		for _, name := range testkit.Names(t, dir) {
 			switch whole := strings.TrimSuffix(strings.TrimPrefix(name, "."), ".typedmem-0"); {
 			case whole != name:
 				unfinished++
@@ -104,7 +105,7 @@ func killed(t *testing.T, dir string) (said []string) {
 		all <- b
 	}()
 	for deadline := time.Now().Add(time.Duration(rand.IntN(20_000)) * time.Microsecond); time.Now().Before(deadline); {
-		for _, name := range names(t, dir) {
+		for _, name := range testkit.Names(t, dir) {
 			if err := open(filepath.Join(dir, name)); err != nil {
 				t.Fatal(err)
 			}
@@ -114,17 +115,6 @@ func killed(t *testing.T, dir string) (said []string) {
 	text := string(<-all)
 	said = strings.Split(text, "\n")
 	return said[:len(said)-1] // the last line may be cut short: it says nothing
-}
-
-func names(t *testing.T, dir string) (list []string) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range entries {
-		list = append(list, e.Name())
-	}
-	return list
 }
 
 // open opens a file, if it has its name, and closes it.

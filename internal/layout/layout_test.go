@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 	"unsafe"
+
+	"github.com/typedmem/typedmem/internal/testkit"
 )
 
 type bool8 uint8
@@ -130,15 +132,15 @@ func TestTypeRules(t *testing.T) {
 		{"8 bytes at 4", reflect.TypeFor[struct {
 			A uint32
 			B float64
-		}](), allowed, cond(unsafe.Alignof(uint64(0)) == 8, "4 bytes of padding|after A", "float64|at B|byte 4|no multiple of 8")},
+		}](), allowed, testkit.Cond(unsafe.Alignof(uint64(0)) == 8, "4 bytes of padding|after A", "float64|at B|byte 4|no multiple of 8")},
 		{"12 bytes with 8-byte scalars", reflect.TypeFor[struct {
 			A uint64
 			B uint32
-		}](), allowed, cond(unsafe.Alignof(uint64(0)) == 8, "4 bytes of padding|after B", "12 bytes|_ [4]byte")},
+		}](), allowed, testkit.Cond(unsafe.Alignof(uint64(0)) == 8, "4 bytes of padding|after B", "12 bytes|_ [4]byte")},
 		{"complex128 at 4", reflect.TypeFor[struct {
 			A uint32
 			B complex128
-		}](), allowed, cond(unsafe.Alignof(uint64(0)) == 8, "padding", "complex128|at B")},
+		}](), allowed, testkit.Cond(unsafe.Alignof(uint64(0)) == 8, "padding", "complex128|at B")},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l := Of(c.of)
@@ -160,13 +162,6 @@ type (
 	copied64 atomic.Int64
 	copied32 atomic.Bool
 )
-
-func cond(c bool, yes, no string) string {
-	if c {
-		return yes
-	}
-	return no
-}
 
 func refusal(t *testing.T, memory string, err error, words string) {
 	t.Helper()

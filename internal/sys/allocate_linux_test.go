@@ -3,6 +3,8 @@ package sys
 import (
 	"errors"
 	"testing"
+
+	"github.com/typedmem/typedmem/internal/testkit"
 )
 
 // Space is set aside inside a file that has its length already: ext4 loses stores to a page in
@@ -18,7 +20,7 @@ func TestAllocateMakesTheFileLongerFirst(t *testing.T) {
 				return nil
 			}
 			info, err := f.Stat()
-			must(t, err)
+			testkit.Check(t, err)
 			asked, size = asked+1, info.Size()
 			return answer
 		})
@@ -31,16 +33,9 @@ func TestAllocateMakesTheFileLongerFirst(t *testing.T) {
 			t.Errorf("%v, want %v", err, answer)
 		}
 		info, e := f.Stat()
-		must(t, e)
-		if want := cond(err == nil, int64(9500), 1000); info.Size() != want {
+		testkit.Check(t, e)
+		if want := testkit.Cond(err == nil, int64(9500), 1000); info.Size() != want {
 			t.Errorf("the file has %d bytes after %v, want %d", info.Size(), err, want)
 		}
 	}
-}
-
-func cond[T any](c bool, yes, no T) T {
-	if c {
-		return yes
-	}
-	return no
 }

@@ -7,13 +7,14 @@ import (
 	"testing"
 
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"golang.org/x/sys/windows"
 )
 
 func list(t *testing.T, pid int, lo, hi uintptr) []Area {
 	t.Helper()
 	var all []Area
-	must(t, Areas(pid, lo, hi, func(a Area) bool {
+	testkit.Check(t, Areas(pid, lo, hi, func(a Area) bool {
 		all = append(all, a)
 		return true
 	}))
@@ -23,7 +24,7 @@ func list(t *testing.T, pid int, lo, hi uintptr) []Area {
 func TestAreasShowWhatIsMapped(t *testing.T) {
 	f := newFile(t, 4*unit)
 	path, err := filepath.EvalSymlinks(f.Name())
-	must(t, err)
+	testkit.Check(t, err)
 	for _, c := range []struct {
 		name   string
 		req    Request
@@ -40,9 +41,9 @@ func TestAreasShowWhatIsMapped(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			c.req.Len = 3 * unit
 			addr, err := Map(c.req)
-			must(t, err)
-			defer func() { must(t, Release(addr, 3*unit)) }()
-			must(t, Protect(addr+unit, unit, r)) // an area of its own, but where it is that already
+			testkit.Check(t, err)
+			defer func() { testkit.Check(t, Release(addr, 3*unit)) }()
+			testkit.Check(t, Protect(addr+unit, unit, r)) // an area of its own, but where it is that already
 			for _, pid := range []int{0, os.Getpid()} {
 				all := list(t, pid, addr+2*unit+5, addr+2*unit+6)
 				if len(all) != 1 {
@@ -71,12 +72,12 @@ func TestAreasShowWhatIsMapped(t *testing.T) {
 
 func TestAreasOfReservedAndGuardedPages(t *testing.T) {
 	addr, err := Reserve(0, 2*unit, unit, false)
-	must(t, err)
-	defer func() { must(t, Release(addr, 2*unit)) }()
+	testkit.Check(t, err)
+	defer func() { testkit.Check(t, Release(addr, 2*unit)) }()
 	_, err = Map(Request{Addr: addr, Len: unit, Prot: rw, Replace: true})
-	must(t, err)
+	testkit.Check(t, err)
 	var old uint32
-	must(t, windows.VirtualProtect(addr, uintptr(PageSize()), windows.PAGE_READWRITE|windows.PAGE_GUARD, &old))
+	testkit.Check(t, windows.VirtualProtect(addr, uintptr(PageSize()), windows.PAGE_READWRITE|windows.PAGE_GUARD, &old))
 	all := list(t, 0, addr, addr+2*unit)
 	if len(all) != 3 {
 		t.Fatalf("%d areas, want a guarded, a plain and a reserved one: %+v", len(all), all)
@@ -123,7 +124,7 @@ func TestAreasAtBothEndsOfTheAddressSpace(t *testing.T) {
 
 func TestAreasStopWhenTold(t *testing.T) {
 	calls := 0
-	must(t, Areas(0, 0, ^uintptr(0), func(Area) bool {
+	testkit.Check(t, Areas(0, 0, ^uintptr(0), func(Area) bool {
 		calls++
 		return calls < 3
 	}))
@@ -141,7 +142,7 @@ func TestAreasOfNoProcess(t *testing.T) {
 func TestDrivePath(t *testing.T) {
 	target := make([]uint16, windows.MAX_PATH)
 	_, err := windows.QueryDosDevice(windows.StringToUTF16Ptr("C:"), &target[0], uint32(len(target)))
-	must(t, err)
+	testkit.Check(t, err)
 	device := windows.UTF16ToString(target)
 	for _, c := range []struct{ name, want string }{
 		{`\??\C:\dir\file`, `C:\dir\file`},

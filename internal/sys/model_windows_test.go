@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"golang.org/x/sys/windows"
 )
 
@@ -36,7 +37,7 @@ func randomSteps(t *testing.T, kind string, seed int64, steps int) {
 		base.Flags = flags.Shared
 	}
 	addr, err := Reserve(quiet, pages*page, unit, kind != "memory")
-	must(t, err)
+	testkit.Check(t, err)
 	var model [pages]int
 	for i := range model {
 		model[i] = reserved
@@ -110,7 +111,7 @@ func randomSteps(t *testing.T, kind string, seed int64, steps int) {
 			hi++
 		}
 		if hi > lo {
-			must(t, Release(addr+uintptr(lo*page), (hi-lo)*page))
+			testkit.Check(t, Release(addr+uintptr(lo*page), (hi-lo)*page))
 			lo = hi
 		}
 	}

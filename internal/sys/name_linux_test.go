@@ -4,17 +4,19 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/typedmem/typedmem/internal/testkit"
 )
 
 // An entry is made durable also where a sandbox refuses syncfs.
 func TestSyncEntryWithoutSyncfs(t *testing.T) {
 	f := newFile(t, []byte("x"))
-	must(t, SyncEntry(f))
+	testkit.Check(t, SyncEntry(f))
 	known := syncFilesystem
 	t.Cleanup(func() { syncFilesystem = known })
 	for _, refusal := range []error{unix.ENOSYS, unix.EPERM, unix.EACCES, unix.EINVAL, unix.EOPNOTSUPP} {
 		syncFilesystem = func(int) error { return refusal }
-		must(t, SyncEntry(f))
+		testkit.Check(t, SyncEntry(f))
 	}
 	syncFilesystem = func(int) error { return unix.EIO }
 	if err := SyncEntry(f); err != unix.EIO {

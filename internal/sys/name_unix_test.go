@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/typedmem/typedmem/internal/testkit"
 )
 
 // Each way to name a file, and the choice of one where those before it are unknown, moves the file
@@ -22,22 +24,22 @@ func TestNamingReplacesNothing(t *testing.T) {
 		namings = append([]func(from, to string) error{refuse}, all[i%len(all):]...)
 		dir := t.TempDir()
 		f, err := CreateFile(dir+"/from", dir+"/to")
-		must(t, err)
+		testkit.Check(t, err)
 		defer f.Close()
 		if f.Name() != dir+"/to" {
 			t.Errorf("the handle is called %s", f.Name())
 		}
 		_, err = f.WriteString("new")
-		must(t, err)
-		must(t, os.WriteFile(dir+"/to", []byte("old"), 0o666))
+		testkit.Check(t, err)
+		testkit.Check(t, os.WriteFile(dir+"/to", []byte("old"), 0o666))
 		if err := NameFile(f, dir+"/from", dir+"/to"); !errors.Is(err, fs.ErrExist) {
 			t.Errorf("over a file: %v", err)
 		}
 		if b, err := os.ReadFile(dir + "/to"); string(b) != "old" || err != nil {
 			t.Errorf("the file that was there is %q, %v", b, err)
 		}
-		must(t, os.Remove(dir+"/to"))
-		must(t, NameFile(f, dir+"/from", dir+"/to"))
+		testkit.Check(t, os.Remove(dir+"/to"))
+		testkit.Check(t, NameFile(f, dir+"/from", dir+"/to"))
 		if b, err := os.ReadFile(dir + "/to"); string(b) != "new" || err != nil {
 			t.Errorf("the file is %q, %v", b, err)
 		}

@@ -11,16 +11,10 @@ import (
 	"testing"
 
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/testkit"
 )
 
 const rw = flags.Read | flags.Write
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
 
 // areasNameFiles says whether the system's list of areas holds the names of files.
 var areasNameFiles = runtime.GOOS != "openbsd"
@@ -41,7 +35,7 @@ func areaAt(t *testing.T, addr uintptr) (found Area, ok bool) {
 	if errors.Is(err, errors.ErrUnsupported) {
 		t.Skip("the system does not list a process's areas")
 	}
-	must(t, err)
+	testkit.Check(t, err)
 	return found, ok
 }
 
@@ -49,10 +43,10 @@ func areaAt(t *testing.T, addr uintptr) (found Area, ok bool) {
 func newFile(t *testing.T, content []byte) *os.File {
 	t.Helper()
 	f, err := os.OpenFile(filepath.Join(t.TempDir(), "file"), os.O_RDWR|os.O_CREATE, 0o600)
-	must(t, err)
+	testkit.Check(t, err)
 	t.Cleanup(func() { f.Close() })
 	_, err = f.Write(content)
-	must(t, err)
+	testkit.Check(t, err)
 	return f
 }
 
@@ -76,14 +70,14 @@ func TestStatesOfARange(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			const pages = 2
 			base, err := Reserve(0, 4*page, 16*page, c.r.File != nil)
-			must(t, err)
+			testkit.Check(t, err)
 			if base%uintptr(16*page) != 0 {
 				t.Errorf("reserved at %#x, which is no multiple of %#x", base, 16*page)
 			}
 			r := c.r
 			r.Addr, r.Len, r.Prot, r.Replace = base+uintptr(page), pages*page, rw, true
 			addr, err := Map(r)
-			must(t, err)
+			testkit.Check(t, err)
 			if addr != r.Addr {
 				t.Errorf("mapped at %#x instead of %#x", addr, r.Addr)
 			}
@@ -92,21 +86,21 @@ func TestStatesOfARange(t *testing.T) {
 				t.Errorf("the first and the last byte are %d and %d, not %d", data[0], data[r.Len-1], c.first)
 			}
 			data[0], data[r.Len-1] = 1, 2
-			must(t, Protect(addr, r.Len, flags.Read))
+			testkit.Check(t, Protect(addr, r.Len, flags.Read))
 			if data[0] != 1 || data[r.Len-1] != 2 {
 				t.Error("protecting lost what was stored")
 			}
-			must(t, Hold(addr, r.Len))
+			testkit.Check(t, Hold(addr, r.Len))
 			r.File, r.Flags = nil, 0
 			_, err = Map(r)
-			must(t, err)
+			testkit.Check(t, err)
 			if data[0] != 0 || data[r.Len-1] != 0 {
 				t.Error("memory that was held and mapped again is not zero")
 			}
 			if a, ok := areaAt(t, addr); !ok || a.Protection != rw || a.Shared || a.Path != "" {
 				t.Errorf("memory that was held and mapped again is listed as %+v", a)
 			}
-			must(t, Release(base, 4*page))
+			testkit.Check(t, Release(base, 4*page))
 		})
 	}
 }
@@ -127,7 +121,7 @@ func TestMapUndoesWhatItDid(t *testing.T) {
 		} {
 			t.Run(op.String()+" "+c.name, func(t *testing.T) {
 				base, err := Reserve(0, 3*page, page, c.r.File != nil)
-				must(t, err)
+				testkit.Check(t, err)
 				r := c.r
 				r.Addr, r.Len, r.Prot, r.Replace = base+uintptr(page), page, rw, true
 				r.Flags |= flags.Locked | flags.Sequential
@@ -144,7 +138,7 @@ func TestMapUndoesWhatItDid(t *testing.T) {
 				if a, ok := areaAt(t, r.Addr); ok != listsInaccessible(base) || a.Protection != flags.None || a.Path != "" {
 					t.Errorf("a reserved range is listed as %+v, %v", a, ok)
 				}
-				must(t, Release(base, 3*page))
+				testkit.Check(t, Release(base, 3*page))
 				r.Replace = false
 				if _, err := Map(r); !errors.Is(err, refused) {
 					t.Fatalf("%v, not what the interposed function answers", err)
@@ -162,7 +156,7 @@ func TestAreasShowMappings(t *testing.T) {
 	page := PageSize()
 	f := newFile(t, make([]byte, 4*page))
 	path, err := filepath.EvalSymlinks(f.Name())
-	must(t, err)
+	testkit.Check(t, err)
 	for _, c := range []struct {
 		name string
 		r    Request
@@ -176,12 +170,12 @@ func TestAreasShowMappings(t *testing.T) {
 			// Held pages on both sides keep the system from joining the mapping with a neighbour of
 			// the same kind.
 			base, err := Reserve(0, 4*page, page, c.r.File != nil)
-			must(t, err)
-			defer func() { must(t, Release(base, 4*page)) }()
+			testkit.Check(t, err)
+			defer func() { testkit.Check(t, Release(base, 4*page)) }()
 			r := c.r
 			r.Addr, r.Len, r.Replace = base+uintptr(page), 2*page, true
 			addr, err := Map(r)
-			must(t, err)
+			testkit.Check(t, err)
 			a, ok := areaAt(t, addr+1)
 			if !ok && r.Prot == flags.None && !listsInaccessible(addr) {
 				t.Skip("qemu's user mode lists no inaccessible memory to 32-bit programs")
@@ -232,20 +226,20 @@ func TestAreasInOrder(t *testing.T) {
 	}
 	if err := check(0, ^uintptr(0)); errors.Is(err, errors.ErrUnsupported) {
 		t.Skip("the system does not list a process's areas")
-	} else if must(t, err); count < 3 {
+	} else if testkit.Check(t, err); count < 3 {
 		t.Errorf("%d areas, fewer than any process has", count)
 	}
 	lo, err := Map(Request{Len: 2 * PageSize(), Prot: rw})
-	must(t, err)
-	must(t, check(lo+1, lo+2))
+	testkit.Check(t, err)
+	testkit.Check(t, check(lo+1, lo+2))
 	if count != 1 {
 		t.Errorf("%d areas hold one byte", count)
 	}
-	must(t, check(lo, lo))
+	testkit.Check(t, check(lo, lo))
 	if count != 0 {
 		t.Errorf("%d areas overlap an empty range", count)
 	}
-	must(t, Release(lo, 2*PageSize()))
+	testkit.Check(t, Release(lo, 2*PageSize()))
 }
 
 // Allocate makes a file longer and never shorter, and changes no byte of it.
@@ -260,9 +254,9 @@ func TestAllocateKeepsContents(t *testing.T) {
 	} {
 		content := bytes.Repeat([]byte("x"), int(c.size))
 		f := newFile(t, content)
-		must(t, Allocate(f, c.off, c.n))
+		testkit.Check(t, Allocate(f, c.off, c.n))
 		got, err := os.ReadFile(f.Name())
-		must(t, err)
+		testkit.Check(t, err)
 		if want := append(content, make([]byte, c.want-c.size)...); !bytes.Equal(got, want) {
 			t.Errorf("%d bytes, allocated [%d,%d): %d bytes of other contents, not %d", c.size, c.off, c.off+c.n, len(got), len(want))
 		}
@@ -278,10 +272,10 @@ func TestZeroClearsExactly(t *testing.T) {
 	} {
 		want := bytes.Repeat([]byte("x"), size)
 		f := newFile(t, want)
-		must(t, Zero(f, c.off, c.n))
+		testkit.Check(t, Zero(f, c.off, c.n))
 		clear(want[min(c.off, size):min(c.off+c.n, size)])
 		got, err := os.ReadFile(f.Name())
-		must(t, err)
+		testkit.Check(t, err)
 		if !bytes.Equal(got, want) {
 			t.Errorf("zeroing [%d,%d) of %d bytes left %d bytes of other contents than it should", c.off, c.off+c.n, size, len(got))
 		}
@@ -293,7 +287,7 @@ func TestFlushReachesTheFile(t *testing.T) {
 	page := PageSize()
 	f := newFile(t, make([]byte, page))
 	addr, err := Map(Request{Len: page, Prot: rw, File: f, Flags: flags.Shared})
-	must(t, err)
+	testkit.Check(t, err)
 	for v, flush := range []func() error{
 		func() error { return Flush(addr, page, f, false) },
 		func() error { return Flush(addr, page, f, true) },
@@ -301,31 +295,31 @@ func TestFlushReachesTheFile(t *testing.T) {
 		func() error { return SyncFile(f) },
 	} {
 		bytesAt(addr, page)[page-1] = byte(v + 1)
-		must(t, flush())
+		testkit.Check(t, flush())
 		got, err := os.ReadFile(f.Name())
-		must(t, err)
+		testkit.Check(t, err)
 		if got[page-1] != byte(v+1) {
 			t.Errorf("flush %d: the file holds %d", v, got[page-1])
 		}
 	}
-	must(t, Release(addr, page))
+	testkit.Check(t, Release(addr, page))
 }
 
 // The writer lock of a file is held against every other open of it and freed with the last handle.
 func TestLockFileExcludesOthers(t *testing.T) {
 	f := newFile(t, nil)
 	other, err := os.OpenFile(f.Name(), os.O_RDWR, 0)
-	must(t, err)
+	testkit.Check(t, err)
 	defer other.Close()
-	must(t, LockFile(f))
+	testkit.Check(t, LockFile(f))
 	again, err := Duplicate(f)
-	must(t, err)
-	must(t, f.Close())
+	testkit.Check(t, err)
+	testkit.Check(t, f.Close())
 	if err := LockFile(other); !errors.Is(err, ErrLocked) {
 		t.Errorf("while a duplicate handle is open: %v, not ErrLocked", err)
 	}
-	must(t, again.Close())
-	must(t, LockFile(other))
+	testkit.Check(t, again.Close())
+	testkit.Check(t, LockFile(other))
 }
 
 // Prefault brings the pages of a file in and names one that is not there; it never says yes to what
@@ -334,14 +328,14 @@ func TestPrefaultFindsMissingPages(t *testing.T) {
 	page := PageSize()
 	f := newFile(t, make([]byte, page+1))
 	addr, err := Map(Request{Len: 4 * page, Prot: rw, File: f, Flags: flags.Shared})
-	must(t, err)
-	defer func() { must(t, Release(addr, 4*page)) }()
+	testkit.Check(t, err)
+	defer func() { testkit.Check(t, Release(addr, 4*page)) }()
 	for _, write := range []bool{false, true} {
 		err := Prefault(addr, 2*page, write)
 		if errors.Is(err, errors.ErrUnsupported) {
 			t.Skip("the system has no call that brings pages in and reports those that cannot come")
 		}
-		must(t, err)
+		testkit.Check(t, err)
 		if err := Prefault(addr, 4*page, write); !errors.Is(err, ErrNoPage) {
 			t.Errorf("two pages past the end of the file, for writing %v: %v, not ErrNoPage", write, err)
 		}
@@ -351,7 +345,7 @@ func TestPrefaultFindsMissingPages(t *testing.T) {
 // Sizes and names that cannot change while the system runs do not.
 func TestSystemFacts(t *testing.T) {
 	sizes, err := PageSizes()
-	must(t, err)
+	testkit.Check(t, err)
 	if base, ok := flags.PageSizeOf(int64(PageSize())); !ok || !sizes.Has(base) {
 		t.Errorf("page sizes %v lack the base page of %d bytes", sizes, PageSize())
 	}

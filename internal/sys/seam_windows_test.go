@@ -9,6 +9,7 @@ import (
 	"unsafe"
 
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"golang.org/x/sys/windows"
 )
 
@@ -31,14 +32,6 @@ var quiet = func() uintptr {
 	}
 }()
 
-// must stops the test at an error.
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // at shows n bytes of memory.
 func at(addr uintptr, n int) []byte {
 	// SAFETY: the tests pass ranges that they mapped; the memory is off the Go heap.
@@ -54,14 +47,14 @@ func newFile(t *testing.T, n int) *os.File {
 		content[i] = byte(i/PageSize() + 1)
 	}
 	path := filepath.Join(t.TempDir(), "file")
-	must(t, os.WriteFile(path, content, 0o600))
+	testkit.Check(t, os.WriteFile(path, content, 0o600))
 	return open(t, path, os.O_RDWR)
 }
 
 func open(t *testing.T, path string, how int) *os.File {
 	t.Helper()
 	f, err := os.OpenFile(path, how, 0)
-	must(t, err)
+	testkit.Check(t, err)
 	t.Cleanup(func() { f.Close() })
 	return f
 }
@@ -122,12 +115,12 @@ func needPlaceholders(t *testing.T) {
 
 func TestReservedMemoryIsCommittedHeldAndReleased(t *testing.T) {
 	addr, err := Reserve(quiet, 4*unit, unit, false)
-	must(t, err)
+	testkit.Check(t, err)
 	wantState(t, addr, 4*unit, windows.MEM_RESERVE)
 
 	r := Request{Addr: addr + unit, Len: 2 * unit, Prot: flags.Read | flags.Write, Replace: true}
 	got, err := Map(r)
-	must(t, err)
+	testkit.Check(t, err)
 	if got != addr+unit {
 		t.Fatalf("mapped at %#x, want %#x", got, addr+unit)
 	}
@@ -136,32 +129,32 @@ func TestReservedMemoryIsCommittedHeldAndReleased(t *testing.T) {
 	wantState(t, addr+3*unit, unit, windows.MEM_RESERVE)
 	at(got, 2*unit)[2*unit-1] = 7
 
-	must(t, Hold(addr, 4*unit))
+	testkit.Check(t, Hold(addr, 4*unit))
 	wantState(t, addr, 4*unit, windows.MEM_RESERVE)
 
 	_, err = Map(r)
-	must(t, err)
+	testkit.Check(t, err)
 	if b := at(got, 2*unit)[2*unit-1]; b != 0 {
 		t.Fatalf("memory that was given back still has %d in it", b)
 	}
-	must(t, Release(addr, 4*unit))
+	testkit.Check(t, Release(addr, 4*unit))
 	wantGone(t, addr, 4*unit)
 }
 
 func TestPartsOfMemoryAreGivenBackApart(t *testing.T) {
 	page := PageSize()
 	addr, err := Map(Request{Addr: quiet, Len: 4 * page, Prot: flags.Read | flags.Write})
-	must(t, err)
-	must(t, Hold(addr+uintptr(page), page))
+	testkit.Check(t, err)
+	testkit.Check(t, Hold(addr+uintptr(page), page))
 	at(addr, 1)[0], at(addr+uintptr(2*page), 1)[0] = 1, 2
 	wantState(t, addr+uintptr(page), page, windows.MEM_RESERVE)
-	must(t, Release(addr, 2*page))
+	testkit.Check(t, Release(addr, 2*page))
 	wantState(t, addr, 2*page, windows.MEM_RESERVE)
 	wantState(t, addr+uintptr(2*page), 2*page, windows.MEM_COMMIT)
 	if err := Release(addr, page); !errors.Is(err, windows.ERROR_INVALID_ADDRESS) {
 		t.Fatalf("releasing what is released: %v", err)
 	}
-	must(t, Release(addr+uintptr(2*page), 2*page))
+	testkit.Check(t, Release(addr+uintptr(2*page), 2*page))
 	wantGone(t, addr, 4*page)
 }
 
@@ -169,25 +162,25 @@ func TestViewIsMappedHeldAndReleased(t *testing.T) {
 	eachWay(t, func(t *testing.T) {
 		f := newFile(t, 4*unit)
 		addr, err := Map(Request{Addr: quiet, Len: 2 * unit, Prot: flags.Read | flags.Write, Flags: flags.Shared, File: f, Offset: unit})
-		must(t, err)
+		testkit.Check(t, err)
 		page := PageSize()
 		if got, want := at(addr, 2*unit)[2*unit-1], byte(3*unit/page); got != want {
 			t.Fatalf("the last byte is %d, want %d", got, want)
 		}
 		at(addr, 1)[0] = 200
-		must(t, Flush(addr, 2*unit, f, false))
+		testkit.Check(t, Flush(addr, 2*unit, f, false))
 		got := make([]byte, 1)
 		if _, err := f.ReadAt(got, unit); err != nil || got[0] != 200 {
 			t.Fatalf("the file has %d, %v, want 200", got[0], err)
 		}
-		must(t, Hold(addr, 2*unit))
+		testkit.Check(t, Hold(addr, 2*unit))
 		if s, p := state(t, addr); s == memFree || p != 0 && p != windows.PAGE_NOACCESS {
 			t.Fatalf("a held view is in state %#x with protection %#x", s, p)
 		}
 		if hasPlaceholders() {
 			wantState(t, addr, 2*unit, windows.MEM_RESERVE)
 		}
-		must(t, Release(addr, 2*unit))
+		testkit.Check(t, Release(addr, 2*unit))
 		wantGone(t, addr, 2*unit)
 	})
 }
@@ -198,9 +191,9 @@ func TestPartsOfViewAreGivenBackApart(t *testing.T) {
 		part := func(addr uintptr, i int) uintptr { return addr + uintptr(i*page) }
 		f := newFile(t, 6*page)
 		addr, err := Map(Request{Addr: quiet, Len: 6 * page, Prot: flags.Read, Flags: flags.Shared, File: f})
-		must(t, err)
-		must(t, Hold(part(addr, 1), page))
-		must(t, Release(part(addr, 3), page))
+		testkit.Check(t, err)
+		testkit.Check(t, Hold(part(addr, 1), page))
+		testkit.Check(t, Release(part(addr, 3), page))
 		for i, readable := range []bool{true, false, true, false, true, true} {
 			if _, p := state(t, part(addr, i)); (p == windows.PAGE_READONLY) != readable {
 				t.Fatalf("page %d has protection %#x", i, p)
@@ -209,15 +202,15 @@ func TestPartsOfViewAreGivenBackApart(t *testing.T) {
 				t.Fatalf("page %d has %d in it", i, at(part(addr, i), 1)[0])
 			}
 		}
-		must(t, Hold(addr, 3*page))
-		must(t, Hold(part(addr, 4), 2*page))
+		testkit.Check(t, Hold(addr, 3*page))
+		testkit.Check(t, Hold(part(addr, 4), 2*page))
 		if hasPlaceholders() {
 			for i, want := range []uint32{windows.MEM_RESERVE, windows.MEM_RESERVE, windows.MEM_RESERVE, memFree, windows.MEM_RESERVE, windows.MEM_RESERVE} {
 				wantState(t, part(addr, i), page, want)
 			}
 		}
-		must(t, Release(part(addr, 4), 2*page))
-		must(t, Release(addr, 3*page))
+		testkit.Check(t, Release(part(addr, 4), 2*page))
+		testkit.Check(t, Release(addr, 3*page))
 		wantGone(t, addr, 6*page)
 	})
 }
@@ -226,20 +219,20 @@ func TestViewsMadeApartAreReleasedAsOne(t *testing.T) {
 	needPlaceholders(t)
 	f := newFile(t, 4*unit)
 	addr, err := Reserve(quiet, 5*unit, unit, true)
-	must(t, err)
+	testkit.Check(t, err)
 	for i := range uintptr(4) {
 		_, err := Map(Request{Addr: addr + i*unit, Len: unit, Prot: flags.Read | flags.Write, Flags: flags.Shared, File: f, Offset: int64(i * unit),
 			Replace: true})
-		must(t, err)
+		testkit.Check(t, err)
 	}
-	must(t, Protect(addr, 4*unit, flags.Read))
-	must(t, Protect(addr, 4*unit, flags.Read|flags.Write))
-	must(t, Lock(addr, 4*unit))
-	must(t, Unlock(addr, 4*unit))
-	must(t, Flush(addr+unit/2, 3*unit, f, false))
-	must(t, Prefault(addr, 4*unit, false))
-	must(t, Hold(addr+unit/2, 3*unit))
-	must(t, Release(addr, 5*unit))
+	testkit.Check(t, Protect(addr, 4*unit, flags.Read))
+	testkit.Check(t, Protect(addr, 4*unit, flags.Read|flags.Write))
+	testkit.Check(t, Lock(addr, 4*unit))
+	testkit.Check(t, Unlock(addr, 4*unit))
+	testkit.Check(t, Flush(addr+unit/2, 3*unit, f, false))
+	testkit.Check(t, Prefault(addr, 4*unit, false))
+	testkit.Check(t, Hold(addr+unit/2, 3*unit))
+	testkit.Check(t, Release(addr, 5*unit))
 	wantGone(t, addr, 5*unit)
 }
 
@@ -255,18 +248,18 @@ func TestHeldTailIsMappedAgain(t *testing.T) {
 			page := PageSize()
 			f := newFile(t, 4*unit-page/2)
 			addr, err := Reserve(quiet, 4*unit, unit, true)
-			must(t, err)
+			testkit.Check(t, err)
 			first := Request{Addr: addr, Len: 2 * unit, Prot: flags.Read | flags.Write, Flags: c.flags, File: f, Replace: true}
 			_, err = Map(first)
-			must(t, err)
+			testkit.Check(t, err)
 			at(addr, 1)[0] = 99
 			at(addr+unit, 1)[0] = 100
-			must(t, Hold(addr+unit, unit))
+			testkit.Check(t, Hold(addr+unit, unit))
 
 			again := first
 			again.Addr, again.Offset, again.Len = addr+unit, unit, 3*unit
 			_, err = Map(again)
-			must(t, err)
+			testkit.Check(t, err)
 			want := byte(unit/page + 1)
 			if c.flags.Has(flags.Shared) {
 				want = 100
@@ -284,7 +277,7 @@ func TestHeldTailIsMappedAgain(t *testing.T) {
 			if _, err := Map(again); err == nil {
 				t.Error("what is mapped was mapped over")
 			}
-			must(t, Release(addr, 4*unit))
+			testkit.Check(t, Release(addr, 4*unit))
 			wantGone(t, addr, 4*unit)
 		})
 	}
@@ -294,11 +287,11 @@ func TestFailedMapIsTakenBack(t *testing.T) {
 	needPlaceholders(t)
 	f := newFile(t, 4*unit)
 	addr, err := Reserve(quiet, 4*unit, unit, true)
-	must(t, err)
+	testkit.Check(t, err)
 	req := Request{Addr: addr + unit, Len: 2 * unit, Prot: flags.Read, Flags: flags.Shared, File: f, Offset: unit, Replace: true}
 	_, err = Map(req)
-	must(t, err)
-	must(t, Hold(addr+unit, unit)) // part of a view now, which another file cannot take; before it is a range that it can
+	testkit.Check(t, err)
+	testkit.Check(t, Hold(addr+unit, unit)) // part of a view now, which another file cannot take; before it is a range that it can
 	other := req
 	other.Addr, other.File, other.Offset = addr, newFile(t, 4*unit), 0
 	if _, err := Map(other); !errors.Is(err, errors.ErrUnsupported) {
@@ -310,11 +303,11 @@ func TestFailedMapIsTakenBack(t *testing.T) {
 	}
 	other.File = f
 	_, err = Map(other)
-	must(t, err)
+	testkit.Check(t, err)
 	if got, want := at(addr+unit, 1)[0], byte(unit/PageSize()+1); got != want {
 		t.Errorf("the part that was mapped again has %d in it, want %d", got, want)
 	}
-	must(t, Release(addr, 4*unit))
+	testkit.Check(t, Release(addr, 4*unit))
 	wantGone(t, addr, 4*unit)
 }
 
@@ -323,19 +316,19 @@ func TestHeldEndOfPrivateViewIsZeroAgain(t *testing.T) {
 	needPlaceholders(t)
 	page := PageSize()
 	addr, err := Reserve(quiet, unit, unit, true)
-	must(t, err)
+	testkit.Check(t, err)
 	req := Request{Addr: addr, Len: 2 * page, Prot: flags.Read | flags.Write, File: newFile(t, 2*page-10), Replace: true}
 	_, err = Map(req)
-	must(t, err)
+	testkit.Check(t, err)
 	at(addr, 2*page)[2*page-1] = 5
-	must(t, Hold(addr+uintptr(page), page))
+	testkit.Check(t, Hold(addr+uintptr(page), page))
 	req.Addr, req.Offset, req.Len = addr+uintptr(page), int64(page), page
 	_, err = Map(req)
-	must(t, err)
+	testkit.Check(t, err)
 	if got, want := at(addr+uintptr(page), page), append(bytes.Repeat([]byte{2}, page-10), make([]byte, 10)...); !bytes.Equal(got, want) {
 		t.Errorf("the page ends with %v, want %v", got[page-12:], want[page-12:])
 	}
-	must(t, Release(addr, unit))
+	testkit.Check(t, Release(addr, unit))
 }
 
 // A step after mapping that fails takes the mapping back.
@@ -364,8 +357,8 @@ func TestHintIsHonoured(t *testing.T) {
 	eachWay(t, func(t *testing.T) {
 		f := newFile(t, 3*unit)
 		free, err := Reserve(quiet, 8*unit, unit, false)
-		must(t, err)
-		must(t, Release(free, 8*unit))
+		testkit.Check(t, err)
+		testkit.Check(t, Release(free, 8*unit))
 		hint := free + unit
 		for _, c := range []struct {
 			name string
@@ -384,8 +377,8 @@ func TestHintIsHonoured(t *testing.T) {
 			if err != nil || other == hint {
 				t.Fatalf("%s with a hint that is taken: at %#x, %v", c.name, other, err)
 			}
-			must(t, Release(other, 3*unit))
-			must(t, Release(addr, 3*unit))
+			testkit.Check(t, Release(other, 3*unit))
+			testkit.Check(t, Release(addr, 3*unit))
 			wantGone(t, addr, 3*unit)
 		}
 	})
@@ -395,11 +388,11 @@ func TestReserveAligns(t *testing.T) {
 	for _, file := range []bool{false, true} {
 		for align := unit; align <= 1<<24; align *= 4 {
 			addr, err := Reserve(0, unit, align, file)
-			must(t, err)
+			testkit.Check(t, err)
 			if addr%uintptr(align) != 0 {
 				t.Errorf("%#x is no multiple of %#x", addr, align)
 			}
-			must(t, Release(addr, unit))
+			testkit.Check(t, Release(addr, unit))
 		}
 	}
 }
@@ -431,10 +424,10 @@ func TestLargePagesAreRealOrRefused(t *testing.T) {
 	if err != nil {
 		t.Skip("the account may have no large pages, or none are free: ", err)
 	}
-	defer func() { must(t, Release(addr, int(p.Bytes()))) }()
+	defer func() { testkit.Check(t, Release(addr, int(p.Bytes()))) }()
 	at(addr, 1)[0] = 1
 	info := windows.PSAPI_WORKING_SET_EX_INFORMATION{VirtualAddress: windows.Pointer(unsafe.Pointer(&at(addr, 1)[0]))}
-	must(t, windows.QueryWorkingSetEx(windows.CurrentProcess(), uintptr(unsafe.Pointer(&info)), uint32(unsafe.Sizeof(info))))
+	testkit.Check(t, windows.QueryWorkingSetEx(windows.CurrentProcess(), uintptr(unsafe.Pointer(&info)), uint32(unsafe.Sizeof(info))))
 	if !info.VirtualAttributes.LargePage() {
 		t.Errorf("%d bytes that were promised in a large page are not in one", p.Bytes())
 	}
@@ -443,25 +436,25 @@ func TestLargePagesAreRealOrRefused(t *testing.T) {
 func TestLockAndUnlock(t *testing.T) {
 	const n = 8 << 20 // more than the working set's usual minimum
 	addr, err := Map(Request{Addr: quiet, Len: n, Prot: flags.Read | flags.Write, Flags: flags.Locked})
-	must(t, err)
-	must(t, Unlock(addr, n))
-	must(t, Unlock(addr, n)) // as munlock, which knows no pages that are not locked
-	must(t, Lock(addr, unit))
-	must(t, Unlock(addr, n))
-	must(t, Release(addr, n))
+	testkit.Check(t, err)
+	testkit.Check(t, Unlock(addr, n))
+	testkit.Check(t, Unlock(addr, n)) // as munlock, which knows no pages that are not locked
+	testkit.Check(t, Lock(addr, unit))
+	testkit.Check(t, Unlock(addr, n))
+	testkit.Check(t, Release(addr, n))
 	wantGone(t, addr, n)
 }
 
 func TestPrefaultReportsPageThatCannotCome(t *testing.T) {
 	addr, err := Map(Request{Len: 2 * unit, Prot: flags.Read | flags.Write, Flags: flags.Populate | flags.WillNeed})
-	must(t, err)
-	must(t, Prefault(addr, 2*unit, true))
-	must(t, Advise(addr, 2*unit, flags.Advice))
-	must(t, Protect(addr+unit, unit, flags.None))
+	testkit.Check(t, err)
+	testkit.Check(t, Prefault(addr, 2*unit, true))
+	testkit.Check(t, Advise(addr, 2*unit, flags.Advice))
+	testkit.Check(t, Protect(addr+unit, unit, flags.None))
 	if err := Prefault(addr, 2*unit, false); !errors.Is(err, ErrNoPage) {
 		t.Errorf("prefault of a page without access: %v", err)
 	}
-	must(t, Release(addr, 2*unit))
+	testkit.Check(t, Release(addr, 2*unit))
 }
 
 func TestBootIDIsStable(t *testing.T) {
@@ -483,7 +476,7 @@ func TestNothingIsLeft(t *testing.T) {
 				for p := flags.None; p <= flags.Read|flags.Write|flags.Execute; p++ {
 					addr, err := Map(Request{Len: unit, Prot: p, Flags: fl, File: file, Offset: unit})
 					if err == nil {
-						must(t, Release(addr, unit))
+						testkit.Check(t, Release(addr, unit))
 					}
 					if _, err := Map(Request{Len: unit, Prot: p, Flags: fl, File: file, Offset: 2 * unit}); err == nil {
 						t.Fatal("mapped past the end")
@@ -492,9 +485,9 @@ func TestNothingIsLeft(t *testing.T) {
 			}
 		}
 		d, err := Duplicate(f)
-		must(t, err)
-		must(t, d.Close())
-		must(t, Areas(os.Getpid(), 0, ^uintptr(0), func(Area) bool { return true }))
+		testkit.Check(t, err)
+		testkit.Check(t, d.Close())
+		testkit.Check(t, Areas(os.Getpid(), 0, ^uintptr(0), func(Area) bool { return true }))
 	}
 	round()
 	before, spans := handles(t), len(owned.spans)
@@ -533,11 +526,11 @@ func handles(t *testing.T) (n int) {
 func TestDuplicateIsIndependent(t *testing.T) {
 	f := newFile(t, 10)
 	d, err := Duplicate(f)
-	must(t, err)
-	must(t, f.Close())
+	testkit.Check(t, err)
+	testkit.Check(t, f.Close())
 	got := make([]byte, 10)
 	if _, err := d.ReadAt(got, 0); err != nil || !bytes.Equal(got, bytes.Repeat([]byte{1}, 10)) {
 		t.Errorf("the duplicate reads %v, %v", got, err)
 	}
-	must(t, d.Close())
+	testkit.Check(t, d.Close())
 }

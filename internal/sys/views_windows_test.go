@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/testkit"
 	"golang.org/x/sys/windows"
 )
 
@@ -64,7 +65,7 @@ func TestProtectionIsRaisedAndLowered(t *testing.T) {
 							wantProtection(t, addr, q, c.writable)
 						}
 					}
-					must(t, Release(addr, unit))
+					testkit.Check(t, Release(addr, unit))
 					wantGone(t, addr, unit)
 				}
 			})
@@ -89,35 +90,35 @@ func TestRefusedProtectionChangesNothing(t *testing.T) {
 	f := newFile(t, 2*unit)
 	readOnly := open(t, f.Name(), os.O_RDONLY)
 	addr, err := Reserve(0, 2*unit, unit, true)
-	must(t, err)
+	testkit.Check(t, err)
 	for i, file := range []*os.File{f, readOnly} {
 		_, err := Map(Request{Addr: addr + uintptr(i*unit), Len: unit, Prot: r, Flags: flags.Shared, File: file, Offset: int64(i * unit), Replace: true})
-		must(t, err)
+		testkit.Check(t, err)
 	}
 	if err := Protect(addr, 2*unit, rw); err == nil {
 		t.Fatal("a view of a read-only handle became writable")
 	}
 	wantProtection(t, addr, r, 0)
 	wantProtection(t, addr+unit, r, 0)
-	must(t, Release(addr, 2*unit))
+	testkit.Check(t, Release(addr, 2*unit))
 }
 
 func TestPrivateWritesStayInTheMapping(t *testing.T) {
 	eachWay(t, func(t *testing.T) {
 		f := newFile(t, unit)
 		before, err := os.ReadFile(f.Name())
-		must(t, err)
+		testkit.Check(t, err)
 		addr, err := Map(Request{Len: unit, Prot: rw, File: f})
-		must(t, err)
+		testkit.Check(t, err)
 		clear(at(addr, unit))
-		must(t, Protect(addr, unit, r))
-		must(t, Protect(addr, unit, rw))
+		testkit.Check(t, Protect(addr, unit, r))
+		testkit.Check(t, Protect(addr, unit, rw))
 		if !bytes.Equal(at(addr, unit), make([]byte, unit)) {
 			t.Error("a change of protection undid the writes")
 		}
-		must(t, Release(addr, unit))
+		testkit.Check(t, Release(addr, unit))
 		after, err := os.ReadFile(f.Name())
-		must(t, err)
+		testkit.Check(t, err)
 		if !bytes.Equal(before, after) {
 			t.Error("the writes reached the file")
 		}
@@ -131,15 +132,15 @@ func TestCodeOfFileRuns(t *testing.T) {
 		t.Skip("the code of this test is for amd64 and 386")
 	}
 	path := newFile(t, unit).Name()
-	must(t, os.WriteFile(path, code, 0o600))
+	testkit.Check(t, os.WriteFile(path, code, 0o600))
 	for _, fl := range []flags.Map{0, flags.Shared} {
 		addr, err := Map(Request{Len: PageSize(), Prot: rx, Flags: fl, File: open(t, path, os.O_RDONLY)})
-		must(t, err)
-		must(t, FlushInstructionCache(addr+1, len(code)-1))
+		testkit.Check(t, err)
+		testkit.Check(t, FlushInstructionCache(addr+1, len(code)-1))
 		if got, _, _ := syscall.SyscallN(addr); got != 42 {
 			t.Errorf("flags %v: the code answers %d, want 42", fl, got)
 		}
-		must(t, Release(addr, PageSize()))
+		testkit.Check(t, Release(addr, PageSize()))
 	}
 }
 
@@ -158,7 +159,7 @@ func TestSectionOfReopenedFile(t *testing.T) {
 		{os.O_RDONLY, windows.PAGE_EXECUTE_READWRITE, windows.ERROR_ACCESS_DENIED},
 		{os.O_WRONLY, windows.PAGE_EXECUTE_READ, windows.ERROR_ACCESS_DENIED},
 	} {
-		must(t, onHandle(open(t, path, c.how), func(h windows.Handle) error {
+		testkit.Check(t, onHandle(open(t, path, c.how), func(h windows.Handle) error {
 			before := handles(t)
 			const rounds = 5
 			for range rounds {
@@ -167,7 +168,7 @@ func TestSectionOfReopenedFile(t *testing.T) {
 					t.Errorf("protection %#x of a file opened with %#x: %v, want %v", c.protection, c.how, err, c.want)
 				}
 				if err == nil {
-					must(t, windows.CloseHandle(section))
+					testkit.Check(t, windows.CloseHandle(section))
 				}
 			}
 			// A thread that the runtime starts meanwhile has a handle as well.
@@ -180,7 +181,7 @@ func TestSectionOfReopenedFile(t *testing.T) {
 }
 
 func TestReopenedHandleMayExecute(t *testing.T) {
-	must(t, onHandle(open(t, newFile(t, 10).Name(), os.O_RDONLY), func(h windows.Handle) error {
+	testkit.Check(t, onHandle(open(t, newFile(t, 10).Name(), os.O_RDONLY), func(h windows.Handle) error {
 		const all = windows.FILE_READ_DATA | windows.FILE_WRITE_DATA | windows.FILE_EXECUTE
 		has, err := grantedAccess(h)
 		if err != nil || has&all != windows.FILE_READ_DATA {
@@ -231,7 +232,7 @@ func TestViewEndsWithTheFile(t *testing.T) {
 					if got, want := at(addr, c.n)[0], byte(c.offset/page+1); got != want {
 						t.Fatalf("offset %d of a file of %d begins with %d, want %d", c.offset, size, got, want)
 					}
-					must(t, Release(addr, c.n))
+					testkit.Check(t, Release(addr, c.n))
 				}
 			}
 			if info, err := f.Stat(); err != nil || info.Size() != int64(size) {
@@ -244,7 +245,7 @@ func TestViewEndsWithTheFile(t *testing.T) {
 func TestSectionKeepsFileUsable(t *testing.T) {
 	f := newFile(t, unit)
 	addr, err := Map(Request{Len: unit, Prot: rw, Flags: flags.Shared, File: f})
-	must(t, err)
+	testkit.Check(t, err)
 	if _, err := f.WriteAt([]byte("beside"), 10); err != nil {
 		t.Fatal(err)
 	}
@@ -256,24 +257,24 @@ func TestSectionKeepsFileUsable(t *testing.T) {
 	if _, err := f.ReadAt(got, 20); err != nil || string(got) != "view" {
 		t.Errorf("a store beside ReadAt: the file has %q, %v", got, err)
 	}
-	must(t, f.Close()) // the view keeps the file
+	testkit.Check(t, f.Close()) // the view keeps the file
 	at(addr, 1)[0] = 3
-	must(t, Flush(addr, unit, nil, true))
-	must(t, Release(addr, unit))
+	testkit.Check(t, Flush(addr, unit, nil, true))
+	testkit.Check(t, Release(addr, unit))
 }
 
 func TestFlushThroughReadOnlyHandle(t *testing.T) {
 	f := newFile(t, unit)
 	readOnly := open(t, f.Name(), os.O_RDONLY)
 	addr, err := Map(Request{Len: unit, Prot: r, Flags: flags.Shared, File: readOnly})
-	must(t, err)
-	must(t, Flush(addr, unit, readOnly, false))
-	must(t, Flush(addr, unit, readOnly, true))
-	must(t, Hold(addr, unit))
+	testkit.Check(t, err)
+	testkit.Check(t, Flush(addr, unit, readOnly, false))
+	testkit.Check(t, Flush(addr, unit, readOnly, true))
+	testkit.Check(t, Hold(addr, unit))
 	if err := Flush(addr, unit, f, false); !errors.Is(err, windows.ERROR_INVALID_ADDRESS) {
 		t.Errorf("flushing what is not mapped: %v", err)
 	}
-	must(t, Release(addr, unit))
+	testkit.Check(t, Release(addr, unit))
 }
 
 func TestZeroPunchesUnderViewAndKeepsLength(t *testing.T) {
@@ -281,15 +282,15 @@ func TestZeroPunchesUnderViewAndKeepsLength(t *testing.T) {
 	f := newFile(t, size)
 	whole := (size + PageSize() - 1) / PageSize() * PageSize()
 	addr, err := Map(Request{Len: whole, Prot: r, Flags: flags.Shared, File: f})
-	must(t, err)
+	testkit.Check(t, err)
 	want := make([]byte, size)
 	_, err = f.ReadAt(want, 0)
-	must(t, err)
+	testkit.Check(t, err)
 	for _, c := range []struct{ off, n int64 }{{10, 1}, {4000, 5000}, {unit - 1, 2}, {size - 1, 100}, {2 * unit, 10}, {30, 0}} {
-		must(t, Zero(f, c.off, c.n))
+		testkit.Check(t, Zero(f, c.off, c.n))
 		clear(want[min(c.off, size):min(c.off+c.n, size)])
 		got, err := io.ReadAll(io.NewSectionReader(f, 0, 2*size))
-		must(t, err)
+		testkit.Check(t, err)
 		if !bytes.Equal(got, want) {
 			t.Fatalf("zeroing [%d,%d): the file has other bytes than it should", c.off, c.off+c.n)
 		}
@@ -297,24 +298,24 @@ func TestZeroPunchesUnderViewAndKeepsLength(t *testing.T) {
 			t.Fatalf("zeroing [%d,%d): the view has other bytes than the file", c.off, c.off+c.n)
 		}
 	}
-	must(t, Release(addr, whole))
+	testkit.Check(t, Release(addr, whole))
 }
 
 func TestAllocateOnlyGrows(t *testing.T) {
 	f := newFile(t, 100)
 	for _, c := range []struct{ off, n, want int64 }{{0, 50, 100}, {50, 50, 100}, {90, 20, 110}, {1 << 20, 1, 1<<20 + 1}, {0, 10, 1<<20 + 1}} {
-		must(t, Allocate(f, c.off, c.n))
+		testkit.Check(t, Allocate(f, c.off, c.n))
 		if info, err := f.Stat(); err != nil || info.Size() != c.want {
 			t.Fatalf("allocating [%d,%d): %d bytes, %v, want %d", c.off, c.off+c.n, info.Size(), err, c.want)
 		}
 	}
 	got := make([]byte, 110)
 	_, err := f.ReadAt(got, 0)
-	must(t, err)
+	testkit.Check(t, err)
 	if want := append(bytes.Repeat([]byte{1}, 100), make([]byte, 10)...); !bytes.Equal(got, want) {
 		t.Errorf("the file has %v, want %v", got, want)
 	}
-	must(t, SyncFile(f))
+	testkit.Check(t, SyncFile(f))
 	if err := Allocate(open(t, f.Name(), os.O_RDONLY), 0, 1<<21); err == nil {
 		t.Error("a read-only handle made the file longer")
 	}
@@ -324,33 +325,33 @@ func TestFileGrowsUnderView(t *testing.T) {
 	needPlaceholders(t)
 	f := newFile(t, 100)
 	addr, err := Reserve(quiet, 4*unit, unit, true)
-	must(t, err)
+	testkit.Check(t, err)
 	page := PageSize()
 	req := Request{Addr: addr, Len: page, Prot: rw, Flags: flags.Shared, File: f, Replace: true}
 	_, err = Map(req)
-	must(t, err)
-	must(t, Allocate(f, 0, 4*unit))
+	testkit.Check(t, err)
+	testkit.Check(t, Allocate(f, 0, 4*unit))
 	// The new part begins at a page of the file, not at a multiple of the granularity.
 	req.Addr, req.Offset, req.Len = addr+uintptr(page), int64(page), 4*unit-page
 	_, err = Map(req)
-	must(t, err)
+	testkit.Check(t, err)
 	for i := range at(addr, 4*unit) {
 		at(addr, 4*unit)[i] = byte(i / 7)
 	}
-	must(t, Flush(addr, 4*unit, f, false))
+	testkit.Check(t, Flush(addr, 4*unit, f, false))
 	got, err := os.ReadFile(f.Name())
-	must(t, err)
+	testkit.Check(t, err)
 	if !bytes.Equal(got, at(addr, 4*unit)) {
 		t.Error("the file has other bytes than the views")
 	}
-	must(t, Release(addr, 4*unit))
+	testkit.Check(t, Release(addr, 4*unit))
 	wantGone(t, addr, 4*unit)
 }
 
 func TestLockFileKeepsOtherWritersOut(t *testing.T) {
 	f := newFile(t, 100)
 	second := open(t, f.Name(), os.O_RDWR)
-	must(t, LockFile(f))
+	testkit.Check(t, LockFile(f))
 	if err := LockFile(second); !errors.Is(err, ErrLocked) {
 		t.Fatalf("a second lock: %v", err)
 	}
@@ -362,7 +363,7 @@ func TestLockFileKeepsOtherWritersOut(t *testing.T) {
 		t.Errorf("reading beside the lock: %v", err)
 	}
 	// Wine lets everybody past a lock on data; another lock there it does not.
-	must(t, onHandle(second, func(h windows.Handle) error {
+	testkit.Check(t, onHandle(second, func(h windows.Handle) error {
 		const how = windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY
 		if err := windows.LockFileEx(h, how, 0, 1<<30, 0, new(windows.Overlapped)); err != nil {
 			return err
@@ -370,11 +371,11 @@ func TestLockFileKeepsOtherWritersOut(t *testing.T) {
 		return windows.UnlockFileEx(h, 0, 1<<30, 0, new(windows.Overlapped))
 	}))
 	d, err := Duplicate(f)
-	must(t, err)
-	must(t, f.Close())
+	testkit.Check(t, err)
+	testkit.Check(t, f.Close())
 	if err := LockFile(second); !errors.Is(err, ErrLocked) {
 		t.Errorf("a second lock while a duplicate has the first: %v", err)
 	}
-	must(t, d.Close())
-	must(t, LockFile(second))
+	testkit.Check(t, d.Close())
+	testkit.Check(t, LockFile(second))
 }

@@ -1,4 +1,4 @@
-package typedmem_test
+package testenv
 
 import (
 	"os"
@@ -7,19 +7,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// emulator names what stands between the tests and the kernel, "" for nothing. qemu's user mode
-// takes any advice about a page for good.
-var emulator = sync.OnceValue(func() string {
+// Emulator names what runs between the tests and the kernel, "" for nothing. qemu's user mode
+// accepts any advice about a page.
+var Emulator = sync.OnceValue(func() string {
 	const unknown = 0x7fff
 	page, err := unix.Mmap(-1, 0, os.Getpagesize(), unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON)
 	if err != nil {
 		panic(err)
 	}
-	answer := unix.Madvise(page, unknown)
+	refused := unix.Madvise(page, unknown)
 	if err := unix.Munmap(page); err != nil {
 		panic(err)
 	}
-	if answer == nil {
+	if refused == nil {
 		return "qemu-user"
 	}
 	return ""

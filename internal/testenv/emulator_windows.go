@@ -1,4 +1,4 @@
-package typedmem_test
+package testenv
 
 import (
 	"sync"
@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// emulator names what stands between the tests and the kernel, "" for nothing.
-var emulator = sync.OnceValue(func() string {
+// Emulator names what runs between the tests and the kernel, "" for nothing.
+var Emulator = sync.OnceValue(func() string {
 	if windows.NewLazySystemDLL("ntdll.dll").NewProc("wine_get_version").Find() == nil {
 		return "Wine"
 	}
