@@ -37,16 +37,18 @@ func areas(pid int, lo, hi uintptr, yield func(Area) bool) error {
 		*r = regionWithPath{}
 		// SAFETY: r stays alive over the call, which writes at most its size. arg is the address to
 		// begin at.
-		n, _, errno := unix.Syscall6(procInfoCall, callPidInfo, uintptr(processID(pid)), regionPathInfo,
-			uintptr(at), uintptr(unsafe.Pointer(r)), unsafe.Sizeof(*r))
+		var n uintptr
+		err := uninterrupted(func() error {
+			var errno unix.Errno
+			n, _, errno = unix.Syscall6(procInfoCall, callPidInfo, uintptr(processID(pid)), regionPathInfo,
+				uintptr(at), uintptr(unsafe.Pointer(r)), unsafe.Sizeof(*r))
+			return errno
+		})
 		switch {
-		case errno == unix.EINVAL: // no area at the address or after it
+		case err == unix.EINVAL: // no area at the address or after it
 			return nil
-		case errno == unix.EINTR:
-			r.address, r.size = at, 0
-			continue
-		case errno != 0:
-			return fmt.Errorf("proc_pidinfo: %w", errno)
+		case err != unix.Errno(0):
+			return fmt.Errorf("proc_pidinfo: %w", err)
 		case n < unsafe.Sizeof(*r) || r.size == 0:
 			return nil
 		}

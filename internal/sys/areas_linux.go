@@ -98,12 +98,10 @@ func queryDescriptor(f *os.File, fd, lo, hi uintptr, yield func(Area) bool) erro
 			nameSize:   uint32(len(name)),
 			nameAddr:   uint64(uintptr(unsafe.Pointer(&name[0]))),
 		}
-		switch procmap(fd, q) {
-		case 0:
+		switch err := uninterrupted(func() error { return procmap(fd, q) }); err {
+		case unix.Errno(0):
 		case unix.ENOENT:
 			return readGate(f, at, hi, yield)
-		case unix.EINTR:
-			continue
 		case unix.ENAMETOOLONG: // the text knows no limit
 			next, err := readArea(f, at, hi, yield)
 			if next == 0 || err != nil {

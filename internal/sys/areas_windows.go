@@ -90,13 +90,13 @@ func (w *walk) area(info memoryBasicInformation, end uintptr) (Area, error) {
 }
 
 // viewAt returns the view that begins at an address.
-func (t *table) viewAt(base uintptr) (p piece, ok bool) {
+func (t *table) viewAt(base uintptr) (p allocation, ok bool) {
 	t.Lock()
 	defer t.Unlock()
-	if i := t.after(base); i < len(t.spans) && t.spans[i].of.base == base && t.spans[i].of.kind == view {
-		return *t.spans[i].of, true
+	if i := t.after(base); i < len(t.parts) && t.parts[i].of.base == base && t.parts[i].of.kind == view {
+		return *t.parts[i].of, true
 	}
-	return piece{}, false
+	return allocation{}, false
 }
 
 // mappedFile returns the name of the file behind an address, "" for a section without one.

@@ -41,7 +41,7 @@ func drop(uintptr, int) error { return errors.ErrUnsupported }
 
 func granularity() int { return int(theSystem().allocationGranularity) }
 
-// protect changes one piece after the other, and changes back what it changed when one refuses.
+// protect changes one allocation after the other. When one refuses, it restores those before.
 func protect(addr uintptr, n int, p flags.Protection) error {
 	list, err := owned.mapped(addr, n)
 	if err != nil {
@@ -62,8 +62,8 @@ func protect(addr uintptr, n int, p flags.Protection) error {
 	return nil
 }
 
-// lock locks one piece after the other, with room made in the working set: VirtualLock is limited
-// by its minimum.
+// lock locks one allocation after the other. VirtualLock is limited by the minimum of the working
+// set, which is raised where that is too small.
 func lock(addr uintptr, n int) error {
 	list, err := owned.mapped(addr, n)
 	if err != nil {
@@ -146,7 +146,7 @@ func flush(addr uintptr, n int, f *os.File, async bool) error {
 
 // flushView is FlushViewOfFile. It answers ERROR_LOCK_VIOLATION while the system itself is writing
 // the pages: that passes.
-func flushView(s span) (err error) {
+func flushView(s part) (err error) {
 	for range 100 {
 		err = windows.FlushViewOfFile(s.start, s.end-s.start)
 		if !errors.Is(err, windows.ERROR_LOCK_VIOLATION) {

@@ -3,7 +3,6 @@ package sys
 import (
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/typedmem/typedmem/flags"
 	"golang.org/x/sys/windows"
@@ -51,7 +50,7 @@ func reserve(hint uintptr, n, align int, file bool) (uintptr, error) {
 	if err != nil {
 		return 0, err
 	}
-	owned.add(&piece{base: addr, end: addr + uintptr(n), kind: kind}, false)
+	owned.add(&allocation{base: addr, end: addr + uintptr(n), kind: kind}, false)
 	return addr, nil
 }
 
@@ -170,7 +169,7 @@ func placeMemory(r Request) (uintptr, error) {
 		}
 		return 0, err
 	}
-	owned.add(&piece{base: addr, end: addr + uintptr(r.Len), kind: memory, large: r.PageSize != 0}, true)
+	owned.add(&allocation{base: addr, end: addr + uintptr(r.Len), kind: memory, large: r.PageSize != 0}, true)
 	return addr, nil
 }
 
@@ -198,7 +197,7 @@ func fill(r Request) error {
 	for at := 0; at < len(list); {
 		s := list[at]
 		at++
-		// Neighbouring placeholders take one view or one piece of memory.
+		// Neighbouring placeholders take one view or one allocation.
 		for s.of.kind == placeholder && at < len(list) && list[at].of.kind == placeholder {
 			s.end = list[at].end
 			at++
@@ -214,7 +213,7 @@ func fill(r Request) error {
 }
 
 // fillMemory commits one part of a reserved range. The caller holds the lock of the table.
-func fillMemory(r Request, s span) error {
+func fillMemory(r Request, s part) error {
 	n := int(s.end - s.start)
 	protection := pageProtection(r.Prot, false)
 	switch s.of.kind {
@@ -222,7 +221,7 @@ func fillMemory(r Request, s span) error {
 		if _, err := windows.VirtualAlloc(s.start, uintptr(n), windows.MEM_COMMIT|uint32(r.System), protection); err != nil {
 			return err
 		}
-		owned.set(span{s.start, s.end, s.of, true})
+		owned.set(part{s.start, s.end, s.of, true})
 		return nil
 	case placeholder:
 		p, err := owned.carve(s.start, s.end)
@@ -233,7 +232,7 @@ func fillMemory(r Request, s span) error {
 		if _, err := virtualAlloc2(s.start, n, how, protection); err != nil {
 			return err
 		}
-		owned.replace(p, span{p.base, p.end, &piece{base: p.base, end: p.end, kind: memory}, true})
+		owned.replace(p, part{p.base, p.end, &allocation{base: p.base, end: p.end, kind: memory}, true})
 		return nil
 	}
 	return fmt.Errorf("the range is part of a view that is in use: %w", errors.ErrUnsupported)
@@ -241,20 +240,20 @@ func fillMemory(r Request, s span) error {
 
 // carve returns the placeholder that covers [start, end) exactly; it joins and splits those that
 // are there. The caller holds the lock.
-func (t *table) carve(start, end uintptr) (*piece, error) {
+func (t *table) carve(start, end uintptr) (*allocation, error) {
 	list, err := t.within(start, int(end-start))
 	if err != nil {
 		return nil, err
 	}
 	first, last := list[0].of, list[len(list)-1].of
-	p := &piece{base: first.base, end: last.end, kind: placeholder}
+	p := &allocation{base: first.base, end: last.end, kind: placeholder}
 	if first != last {
 		if err := windows.VirtualFree(p.base, p.end-p.base, windows.MEM_RELEASE|memCoalescePlaceholders); err != nil {
 			return nil, fmt.Errorf("joining placeholders: %w", err)
 		}
 		i, j := t.after(p.base), t.after(p.end-1)
-		t.spans = append(t.spans[:i+1], t.spans[j+1:]...)
-		t.spans[i] = span{p.base, p.end, p, false}
+		t.parts = append(t.parts[:i+1], t.parts[j+1:]...)
+		t.parts[i] = part{p.base, p.end, p, false}
 	} else {
 		p = first
 	}
@@ -264,170 +263,18 @@ func (t *table) carve(start, end uintptr) (*piece, error) {
 	if err := windows.VirtualFree(start, end-start, windows.MEM_RELEASE|memPreservePlaceholder); err != nil {
 		return nil, fmt.Errorf("splitting a placeholder: %w", err)
 	}
-	var news []span
-	var middle *piece
+	var news []part
+	var middle *allocation
 	for _, cut := range [][2]uintptr{{p.base, start}, {start, end}, {end, p.end}} {
 		if cut[0] == cut[1] {
 			continue
 		}
-		part := &piece{base: cut[0], end: cut[1], kind: placeholder}
-		news = append(news, span{part.base, part.end, part, false})
+		rest := &allocation{base: cut[0], end: cut[1], kind: placeholder}
+		news = append(news, part{rest.base, rest.end, rest, false})
 		if cut[0] == start {
-			middle = part
+			middle = rest
 		}
 	}
 	t.replace(p, news...)
 	return middle, nil
-}
-
-func hold(addr uintptr, n int) error {
-	owned.Lock()
-	defer owned.Unlock()
-	return owned.hold(addr, n)
-}
-
-// hold is hold for a caller that has the lock.
-func (t *table) hold(addr uintptr, n int) error {
-	list, err := t.within(addr, n)
-	if err != nil {
-		// On Unix the range would be taken from its owner.
-		return fmt.Errorf("the addresses were given by neither Reserve nor Map: %w: %w", errors.ErrUnsupported, err)
-	}
-	for _, s := range list {
-		if !s.mapped {
-			continue
-		}
-		if err := t.holdPart(s); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// holdPart makes one mapped part of a piece reserved.
-func (t *table) holdPart(s span) error {
-	p := s.of
-	if p.kind == view && p.replaces && t.mappedOutside(p, s.start, s.end) == 0 {
-		return t.vacate(p, s)
-	}
-	if err := takeAway(s); err != nil {
-		return err
-	}
-	t.set(span{s.start, s.end, p, false})
-	return nil
-}
-
-// takeAway ends every access to a mapped part, and gives its memory back where the system can do
-// that for a part.
-func takeAway(s span) error {
-	if s.of.kind == memory && !s.of.large {
-		return windows.VirtualFree(s.start, s.end-s.start, windows.MEM_DECOMMIT)
-	}
-	var old uint32
-	return windows.VirtualProtect(s.start, s.end-s.start, windows.PAGE_NOACCESS, &old)
-}
-
-// mappedOutside returns how many bytes of a piece are mapped, not counting [start, end).
-func (t *table) mappedOutside(p *piece, start, end uintptr) (n uintptr) {
-	i, j := t.window(p)
-	for _, s := range t.spans[i:j] {
-		if s.mapped {
-			n += s.end - s.start
-			if lo, hi := max(s.start, start), min(s.end, end); lo < hi {
-				n -= hi - lo
-			}
-		}
-	}
-	return n
-}
-
-// vacate unmaps a view of which nothing is to stay mapped. Placeholders remain for the parts that
-// are still in the table; what was released becomes free.
-func (t *table) vacate(p *piece, last span) error {
-	if err := unmapViewOfFile2(p.base, memPreservePlaceholder); err != nil {
-		return err
-	}
-	t.set(span{last.start, last.end, p, false})
-	i, j := t.window(p)
-	parts := append([]span(nil), t.spans[i:j]...)
-	whole := &piece{base: p.base, end: p.end, kind: placeholder}
-	t.replace(p, span{p.base, p.end, whole, false})
-	// Everything is reserved now, in one placeholder. A gap that cannot be cut off stays reserved
-	// with it, which harms nobody, and what was asked for has been done.
-	at := p.base
-	for _, s := range append(parts, span{start: p.end}) {
-		if at < s.start {
-			_ = t.releasePlaceholder(at, s.start)
-		}
-		at = s.end
-	}
-	return nil
-}
-
-// releasePlaceholder frees the part [start, end) of a placeholder.
-func (t *table) releasePlaceholder(start, end uintptr) error {
-	p, err := t.carve(start, end)
-	if err != nil {
-		return err
-	}
-	if err := windows.VirtualFree(p.base, 0, windows.MEM_RELEASE); err != nil {
-		return err
-	}
-	t.replace(p)
-	return nil
-}
-
-func release(addr uintptr, n int) error {
-	owned.Lock()
-	defer owned.Unlock()
-	list, err := owned.within(addr, n)
-	if err != nil {
-		return err
-	}
-	for _, group := range pieces(list) {
-		if err := owned.releaseParts(group); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// releaseParts releases neighbouring parts of one piece, and the piece when none is left.
-func (t *table) releaseParts(group []span) error {
-	p, start, end := group[0].of, group[0].start, group[len(group)-1].end
-	if p.kind == placeholder {
-		return t.releasePlaceholder(start, end)
-	}
-	i, j := t.window(p)
-	if t.spans[i].start >= start && t.spans[j-1].end <= end {
-		if err := free(p); err != nil {
-			return err
-		}
-		t.replace(p)
-		return nil
-	}
-	if p.kind == view && p.replaces && t.mappedOutside(p, start, end) == 0 {
-		// The rest of the view is reserved already.
-		if err := t.vacate(p, span{start: start, end: end}); err != nil {
-			return err
-		}
-		return t.releasePlaceholder(start, end)
-	}
-	for _, s := range group {
-		if s.mapped {
-			if err := takeAway(s); err != nil {
-				return err
-			}
-		}
-	}
-	t.remove(start, end)
-	return nil
-}
-
-// free gives a whole piece back to the system.
-func free(p *piece) error {
-	if p.kind == view {
-		return os.NewSyscallError("UnmapViewOfFile", windows.UnmapViewOfFile(p.base))
-	}
-	return windows.VirtualFree(p.base, 0, windows.MEM_RELEASE)
 }

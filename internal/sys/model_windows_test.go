@@ -123,7 +123,7 @@ func checkTable(t *testing.T) {
 	t.Helper()
 	owned.Lock()
 	defer owned.Unlock()
-	for i, s := range owned.spans {
+	for i, s := range owned.parts {
 		if s.start >= s.end || s.start < s.of.base || s.end > s.of.end {
 			t.Fatalf("[%#x,%#x) is no part of [%#x,%#x)", s.start, s.end, s.of.base, s.of.end)
 		}
@@ -133,7 +133,7 @@ func checkTable(t *testing.T) {
 		if i == 0 {
 			continue
 		}
-		if before := owned.spans[i-1]; before.end > s.start || before.end == s.start && before.of == s.of && before.mapped == s.mapped {
+		if before := owned.parts[i-1]; before.end > s.start || before.end == s.start && before.of == s.of && before.mapped == s.mapped {
 			t.Fatalf("[%#x,%#x) and [%#x,%#x) overlap or should be one", before.start, before.end, s.start, s.end)
 		}
 	}

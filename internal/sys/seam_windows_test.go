@@ -86,8 +86,8 @@ func wantGone(t *testing.T, addr uintptr, n int) {
 	wantState(t, addr, n, memFree)
 	owned.Lock()
 	defer owned.Unlock()
-	if i := owned.after(addr); i < len(owned.spans) && owned.spans[i].start < addr+uintptr(n) {
-		t.Fatalf("the table still has [%#x,%#x)", owned.spans[i].start, owned.spans[i].end)
+	if i := owned.after(addr); i < len(owned.parts) && owned.parts[i].start < addr+uintptr(n) {
+		t.Fatalf("the table still has [%#x,%#x)", owned.parts[i].start, owned.parts[i].end)
 	}
 }
 
@@ -490,7 +490,7 @@ func TestNothingIsLeft(t *testing.T) {
 		testkit.Check(t, Areas(os.Getpid(), 0, ^uintptr(0), func(Area) bool { return true }))
 	}
 	round()
-	before, spans := handles(t), len(owned.spans)
+	before, parts := handles(t), len(owned.parts)
 	const rounds = 5
 	for range rounds {
 		round()
@@ -499,8 +499,8 @@ func TestNothingIsLeft(t *testing.T) {
 	if after := handles(t); after >= before+rounds {
 		t.Errorf("%d handles became %d", before, after)
 	}
-	if after := len(owned.spans); after != spans {
-		t.Errorf("%d ranges in the table became %d", spans, after)
+	if after := len(owned.parts); after != parts {
+		t.Errorf("%d ranges in the table became %d", parts, after)
 	}
 }
 

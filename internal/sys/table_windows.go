@@ -8,33 +8,33 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// The callers split and join ranges as they like; Windows gives memory back only in the pieces in
-// which it handed it out. The table knows these pieces and what has become of each part of them.
+// The callers split and join ranges freely, but Windows releases an allocation only as a whole. The
+// table records each allocation and the state of every part of it.
 //
-//	piece        a part held             the last part held
+//	allocation   a part held             the last part held
 //	memory       decommitted             decommitted
 //	view         no access, memory kept  unmapped, a placeholder remains
 //	placeholder  nothing to do           nothing to do
 //
-//	piece        a part released              the last part released
+//	allocation   a part released              the last part released
 //	memory       decommitted, addresses kept  freed
 //	view         no access, addresses kept    unmapped
 //	placeholder  cut off and freed            freed
 //
-// Parts that are kept go when the last part of their piece goes.
+// What is kept is released together with the last part of its allocation.
 
-type pieceKind uint8
+type allocationKind uint8
 
 const (
-	memory      pieceKind = iota // VirtualAlloc: reserved addresses, committed in part
-	view                         // MapViewOfFile3, MapViewOfFileEx
-	placeholder                  // reserved addresses that a view or memory can replace
+	memory      allocationKind = iota // VirtualAlloc: reserved addresses, committed in part
+	view                              // MapViewOfFile3, MapViewOfFileEx
+	placeholder                       // reserved addresses that a view or memory can replace
 )
 
-// piece is one allocation of the system: it can only be freed as a whole.
-type piece struct {
+// allocation is what one call of the system allocated: only the whole of it can be freed.
+type allocation struct {
 	base, end uintptr
-	kind      pieceKind
+	kind      allocationKind
 	large     bool // memory in large pages: it cannot be decommitted
 	replaces  bool // a view that took the place of a placeholder and can leave one
 
@@ -44,36 +44,36 @@ type piece struct {
 	file    fileID
 }
 
-// span is a part of a piece in one state. A released part has no span. A placeholder has exactly
-// one, which covers it.
-type span struct {
+// part is a range of one allocation in one state. Released addresses have no part. A placeholder has
+// exactly one part, which covers it.
+type part struct {
 	start, end uintptr
-	of         *piece
+	of         *allocation
 	mapped     bool // else reserved
 }
 
 type table struct {
 	sync.Mutex
-	spans []span // in ascending order, disjoint
+	parts []part // in ascending order, disjoint
 }
 
 var owned table
 
-// add enters a new piece, all in one state.
-func (t *table) add(p *piece, mapped bool) {
+// add enters a new allocation, all in one state.
+func (t *table) add(p *allocation, mapped bool) {
 	t.Lock()
 	defer t.Unlock()
-	t.put(span{p.base, p.end, p, mapped})
+	t.put(part{p.base, p.end, p, mapped})
 }
 
-func (t *table) put(s span) {
+func (t *table) put(s part) {
 	i := t.after(s.start)
-	t.spans = slices.Insert(t.spans, i, s)
+	t.parts = slices.Insert(t.parts, i, s)
 }
 
-// after returns the index of the first span that ends after addr.
+// after returns the index of the first part that ends after addr.
 func (t *table) after(addr uintptr) int {
-	i, _ := slices.BinarySearchFunc(t.spans, addr, func(s span, addr uintptr) int {
+	i, _ := slices.BinarySearchFunc(t.parts, addr, func(s part, addr uintptr) int {
 		if s.end <= addr {
 			return -1
 		}
@@ -82,29 +82,29 @@ func (t *table) after(addr uintptr) int {
 	return i
 }
 
-// cut makes sure that no span reaches across addr. A placeholder is left whole: its one span stands
+// cut makes sure that no part reaches across addr. A placeholder is left whole: its one part stands
 // for it.
 func (t *table) cut(addr uintptr) {
 	i := t.after(addr)
-	if i == len(t.spans) || t.spans[i].start >= addr || t.spans[i].of.kind == placeholder {
+	if i == len(t.parts) || t.parts[i].start >= addr || t.parts[i].of.kind == placeholder {
 		return
 	}
-	right := t.spans[i]
+	right := t.parts[i]
 	right.start = addr
-	t.spans[i].end = addr
-	t.spans = slices.Insert(t.spans, i+1, right)
+	t.parts[i].end = addr
+	t.parts = slices.Insert(t.parts, i+1, right)
 }
 
-// within returns the spans that make up [addr, addr+n), clipped to it, and an error when there is
+// within returns the parts that make up [addr, addr+n), clipped to it, and an error when there is
 // any gap.
-func (t *table) within(addr uintptr, n int) ([]span, error) {
+func (t *table) within(addr uintptr, n int) ([]part, error) {
 	end := addr + uintptr(n)
 	if n <= 0 || end < addr {
 		return nil, fmt.Errorf("%d bytes at %#x: %w", n, addr, windows.ERROR_INVALID_ADDRESS)
 	}
-	var list []span
+	var list []part
 	at := addr
-	for _, s := range t.spans[t.after(addr):] {
+	for _, s := range t.parts[t.after(addr):] {
 		if s.start > at || at >= end {
 			break
 		}
@@ -119,7 +119,7 @@ func (t *table) within(addr uintptr, n int) ([]span, error) {
 }
 
 // mapped is within for a range that has memory behind all of it.
-func (t *table) mapped(addr uintptr, n int) ([]span, error) {
+func (t *table) mapped(addr uintptr, n int) ([]part, error) {
 	t.Lock()
 	defer t.Unlock()
 	list, err := t.within(addr, n)
@@ -131,25 +131,25 @@ func (t *table) mapped(addr uintptr, n int) ([]span, error) {
 	return list, err
 }
 
-// pieces returns the spans of a list by piece.
-func pieces(list []span) [][]span {
-	var groups [][]span
+// byAllocation groups the parts of a list by their allocation.
+func byAllocation(list []part) [][]part {
+	var groups [][]part
 	for i, s := range list {
 		if i > 0 && list[i-1].of == s.of {
 			last := len(groups) - 1
 			groups[last] = append(groups[last], s)
 			continue
 		}
-		groups = append(groups, []span{s})
+		groups = append(groups, []part{s})
 	}
 	return groups
 }
 
-// window returns the indexes [i, j) of the spans of one piece: no other piece can have addresses in
-// between.
-func (t *table) window(p *piece) (i, j int) {
+// window returns the indexes [i, j) of the parts of one allocation. No other allocation has addresses
+// between them.
+func (t *table) window(p *allocation) (i, j int) {
 	i = t.after(p.base)
-	for j = i; j < len(t.spans) && t.spans[j].start < p.end; j++ {
+	for j = i; j < len(t.parts) && t.parts[j].start < p.end; j++ {
 	}
 	return i, j
 }
@@ -159,33 +159,32 @@ func (t *table) remove(start, end uintptr) {
 	t.cut(start)
 	t.cut(end)
 	i, j := t.after(start), t.after(end-1)
-	if j < len(t.spans) && t.spans[j].start < end {
+	if j < len(t.parts) && t.parts[j].start < end {
 		j++
 	}
-	t.spans = slices.Delete(t.spans, i, j)
+	t.parts = slices.Delete(t.parts, i, j)
 }
 
-// set gives the part [start, end) of a piece one state, and joins it with neighbours that are of
-// the same piece in the same state.
-func (t *table) set(s span) {
+// set gives a range of an allocation one state, and joins it with neighbours of the same allocation
+// and state.
+func (t *table) set(s part) {
 	t.remove(s.start, s.end)
 	i := t.after(s.start)
-	same := func(o span) bool { return o.of == s.of && o.mapped == s.mapped }
-	if i < len(t.spans) && t.spans[i].start == s.end && same(t.spans[i]) {
-		s.end = t.spans[i].end
-		t.spans = slices.Delete(t.spans, i, i+1)
+	same := func(o part) bool { return o.of == s.of && o.mapped == s.mapped }
+	if i < len(t.parts) && t.parts[i].start == s.end && same(t.parts[i]) {
+		s.end = t.parts[i].end
+		t.parts = slices.Delete(t.parts, i, i+1)
 	}
-	if i > 0 && t.spans[i-1].end == s.start && same(t.spans[i-1]) {
+	if i > 0 && t.parts[i-1].end == s.start && same(t.parts[i-1]) {
 		i--
-		s.start = t.spans[i].start
-		t.spans = slices.Delete(t.spans, i, i+1)
+		s.start = t.parts[i].start
+		t.parts = slices.Delete(t.parts, i, i+1)
 	}
-	t.spans = slices.Insert(t.spans, i, s)
+	t.parts = slices.Insert(t.parts, i, s)
 }
 
-// replace puts new pieces, each in the state of its span and in ascending order, in the place of an
-// old one.
-func (t *table) replace(p *piece, news ...span) {
+// replace replaces an allocation by the parts of new ones, in ascending order.
+func (t *table) replace(p *allocation, news ...part) {
 	i, j := t.window(p)
-	t.spans = slices.Replace(t.spans, i, j, news...)
+	t.parts = slices.Replace(t.parts, i, j, news...)
 }

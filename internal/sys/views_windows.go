@@ -179,7 +179,7 @@ func placeView(r Request) (uintptr, error) {
 
 // fillView maps the part of the file that belongs to one part of a reserved range. The caller holds
 // the lock of the table.
-func fillView(r Request, s span) error {
+func fillView(r Request, s part) error {
 	offset := r.Offset + int64(s.start-r.Addr)
 	id, err := identify(r.File)
 	if err != nil {
@@ -209,8 +209,8 @@ func fillView(r Request, s span) error {
 	if err != nil {
 		return err
 	}
-	owned.replace(p, span{p.base, p.end,
-		&piece{base: p.base, end: p.end, kind: view, replaces: true, private: private, offset: offset, file: id}, true})
+	owned.replace(p, part{p.base, p.end,
+		&allocation{base: p.base, end: p.end, kind: view, replaces: true, private: private, offset: offset, file: id}, true})
 	return nil
 }
 
@@ -229,7 +229,7 @@ func narrow(addr uintptr, n int, has uint32, want flags.Protection, private bool
 
 // revive maps a part of a view that was held while another part stayed in use. The view is still
 // there: it has to be of the same bytes. A private part gets the bytes that the file has now.
-func revive(r Request, s span, offset int64, id fileID) error {
+func revive(r Request, s part, offset int64, id fileID) error {
 	p := s.of
 	private := !r.Flags.Has(flags.Shared)
 	if id != p.file || private != p.private || offset != p.offset+int64(s.start-p.base) {
@@ -253,7 +253,7 @@ func revive(r Request, s span, offset int64, id fileID) error {
 	if err := windows.VirtualProtect(s.start, n, pageProtection(r.Prot, private), &old); err != nil {
 		return errors.Join(err, windows.VirtualProtect(s.start, n, windows.PAGE_NOACCESS, &old))
 	}
-	owned.set(span{s.start, s.end, p, true})
+	owned.set(part{s.start, s.end, p, true})
 	return nil
 }
 
@@ -281,7 +281,7 @@ func placePlainView(r Request) (uintptr, error) {
 	if err != nil {
 		return 0, err
 	}
-	owned.add(&piece{base: addr, end: addr + uintptr(r.Len), kind: view, private: private, offset: r.Offset, file: id}, true)
+	owned.add(&allocation{base: addr, end: addr + uintptr(r.Len), kind: view, private: private, offset: r.Offset, file: id}, true)
 	return addr, nil
 }
 

@@ -84,7 +84,7 @@ func wantProtection(t *testing.T, addr uintptr, want flags.Protection, writable 
 	}
 }
 
-// A change of several pieces that one of them refuses changes none.
+// A change of several allocations that one of them refuses changes none.
 func TestRefusedProtectionChangesNothing(t *testing.T) {
 	needPlaceholders(t)
 	f := newFile(t, 2*unit)
