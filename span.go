@@ -5,15 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"math/bits"
-	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
-	"weak"
 
-	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/num"
 	"github.com/typedmem/typedmem/internal/sys"
 )
@@ -124,16 +119,6 @@ func (s *span) release(from, n int) (begun bool, err error) {
 	return len(gone) > 0, err
 }
 
-// lose notes pieces that belong to the span no more, under the lock of those who look for
-// addresses; the caller holds placing for writing.
-func (s *span) lose(pieces []piece) {
-	spans.Lock()
-	defer spans.Unlock()
-	for _, p := range pieces {
-		s.lost(p)
-	}
-}
-
 // lost notes what the span has of a piece; the caller holds both locks.
 func (s *span) lost(p piece) {
 	p.from, p.to = max(p.from, s.base), min(p.to, s.base+uintptr(s.reserved))
@@ -196,16 +181,6 @@ func (s *span) filled(unit int) int {
 	return min(num.Down(s.ready+unit-1, unit), s.mapped)
 }
 
-// takeOver notes for every other span that the addresses [from, to) belong to it no more; the
-// caller holds placing for writing.
-func takeOver(from, to uintptr) {
-	spans.Lock()
-	defer spans.Unlock()
-	for s := range spans.limits {
-		s.lost(piece{from, to})
-	}
-}
-
 // close gives the memory back, and the addresses that no view ever reached. On error nothing has
 // changed.
 func (s *span) close() error {
@@ -239,264 +214,8 @@ func (s *span) close() error {
 	return nil
 }
 
-// cede leaves the bytes from the given one on to right, which is new, and with them what was taken
-// of them; the caller holds placing for writing.
-func (s *span) cede(from int, right *span) {
-	spans.Lock()
-	defer spans.Unlock()
-	taken := s.taken
-	if _, there := spans.limits[s]; there {
-		spans.reserved -= uint64(s.reserved - from)
-	}
-	s.reserved, s.taken = from, nil
-	for _, t := range taken {
-		s.lost(t)
-		right.lost(t)
-	}
-}
-
-// setReserved changes what belongs to the span, under the lock of those who look for addresses.
-func (s *span) setReserved(n int) {
-	spans.Lock()
-	defer spans.Unlock()
-	spans.reserved += uint64(n) - uint64(s.reserved)
-	s.reserved = n
-}
-
-type spanState uint8
-
 const (
 	spanOpen spanState = iota // the mapping is in use
 	spanHeld                  // the mapping is closed, the addresses are kept
 	spanGone                  // nothing is left to give back: released, or merged into another span
 )
-
-// spans are all spans that are not gone, for finding the mapping behind an address.
-var spans = struct {
-	sync.Mutex
-	limits map[*span]weak.Pointer[mem.Limits]
-	held   int    // spans in state spanHeld
-	bytes  uint64 // of the addresses that these keep
-	needed uint64 // of these, what a collection has left: views need it
-	gone   int    // how many the collector has found and given back
-
-	waiting  int    // how many it has found and are still to be given back
-	reserved uint64 // bytes of addresses that all of them have
-}{limits: map[*span]weak.Pointer[mem.Limits]{}}
-
-// enter puts a span into the books.
-func (s *span) enter(l weak.Pointer[mem.Limits]) {
-	spans.Lock()
-	defer spans.Unlock()
-	if _, there := spans.limits[s]; !there {
-		spans.reserved += uint64(s.reserved)
-	}
-	spans.limits[s] = l
-}
-
-// newLimits makes the Limits of a span and ties the span's end to them.
-func newLimits(s *span, owner *Mapping) *mem.Limits {
-	l := mem.New(owner.addr.Load(), &s.lent)
-	l.SetMapping((*plumbing)(owner))
-	s.enter(weak.Make(l))
-	runtime.AddCleanup(l, (*span).abandoned, s)
-	return l
-}
-
-// abandoned runs when nothing refers to the Limits of the span any more. A goroutine may stand
-// between its check and its access with the Limits forgotten already: it has until the collection
-// after this one.
-func (s *span) abandoned() {
-	spans.Lock()
-	if s.state != spanGone {
-		s.found = true
-		spans.waiting++
-	}
-	spans.Unlock()
-	runtime.AddCleanup(&struct{ later *span }{s}, (*span).letGo, s)
-}
-
-// letGo gives back what an abandoned span still has.
-func (s *span) letGo() {
-	if s.state == spanOpen {
-		if s.lent.Load() { // somebody may still hold raw memory: it stays mapped for good
-			s.forget()
-			return
-		}
-		s.backing.release()
-	}
-	s.freeOrRetry()
-}
-
-// freeOrRetry gives the addresses back, with every collection again until the system lets them go:
-// joined to their neighbours they can be refused for lack of areas.
-func (s *span) freeOrRetry() {
-	if s.free() != nil {
-		runtime.AddCleanup(&struct{ again *span }{s}, (*span).freeOrRetry, s)
-	}
-}
-
-// free gives the addresses back.
-func (s *span) free() error {
-	if s.state == spanGone {
-		return nil
-	}
-	if s.reserved > 0 {
-		if _, err := s.release(0, s.reserved); err != nil {
-			return err
-		}
-	}
-	s.forget()
-	return nil
-}
-
-// forget takes the span out of the books: its addresses are free or belong to another span.
-func (s *span) forget() {
-	spans.Lock()
-	defer spans.Unlock()
-	if s.state == spanHeld {
-		spans.held--
-		spans.bytes -= s.kept()
-	}
-	s.state = spanGone
-	if s.found {
-		spans.waiting--
-		spans.gone++
-	}
-	if _, there := spans.limits[s]; there {
-		spans.reserved -= uint64(s.reserved)
-	}
-	delete(spans.limits, s)
-}
-
-// reservedBytes returns how many bytes of addresses all mappings have.
-func reservedBytes() uint64 {
-	spans.Lock()
-	defer spans.Unlock()
-	return spans.reserved
-}
-
-// manyHeld is the number of closed mappings whose addresses wait for the collector at which one
-// collection is started. The kernel joins neighbours, so that this stays far from its own limit
-// (65,530 areas by default on Linux).
-const manyHeld = 8192
-
-// manyBytes is the number of bytes of such addresses at which one is started as well: 128 MiB in a
-// 32-bit program, whose own heap must find room between them, 16 TiB in others. Where RLIMIT_AS
-// leaves little it is an eighth of that, see relieve.
-var manyBytes uint64 = 128 << 20 << (17 * (bits.UintSize / 64))
-
-// kept returns how many bytes of addresses a closed span has until the collector comes.
-func (s *span) kept() uint64 {
-	n, _ := num.Up(s.reached, sys.Granularity())
-	return uint64(n)
-}
-
-// keep marks a span whose memory has been given back.
-func (s *span) keep() {
-	spans.Lock()
-	s.state = spanHeld
-	spans.held++
-	before := spans.bytes
-	spans.bytes += s.kept()
-	collect := spans.held%manyHeld == 0 || spans.bytes/manyBytes > before/manyBytes
-	spans.Unlock()
-	if collect {
-		go runtime.GC()
-	}
-}
-
-// relieve has the collector look for the addresses of closed mappings, and waits, where they take
-// much of what the system allows: the Go heap asks for addresses without looking for them first.
-// The caller has just closed a mapping and holds no lock. Addresses that views still need do not
-// count again.
-func relieve() {
-	limit, used, limited := sys.AddressLimit()
-	bound := manyBytes
-	if limited {
-		bound = min(bound, (limit-min(limit, used)+heldBytes())/8)
-	} else if bits.UintSize == 64 {
-		return // there are always more
-	}
-	relieving.Lock()
-	defer relieving.Unlock()
-	spans.Lock()
-	due := spans.bytes >= spans.needed+bound
-	spans.Unlock()
-	if !due {
-		return
-	}
-	for tries := 0; tries < mostReclaims && reclaim() && heldBytes() >= bound; tries++ {
-	}
-	spans.Lock()
-	spans.needed = spans.bytes
-	spans.Unlock()
-}
-
-var relieving sync.Mutex
-
-// heldBytes returns how many bytes of addresses closed mappings keep.
-func heldBytes() uint64 {
-	spans.Lock()
-	defer spans.Unlock()
-	spans.needed = min(spans.needed, spans.bytes)
-	return spans.bytes
-}
-
-// mostReclaims is how often one request has the collector look for addresses.
-const mostReclaims = 8
-
-// reclaim has the collector look for addresses that nobody needs any more, and waits until what it
-// found is given back; it reports whether there was any.
-func reclaim() bool {
-	count := func() (waiting, gone int) {
-		spans.Lock()
-		defer spans.Unlock()
-		return spans.waiting, spans.gone
-	}
-	if reservedBytes() == 0 {
-		return false
-	}
-	_, before := count()
-	for round := range 3 { // what was found goes with the second collection, what the system refused to take with the one after
-		runtime.GC()
-		last := before
-		waiting := 0
-		for quiet, waited := 0, 0; quiet < 5 && waited < 100; quiet, waited = quiet+1, waited+1 { // others may close mappings all the time
-			time.Sleep(time.Millisecond) // cleanups run in a goroutine of their own
-			var now int
-			if waiting, now = count(); now != last {
-				quiet, last = 0, now
-			}
-		}
-		if last != before {
-			return true
-		}
-		if waiting == 0 && round > 0 { // a slow machine may not be done with the cleanups of the first
-			return false
-		}
-	}
-	return false
-}
-
-// mappingAt finds the mapping whose addresses include addr, its Limits, and how far in that is from
-// the mapping's first byte.
-func mappingAt(addr uintptr) (m *Mapping, l *mem.Limits, offset int, ok bool) {
-	spans.Lock()
-	defer spans.Unlock()
-	for s, w := range spans.limits {
-		if addr < s.base || addr-s.base >= uintptr(s.reserved) {
-			continue
-		}
-		if i := s.firstTaken(addr + 1); i < len(s.taken) && s.taken[i].from <= addr {
-			continue
-		}
-		if l := w.Value(); l != nil {
-			if p, ok := l.Mapping().(*plumbing); ok {
-				m := (*Mapping)(p)
-				return m, l, int(addr - m.addr.Load()), true
-			}
-		}
-	}
-	return nil, nil, 0, false
-}

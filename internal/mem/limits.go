@@ -23,7 +23,7 @@ type Limits struct {
 	// Accessed by functions of sync/atomic: the methods of atomic.Uintptr would leave a no-op in
 	// every access that is inlined.
 	readable uintptr        // address after the last readable byte, or why nothing is readable
-	writable uintptr        // readable again where that may be written, else why not; see settle
+	writable uintptr        // readable again where that may be written, else why not; see updateFollowers
 	base     uintptr        // address of the first byte
 	room     atomic.Uintptr // address after the last byte that Extend may reach
 
@@ -82,7 +82,7 @@ func (l *Limits) Extend(from, end uintptr) bool {
 		l.Lower(end, from)
 		return false
 	}
-	l.settle()
+	l.updateFollowers()
 	return true
 }
 
@@ -205,16 +205,16 @@ func (l *Limits) AllowWrites(writable uintptr) {
 	if why := l.Writable(); !Allows(why) {
 		atomic.StoreUintptr(&l.writable, writable)
 	}
-	l.settle()
+	l.updateFollowers()
 }
 
 // ForbidWrites leaves nothing writable; the caller holds the mapping's lock.
 func (l *Limits) ForbidWrites(why uintptr) { atomic.StoreUintptr(&l.writable, why) }
 
-// settle makes the limits that depend on readable follow it. It repeats that until nothing has
+// updateFollowers makes the limits that depend on readable follow it. It repeats that until nothing has
 // changed meanwhile, so that of several at once the last one leaves the newest limit. A reason
 // stays where it is: what Withdraw has put there may be over before it is noticed here.
-func (l *Limits) settle() {
+func (l *Limits) updateFollowers() {
 	for {
 		old, now := l.Writable(), l.Readable()
 		if !Allows(old) || !Allows(now) || old == now || atomic.CompareAndSwapUintptr(&l.writable, old, now) && l.Readable() == now {
@@ -232,7 +232,7 @@ func (l *Limits) Lower(from, end uintptr) bool {
 	if !atomic.CompareAndSwapUintptr(&l.readable, from, end) {
 		return false
 	}
-	l.settle()
+	l.updateFollowers()
 	return true
 }
 
@@ -241,7 +241,7 @@ func (l *Limits) Lower(from, end uintptr) bool {
 func (l *Limits) Withdraw(why uintptr) (readable uintptr) {
 	l.ForbidWrites(why)
 	readable = atomic.SwapUintptr(&l.readable, why)
-	l.settle()
+	l.updateFollowers()
 	return readable
 }
 

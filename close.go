@@ -1,0 +1,96 @@
+package typedmem
+
+import (
+	"sync"
+
+	"github.com/typedmem/typedmem/internal/mem"
+)
+
+// Pin holds the mapping open: until unpin is called, Close, SplitOff, SplitTo, Merge and a
+// shrinking Resize return ErrBusy. Pins count; calling one unpin more than once is harmless.
+func (m *Mapping) Pin() (unpin func(), err error) {
+	if err := m.enter("pin", 0); err != nil {
+		return nil, err
+	}
+	defer m.mu.Unlock()
+	m.pins++
+	return sync.OnceFunc(func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.pins--
+	}), nil
+}
+
+// Close gives the memory back and ends every view of it; see the package comment for the addresses.
+// It does not flush. A second Close returns ErrClosed. That of a pinned mapping, or beside a call
+// of another goroutine that is at work on the memory (Flush, Prefault, Lock, Advise, growth and
+// their like), returns ErrBusy. Nothing has changed then, or when the system refuses. A file that
+// the mapping made longer than it is itself is cut back to the length, where the system allows
+// that: not on Windows while another view shows the file. Shared anonymous memory that was split
+// goes back when the last of its parts is closed.
+func (m *Mapping) Close() error {
+	if err := m.enter("close", needUnpinned); err != nil {
+		return err
+	}
+	err := m.giveBack()
+	if err == nil {
+		relieve()
+	}
+	return err
+}
+
+// closeAll closes mappings that belong together, all of them or, where one is pinned or at work,
+// none. What is closed already is passed over; where the last one is, the error is ErrClosed.
+func closeAll(mappings []*Mapping) error {
+	pairing.Lock()
+	for _, m := range mappings {
+		m.mu.Lock()
+	}
+	pairing.Unlock()
+	var err, last error
+	for _, m := range mappings {
+		if last = m.refuse(needUnpinned); last != nil {
+			last = m.fail("close", last)
+		}
+		if m.open && err == nil {
+			err = last
+		}
+	}
+	for _, m := range mappings {
+		if m.open && err == nil {
+			err = m.giveBack()
+		} else {
+			m.mu.Unlock()
+		}
+	}
+	if err != nil {
+		return err
+	}
+	relieve()
+	return last
+}
+
+// giveBack closes m, which may be closed; the caller holds m.mu, which is given up.
+func (m *Mapping) giveBack() error {
+	length := m.withdraw(mem.Closed)
+	backing := m.span.backing.share()
+	defer backing.release()
+	if err := m.span.close(); err != nil {
+		defer m.mu.Unlock()
+		m.publish(length)
+		return m.fail("close", err)
+	}
+	m.close()
+	m.mu.Unlock()
+	if !m.plan.LeaveFile { // nobody changes what belongs to a closed mapping
+		m.grown.cut(m.plan.File, m.plan.Offset+int64(length))
+	}
+	return nil
+}
+
+// close marks m as closed and lets go of its Limits, so that a Mapping which is kept does not keep
+// addresses.
+func (m *Mapping) close() {
+	m.open, m.committed, m.hidden = false, false, 0
+	m.limits.Store(noLimits())
+}
