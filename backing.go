@@ -18,9 +18,9 @@ type backing struct {
 	refs atomic.Int32
 }
 
-// newBacking keeps the handle if keep is set: it shares it with the owner, and without one
+// newBacking keeps the handle if needsHandle is set: it shares it with the owner, and without one
 // duplicates it.
-func newBacking(f *os.File, owner interface{ Share() func() error }, keep bool) (*backing, error) {
+func newBacking(f *os.File, owner interface{ Share() func() error }, needsHandle bool) (*backing, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
@@ -28,9 +28,9 @@ func newBacking(f *os.File, owner interface{ Share() func() error }, keep bool) 
 	b := &backing{info: info, name: f.Name()}
 	b.refs.Store(1)
 	switch {
-	case keep && owner != nil:
+	case needsHandle && owner != nil:
 		b.file, b.done = f, owner.Share()
-	case keep:
+	case needsHandle:
 		if b.file, err = sys.Duplicate(f); err != nil {
 			return nil, err
 		}

@@ -32,7 +32,7 @@ func (m *Mapping) Close() error {
 	if err := m.enter("close", needUnpinned); err != nil {
 		return err
 	}
-	err := m.giveBack()
+	err := m.release()
 	if err == nil {
 		relieve()
 	}
@@ -58,7 +58,7 @@ func closeAll(mappings []*Mapping) error {
 	}
 	for _, m := range mappings {
 		if m.open && err == nil {
-			err = m.giveBack()
+			err = m.release()
 		} else {
 			m.mu.Unlock()
 		}
@@ -70,8 +70,8 @@ func closeAll(mappings []*Mapping) error {
 	return last
 }
 
-// giveBack closes m, which may be closed; the caller holds m.mu, which is given up.
-func (m *Mapping) giveBack() error {
+// release closes m, which may be closed; the caller holds m.mu, which is given up.
+func (m *Mapping) release() error {
 	length := m.withdraw(mem.Closed)
 	backing := m.span.backing.share()
 	defer backing.release()
@@ -80,7 +80,7 @@ func (m *Mapping) giveBack() error {
 		m.publish(length)
 		return m.fail("close", err)
 	}
-	m.close()
+	m.markClosed()
 	m.mu.Unlock()
 	if !m.plan.LeaveFile { // nobody changes what belongs to a closed mapping
 		m.grown.cut(m.plan.File, m.plan.Offset+int64(length))
@@ -88,9 +88,9 @@ func (m *Mapping) giveBack() error {
 	return nil
 }
 
-// close marks m as closed and lets go of its Limits, so that a Mapping which is kept does not keep
+// markClosed marks m as closed and lets go of its Limits, so that a Mapping which is kept does not keep
 // addresses.
-func (m *Mapping) close() {
+func (m *Mapping) markClosed() {
 	m.open, m.committed, m.hidden = false, false, 0
 	m.limits.Store(noLimits())
 }

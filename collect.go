@@ -15,16 +15,16 @@ import (
 // after this one.
 func (s *span) abandoned() {
 	spans.Lock()
-	if s.state != spanGone {
+	if s.state != spanReleased {
 		s.found = true
 		spans.waiting++
 	}
 	spans.Unlock()
-	runtime.AddCleanup(&struct{ later *span }{s}, (*span).letGo, s)
+	runtime.AddCleanup(&struct{ later *span }{s}, (*span).releaseAbandoned, s)
 }
 
-// letGo gives back what an abandoned span still has.
-func (s *span) letGo() {
+// releaseAbandoned gives back what an abandoned span still has.
+func (s *span) releaseAbandoned() {
 	if s.state == spanOpen {
 		if s.lent.Load() { // somebody may still hold raw memory: it stays mapped for good
 			s.forget()
@@ -45,7 +45,7 @@ func (s *span) freeOrRetry() {
 
 // free gives the addresses back.
 func (s *span) free() error {
-	if s.state == spanGone {
+	if s.state == spanReleased {
 		return nil
 	}
 	if s.reserved > 0 {
@@ -67,19 +67,19 @@ const manyHeld = 8192
 // leaves little it is an eighth of that, see relieve.
 var manyBytes uint64 = 128 << 20 << (17 * (bits.UintSize / 64))
 
-// kept returns how many bytes of addresses a closed span has until the collector comes.
-func (s *span) kept() uint64 {
+// heldLen returns how many bytes of addresses a closed span has until the collector comes.
+func (s *span) heldLen() uint64 {
 	n, _ := num.Up(s.reached, sys.Granularity())
 	return uint64(n)
 }
 
-// keep marks a span whose memory has been given back.
-func (s *span) keep() {
+// markHeld marks a span whose memory has been given back.
+func (s *span) markHeld() {
 	spans.Lock()
 	s.state = spanHeld
 	spans.held++
 	before := spans.bytes
-	spans.bytes += s.kept()
+	spans.bytes += s.heldLen()
 	collect := spans.held%manyHeld == 0 || spans.bytes/manyBytes > before/manyBytes
 	spans.Unlock()
 	if collect {
@@ -130,10 +130,10 @@ const mostReclaims = 8
 // reclaim has the collector look for addresses that nobody needs any more, and waits until what it
 // found is given back; it reports whether there was any.
 func reclaim() bool {
-	count := func() (waiting, gone int) {
+	count := func() (waiting, collected int) {
 		spans.Lock()
 		defer spans.Unlock()
-		return spans.waiting, spans.gone
+		return spans.waiting, spans.collected
 	}
 	if reservedBytes() == 0 {
 		return false

@@ -23,8 +23,8 @@ func (m *Mapping) ahead() (n int, bringIn bool) {
 
 // grown is what growth ahead of the length did to the end of a file, in bytes from its start.
 type grown struct {
-	made int64 // where growth put the end, 0 where it left it alone
-	keep int64 // up to where Close leaves the file: the end that somebody else gave it, or the greatest length of the mapping
+	made  int64 // where growth put the end, 0 where it left it alone
+	least int64 // up to where Close leaves the file: the end that somebody else gave it, or the greatest length of the mapping
 }
 
 // to notes that a file of the given size is made longer.
@@ -33,7 +33,7 @@ func (g *grown) to(end, size int64) {
 		return
 	}
 	if size != g.made {
-		g.keep = max(g.keep, size)
+		g.least = max(g.least, size)
 	}
 	g.made = end
 }
@@ -41,7 +41,7 @@ func (g *grown) to(end, size int64) {
 // cut takes from the file what growth put behind end and behind all that is to be kept, unless
 // somebody else has changed its size.
 func (g *grown) cut(f *os.File, end int64) {
-	if end = max(end, g.keep); g.made > end {
+	if end = max(end, g.least); g.made > end {
 		_ = cutBack(f, g.made, end) // not every system shortens a file that another view shows
 	}
 }

@@ -85,7 +85,7 @@ func (p *plan) place(s *span) error {
 // replace is place over what may be there. It waits for no page: the others that give addresses
 // back wait for it. Until leave is called nobody takes the new memory over.
 func (p *plan) replace(s *span) (leave func(), err error) {
-	all := piece{p.Address, p.Address + uintptr(p.reserved)}
+	all := addrRange{p.Address, p.Address + uintptr(p.reserved)}
 	lockPlacing(all)
 	defer placing.Unlock()
 	quick := *p
@@ -118,7 +118,7 @@ func (p *plan) awaitPages(s *span) error {
 }
 
 func (p *plan) ask(s *span) error {
-	if err := crowd.admit(); err != nil {
+	if err := areaBudget.admit(); err != nil {
 		return err
 	}
 	if !p.Reserve && p.reserved == p.mapped {

@@ -112,10 +112,10 @@ func (m *Mapping) protectLocked(op string, p flags.Protection) error {
 	}
 	// Views lose what goes away before the system takes it, and gain what comes only once it is
 	// there.
-	switch kept := m.plan.Protection & p; {
-	case !kept.Has(flags.Read):
+	switch common := m.plan.Protection & p; {
+	case !common.Has(flags.Read):
 		m.withdraw(mem.Protected + uintptr(p))
-	case !kept.Has(flags.Write):
+	case !common.Has(flags.Write):
 		m.limits.Load().ForbidWrites(m.unwritable(p))
 	}
 	err := m.setProtection(p)
@@ -139,8 +139,8 @@ func (m *Mapping) setProtection(p flags.Protection) error {
 	if s.mapped == 0 {
 		return nil
 	}
-	if crowd.tight() {
-		return crowd.refusal()
+	if areaBudget.tight() {
+		return areaBudget.refusal()
 	}
 	return s.untaken(0, s.mapped, func() error {
 		err := sys.Protect(s.base, s.mapped, p)

@@ -243,7 +243,7 @@ func (m *Mapping) mapIn(from, n int, done func()) error {
 		return err
 	}
 	if from == 0 { // later growth moves the end of an area
-		if err := crowd.admit(); err != nil {
+		if err := areaBudget.admit(); err != nil {
 			return err
 		}
 	}

@@ -8,13 +8,13 @@ import (
 	"github.com/typedmem/typedmem/internal/mem"
 )
 
-// lose notes pieces that belong to the span no more, under the lock of those who look for
+// markTaken notes ranges that no longer belong to the span, under the lock of those who look for
 // addresses; the caller holds placing for writing.
-func (s *span) lose(pieces []piece) {
+func (s *span) markTaken(ranges []addrRange) {
 	spans.Lock()
 	defer spans.Unlock()
-	for _, p := range pieces {
-		s.lost(p)
+	for _, p := range ranges {
+		s.take(p)
 	}
 }
 
@@ -24,13 +24,13 @@ func takeOver(from, to uintptr) {
 	spans.Lock()
 	defer spans.Unlock()
 	for s := range spans.limits {
-		s.lost(piece{from, to})
+		s.take(addrRange{from, to})
 	}
 }
 
-// cede leaves the bytes from the given one on to right, which is new, and with them what was taken
+// moveTail leaves the bytes from the given one on to right, which is new, and with them what was taken
 // of them; the caller holds placing for writing.
-func (s *span) cede(from int, right *span) {
+func (s *span) moveTail(from int, right *span) {
 	spans.Lock()
 	defer spans.Unlock()
 	taken := s.taken
@@ -39,8 +39,8 @@ func (s *span) cede(from int, right *span) {
 	}
 	s.reserved, s.taken = from, nil
 	for _, t := range taken {
-		s.lost(t)
-		right.lost(t)
+		s.take(t)
+		right.take(t)
 	}
 }
 
@@ -54,14 +54,14 @@ func (s *span) setReserved(n int) {
 
 type spanState uint8
 
-// spans are all spans that are not gone, for finding the mapping behind an address.
+// spans are all spans that are not released, for finding the mapping behind an address.
 var spans = struct {
 	sync.Mutex
-	limits map[*span]weak.Pointer[mem.Limits]
-	held   int    // spans in state spanHeld
-	bytes  uint64 // of the addresses that these keep
-	needed uint64 // of these, what a collection has left: views need it
-	gone   int    // how many the collector has found and given back
+	limits    map[*span]weak.Pointer[mem.Limits]
+	held      int    // spans in state spanHeld
+	bytes     uint64 // of the addresses that these keep
+	needed    uint64 // of these, what a collection has left: views need it
+	collected int    // how many the collector has found and given back
 
 	waiting  int    // how many it has found and are still to be given back
 	reserved uint64 // bytes of addresses that all of them have
@@ -92,12 +92,12 @@ func (s *span) forget() {
 	defer spans.Unlock()
 	if s.state == spanHeld {
 		spans.held--
-		spans.bytes -= s.kept()
+		spans.bytes -= s.heldLen()
 	}
-	s.state = spanGone
+	s.state = spanReleased
 	if s.found {
 		spans.waiting--
-		spans.gone++
+		spans.collected++
 	}
 	if _, there := spans.limits[s]; there {
 		spans.reserved -= uint64(s.reserved)

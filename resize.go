@@ -101,9 +101,9 @@ func (m *Mapping) checkShrink(n int) error {
 		return err
 	}
 	var err error
-	if keep, tail := m.keep(n); tail > 0 {
+	if stays, tail := m.afterShrink(n); tail > 0 {
 		if err = m.refuse(needWritable); err == nil {
-			err = m.span.untaken(keep-m.plan.unit, m.plan.unit, func() error { return nil })
+			err = m.span.untaken(stays-m.plan.unit, m.plan.unit, func() error { return nil })
 		}
 		if err != nil {
 			return fmt.Errorf("the rest of the last page is to be cleared: %w", err)
@@ -112,14 +112,14 @@ func (m *Mapping) checkShrink(n int) error {
 	return nil
 }
 
-// keep returns how many bytes from the first page on stay mapped for a length of n bytes, and how
+// afterShrink returns how many bytes from the first page on stay mapped for a length of n bytes, and how
 // many of them, behind the length, are to be cleared.
-func (m *Mapping) keep(n int) (keep, tail int) {
-	keep = min(m.wholePages(n), m.span.mapped)
+func (m *Mapping) afterShrink(n int) (stays, tail int) {
+	stays = min(m.wholePages(n), m.span.mapped)
 	if m.plan.HasFile {
-		return keep, 0
+		return stays, 0
 	}
-	return keep, keep - m.lead() - n
+	return stays, stays - m.lead() - n
 }
 
 func (m *Mapping) shrink(n int) error {
@@ -127,9 +127,9 @@ func (m *Mapping) shrink(n int) error {
 		return err
 	}
 	s := m.span
-	keep, tail := m.keep(n)
+	stays, tail := m.afterShrink(n)
 	if tail > 0 && m.plan.PageSize != 0 {
-		switch err := bringIn(s.base+uintptr(keep-m.plan.unit), m.plan.unit, m.plan.unit, true); {
+		switch err := bringIn(s.base+uintptr(stays-m.plan.unit), m.plan.unit, m.plan.unit, true); {
 		case errors.Is(err, sys.ErrNoPage): // nothing was written to it, and the system has no huge page for it now
 			tail = 0
 		case err != nil:
@@ -138,19 +138,19 @@ func (m *Mapping) shrink(n int) error {
 	}
 	m.limits.Load().SetRoom(m.addr.Load() + uintptr(n)) // nothing is appended until all is done
 	length := m.lower(n)
-	m.grown.keep = max(m.grown.keep, m.plan.Offset+int64(length))
-	if give := s.mapped - keep; give > 0 {
-		if err := s.hold(keep, give); err != nil {
+	m.grown.least = max(m.grown.least, m.plan.Offset+int64(length))
+	if freed := s.mapped - stays; freed > 0 {
+		if err := s.hold(stays, freed); err != nil {
 			m.publish(length)
 			return err
 		}
-		s.mapped, s.ready = keep, min(s.ready, keep)
+		s.mapped, s.ready = stays, min(s.ready, stays)
 	}
 	if m.plan.HasFile { // the blocks behind the length may be given back next: they are set aside again before anything is written there
 		s.ready = min(s.ready, m.lead()+n)
 	}
 	if tail > 0 { // a mapping that takes the page over at this moment keeps its contents
-		_ = s.untaken(keep-m.plan.unit, m.plan.unit, func() error {
+		_ = s.untaken(stays-m.plan.unit, m.plan.unit, func() error {
 			clear(bytesAt(m.addr.Load()+uintptr(n), tail))
 			return nil
 		})

@@ -17,12 +17,12 @@ import (
 // back: it never points to the Limits or the Mapping, so that the collector can find those
 // unreachable. The mapping's lock guards it.
 type span struct {
-	base     uintptr // multiple of the granularity or the page size
-	ready    int     // bytes from base that a longer mapping needs no system call for; at most mapped
-	mapped   int     // bytes from base with memory behind them
-	reached  int     // the most that mapped has been: what a view may have seen
-	reserved int     // bytes from base that are ours; at least reached
-	taken    []piece // of these, what a mapping with flags.Fixed took over, in order; written under placing and the lock of spans, read under one of them
+	base     uintptr     // multiple of the granularity or the page size
+	ready    int         // bytes from base that a longer mapping needs no system call for; at most mapped
+	mapped   int         // bytes from base with memory behind them
+	reached  int         // the most that mapped has been: what a view may have seen
+	reserved int         // bytes from base that are ours; at least reached
+	taken    []addrRange // of these, what a mapping with flags.Fixed took over, in order; written under placing and the lock of spans, read under one of them
 	state    spanState
 	private  bool // private anonymous memory, which sys.Drop gives back
 	backing  *backing
@@ -30,14 +30,14 @@ type span struct {
 	lent     atomic.Bool // raw memory was handed out
 }
 
-// piece is a range of addresses [from, to).
-type piece struct{ from, to uintptr }
+// addrRange is a range of addresses [from, to).
+type addrRange struct{ from, to uintptr }
 
 // placing is held by a mapping with flags.Fixed while it takes addresses over, and for reading by
 // anyone who gives addresses back.
 var placing sync.RWMutex
 
-// own yields the pieces of the bytes [from, from+n) of the span that no mapping with flags.Fixed
+// own yields the ranges of the bytes [from, from+n) of the span that no mapping with flags.Fixed
 // has taken over; the caller holds placing.
 func (s *span) own(from, n int) iter.Seq2[uintptr, int] {
 	return func(yield func(uintptr, int) bool) {
@@ -57,29 +57,29 @@ func (s *span) own(from, n int) iter.Seq2[uintptr, int] {
 	}
 }
 
-// firstTaken returns the index of the first piece taken that ends at the address or behind it.
+// firstTaken returns the index of the first range taken that ends at the address or behind it.
 func (s *span) firstTaken(addr uintptr) int {
-	i, _ := slices.BinarySearchFunc(s.taken, addr, func(t piece, addr uintptr) int { return cmp.Compare(t.to, addr) })
+	i, _ := slices.BinarySearchFunc(s.taken, addr, func(t addrRange, addr uintptr) int { return cmp.Compare(t.to, addr) })
 	return i
 }
 
 // hold gives back the memory of the bytes [from, from+n) and keeps the addresses. On error nothing
-// has changed: once a piece is gone there is no way back, so that what the system refuses from then
+// has changed: once a range is gone there is no way back, so that what the system refuses from then
 // on, beyond a hole, goes with the addresses.
 //
 // Where the process is at the system's limit of areas, private memory is dropped and stays mapped:
-// see crowd.
+// see areaBudget.
 func (s *span) hold(from, n int) error {
 	begun := false
-	var gone []piece
+	var freed []addrRange
 	err := s.each(from, n, func(addr uintptr, n int) error {
-		if s.private && crowd.tight() && sys.Drop(addr, n) == nil {
+		if s.private && areaBudget.tight() && sys.Drop(addr, n) == nil {
 			begun = true
 			return nil
 		}
 		err := sys.Hold(addr, n)
 		if errors.Is(err, sys.ErrFreed) {
-			gone = append(gone, piece{addr, addr + uintptr(n)})
+			freed = append(freed, addrRange{addr, addr + uintptr(n)})
 			err = nil
 		}
 		if begun {
@@ -88,39 +88,39 @@ func (s *span) hold(from, n int) error {
 		begun = err == nil
 		return err
 	})
-	s.giveUp(gone)
+	s.markFreed(freed)
 	return err
 }
 
-// giveUp notes that pieces of the span are free: another try must not touch what may be someone
+// markFreed notes that ranges of the span are free: another try must not touch what may be someone
 // else's by now.
-func (s *span) giveUp(gone []piece) {
-	if len(gone) > 0 {
+func (s *span) markFreed(freed []addrRange) {
+	if len(freed) > 0 {
 		placing.Lock()
 		defer placing.Unlock()
-		s.lose(gone)
+		s.markTaken(freed)
 	}
 }
 
 // release gives back the addresses of the bytes [from, from+n). On error it says whether some of
 // them are gone.
 func (s *span) release(from, n int) (begun bool, err error) {
-	var gone []piece
+	var freed []addrRange
 	err = s.each(from, n, func(addr uintptr, n int) error {
 		err := sys.Release(addr, n)
 		if err == nil {
-			gone = append(gone, piece{addr, addr + uintptr(n)})
+			freed = append(freed, addrRange{addr, addr + uintptr(n)})
 		}
 		return err
 	})
 	if err != nil {
-		s.giveUp(gone)
+		s.markFreed(freed)
 	}
-	return len(gone) > 0, err
+	return len(freed) > 0, err
 }
 
-// lost notes what the span has of a piece; the caller holds both locks.
-func (s *span) lost(p piece) {
+// take notes what the span has of a range; the caller holds both locks.
+func (s *span) take(p addrRange) {
 	p.from, p.to = max(p.from, s.base), min(p.to, s.base+uintptr(s.reserved))
 	if p.from >= p.to {
 		return
@@ -166,7 +166,7 @@ func (s *span) enterWork(from, n int) (leave func(), err error) {
 	if rest > 0 {
 		return nil, fmt.Errorf("%d of these bytes belong to it no more: a mapping with flags.Fixed took them over, or the system had no room to keep them reserved: %w", rest, ErrOperation)
 	}
-	return beginWork(piece{s.base + uintptr(from), s.base + uintptr(from) + uintptr(n)}), nil
+	return beginWork(addrRange{s.base + uintptr(from), s.base + uintptr(from) + uintptr(n)}), nil
 }
 
 // untakenAt is untaken for the n bytes at an address.
@@ -193,7 +193,7 @@ func (s *span) close() error {
 		if err == nil {
 			s.forget()
 		} else { // the rest goes when the collector comes
-			s.keep()
+			s.markHeld()
 		}
 		return nil
 	}
@@ -203,7 +203,7 @@ func (s *span) close() error {
 		}
 	}
 	s.backing.release()
-	s.keep()
+	s.markHeld()
 	// Should the system refuse, the spare addresses go with the rest, when the collector finds that
 	// no view is left.
 	if spare := s.reserved - s.reached; spare > 0 {
@@ -215,7 +215,7 @@ func (s *span) close() error {
 }
 
 const (
-	spanOpen spanState = iota // the mapping is in use
-	spanHeld                  // the mapping is closed, the addresses are kept
-	spanGone                  // nothing is left to give back: released, or merged into another span
+	spanOpen     spanState = iota // the mapping is in use
+	spanHeld                      // the mapping is closed, the addresses are kept
+	spanReleased                  // nothing is left to give back: released, or merged into another span
 )

@@ -21,7 +21,7 @@ func TestPiecesTaken(t *testing.T) {
 		for range 1 + r.IntN(12) {
 			from := base - 8 + r.IntN(size+16)
 			to := from + r.IntN(12)
-			s.lose([]piece{{uintptr(from), uintptr(to)}})
+			s.markTaken([]addrRange{{uintptr(from), uintptr(to)}})
 			for at := max(from, base); at < min(to, base+size); at++ {
 				taken[at-base] = true
 			}
@@ -54,7 +54,7 @@ func TestPiecesTaken(t *testing.T) {
 		check(s, taken[:])
 		cut := 1 + r.IntN(size-1)
 		right := &span{base: base + uintptr(cut), reserved: size - cut}
-		s.cede(cut, right)
+		s.moveTail(cut, right)
 		check(s, taken[:cut])
 		check(right, taken[cut:])
 	}

@@ -75,7 +75,7 @@ func (m *Mapping) cut(at int) *Mapping {
 	}
 	right.lent.Store(left.lent.Load())
 	left.ready, left.mapped, left.reached = min(left.ready, from), min(left.mapped, from), min(left.reached, from)
-	left.cede(from, right)
+	left.moveTail(from, right)
 
 	n := &Mapping{span: right, start: m.start, grown: m.grown, frail: m.frail, plan: m.plan, hidden: length - at, committed: m.committed, open: true, locked: m.locked}
 	m.grown = grown{} // the end of the file is of the right part now
@@ -146,7 +146,7 @@ func (m *Mapping) Merge(next *Mapping) error {
 	}
 	placing.Lock()
 	left.setReserved(end + right.reserved)
-	left.lose(right.taken)
+	left.markTaken(right.taken)
 	right.forget()
 	placing.Unlock()
 	if m.plan.Capacity == 0 && next.plan.Capacity != 0 { // next kept a handle of the file for its growth
@@ -160,7 +160,7 @@ func (m *Mapping) Merge(next *Mapping) error {
 	}
 	right.backing.release()
 	m.limits.Load().Race().Join(next.limits.Load().Race())
-	next.close()
+	next.markClosed()
 	m.publish(length + more)
 	return nil
 }

@@ -3,7 +3,6 @@ package typedmem
 import (
 	"encoding/binary"
 	"fmt"
-	"runtime"
 	"sync/atomic"
 	"unsafe"
 
@@ -68,7 +67,7 @@ func (m *Mapping) findSpace(off, n int) error {
 		page = num.Down(from, uintptr(m.plan.unit))
 		err = bringIn(page, int(from-page)+n, m.plan.unit, true)
 	} else {
-		err = touching(func() { m.dirty(&page, from+uintptr(n)) })
+		err = touching(func() { m.storeEachPage(&page, from+uintptr(n)) })
 	}
 	if err == nil {
 		return nil
@@ -82,9 +81,9 @@ func (m *Mapping) findSpace(off, n int) error {
 	})
 }
 
-// dirty stores to each page from the byte at page to end, and changes nothing. page says how far it
+// storeEachPage stores to each page from the byte at page to end, and changes nothing. page says how far it
 // got.
-func (m *Mapping) dirty(page *uintptr, end uintptr) {
+func (m *Mapping) storeEachPage(page *uintptr, end uintptr) {
 	for unit := uintptr(m.plan.unit); *page < end; *page = num.Down(*page, unit) + unit {
 		// SAFETY: the aligned word lies in the same page as the byte at page. Adding nothing is a
 		// store that no other store gets lost by.
@@ -106,7 +105,7 @@ func (m *Mapping) withoutPages(f func() error) error {
 
 func (m *Mapping) writeFile(off int, b []byte) error {
 	f := m.plan.File
-	if f == nil || runtime.GOOS == "openbsd" { // where a mapping does not show what a call writes
+	if f == nil || !sys.WritesShowInMappings {
 		return m.lostPage(num.Down(m.addr.Load()+uintptr(off), uintptr(m.plan.unit)))
 	}
 	size, _, err := sys.FileSize(f)

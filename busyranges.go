@@ -10,27 +10,27 @@ import (
 var atWork = struct {
 	sync.Mutex
 	left   sync.Cond // a range is no longer in the list
-	pieces []piece
+	ranges []addrRange
 }{}
 
 func init() { atWork.left.L = &atWork.Mutex }
 
 // beginWork notes a range; the caller holds placing for reading. leave takes it out again.
-func beginWork(p piece) (leave func()) {
+func beginWork(p addrRange) (leave func()) {
 	atWork.Lock()
 	defer atWork.Unlock()
-	atWork.pieces = append(atWork.pieces, p)
+	atWork.ranges = append(atWork.ranges, p)
 	return func() {
 		atWork.Lock()
 		defer atWork.Unlock()
-		i := slices.Index(atWork.pieces, p)
-		atWork.pieces = slices.Delete(atWork.pieces, i, i+1)
+		i := slices.Index(atWork.ranges, p)
+		atWork.ranges = slices.Delete(atWork.ranges, i, i+1)
 		atWork.left.Broadcast()
 	}
 }
 
 // lockPlacing takes placing for writing at an instant when no call is at work on the range.
-func lockPlacing(p piece) {
+func lockPlacing(p addrRange) {
 	for {
 		placing.Lock()
 		if !busy(p, false) {
@@ -42,12 +42,12 @@ func lockPlacing(p piece) {
 }
 
 // busy reports whether a call is at work on the range; with wait it returns once none is.
-func busy(p piece, wait bool) bool {
+func busy(p addrRange, wait bool) bool {
 	atWork.Lock()
 	defer atWork.Unlock()
-	overlaps := func(q piece) bool { return q.from < p.to && p.from < q.to }
-	for wait && slices.ContainsFunc(atWork.pieces, overlaps) {
+	overlaps := func(q addrRange) bool { return q.from < p.to && p.from < q.to }
+	for wait && slices.ContainsFunc(atWork.ranges, overlaps) {
 		atWork.left.Wait()
 	}
-	return slices.ContainsFunc(atWork.pieces, overlaps)
+	return slices.ContainsFunc(atWork.ranges, overlaps)
 }
