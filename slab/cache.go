@@ -129,14 +129,14 @@ func (c *Cache[T]) Free(h Handle[T]) error {
 			return nil
 		}
 	}
-	err := s.inner().giveSlow(h.Bits, k)
+	err := s.inner().freeSlow(h.Bits, k)
 	runtime.KeepAlive(c)
 	return err
 }
 
 // Close gives every slot of the cache back to the slab. After it all methods of the cache answer
 // ErrClosed, Close too. Where the slab is closed, or a zero Slab, the first Close has nothing to
-// give back and returns nil.
+// free back and returns nil.
 func (c *Cache[T]) Close() error {
 	if c.k == nil {
 		return shell.Fail("close", typedmem.ErrClosed)

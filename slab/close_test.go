@@ -14,10 +14,10 @@ func (c *core) mappings() []*typedmem.Mapping {
 	if c.file != nil {
 		list = append(list, c.file.m)
 	}
-	if c.care != nil {
-		list = append(append(list, c.care.fences...), c.care.guards.fences...)
-		for i := range c.care.guards.slots {
-			list = append(list, c.care.guards.slots[i].m)
+	if c.checks != nil {
+		list = append(append(list, c.checks.fences...), c.checks.guards.fences...)
+		for i := range c.checks.guards.slots {
+			list = append(list, c.checks.guards.slots[i].m)
 		}
 	}
 	return list

@@ -57,7 +57,7 @@ func TestWhoWaitsForAnObjectGoesFirst(t *testing.T) {
 			seen := uint64(0)
 			if err := s.Update(h, func(x *filledObject) {
 				start(func() error { // as a Load whose copies were spoilt
-					w, word, err := s.core.inTurn("load", h.Bits, false, true, staleLoad)
+					w, word, err := s.core.inTurn(opLoad, h.Bits, true)
 					if err == nil {
 						if slots.Load(w)&slots.Busy == 0 {
 							t.Error("the object is not held")
@@ -184,7 +184,7 @@ func TestWhoGivesUpWaitingKeepsNobodyWaiting(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w, word, err := s.core.hold("store", h.Bits, staleStore)
+		w, word, err := s.core.hold(opStore, h.Bits)
 		if err != nil {
 			t.Fatal(err)
 		}

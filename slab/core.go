@@ -32,8 +32,8 @@ type core struct {
 	m    *typedmem.Mapping // the slots
 	meta *typedmem.Mapping // the words
 
-	file *file    // of a slab file, else nil
-	care *careful // debug mode and guard slots, else nil
+	file   *file   // of a slab file, else nil
+	checks *checks // debug mode and guard slots, else nil
 	// special: some of the steps around an allocation are not those of a plain slab in memory.
 	special bool
 	frail   bool // m's, and that of file's words: stores that must not fault go through write
@@ -128,6 +128,7 @@ func (c *core) end(i uintptr) uintptr { return uintptr(c.slot(i)) + c.size }
 
 // reachable reports whether slot i can be read now, writable also whether it can be written.
 func (c *core) reachable(i uintptr) bool { return c.end(i) <= c.limits.Readable() }
+
 func (c *core) writable(i uintptr) bool {
 	return c.end(i) <= c.limits.Writable()
 }
@@ -141,9 +142,9 @@ func (c *core) refusal(i, limit uintptr) error {
 	return mem.Refusal(limit)
 }
 
-// gone reports whether the mapping was closed that the first slot is in. After Mapping.SplitTo that
+// unmapped reports whether the mapping was closed that the first slot is in. After Mapping.SplitTo that
 // is not m, which has the rest.
-func (c *core) gone() bool { return c.limits.Mapping().Limits() != c.limits }
+func (c *core) unmapped() bool { return c.limits.Mapping().Limits() != c.limits }
 
 // usable says why no object can be made, nil where some may be; the caller holds the pool's lock.
 func (c *core) usable() error {
@@ -151,120 +152,6 @@ func (c *core) usable() error {
 		return typedmem.ErrClosed
 	}
 	return c.limits.Err(true)
-}
-
-// access finds the word of a live object and reports why there is none; stale is the answer for a
-// handle that is not valid. A word that somebody is storing under is waited for.
-func (c *core) access(op string, h uint64, write bool, stale *stale) (w *uint64, word uint64, err error) {
-	if w, word, err = c.find(op, h, write, stale); err == nil && word&slots.Busy != 0 {
-		return c.inTurn(op, h, write, false, stale)
-	}
-	return w, word, err
-}
-
-// find is access that waits for a few instructions only: the word may say busy.
-func (c *core) find(op string, h uint64, write bool, stale *stale) (w *uint64, word uint64, err error) {
-	i := uintptr(slots.Index(h))
-	if c.file != nil {
-		c.file.follow(c, i)
-	}
-	if slots.RaceEnabled {
-		defer c.shadows.Seen(h)
-	}
-	for look := 0; ; look++ {
-		if i >= c.n {
-			return nil, 0, c.closedOr(op, stale.of(h))
-		}
-		// The limits rise before used does, so a slot that used counts and the limits do not was
-		// taken away.
-		used := uintptr(c.pool.used.Load())
-		if seen := c.limits.Readable(); c.end(i) > seen {
-			if mem.Allows(seen) && i >= used {
-				return nil, 0, stale.of(h)
-			}
-			return nil, 0, shell.Fail(op, c.refusal(i, seen))
-		}
-		limit := c.limits.Writable()
-		w = slots.WordAt(c.words, i)
-		switch word = slots.Load(w); {
-		case slots.Generation(word) != slots.Generation(h) || !slots.IsLive(word):
-			return nil, 0, stale.of(h)
-		case write && !mem.Allows(limit):
-			return nil, 0, shell.Fail(op, c.refusal(i, limit))
-		case word&slots.Busy == 0 || look == mostLooks:
-			return w, word, nil
-		}
-	}
-}
-
-const (
-	mostLooks = 8 // at a word that is busy, before a goroutine asks others to let it go first
-	patience  = 3 // attempts that another goroutine may spoil, likewise
-)
-
-// mayHold reports whether this process works on words of its own, in which it can set the busy bit.
-func (c *core) mayHold() bool { return c.file == nil || c.file.writer }
-
-// hold finds a live object as access does, for writing, and sets the busy bit in its word, which
-// the caller publishes without it. Who holds one keeps others out: Load, Store, Update and Free
-// wait.
-func (c *core) hold(op string, h uint64, stale *stale) (w *uint64, word uint64, err error) {
-	if c.waited.Load() == h && h != 0 {
-		c.letPass(h)
-	}
-	for range patience {
-		if w, word, err = c.find(op, h, true, stale); err != nil {
-			return nil, 0, err
-		}
-		if word&slots.Busy != 0 {
-			break
-		}
-		if atomic.CompareAndSwapUint64(w, word, word|slots.Busy) {
-			return w, word, nil
-		}
-	}
-	return c.inTurn(op, h, true, true, stale)
-}
-
-// inTurn is access, or with held hold, for one that may wait long. Meanwhile nobody who comes later
-// takes the object, see letPass, so it waits at the most for those who were there before.
-func (c *core) inTurn(op string, h uint64, write, held bool, stale *stale) (w *uint64, word uint64, err error) {
-	c.waiters.Add(1)
-	defer c.endTurn() // find may fault
-	for spin := 0; ; spin++ {
-		c.waited.Store(h) // again each time: others wait for other objects
-		switch w, word, err = c.find(op, h, write, stale); {
-		case err != nil:
-			return nil, 0, err
-		case word&slots.Busy != 0:
-		case !held || atomic.CompareAndSwapUint64(w, word, word|slots.Busy):
-			return w, word, nil
-		}
-		slots.Pause(spin)
-	}
-}
-
-// endTurn takes back what inTurn asked for. Where others wait their handles stand there soon.
-func (c *core) endTurn() {
-	if c.waiters.Add(-1) == 0 {
-		c.waited.Store(0)
-	}
-}
-
-// letPass lets those who wait for the object go first. They need nothing but the object, so nobody
-// waits for himself here.
-func (c *core) letPass(h uint64) {
-	for spin := 0; c.waited.Load() == h; spin++ {
-		slots.Pause(spin)
-	}
-}
-
-// closedOr answers why nothing of the slab can be reached, if so, else err.
-func (c *core) closedOr(op string, err error) error {
-	if why := c.limits.Err(false); why != nil {
-		return shell.Fail(op, why)
-	}
-	return err
 }
 
 // lent tells the race detector of raw access. Objects with atomic fields are left out: they can be

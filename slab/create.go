@@ -1,13 +1,9 @@
 package slab
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/typedmem/typedmem"
-	"github.com/typedmem/typedmem/flags"
-	"github.com/typedmem/typedmem/internal/layout"
-	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/printing"
 	"github.com/typedmem/typedmem/internal/shell"
 	"github.com/typedmem/typedmem/options"
@@ -37,19 +33,19 @@ type Config struct {
 // ErrType: T cannot live in mapped memory. ErrSize: the capacity is below 1 or too large.
 func New[T any](capacity int) (*Slab[T], error) {
 	c, err := newInMemory(capacity, shell.LayoutOf[T](), Config{})
-	return show[T]("new", c, err)
+	return newSlab[T]("new", c, err)
 }
 
 // Map is New, readable and writable, in memory that o describes; see Config.Options.
 func Map[T any](capacity int, o options.Options) (*Slab[T], error) {
 	c, err := newInMemory(capacity, shell.LayoutOf[T](), Config{Options: o})
-	return show[T]("map", c, err)
+	return newSlab[T]("map", c, err)
 }
 
 // With is New with a Config.
 func With[T any](capacity int, c Config) (*Slab[T], error) {
 	made, err := newInMemory(capacity, shell.LayoutOf[T](), c)
-	return show[T]("new", made, err)
+	return newSlab[T]("new", made, err)
 }
 
 // Create makes a new slab file for up to capacity objects and opens it for writing. A file that
@@ -64,7 +60,7 @@ func Create[T any](path string, capacity int) (*Slab[T], error) {
 // with ErrOperation.
 func CreateWith[T any](path string, capacity int, c Config) (*Slab[T], error) {
 	made, err := create(path, capacity, shell.LayoutOf[T](), c)
-	return show[T]("create", made, printing.Named(path, err))
+	return newSlab[T]("create", made, printing.Named(path, err))
 }
 
 // Open opens a slab file for reading, beside any number of other readers and one writer, whose
@@ -74,7 +70,7 @@ func CreateWith[T any](path string, capacity int, c Config) (*Slab[T], error) {
 // a damaged one ErrCorrupt, one that was cut off ErrTruncated.
 func Open[T any](path string) (*Slab[T], error) {
 	c, err := open(path, false, shell.LayoutOf[T](), Config{})
-	return show[T]("open", c, printing.Named(path, err))
+	return newSlab[T]("open", c, printing.Named(path, err))
 }
 
 // OpenMut opens a slab file for reading and writing, with the errors of Open. A file has one writer
@@ -87,7 +83,7 @@ func OpenMut[T any](path string) (*Slab[T], error) { return OpenMutWith[T](path,
 // refused with ErrOperation. Of the objects that are there already nothing is known but their Free.
 func OpenMutWith[T any](path string, c Config) (*Slab[T], error) {
 	opened, err := open(path, true, shell.LayoutOf[T](), c)
-	return show[T]("open", opened, printing.Named(path, err))
+	return newSlab[T]("open", opened, printing.Named(path, err))
 }
 
 // checkFile refuses what a slab file cannot have.
@@ -99,67 +95,4 @@ func (cfg Config) checkFile() error {
 		return fmt.Errorf("objects of a slab file lie in the file, GuardEvery cannot move one of %d to a page of its own: %w", cfg.GuardEvery, typedmem.ErrOperation)
 	}
 	return nil
-}
-
-func newInMemory(capacity int, l *layout.Layout, cfg Config) (_ *core, err error) {
-	r := mem.RequestOf(cfg.Options)
-	r.Protection = flags.Read | flags.Write
-	if err := shell.CheckType(l, shell.MemoryOf(r.HasFile, r.Flags.Has(flags.Shared))); err != nil {
-		return nil, err
-	}
-	if cfg.GuardEvery < 0 {
-		return nil, fmt.Errorf("a guard slot for one of %d objects: %w", cfg.GuardEvery, typedmem.ErrSize)
-	}
-	c, err := newCore(capacity, l, newSalt())
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, c.closeMappings())
-		}
-	}()
-	if cfg.Debug || cfg.GuardEvery > 0 {
-		c.special = true
-		if c.care, err = newCare(c, cfg); err != nil {
-			return nil, err
-		}
-		defer func() {
-			if err != nil {
-				err = errors.Join(err, c.care.close())
-			}
-		}()
-	}
-	if err = c.memoryForWords(); err != nil {
-		return nil, err
-	}
-	m, err := c.memoryForSlots(r, cfg.Debug)
-	if err != nil {
-		return nil, err
-	}
-	if err = c.attach(m); err != nil {
-		return nil, errors.Join(err, m.Close())
-	}
-	return c, nil
-}
-
-// memoryForSlots maps the slots of a slab that is no slab file.
-func (c *core) memoryForSlots(r mem.Request, debug bool) (*typedmem.Mapping, error) {
-	if debug && !r.HasFile && r.Address == 0 {
-		return c.care.between(r, int(c.n*c.size))
-	}
-	r.Capacity = max(r.Capacity, r.Size, int(c.n*c.size))
-	r.WithinFile = true
-	return mem.Map[*typedmem.Mapping](r)
-}
-
-// huge is the hint for so many bytes of words, which are read in no order: in huge pages a lookup
-// misses the processor's table of addresses less often. Words are never trimmed. Slots are, and the
-// kernel would fill what Trim gave back again, to make one huge page of what is around it: anyone
-// who does not trim asks for huge pages there.
-func huge(bytes int) flags.Map {
-	if bytes < 8<<20 {
-		return 0
-	}
-	return flags.TransparentHugePages
 }

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/shell"
+	"github.com/typedmem/typedmem/internal/slots"
 )
 
 // Errors of this package. They come wrapped in a *typedmem.Error that names the operation.
@@ -18,16 +20,40 @@ var (
 	ErrFull = errors.New("the slab is full")
 )
 
-// The answers for handles that are not valid, made once: looking up a handle does not allocate,
-// which is why they do not name it.
+// operation is a method that takes a handle, with its errors for handles that are not valid. They
+// are made once and so do not name the handle: looking one up does not allocate.
+type operation struct {
+	name        string
+	write       bool // it changes the object
+	zero, stale error
+}
+
 var (
-	staleLoad   = newStale("load")
-	staleStore  = newStale("store")
-	staleUpdate = newStale("update")
-	stalePtr    = newStale("ptr")
-	staleFree   = newStale("free")
-	full        = shell.Fail("alloc", ErrFull) // replaced by withNumbers
+	opLoad   = newOperation("load", false)
+	opStore  = newOperation("store", true)
+	opUpdate = newOperation("update", true)
+	opPtr    = newOperation("ptr", false)
+	opFree   = newOperation("free", true)
 )
+
+func newOperation(name string, write bool) *operation {
+	return &operation{
+		name: name, write: write,
+		zero:  shell.Fail(name, fmt.Errorf("the zero handle names no object: %w", ErrStale)),
+		stale: shell.Fail(name, fmt.Errorf("the object was freed, or the handle is of another slab or made up: %w", ErrStale)),
+	}
+}
+
+// invalid returns the error for a handle that is not valid.
+func (op *operation) invalid(h uint64) error {
+	if h == 0 {
+		return op.zero
+	}
+	return op.stale
+}
+
+// full is what refill returns where no slot is free; withNumbers replaces it.
+var full = shell.Fail("alloc", ErrFull)
 
 // fullError is ErrFull with what was known when no slot was found.
 type fullError struct {
@@ -51,19 +77,19 @@ func (c *core) withNumbers(err error) error {
 	return shell.Fail("alloc", &fullError{int(c.n), c.stats()})
 }
 
-// stale is what one operation answers for handles that are not valid.
-type stale struct{ zero, other error }
-
-func newStale(op string) *stale {
-	return &stale{
-		zero:  shell.Fail(op, fmt.Errorf("the zero handle names no object: %w", ErrStale)),
-		other: shell.Fail(op, fmt.Errorf("the object was freed, or the handle is of another slab or made up: %w", ErrStale)),
-	}
+// MisuseError says that memory of an object was written after it was freed.
+type MisuseError struct {
+	Handle uint64 // of the object, as Uint64 gives it
+	Offset int    // of the first byte that was written, from the start of the object
+	Alloc  string // stack of its allocation
+	Free   string // stack of its Free
 }
 
-func (s *stale) of(h uint64) error {
-	if h == 0 {
-		return s.zero
-	}
-	return s.other
+// Error names the object, the byte and both stacks.
+func (e *MisuseError) Error() string {
+	return fmt.Sprintf("slot %d, object %#x: byte %d was written after the object was freed\nallocated:\n%sfreed:\n%s",
+		slots.Index(e.Handle), e.Handle, e.Offset, e.Alloc, e.Free)
 }
+
+// Unwrap returns typedmem.ErrCorrupt.
+func (e *MisuseError) Unwrap() error { return typedmem.ErrCorrupt }

@@ -203,7 +203,7 @@ func TestFreedSlotsServeOnAFullDisk(t *testing.T) {
 				all = append(all, h)
 			}
 			n := s.Len()
-			for range 20 { // so few that nothing settles them otherwise
+			for range 20 { // so few that nothing flushes their words otherwise
 				if err := free(all[0]); err != nil {
 					t.Fatal(err)
 				}

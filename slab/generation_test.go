@@ -16,7 +16,7 @@ func age[T any](t *testing.T, s *Slab[T], objects uint32) {
 	defer c.pool.mu.Unlock()
 	c.gather()
 	if c.file != nil {
-		if err := c.settle(); err != nil {
+		if err := c.flushWaiting(); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -26,7 +26,7 @@ func age[T any](t *testing.T, s *Slab[T], objects uint32) {
 	h := c.shift(&c.pool.free)
 	g := uint32(slots.LastLive) - 2*(objects-1)
 	if c.file != nil {
-		c.file.note(c, slots.Index(h), g-1)
+		c.file.record(c, slots.Index(h), g-1)
 	}
 	c.push(&c.pool.free, uint64(g)<<32|uint64(slots.Index(h)))
 }

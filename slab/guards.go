@@ -113,8 +113,8 @@ func (g *guards) take(c *core, h uint64) (handle uint64, p unsafe.Pointer, ok bo
 	return handle, s.p, true
 }
 
-// giveBack takes back a guard slot that came to hold no object.
-func (g *guards) giveBack(c *core, handle uint64) {
+// cancel takes back a guard slot that came to hold no object.
+func (g *guards) cancel(c *core, handle uint64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	i := int(uintptr(slots.Index(handle)) - c.n)
@@ -130,9 +130,9 @@ func (g *guards) publish(c *core, handle uint64) {
 }
 
 // hold finds the object of a handle and keeps it until unlock is called. It waits for an Update.
-func (g *guards) hold(op string, h uint64, c *core, stale *stale) (p unsafe.Pointer, unlock func(), err error) {
+func (g *guards) hold(op *operation, h uint64, c *core) (p unsafe.Pointer, unlock func(), err error) {
 	for spin := 0; ; spin++ {
-		s, err := g.find(op, h, c, stale)
+		s, err := g.find(op, h, c)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -145,24 +145,23 @@ func (g *guards) hold(op string, h uint64, c *core, stale *stale) (p unsafe.Poin
 }
 
 // find finds the object of a handle, and where there is one leaves mu locked.
-func (g *guards) find(op string, h uint64, c *core, stale *stale) (*guardSlot, error) {
-	write := op == "store" || op == "free" || op == "update"
-	if err := c.limits.Err(write); err != nil {
-		return nil, shell.Fail(op, err)
+func (g *guards) find(op *operation, h uint64, c *core) (*guardSlot, error) {
+	if err := c.limits.Err(op.write); err != nil {
+		return nil, shell.Fail(op.name, err)
 	}
 	g.mu.Lock()
 	s := &g.slots[uintptr(slots.Index(h))-c.n]
 	if s.word&1 == 0 || s.word != slots.Generation(h) {
 		g.mu.Unlock()
-		return nil, stale.of(h)
+		return nil, op.invalid(h)
 	}
 	return s, nil
 }
 
 // borrow is hold for an Update, which runs code of the user: what holds the object until release is
 // a mark, and no lock.
-func (g *guards) borrow(op string, h uint64, c *core, stale *stale) (p unsafe.Pointer, release func(), err error) {
-	p, unlock, err := g.hold(op, h, c, stale)
+func (g *guards) borrow(op *operation, h uint64, c *core) (p unsafe.Pointer, release func(), err error) {
+	p, unlock, err := g.hold(op, h, c)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -178,7 +177,7 @@ func (g *guards) borrow(op string, h uint64, c *core, stale *stale) (p unsafe.Po
 
 // present reports whether a handle is that of an object.
 func (g *guards) present(h uint64, c *core) bool {
-	if _, err := g.find("has", h, c, stalePtr); err != nil {
+	if _, err := g.find(opPtr, h, c); err != nil {
 		return false
 	}
 	g.mu.Unlock()
@@ -187,8 +186,8 @@ func (g *guards) present(h uint64, c *core) bool {
 
 // lend finds the object of a handle for raw access; for good, if it may stay in use when the slab
 // is not any more.
-func (g *guards) lend(op string, h uint64, c *core, forGood bool) (unsafe.Pointer, error) {
-	s, err := g.find(op, h, c, stalePtr)
+func (g *guards) lend(op *operation, h uint64, c *core, forGood bool) (unsafe.Pointer, error) {
+	s, err := g.find(op, h, c)
 	if err != nil {
 		return nil, err
 	}
@@ -201,7 +200,7 @@ func (g *guards) lend(op string, h uint64, c *core, forGood bool) (unsafe.Pointe
 
 // free ends the object of a handle.
 func (g *guards) free(c *core, h uint64) error {
-	_, unlock, err := g.hold("free", h, c, staleFree)
+	_, unlock, err := g.hold(opFree, h, c)
 	if err != nil {
 		return err
 	}

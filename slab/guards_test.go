@@ -36,8 +36,8 @@ func TestAnObjectInAGuardSlotIsThereWhenItsBytesAre(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		u, p, err := s.core.care.prepare(s.core, u, s.core.slot(uintptr(slots.Index(u))))
-		if err != nil || !s.core.care.guards.has(u, s.core) {
+		u, p, err := s.core.checks.prepare(s.core, u, s.core.slot(uintptr(slots.Index(u))))
+		if err != nil || !s.core.checks.guards.has(u, s.core) {
 			t.Fatalf("%#x: %v", u, err)
 		}
 		h := Handle[guarded]{u}
@@ -59,7 +59,7 @@ func TestAnObjectInAGuardSlotIsThereWhenItsBytesAre(t *testing.T) {
 		none()
 		(*guarded)(p).A[7] = u
 		none()
-		s.core.care.guards.publish(s.core, u)
+		s.core.checks.guards.publish(s.core, u)
 		if x, err := s.Load(h); err != nil || x.A[7] != u {
 			t.Fatalf("%v, %v", x, err)
 		}
@@ -140,7 +140,7 @@ func TestAnAddressInAGuardSlotStaysGood(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			runtime.AddCleanup(s.core.care.guards.slots[1].m, func(gone chan bool) { close(gone) }, gone)
+			runtime.AddCleanup(s.core.checks.guards.slots[1].m, func(gone chan bool) { close(gone) }, gone)
 			return address(s, h)
 		}()
 		for collected := false; !collected; {

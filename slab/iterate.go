@@ -69,13 +69,13 @@ func (c *core) objects(yield func(h uint64, p unsafe.Pointer) bool) {
 			return
 		}
 	}
-	if c.care == nil {
+	if c.checks == nil {
 		return
 	}
 	var handles []uint64
-	c.care.guards.each(func(l life) { handles = append(handles, l.handle) })
+	c.checks.guards.each(func(l life) { handles = append(handles, l.handle) })
 	for _, h := range handles {
-		if p, err := c.care.guards.lend("all", h, c, false); err == nil && !yield(h, p) {
+		if p, err := c.checks.guards.lend(opPtr, h, c, false); err == nil && !yield(h, p) {
 			return
 		}
 	}

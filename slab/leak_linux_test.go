@@ -49,7 +49,7 @@ func leavesNothing(t *testing.T, times int, f func()) {
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	f()
-	var news string
+	var warm string
 	for range 10 {
 		var before, after, aside, stays []string
 		for range 2 { // cleanups run after the collection that finds them
@@ -61,7 +61,7 @@ func leavesNothing(t *testing.T, times int, f func()) {
 			f()
 		}
 		if after, _ = resources(t); !slices.Equal(before, after) {
-			news = unlike(before, after)
+			warm = unlike(before, after)
 			continue
 		}
 		for range 100 {
@@ -71,9 +71,9 @@ func leavesNothing(t *testing.T, times int, f func()) {
 			}
 			time.Sleep(time.Millisecond)
 		}
-		news = unlike(aside, stays)
+		warm = unlike(aside, stays)
 	}
-	t.Error(news)
+	t.Error(warm)
 }
 
 // unlike tells some of what only one of two lists has.

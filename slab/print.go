@@ -24,7 +24,7 @@ func (s *Slab[T]) String() string {
 		return printing.Name[T]("slab.Slab") + "(closed)"
 	case c.file != nil && !c.file.writer:
 		return fmt.Sprintf("%s(%d slots, %s)", printing.Name[T]("slab.Slab"), c.n, state)
-	case c.care != nil:
+	case c.checks != nil:
 		state += ", checked"
 	}
 	return fmt.Sprintf("%s(%d of %d objects, %s)", printing.Name[T]("slab.Slab"), s.Len(), c.n, state)

@@ -33,8 +33,8 @@ type Slab[T any] struct {
 	core *core
 }
 
-// show makes the typed shell of a core.
-func show[T any](op string, c *core, err error) (*Slab[T], error) {
+// newSlab makes the typed shell of a core.
+func newSlab[T any](op string, c *core, err error) (*Slab[T], error) {
 	if err != nil {
 		return nil, shell.Fail(op, err)
 	}
@@ -116,21 +116,21 @@ func (s *Slab[T]) putZero(u uint64) (Handle[T], error) {
 func (s *Slab[T]) put(u uint64, x *T) (Handle[T], error) {
 	c := s.core
 	p := c.slot(uintptr(slots.Index(u)))
-	popped, settled := u, false
+	popped, done := u, false
 	defer func() {
-		if !settled {
+		if !done {
 			c.abortAlloc(popped)
 		}
 	}()
-	if c.care != nil {
+	if c.checks != nil {
 		var err error
-		if u, p, err = c.care.prepare(c, u, p); err != nil {
-			settled = true // the slot is retired
+		if u, p, err = c.checks.prepare(c, u, p); err != nil {
+			done = true // the slot is retired
 			return Handle[T]{}, err
 		}
 		defer func() {
-			if !settled && u != popped {
-				c.care.guards.giveBack(c, u)
+			if !done && u != popped {
+				c.checks.guards.cancel(c, u)
 			}
 		}()
 	}
@@ -150,11 +150,11 @@ func (s *Slab[T]) put(u uint64, x *T) (Handle[T], error) {
 		c.shadows.Write(u)
 	}
 	if uintptr(slots.Index(u)) >= c.n {
-		c.care.guards.publish(c, u)
-	} else if err := c.born(u); err != nil {
+		c.checks.guards.publish(c, u)
+	} else if err := c.complete(u); err != nil {
 		return Handle[T]{}, shell.Fail("alloc", err)
 	}
-	settled = true
+	done = true
 	return Handle[T]{u}, nil
 }
 
@@ -168,7 +168,7 @@ func (s *Slab[T]) copyTo(h uint64, x T) error {
 // Free ends the object; its handle is never valid again. The slot may be reused at once. A handle
 // that is not valid is ErrStale, a second Free of the same one too. In a file a full disk may
 // refuse it, and the object lives on: see the package comment.
-func (s *Slab[T]) Free(h Handle[T]) error { return s.inner().give(h.Bits) }
+func (s *Slab[T]) Free(h Handle[T]) error { return s.inner().free(h.Bits) }
 
 // Load returns the object's value. A Load that races with a Free gives the object's own value or
 // [ErrStale], one that races with a Store or Update the value before or after it. It copies again
@@ -210,8 +210,8 @@ func (s *Slab[T]) load(h Handle[T]) (x T, err error) {
 	if c.layout.Atomic {
 		return x, shell.Fail("load", s.plain.Err(false))
 	}
-	if c.care != nil && c.care.guards.has(h.Bits, c) {
-		p, unlock, err := c.care.guards.hold("load", h.Bits, c, staleLoad)
+	if c.checks != nil && c.checks.guards.has(h.Bits, c) {
+		p, unlock, err := c.checks.guards.hold(opLoad, h.Bits, c)
 		if err != nil {
 			return x, err
 		}
@@ -220,7 +220,7 @@ func (s *Slab[T]) load(h Handle[T]) (x T, err error) {
 		return *(*T)(p), nil
 	}
 	for tries := 0; tries < patience || !c.mayHold(); tries++ {
-		w, word, err := c.access("load", h.Bits, false, staleLoad)
+		w, word, err := c.access(opLoad, h.Bits)
 		if err != nil {
 			return x, err
 		}
@@ -236,7 +236,7 @@ func (s *Slab[T]) load(h Handle[T]) (x T, err error) {
 			return y, nil
 		}
 	}
-	w, word, err := c.inTurn("load", h.Bits, false, true, staleLoad)
+	w, word, err := c.inTurn(opLoad, h.Bits, true)
 	if err == nil {
 		s.copyHeld(w, word, h, &x)
 	}
@@ -264,8 +264,8 @@ func (s *Slab[T]) Store(h Handle[T], x T) error {
 	if c.layout.Atomic {
 		return shell.Fail("store", s.plain.Err(true))
 	}
-	if c.care != nil && c.care.guards.has(h.Bits, c) {
-		p, unlock, err := c.care.guards.hold("store", h.Bits, c, staleStore)
+	if c.checks != nil && c.checks.guards.has(h.Bits, c) {
+		p, unlock, err := c.checks.guards.hold(opStore, h.Bits, c)
 		if err != nil {
 			return err
 		}
@@ -274,7 +274,7 @@ func (s *Slab[T]) Store(h Handle[T], x T) error {
 		*(*T)(p) = x
 		return nil
 	}
-	w, word, err := c.hold("store", h.Bits, staleStore)
+	w, word, err := c.hold(opStore, h.Bits)
 	if err != nil {
 		return err
 	}
@@ -336,11 +336,11 @@ func (s *Slab[T]) Ptr(h Handle[T]) (*T, error) {
 
 func (s *Slab[T]) ptr(h Handle[T]) (*T, error) {
 	c := s.inner()
-	if c.care != nil && c.care.guards.has(h.Bits, c) {
-		p, err := c.care.guards.lend("ptr", h.Bits, c, true)
+	if c.checks != nil && c.checks.guards.has(h.Bits, c) {
+		p, err := c.checks.guards.lend(opPtr, h.Bits, c, true)
 		return (*T)(p), err
 	}
-	if _, _, err := c.access("ptr", h.Bits, false, stalePtr); err != nil {
+	if _, _, err := c.access(opPtr, h.Bits); err != nil {
 		return nil, err
 	}
 	c.limits.Lend()
@@ -355,8 +355,8 @@ func (s *Slab[T]) ptr(h Handle[T]) (*T, error) {
 // or not readable.
 func (s *Slab[T]) Has(h Handle[T]) bool {
 	c := s.inner()
-	if c.care != nil && c.care.guards.has(h.Bits, c) {
-		return c.care.guards.present(h.Bits, c)
+	if c.checks != nil && c.checks.guards.has(h.Bits, c) {
+		return c.checks.guards.present(h.Bits, c)
 	}
 	i := uintptr(uint32(h.Bits))
 	if c.file != nil {

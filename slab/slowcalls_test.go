@@ -31,7 +31,7 @@ func TestCallsThatWaitForTheKernelKeepNobodyWaiting(t *testing.T) {
 		{"Flush, words", sys.OpFlush, 2, (*slab.Slab[object]).Flush},
 		{"growth, allocation", sys.OpAllocate, 1, fillUp[object]},
 		{"growth, words", sys.OpFlush, 1, fillUp[object]},
-		{"settling", sys.OpFlush, 1, refill[object]},
+		{"waiting slots", sys.OpFlush, 1, refill[object]},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := testkit.Must(slab.Create[object](filepath.Join(testkit.FastDir(t), "s"), 4000))(t)

@@ -28,16 +28,16 @@ func (c *core) counts() (allocs, frees uint64, cached, waiting int) {
 	p := &c.pool
 	p.registry.Lock()
 	defer p.registry.Unlock()
-	allocs, frees = p.allocs-p.spoilt.Load(), p.frees+p.freed.Load()
+	allocs, frees = p.allocs-p.cancelled.Load(), p.frees+p.freed.Load()
 	for i := range p.shards {
 		k := &p.shards[i].magazine
-		made, gone := k.counts()
-		allocs, frees = allocs+made, frees+gone
+		made, freed := k.counts()
+		allocs, frees = allocs+made, frees+freed
 		waiting += int(atomic.LoadUint64(&k.waits))
 	}
 	for k := range p.caches {
-		made, gone := k.counts()
-		allocs, frees = allocs+made, frees+gone
+		made, freed := k.counts()
+		allocs, frees = allocs+made, frees+freed
 		cached += k.parked()
 	}
 	return allocs, frees, cached, waiting + int(p.waiting.Load())
@@ -45,7 +45,7 @@ func (c *core) counts() (allocs, frees uint64, cached, waiting int) {
 
 // len returns the number of objects.
 func (c *core) len() int {
-	if c.pool.closed.Load() || c.gone() {
+	if c.pool.closed.Load() || c.unmapped() {
 		return 0
 	}
 	if c.file != nil && !c.file.writer {
@@ -60,7 +60,7 @@ func (c *core) between(n uint64) int { return min(max(int(n), 0), int(c.n)) }
 
 // stats adds everything up.
 func (c *core) stats() Stats {
-	if c.pool.closed.Load() || c.gone() {
+	if c.pool.closed.Load() || c.unmapped() {
 		return Stats{}
 	}
 	if c.file != nil && !c.file.writer {

@@ -45,7 +45,7 @@ func (c *core) trimStep(t *trimmer, lo int) (bytes, hi int, err error) {
 	if err := c.usable(); err != nil {
 		return 0, lo, err
 	}
-	if c.care != nil && c.care.debug || c.m.Shared() && !c.m.FileBacked() { // shared memory stays what it is while it is mapped
+	if c.checks != nil && c.checks.debug || c.m.Shared() && !c.m.FileBacked() { // shared memory stays what it is while it is mapped
 		return 0, lo, nil
 	}
 	if lo == 0 {
@@ -61,8 +61,8 @@ func (c *core) trimStep(t *trimmer, lo int) (bytes, hi int, err error) {
 	}
 	clear(t.free)
 	clear(t.cold)
-	news := c.markFree(t, lo, hi)
-	if !news {
+	warm := c.markFree(t, lo, hi)
+	if !warm {
 		return 0, hi, nil
 	}
 	for i := lo; i < hi; {
@@ -93,11 +93,11 @@ func (c *core) trimStep(t *trimmer, lo int) (bytes, hi int, err error) {
 
 // markFree sets the bit of each free slot from lo to hi, and reports whether any has memory behind
 // it, as far as is known.
-func (c *core) markFree(t *trimmer, lo, hi int) (news bool) {
+func (c *core) markFree(t *trimmer, lo, hi int) (warm bool) {
 	p := &c.pool
 	for i := max(lo, p.bump); i < hi; i++ { // never used, but growth may have brought them in
 		t.free.set(i - lo)
-		news = true
+		warm = true
 	}
 	for i := lo; i < hi; i += c.blockSlots() {
 		b := c.blockAt(i >> c.blockShift)
@@ -105,7 +105,7 @@ func (c *core) markFree(t *trimmer, lo, hi int) (news bool) {
 			continue
 		}
 		at := &b.lists[freeSlots]
-		news = news || at.count > b.cold
+		warm = warm || at.count > b.cold
 		if int(at.count) == c.blockSlots() {
 			for k := range at.count {
 				t.free.set(i - lo + int(k))
@@ -117,7 +117,7 @@ func (c *core) markFree(t *trimmer, lo, hi int) (news bool) {
 			slot = uint32(slots.Load(slots.WordAt(c.words, uintptr(slot-1))))
 		}
 	}
-	return news
+	return warm
 }
 
 // sortBlock puts the free slots of a block in order: those with memory behind them first.

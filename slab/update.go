@@ -28,8 +28,8 @@ import (
 //     the process cuts short the file has a part.
 func (s *Slab[T]) Update(h Handle[T], f func(*T)) error {
 	c := s.inner()
-	if c.care != nil && c.care.guards.has(h.Bits, c) {
-		p, release, err := c.care.guards.borrow("update", h.Bits, c, staleUpdate)
+	if c.checks != nil && c.checks.guards.has(h.Bits, c) {
+		p, release, err := c.checks.guards.borrow(opUpdate, h.Bits, c)
 		if err != nil {
 			return err
 		}
@@ -38,7 +38,7 @@ func (s *Slab[T]) Update(h Handle[T], f func(*T)) error {
 		f((*T)(p))
 		return nil
 	}
-	w, word, err := c.hold("update", h.Bits, staleUpdate)
+	w, word, err := c.hold(opUpdate, h.Bits)
 	if err != nil {
 		return err
 	}

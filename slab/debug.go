@@ -2,7 +2,6 @@ package slab
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"runtime"
@@ -19,8 +18,8 @@ import (
 	"github.com/typedmem/typedmem/internal/slots"
 )
 
-// careful is what a slab does beyond its work in debug mode and where it has guard slots.
-type careful struct {
+// checks is what a slab does beyond its work in debug mode and where it has guard slots.
+type checks struct {
 	debug  bool
 	every  uint64
 	made   atomic.Uint64 // allocations so far, for every
@@ -81,25 +80,8 @@ const inside = "github.com/typedmem/typedmem/slab.(*"
 // bytes: after a power failure its object may be back.
 const freed = 0xdb
 
-// MisuseError says that memory of an object was written after it was freed.
-type MisuseError struct {
-	Handle uint64 // of the object, as Uint64 gives it
-	Offset int    // of the first byte that was written, from the start of the object
-	Alloc  string // stack of its allocation
-	Free   string // stack of its Free
-}
-
-// Error names the object, the byte and both stacks.
-func (e *MisuseError) Error() string {
-	return fmt.Sprintf("slot %d, object %#x: byte %d was written after the object was freed\nallocated:\n%sfreed:\n%s",
-		slots.Index(e.Handle), e.Handle, e.Offset, e.Alloc, e.Free)
-}
-
-// Unwrap returns typedmem.ErrCorrupt.
-func (e *MisuseError) Unwrap() error { return typedmem.ErrCorrupt }
-
-func newCare(c *core, cfg Config) (*careful, error) {
-	d := &careful{debug: cfg.Debug, every: uint64(cfg.GuardEvery), lives: map[uint32]life{}}
+func newChecks(c *core, cfg Config) (*checks, error) {
+	d := &checks{debug: cfg.Debug, every: uint64(cfg.GuardEvery), lives: map[uint32]life{}}
 	if d.every == 0 {
 		return d, nil
 	}
@@ -108,7 +90,7 @@ func newCare(c *core, cfg Config) (*careful, error) {
 
 // between maps bytes, or the size in r where that is more, with a reserved page before and behind
 // them. All of it is committed at once.
-func (d *careful) between(r mem.Request, bytes int) (_ *typedmem.Mapping, err error) {
+func (d *checks) between(r mem.Request, bytes int) (_ *typedmem.Mapping, err error) {
 	if r.Size < 0 {
 		return nil, fmt.Errorf("%d bytes to commit at once: %w", r.Size, typedmem.ErrSize)
 	}
@@ -146,7 +128,7 @@ func (d *careful) between(r mem.Request, bytes int) (_ *typedmem.Mapping, err er
 	return m, nil
 }
 
-func (d *careful) close() error {
+func (d *checks) close() error {
 	var err error
 	for _, m := range append(d.fences, d.guards.fences...) {
 		err = errors.Join(err, m.Close())
@@ -156,7 +138,7 @@ func (d *careful) close() error {
 
 // prepare is called for a slot that was popped, before its object is made: it looks whether the
 // slot was written since its last object was freed, and may put the new object elsewhere.
-func (d *careful) prepare(c *core, h uint64, p unsafe.Pointer) (uint64, unsafe.Pointer, error) {
+func (d *checks) prepare(c *core, h uint64, p unsafe.Pointer) (uint64, unsafe.Pointer, error) {
 	if d.every > 0 && d.made.Add(1)%d.every == 0 {
 		if g, at, ok := d.guards.take(c, h); ok {
 			return g, at, nil
@@ -171,7 +153,7 @@ func (d *careful) prepare(c *core, h uint64, p unsafe.Pointer) (uint64, unsafe.P
 		// SAFETY: the slot was popped by this goroutine, and found writable.
 		if at := old.written(unsafe.Slice((*byte)(p), c.size)); at >= 0 {
 			delete(d.lives, slots.Index(h))
-			c.pool.spoilt.Add(1)
+			c.pool.cancelled.Add(1)
 			slots.Publish(slots.WordAt(c.words, uintptr(slots.Index(h))), slots.Retired<<32)
 			c.pool.retired.Add(1)
 			return 0, nil, shell.Fail("alloc", &MisuseError{old.handle, at, old.alloc.String(), old.free.String()})
@@ -182,14 +164,14 @@ func (d *careful) prepare(c *core, h uint64, p unsafe.Pointer) (uint64, unsafe.P
 }
 
 // forget is called for a slot that came to hold no object.
-func (d *careful) forget(h uint64) {
+func (d *checks) forget(h uint64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.lives, slots.Index(h))
 }
 
 // ended is called for a slot whose object just ended, and which is not in any list yet.
-func (d *careful) ended(c *core, h uint64) {
+func (d *checks) ended(c *core, h uint64) {
 	if !d.debug {
 		return
 	}
@@ -225,59 +207,18 @@ func (l *life) written(slot []byte) int {
 	return -1
 }
 
-// Leak is the objects that one place in the program has allocated and that are still there.
-type Leak[T any] struct {
-	Stack   string // of the allocations
-	Handles []Handle[T]
-	Bytes   int
-}
-
-// Leaks returns in debug mode all objects by the place where they were allocated, most bytes first;
-// otherwise nil. Of the objects in guard slots it knows without debug mode too. After Close it
-// returns those that were there at the end.
-func (s *Slab[T]) Leaks() []Leak[T] {
-	d := s.inner().care
-	if d == nil {
-		return nil
-	}
-	by := map[stack]*Leak[T]{}
-	add := func(l life) {
-		if by[l.alloc] == nil {
-			by[l.alloc] = &Leak[T]{Stack: l.alloc.String()}
-		}
-		leak := by[l.alloc]
-		leak.Handles = append(leak.Handles, Handle[T]{l.handle})
-		leak.Bytes += int(s.core.size)
-	}
-	d.mu.Lock()
-	for _, l := range d.lives {
-		if l.free[0] == 0 {
-			add(l)
-		}
-	}
-	d.mu.Unlock()
-	d.guards.each(func(l life) { add(l) })
-	var all []Leak[T]
-	for _, l := range by {
-		slices.SortFunc(l.Handles, func(a, b Handle[T]) int { return cmp.Compare(slots.Index(a.Bits), slots.Index(b.Bits)) })
-		all = append(all, *l)
-	}
-	slices.SortFunc(all, func(a, b Leak[T]) int { return cmp.Or(b.Bytes-a.Bytes, strings.Compare(a.Stack, b.Stack)) })
-	return all
-}
-
 // Explain says what debug mode and the guard slots know of the memory at an address, for instance
 // that of a fault which typedmem.Guard caught: which object is there, or was there last, and the
 // stacks of its allocation and Free. An address in the pages around objects that nobody can touch
 // is told by the object that is nearest. It is "" where nothing is known, and after Close.
 func (s *Slab[T]) Explain(addr uintptr) string {
 	c := s.inner()
-	if c.care == nil || c.closed() {
+	if c.checks == nil || c.closed() {
 		return ""
 	}
-	l, p, ok := c.care.guards.at(addr, c.size)
+	l, p, ok := c.checks.guards.at(addr, c.size)
 	if !ok {
-		l, p, ok = c.care.at(c, addr)
+		l, p, ok = c.checks.at(c, addr)
 	}
 	switch {
 	case !ok:
@@ -292,7 +233,7 @@ func (s *Slab[T]) Explain(addr uintptr) string {
 
 // at finds the last object of the slot at an address, and where it is; for the pages around the
 // slots that is the first one or the last.
-func (d *careful) at(c *core, addr uintptr) (l life, p uintptr, ok bool) {
+func (d *checks) at(c *core, addr uintptr) (l life, p uintptr, ok bool) {
 	base := uintptr(c.slots)
 	lo, hi := base, base+c.n*c.size
 	for _, m := range d.fences {

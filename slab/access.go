@@ -1,0 +1,123 @@
+package slab
+
+import (
+	"sync/atomic"
+
+	"github.com/typedmem/typedmem/internal/mem"
+	"github.com/typedmem/typedmem/internal/shell"
+	"github.com/typedmem/typedmem/internal/slots"
+)
+
+// access finds the word of a live object and reports why there is none; stale is the answer for a
+// handle that is not valid. A word that somebody is storing under is waited for.
+func (c *core) access(op *operation, h uint64) (w *uint64, word uint64, err error) {
+	if w, word, err = c.find(op, h); err == nil && word&slots.Busy != 0 {
+		return c.inTurn(op, h, false)
+	}
+	return w, word, err
+}
+
+// find is access that waits for a few instructions only: the word may say busy.
+func (c *core) find(op *operation, h uint64) (w *uint64, word uint64, err error) {
+	i := uintptr(slots.Index(h))
+	if c.file != nil {
+		c.file.follow(c, i)
+	}
+	if slots.RaceEnabled {
+		defer c.shadows.Seen(h)
+	}
+	for look := 0; ; look++ {
+		if i >= c.n {
+			return nil, 0, c.closedOr(op, h)
+		}
+		// The limits rise before used does, so a slot that used counts and the limits do not was
+		// taken away.
+		used := uintptr(c.pool.used.Load())
+		if seen := c.limits.Readable(); c.end(i) > seen {
+			if mem.Allows(seen) && i >= used {
+				return nil, 0, op.invalid(h)
+			}
+			return nil, 0, shell.Fail(op.name, c.refusal(i, seen))
+		}
+		limit := c.limits.Writable()
+		w = slots.WordAt(c.words, i)
+		switch word = slots.Load(w); {
+		case slots.Generation(word) != slots.Generation(h) || !slots.IsLive(word):
+			return nil, 0, op.invalid(h)
+		case op.write && !mem.Allows(limit):
+			return nil, 0, shell.Fail(op.name, c.refusal(i, limit))
+		case word&slots.Busy == 0 || look == mostLooks:
+			return w, word, nil
+		}
+	}
+}
+
+const (
+	mostLooks = 8 // at a word that is busy, before a goroutine asks others to let it go first
+	patience  = 3 // attempts that another goroutine may spoil, likewise
+)
+
+// mayHold reports whether this process works on words of its own, in which it can set the busy bit.
+func (c *core) mayHold() bool { return c.file == nil || c.file.writer }
+
+// hold finds a live object as access does, for writing, and sets the busy bit in its word, which
+// the caller publishes without it. Who holds one keeps others out: Load, Store, Update and Free
+// wait.
+func (c *core) hold(op *operation, h uint64) (w *uint64, word uint64, err error) {
+	if c.waited.Load() == h && h != 0 {
+		c.letPass(h)
+	}
+	for range patience {
+		if w, word, err = c.find(op, h); err != nil {
+			return nil, 0, err
+		}
+		if word&slots.Busy != 0 {
+			break
+		}
+		if atomic.CompareAndSwapUint64(w, word, word|slots.Busy) {
+			return w, word, nil
+		}
+	}
+	return c.inTurn(op, h, true)
+}
+
+// inTurn is access, or with held hold, for one that may wait long. Meanwhile nobody who comes later
+// takes the object, see letPass, so it waits at the most for those who were there before.
+func (c *core) inTurn(op *operation, h uint64, held bool) (w *uint64, word uint64, err error) {
+	c.waiters.Add(1)
+	defer c.endTurn() // find may fault
+	for spin := 0; ; spin++ {
+		c.waited.Store(h) // again each time: others wait for other objects
+		switch w, word, err = c.find(op, h); {
+		case err != nil:
+			return nil, 0, err
+		case word&slots.Busy != 0:
+		case !held || atomic.CompareAndSwapUint64(w, word, word|slots.Busy):
+			return w, word, nil
+		}
+		slots.Pause(spin)
+	}
+}
+
+// endTurn takes back what inTurn asked for. Where others wait their handles stand there soon.
+func (c *core) endTurn() {
+	if c.waiters.Add(-1) == 0 {
+		c.waited.Store(0)
+	}
+}
+
+// letPass lets those who wait for the object go first. They need nothing but the object, so nobody
+// waits for himself here.
+func (c *core) letPass(h uint64) {
+	for spin := 0; c.waited.Load() == h; spin++ {
+		slots.Pause(spin)
+	}
+}
+
+// closedOr returns why nothing of the slab can be reached, or else that the handle is not valid.
+func (c *core) closedOr(op *operation, h uint64) error {
+	if err := c.limits.Err(false); err != nil {
+		return shell.Fail(op.name, err)
+	}
+	return op.invalid(h)
+}

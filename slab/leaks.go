@@ -1,0 +1,50 @@
+package slab
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/typedmem/typedmem/internal/slots"
+)
+
+// Leak is the objects that one place in the program has allocated and that are still there.
+type Leak[T any] struct {
+	Stack   string // of the allocations
+	Handles []Handle[T]
+	Bytes   int
+}
+
+// Leaks returns in debug mode all objects by the place where they were allocated, most bytes first;
+// otherwise nil. Of the objects in guard slots it knows without debug mode too. After Close it
+// returns those that were there at the end.
+func (s *Slab[T]) Leaks() []Leak[T] {
+	d := s.inner().checks
+	if d == nil {
+		return nil
+	}
+	by := map[stack]*Leak[T]{}
+	add := func(l life) {
+		if by[l.alloc] == nil {
+			by[l.alloc] = &Leak[T]{Stack: l.alloc.String()}
+		}
+		leak := by[l.alloc]
+		leak.Handles = append(leak.Handles, Handle[T]{l.handle})
+		leak.Bytes += int(s.core.size)
+	}
+	d.mu.Lock()
+	for _, l := range d.lives {
+		if l.free[0] == 0 {
+			add(l)
+		}
+	}
+	d.mu.Unlock()
+	d.guards.each(func(l life) { add(l) })
+	var all []Leak[T]
+	for _, l := range by {
+		slices.SortFunc(l.Handles, func(a, b Handle[T]) int { return cmp.Compare(slots.Index(a.Bits), slots.Index(b.Bits)) })
+		all = append(all, *l)
+	}
+	slices.SortFunc(all, func(a, b Leak[T]) int { return cmp.Or(b.Bytes-a.Bytes, strings.Compare(a.Stack, b.Stack)) })
+	return all
+}

@@ -1,0 +1,242 @@
+package slab
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+	"unsafe"
+
+	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/container"
+	"github.com/typedmem/typedmem/internal/layout"
+	"github.com/typedmem/typedmem/internal/mem"
+	"github.com/typedmem/typedmem/internal/shell"
+	"github.com/typedmem/typedmem/internal/slots"
+	"github.com/typedmem/typedmem/internal/sys"
+)
+
+func spec(l *layout.Layout, capacity int, salt uint64) container.Spec {
+	return container.Spec{Kind: container.KindSlab, Layout: l, Capacity: capacity, Salt: salt}
+}
+
+// create makes a slab file and opens it for writing. On error no file is left.
+func create(path string, capacity int, l *layout.Layout, cfg Config) (*core, error) {
+	if err := errors.Join(shell.CheckType(l, layout.SharedFile), cfg.checkFile()); err != nil {
+		return nil, err
+	}
+	c, err := newCore(capacity, l, newSalt())
+	if err != nil {
+		return nil, err
+	}
+	f, err := container.Create(path, spec(l, capacity, c.salt))
+	if err != nil {
+		return nil, err
+	}
+	if err = f.Handle().Truncate(wordsEnd(uint64(capacity))); err == nil {
+		err = c.attachFile(f, 0, 0)
+	}
+	if err == nil {
+		err = c.memoryForWords()
+	}
+	if err == nil && cfg.Debug {
+		c.checks, err = newChecks(c, cfg)
+	}
+	if err == nil {
+		err = f.Link(0)
+	}
+	if err != nil {
+		if c.checks != nil {
+			err = errors.Join(err, c.checks.close())
+		}
+		return nil, errors.Join(err, c.closeMappings(), f.Discard())
+	}
+	return c, nil
+}
+
+// open opens a slab file.
+func open(path string, write bool, l *layout.Layout, cfg Config) (*core, error) {
+	if err := errors.Join(shell.CheckType(l, layout.SharedFile), cfg.checkFile()); err != nil {
+		return nil, err
+	}
+	f, err := container.Open(path, spec(l, 0, 0), write)
+	if err != nil {
+		return nil, err
+	}
+	c, err := openCore(f, l)
+	if err == nil && cfg.Debug {
+		c.checks, err = newChecks(c, cfg)
+	}
+	if err != nil {
+		if c != nil {
+			err = errors.Join(err, c.closeMappings())
+		}
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Abandon())
+	}
+	return c, nil
+}
+
+// openCore checks the file as a whole before anything of it is changed.
+func openCore(f *container.File, l *layout.Layout) (*core, error) {
+	capacity, used := f.Capacity(), f.Length()
+	switch {
+	case capacity == 0 || capacity > mostSlots:
+		return nil, fmt.Errorf("a capacity of %d objects: %w", capacity, typedmem.ErrCorrupt)
+	case uint64(used) > capacity:
+		return nil, fmt.Errorf("%d slots in use with a capacity of %d: %w", used, capacity, typedmem.ErrCorrupt)
+	case bits.UintSize == 32 && capacity > 1<<31-1:
+		return nil, fmt.Errorf("a capacity of %d objects does not fit this address space: %w", capacity, typedmem.ErrSize)
+	}
+	info, err := f.Handle().Stat()
+	if err != nil {
+		return nil, err
+	}
+	room := info.Size() - wordsEnd(capacity)
+	there := int(min(int64(used), max(room, 0)/int64(l.Size)))
+	if room < 0 || there < used && !f.Left().MayMiss() {
+		return nil, cutOff(info.Size(), wordsEnd(capacity)+int64(used)*int64(l.Size))
+	}
+	c, err := newCore(int(capacity), l, f.Salt())
+	if err != nil {
+		return nil, err
+	}
+	if err := c.attachFile(f, used, there); err != nil {
+		return c, err
+	}
+	if f.Writer() && !c.frail {
+		if err := c.fillHoles(used, there); err != nil {
+			return c, err
+		}
+	}
+	// The file may be cut off by others at any moment: its pages are read under Guard.
+	if err := typedmem.Guard(func() error { return c.checkWords(used, there, info.Size()) }); err != nil {
+		return c, err
+	}
+	if there < used {
+		used = there
+		f.Shorten(used)
+	}
+	c.pool.used.Store(uint64(used))
+	c.pool.bump = used
+	if !f.Writer() {
+		c.attachWords(c.file.m)
+		return c, nil
+	}
+	if err := c.memoryForWords(); err != nil {
+		return c, err
+	}
+	if err := typedmem.Guard(func() error { return c.restore(used, f.Left().MayMiss()) }); err != nil {
+		return c, err
+	}
+	if f.Left() != container.LeftClosed {
+		if err := c.file.m.Flush(0, c.file.m.Len()); err != nil {
+			return c, err
+		}
+		// A writer that was killed while it grew has published a length that the device may not
+		// know.
+		if err := f.Sync(used, func() error { return nil }); err != nil {
+			return c, err
+		}
+	}
+	return c, f.Begin(true)
+}
+
+func cutOff(size, end int64) error {
+	return fmt.Errorf("%d bytes, its slots end at byte %d: %w", size, end, typedmem.ErrTruncated)
+}
+
+// fillHoles takes space for the holes of a file where slots in use and their words are. A copy has
+// them where pages were zero, as those of slots that were set aside. Where no space can be set
+// aside the stores are made that may find none.
+func (c *core) fillHoles(used, there int) error {
+	f, slots := c.file.c.Handle(), wordsEnd(uint64(c.n))
+	for _, part := range [][2]int64{{container.DataOffset, container.DataOffset + int64(used)*8}, {slots, slots + int64(there)*int64(c.size)}} {
+		at := sys.Hole(f, part[0], part[1])
+		if at == part[1] {
+			continue
+		}
+		if err := sys.Allocate(f, at, part[1]-at); sys.Refused(err) {
+			c.frail = true
+		} else if err != nil {
+			return sys.SpaceError(f.Name(), err)
+		}
+	}
+	return nil
+}
+
+// attachFile maps the words and the slots of a file: of those that its length counts, those that
+// are there.
+func (c *core) attachFile(f *container.File, used, there int) error {
+	c.file = &file{c: f, writer: f.Writer()}
+	c.special = true
+	r := mem.Request{
+		Size: used * 8, Capacity: int(c.n) * 8, File: f.Handle(), FileOwner: f, HasFile: true, Offset: container.DataOffset, Flags: flags.Shared, Protection: flags.Read,
+		LeaveFile: true, WithinFile: true,
+	}
+	if f.Writer() {
+		r.Protection |= flags.Write
+	} else {
+		r.Size, r.Capacity, r.ReadOnlyFile = r.Capacity, 0, true
+	}
+	m, err := mem.Map[*typedmem.Mapping](r)
+	if err != nil {
+		return err
+	}
+	c.file.m = m
+	// SAFETY: the address of a mapping that c.file keeps, off the Go heap.
+	c.file.words = unsafe.Add(unsafe.Pointer(nil), m.Addr())
+	r.Size, r.Capacity, r.Offset = there*int(c.size), int(c.n*c.size), wordsEnd(uint64(c.n))
+	if m, err = mem.Map[*typedmem.Mapping](r); err != nil {
+		return err
+	}
+	if err = c.attach(m); err != nil {
+		return errors.Join(err, m.Close())
+	}
+	return nil
+}
+
+// checkWords looks at every word of the file. Where only some of the slots are there, the system
+// went down and has lost that the file was made longer: the slots were not in use yet, or the file
+// was cut off.
+func (c *core) checkWords(used, there int, size int64) error {
+	for i := range uint32(used) {
+		switch word := slots.Load(slots.WordAt(c.file.words, uintptr(i))); {
+		case !slots.ValidFileWord(c.salt, i, word):
+			return fmt.Errorf("the word of slot %d is %016x: %w", i, word, typedmem.ErrCorrupt)
+		case int(i) >= there && word != 0:
+			return cutOff(size, c.slotsEnd(used))
+		}
+	}
+	return nil
+}
+
+// restore makes the words in memory and the free list from the words of the file. lost says that
+// the last writer's changes may be gone: handles that it gave out for slots that are free now must
+// not become those of new objects. Of each slot that is one at the most, see leastWaiting.
+func (c *core) restore(used int, lost bool) error {
+	for i := used - 1; i >= 0; i-- {
+		w := slots.WordAt(c.words, uintptr(i))
+		g := slots.Generation(slots.Load(slots.WordAt(c.file.words, uintptr(i))))
+		if g&1 != 0 {
+			slots.Publish(w, uint64(g)<<32)
+			c.live++
+			continue
+		}
+		if g == 0 {
+			g = slots.FirstGeneration(c.salt, uint32(i))
+		}
+		if lost {
+			g = min(g, slots.Retired-2) + 2
+			if err := c.file.record(c, uint32(i), g); err != nil {
+				return err
+			}
+		}
+		if g == slots.Retired {
+			slots.Publish(w, slots.Retired<<32)
+			c.pool.retired.Add(1)
+			continue
+		}
+		c.push(&c.pool.free, uint64(g+1)<<32|uint64(i))
+	}
+	return nil
+}
