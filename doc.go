@@ -5,29 +5,39 @@
 //
 // # Lifetime
 //
-// Close gives the memory back at once and keeps the addresses reserved until the garbage collector
-// shows that no Limits of the mapping, and so no view of it, is left: a stale access faults where
-// it stands and never reaches another mapping's bytes. A mapping that nobody closes is released by
-// the collector, unless its raw memory was handed out.
+// Close releases the memory at once. The addresses stay reserved until the garbage collector finds
+// that no view of the mapping is left, so a stale access faults and never reaches another mapping's
+// bytes. The collector also releases a mapping that nobody closes, unless its raw memory was handed
+// out.
 //
-// # What is left to the program
+// # Zero values, nil and copies
+//
+// One rule holds for every type of this module:
+//
+//   - The zero Mapping, Region, Slab and Cache are closed: their methods return [ErrClosed], those
+//     without an error panic with it, and counts are 0. The zero View and Strided are empty. The
+//     zero Handle names no object. The zero Options ask for 0 bytes, which is refused ([ErrSize]).
+//   - A nil pointer prints as nil. Every other method of it panics as any nil dereference does.
+//   - A Mapping, Region, Slab or Cache must not be copied; go vet reports a copy. View, Strided,
+//     Handle, Options and Area are plain values: a copy is as good as the first.
+//
+// # What the program must know
 //
 //   - Memory areas (vm.max_map_count on Linux, 65,530 by default): the last sixteenth is left to
-//     the Go runtime, which ends the process where it cannot map. A mapping that would need one of
-//     these, or a change of protection, is an error that wraps the system's (ENOMEM). Close, a
-//     shrinking Resize and MakeNone never fail for lack of areas. Where no area may be cut in two
-//     any more, they take the memory back and the permission of checked access, but a stale raw
-//     access may then see zeros or the file in place of a fault, and addresses of file mappings may
-//     go to somebody else.
-//   - Addresses under a limit (RLIMIT_AS, and in 32-bit programs): Close runs a collection where
-//     those of closed mappings take an eighth of what the limit leaves.
+//     the Go runtime, which ends the process when it cannot map. A new mapping or a change of
+//     protection that would need one of those areas returns the system's error (ENOMEM). Close, a
+//     shrinking Resize and MakeNone never fail for lack of areas. Where no area may be cut in two,
+//     they still take the memory and the permission of checked access away. A stale raw access may
+//     then see zeros or the file instead of a fault, and addresses of file mappings may be reused.
+//   - Limited addresses (RLIMIT_AS, 32-bit programs): Close runs a collection when closed mappings
+//     hold an eighth of the addresses that the limit leaves.
 //   - Addresses for growth: see the package comment of region.
-//   - Locked memory: after mlockall(2) with MCL_FUTURE reserved addresses count as locked as well.
-//     Regions then reserve little; a request that RLIMIT_MEMLOCK refuses is an error that says so.
+//   - Locked memory: after mlockall(2) with MCL_FUTURE, reserved addresses count as locked too.
+//     Regions then reserve little, and what RLIMIT_MEMLOCK refuses is an error that says so.
 //
 // # Concurrency
 //
-// The methods of Mapping are safe for concurrent use. What they cannot see is an access in flight:
-// memory that one goroutine takes away (Close, MakeNone, a shrinking Resize) faults under another
-// goroutine that has passed its check already. Pin holds a mapping open over such a section.
+// The methods of Mapping are safe for concurrent use. They cannot see an access in flight: when one
+// goroutine takes memory away (Close, MakeNone, a shrinking Resize), another goroutine that has
+// already passed its check faults. [Mapping.Pin] holds a mapping open over such a section.
 package typedmem
