@@ -8,11 +8,11 @@ import (
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
-// areaBudget keeps the process away from the system's limit of memory areas (vm.max_map_count on Linux,
-// 65,530 by default). At that limit nobody can map, the Go runtime neither, which ends the process
-// then. So the last part of what the limit leaves is not ours to take: whatever makes an area asks
-// admit first, and what gives memory back asks tight, which leaves half of that part to the
-// runtime.
+// areaBudget keeps the process away from the system's limit of memory areas (vm.max_map_count on
+// Linux, 65,530 by default). At that limit nobody can map, the Go runtime neither, which ends the
+// process then. So the last part of what the limit leaves is not ours to take: whatever makes an
+// area asks admit first, and what gives memory back asks tight, which leaves half of that part to
+// the runtime.
 //
 // The areas can be counted only by reading a list of them. So a count allows as many steps as
 // cannot reach the limit, and the next count comes after these.

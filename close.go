@@ -88,8 +88,8 @@ func (m *Mapping) release() error {
 	return nil
 }
 
-// markClosed marks m as closed and lets go of its Limits, so that a Mapping which is kept does not keep
-// addresses.
+// markClosed marks m as closed and lets go of its Limits, so that a Mapping which is kept does not
+// keep addresses.
 func (m *Mapping) markClosed() {
 	m.open, m.committed, m.hidden = false, false, 0
 	m.limits.Store(noLimits())

@@ -124,7 +124,7 @@ func trials() []trial {
 
 // Each system call of each operation fails in turn. Afterwards the process has the same areas and
 // files as before, and the mapping is what it was: length, protection, contents, limits, and the
-// file behind it.
+// file it shows.
 func TestEachSystemCallFails(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // the collector would give back addresses meanwhile
 	defer typedmem.CollectNothing()()

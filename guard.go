@@ -41,7 +41,7 @@ func (e *FaultError) Unwrap() error { return e.Err }
 // leaves that map unusable: its next use may end the program with "concurrent map read and map
 // write". Copy such a key to the heap before the map sees it. Guard does not cover goroutines that
 // f starts, C code, or a nil dereference, which panics as ever. A system call that is given such
-// memory answers EFAULT by itself. A fault interrupts f where it stands: what f had changed stays
+// memory returns EFAULT by itself. A fault interrupts f where it stands: what f had changed stays
 // changed. Guards nest. See runtime/debug.SetPanicOnFault.
 //
 // In builds with the race detector an atomic operation, those inside this library included, ends

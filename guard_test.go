@@ -108,7 +108,7 @@ func TestGuardOfATruncatedFile(t *testing.T) {
 	}
 }
 
-// Who appends to a file that was cut off writes behind the length: that is the file's fault too.
+// Append to a file that was cut off writes past its length: that is the file's fault too.
 func TestGuardOfAnAppendToATruncatedFile(t *testing.T) {
 	testenv.Differs(t, map[string]string{"windows": "a file cannot be made shorter under a view"})
 	testenv.Differs(t, wrongBusAddress)
@@ -207,7 +207,7 @@ func TestGuardBesideLockingMethods(t *testing.T) {
 }
 
 // sharedFile maps a file of n pages for writing, and protects its last page as a full disk does:
-// behind the mapping's back.
+// without the mapping knowing.
 func sharedFile(t *testing.T, n int) *typedmem.Mapping {
 	m := mapMut(t, options.New(n*unit).WithFile(testkit.File(t, make([]byte, n*unit)), 0).WithFlags(flags.Shared))
 	testkit.Check(t, sys.Protect(m.Addr()+uintptr((n-1)*unit), unit, flags.Read), "protect")

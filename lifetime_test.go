@@ -96,7 +96,7 @@ func TestAbandonedHalf(t *testing.T) {
 	testkit.Check(t, m.Close(), "close")
 }
 
-// A mapping whose raw memory was handed out is never unmapped behind its user's back.
+// A mapping whose raw memory was handed out is never unmapped without its user knowing.
 func TestAbandonedMappingWithRawMemoryStays(t *testing.T) {
 	b := testkit.Must(options.New(4 * unit).MapMut())(t).Bytes()
 	copy(b, pattern(4*unit))
@@ -236,13 +236,13 @@ func TestARefusalBesideManyCloses(t *testing.T) {
 		return nil
 	})
 	defer restore()
-	answered := make(chan error, 1)
-	go func() { _, err := options.New(4 * unit).MapMut(); answered <- err }()
+	done := make(chan error, 1)
+	go func() { _, err := options.New(4 * unit).MapMut(); done <- err }()
 	select {
-	case err := <-answered:
+	case err := <-done:
 		testkit.Wants(t, "map", err, outOfAddresses)
 	case <-time.After(30 * time.Second):
-		t.Error("no answer")
+		t.Error("MapMut does not return")
 	}
 	stop.Store(true)
 	others.Wait()

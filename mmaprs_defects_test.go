@@ -203,7 +203,7 @@ func TestDefect08FixedNeedsAnAddress(t *testing.T) {
 	}
 }
 
-// 9. MAP_LOCKED hid a failure to populate: the promise is kept by a call whose answer counts.
+// 9. MAP_LOCKED hid a failure to populate: the promise is kept by a call whose result counts.
 func TestDefect09LockedIsChecked(t *testing.T) {
 	asked := 0
 	restore := sys.Interpose(func(c sys.Call) error {
@@ -217,7 +217,7 @@ func TestDefect09LockedIsChecked(t *testing.T) {
 	testkit.Check(t, err, "map")
 	testkit.CloseLater(t, m)
 	if asked == 0 {
-		t.Error("nobody looked at the answer of a locking call")
+		t.Error("the result of a locking call was ignored")
 	}
 	if _, err := options.New(unit).WithFlags(flags.Locked).MapNone(); !errors.Is(err, typedmem.ErrProtection) {
 		t.Errorf("locking memory that cannot be read: %v", err)

@@ -4,5 +4,5 @@ package typedmem_test
 
 import "errors"
 
-// outOfAddresses is what the system answers when it has none left.
+// outOfAddresses is the error of the system when it has none left.
 var outOfAddresses = errors.ErrUnsupported

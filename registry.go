@@ -28,8 +28,8 @@ func takeOver(from, to uintptr) {
 	}
 }
 
-// moveTail leaves the bytes from the given one on to right, which is new, and with them what was taken
-// of them; the caller holds placing for writing.
+// moveTail leaves the bytes from the given one on to right, which is new, and with them what was
+// taken of them; the caller holds placing for writing.
 func (s *span) moveTail(from int, right *span) {
 	spans.Lock()
 	defer spans.Unlock()

@@ -112,8 +112,8 @@ func (m *Mapping) checkShrink(n int) error {
 	return nil
 }
 
-// afterShrink returns how many bytes from the first page on stay mapped for a length of n bytes, and how
-// many of them, behind the length, are to be cleared.
+// afterShrink returns how many bytes from the first page on stay mapped for a length of n bytes,
+// and how many of them, past the length, are to be cleared.
 func (m *Mapping) afterShrink(n int) (stays, tail int) {
 	stays = min(m.wholePages(n), m.span.mapped)
 	if m.plan.HasFile {
@@ -146,7 +146,7 @@ func (m *Mapping) shrink(n int) error {
 		}
 		s.mapped, s.ready = stays, min(s.ready, stays)
 	}
-	if m.plan.HasFile { // the blocks behind the length may be given back next: they are set aside again before anything is written there
+	if m.plan.HasFile { // the blocks past the length may be given back next: they are set aside again before anything is written there
 		s.ready = min(s.ready, m.lead()+n)
 	}
 	if tail > 0 { // a mapping that takes the page over at this moment keeps its contents

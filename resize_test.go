@@ -226,7 +226,7 @@ func TestReservedRangeIsNotResized(t *testing.T) {
 	}
 }
 
-// What growth put behind the length of a file goes with Close; what was there before, and what the
+// Close cuts off what growth added past the length of a file; what was there before, and what the
 // mapping once showed, stays.
 func TestCloseCutsWhatGrowthPutAhead(t *testing.T) {
 	testenv.PartialPages(t)

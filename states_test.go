@@ -21,7 +21,7 @@ var stateNames = [6]string{"reserved", "none", "r", "rw", "rx", "rwx"}
 // … and who holds it: live, pinned, closed, spent by a merge, or nobody: the zero Mapping. In the
 // last three every operation returns ErrClosed.
 
-// operation is a row of the table of states: what each state answers, nil for success.
+// operation is a row of the table of states: what it returns in each state, nil for success.
 type operation struct {
 	name    string
 	does    string
@@ -82,7 +82,7 @@ var operations = []operation{
 		run: func(m *typedmem.Mapping) error { return m.Resize(unit) }},
 	{name: "Resize, shorter, within a page", does: "gives pages back and clears the rest of the last one", live: writable, pinned: busyMapped,
 		run: func(m *typedmem.Mapping) error { return m.Resize(unit + 1) }},
-	{name: "CanResize, shorter, within a page", does: "says what Resize would answer", live: writable, pinned: busyMapped,
+	{name: "CanResize, shorter, within a page", does: "says what Resize would return", live: writable, pinned: busyMapped,
 		run: func(m *typedmem.Mapping) error { return mem.Of(m).CanResize(unit + 1) }},
 	{name: "SplitOff, SplitTo", does: "cut in two", pinned: busy,
 		run: func(m *typedmem.Mapping) error {
@@ -144,7 +144,7 @@ func inState(t *testing.T, state int, u flags.Unsafe) *typedmem.Mapping {
 
 var protectionOf = map[string]flags.Protection{"reserved": mut, "none": none, "r": read, "rw": mut, "rx": exec, "rwx": execMut}
 
-// Every operation in every state answers what the table says, and leaves the state that it says.
+// Every operation in every state returns what the table says, and leaves the state that it says.
 func TestEveryOperationInEveryState(t *testing.T) {
 	for _, op := range operations {
 		for state, name := range stateNames {
@@ -210,7 +210,7 @@ func TestEveryOperationInEveryState(t *testing.T) {
 	}
 }
 
-// What can be asked of the zero Mapping has the answer of one that is closed.
+// The zero Mapping returns what a closed one returns.
 func TestZeroMapping(t *testing.T) {
 	var m typedmem.Mapping
 	if m.Len() != 0 || m.Cap() != 0 || m.Addr() != 0 || m.PageSize() != 0 || m.Protection() != none || m.Committed() || m.FileBacked() || m.Shared() {

@@ -81,8 +81,8 @@ func (m *Mapping) findSpace(off, n int) error {
 	})
 }
 
-// storeEachPage stores to each page from the byte at page to end, and changes nothing. page says how far it
-// got.
+// storeEachPage stores to each page from the byte at page to end, and changes nothing. page says
+// how far it got.
 func (m *Mapping) storeEachPage(page *uintptr, end uintptr) {
 	for unit := uintptr(m.plan.unit); *page < end; *page = num.Down(*page, unit) + unit {
 		// SAFETY: the aligned word lies in the same page as the byte at page. Adding nothing is a

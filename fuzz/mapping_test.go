@@ -15,7 +15,7 @@ import (
 
 // FuzzMapping runs a sequence of operations on a few mappings and on a plain model of them: who
 // owns which addresses, with which protection, and what every byte holds. Each operation must
-// answer what the model says, and leave every mapping as the model says.
+// return what the model says, and leave every mapping as the model says.
 //
 // Four bytes are an operation: which one, on which mapping, and two numbers.
 func FuzzMapping(f *testing.F) {

@@ -11,7 +11,7 @@ import (
 	"github.com/typedmem/typedmem"
 )
 
-// program is an input, read from its beginning. Behind its end everything is 0.
+// program is an input, read from its beginning. Past its end everything is 0.
 type program struct{ rest []byte }
 
 func (p *program) more() bool { return len(p.rest) > 0 }

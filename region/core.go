@@ -30,7 +30,7 @@ type core struct {
 	top    int             // greatest length in bytes that readers of the file may know
 	stale  int             // up to where in bytes the file may hold elements that were cut off and could not be cleared
 	frail  bool            // m's: stores that must not fault go through its Write
-	dirty  int             // up to where in bytes Append has begun to write: behind the length only where it did not get to its end
+	dirty  int             // up to where in bytes Append has begun to write: past the length only where it did not get to its end
 	reader bool            // of a self-describing file
 	follow follower        // of a reader
 }
@@ -214,7 +214,7 @@ func attach(f *container.File, bytes int, l *layout.Layout, ask mem.Request, wri
 	return c, nil
 }
 
-// clearRest makes the file zero behind the length: a writer that was killed may have left elements
+// clearRest makes the file zero past the length: a writer that was killed may have left elements
 // there that it never published.
 func (c *core) clearRest(bytes int) error {
 	info, err := c.file.Handle().Stat()
@@ -275,7 +275,7 @@ func (c *core) resize(bytes int) error {
 	switch {
 	case c.file == nil:
 		err := c.mapping().Resize(bytes)
-		if err == nil && bytes < old { // all behind the length has gone or is clear
+		if err == nil && bytes < old { // all past the length has gone or is clear
 			c.dirty = 0
 		}
 		return err
@@ -300,7 +300,7 @@ func (c *core) resize(bytes int) error {
 	return nil
 }
 
-// clean makes zero what an Append that faulted has left behind the length. Over a raw file that is
+// clean makes zero what an Append that faulted has left past the length. Over a raw file that is
 // the file's.
 func (c *core) clean(length int) error {
 	l := c.limits()

@@ -180,7 +180,7 @@ func TestCapacity(t *testing.T) {
 	}
 }
 
-// TestLengthWithinAnElement: what is left over behind the last whole element is not shown, and the
+// TestLengthWithinAnElement: what is left over after the last whole element is not shown, and the
 // next one takes its place.
 func TestLengthWithinAnElement(t *testing.T) {
 	page, _ := options.PageSize()

@@ -220,7 +220,7 @@ func TestViewsOfASplitRegion(t *testing.T) {
 			if a.Len() != page || b.Len() != 2*page || a.At(5) != 5 || b.At(5) != uint64(page+5) || a.Cap() != page {
 				t.Fatalf("parts of %d and %d elements", a.Len(), b.Len())
 			}
-			testkit.Wants(t, "Load behind the end", a.Store(page, 1), typedmem.ErrBounds)
+			testkit.Wants(t, "Load past the end", a.Store(page, 1), typedmem.ErrBounds)
 			check(t, left, nil, nil)
 			check(t, right, typedmem.ErrBounds, typedmem.ErrBounds, "split")
 			testkit.Wants(t, "Merge the wrong way", b.Merge(a), typedmem.ErrNotAdjacent)

@@ -244,7 +244,7 @@ func (r *Region[T]) Append(xs ...T) error {
 	return r.appendSlow(xs)
 }
 
-// put writes xs into memory that is there, behind the length, and publishes it.
+// put writes xs into memory that is there, past the length, and publishes it.
 func (r *Region[T]) put(l *mem.Limits, end, stop uintptr, first int, xs []T) error {
 	// SAFETY: up to stop, which lies within Room, memory is behind the addresses.
 	to := unsafe.Slice((*T)(unsafe.Add(unsafe.Pointer(nil), address[T](l, first))), len(xs))

@@ -152,7 +152,7 @@ func TestCloseCutsOffOnlyWhatNoReaderKnew(t *testing.T) {
 	}
 	for i, x := range b[data+50*8:] {
 		if x != 0 {
-			t.Fatalf("byte %d behind the length is %d", i, x)
+			t.Fatalf("byte %d past the length is %d", i, x)
 		}
 	}
 }

@@ -145,7 +145,7 @@ func TestNewElementsAreZeroAfterAnAppendThatFaulted(t *testing.T) {
 }
 
 // A file that somebody has cut off is told by everything that says that its elements are there, or
-// puts more behind them, and Close gives everything back.
+// adds more after them, and Close gives everything back.
 func TestACutOffFileIsTold(t *testing.T) {
 	testenv.PartialPages(t)
 	for name, do := range map[string]func(r *region.Region[int64]) error{

@@ -214,8 +214,8 @@ func TestFieldNamesWhatThereIs(t *testing.T) {
 	misfits := map[string]error{}
 	_, misfits["another type"] = region.Field[int32](v, unsafe.Offsetof(record{}.Count))
 	_, misfits["between fields"] = region.Field[uint32](v, 4)
-	_, misfits["behind the end"] = region.Field[uint32](v, unsafe.Sizeof(record{}))
-	_, misfits["far behind the end"] = region.Field[uint32](v, ^uintptr(0)-2)
+	_, misfits["past the end"] = region.Field[uint32](v, unsafe.Sizeof(record{}))
+	_, misfits["far past the end"] = region.Field[uint32](v, ^uintptr(0)-2)
 	_, misfits["blank"] = region.Field[uint32](v, unsafe.Offsetof(record{}.Count)+4)
 	_, misfits["half an array"] = region.Field[[1]point](v, unsafe.Offsetof(record{}.Pos))
 	for name, err := range misfits {

@@ -8,7 +8,7 @@ import (
 	"github.com/typedmem/typedmem/internal/slots"
 )
 
-// access finds the word of a live object and reports why there is none; stale is the answer for a
+// access finds the word of a live object and reports why there is none; stale is returned for a
 // handle that is not valid. A word that somebody is storing under is waited for.
 func (c *core) access(op *operation, h uint64) (w *uint64, word uint64, err error) {
 	if w, word, err = c.find(op, h); err == nil && word&slots.Busy != 0 {

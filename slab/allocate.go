@@ -188,7 +188,7 @@ func (c *core) pop() (uint64, error) {
 	}
 }
 
-// refillPatiently is refill, and before ErrFull is the answer it lets the goroutines whose caches
+// refillPatiently is refill, and before it returns ErrFull it lets the goroutines whose caches
 // hold slots give them back.
 func (c *core) refillPatiently(k *magazine, s *shard) error {
 	err := c.refill(k, s)

@@ -142,8 +142,8 @@ func (c *core) refusal(i, limit uintptr) error {
 	return mem.Refusal(limit)
 }
 
-// unmapped reports whether the mapping was closed that the first slot is in. After Mapping.SplitTo that
-// is not m, which has the rest.
+// unmapped reports whether the mapping was closed that the first slot is in. After Mapping.SplitTo
+// that is not m, which has the rest.
 func (c *core) unmapped() bool { return c.limits.Mapping().Limits() != c.limits }
 
 // usable says why no object can be made, nil where some may be; the caller holds the pool's lock.

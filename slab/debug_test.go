@@ -280,7 +280,7 @@ func TestExplainKnowsTheSlotsOfADebugSlab(t *testing.T) {
 	const n = 5
 	s := carefulSlab(t, n, slab.Config{Debug: true})
 	base := s.Mapping().Addr()
-	end := base + uintptr(s.Mapping().Len()) // behind it is the fence
+	end := base + uintptr(s.Mapping().Len()) // the fence follows it
 	page := uintptr(s.Mapping().PageSize())
 	for _, addr := range []uintptr{0, 1, base - 1, base, base + 16*n, end, ^uintptr(0)} {
 		nothing(t, s, addr) // no slot was used yet

@@ -62,8 +62,8 @@
 // # Files
 //
 // Which objects live is in the file at every instant: a process may be killed anywhere, and the
-// next OpenMut finds every object. What was not synced when the system goes down is another matter:
-// see Sync. A slot that was freed is not used again before its word was flushed, which happens in
+// next OpenMut finds every object. After a system crash only synced changes are guaranteed: see
+// Sync. A slot that was freed is not used again before its word was flushed, which happens in
 // batches; when few slots are free this makes Alloc wait for the device. A crash of the system is
 // told from the end of a process by the boot ID, in a container that has one of its own by clocks:
 // see FORMAT.md.
@@ -105,7 +105,7 @@
 // # Finding mistakes
 //
 // Config.Debug fills slots that are freed with a pattern and checks it when they are used again,
-// which finds a write through a Ptr that was kept too long: Alloc answers a *MisuseError that names
+// which finds a write through a Ptr that was kept too long: Alloc returns a *MisuseError that names
 // the object and the stacks of its allocation and Free, and retires the slot. Leaks lists the
 // objects by the place that allocated them. It costs about two microseconds and 500 bytes of heap
 // an object. In anonymous memory at an address that the system chooses, the slots lie between pages

@@ -125,7 +125,7 @@ func TestMakeReadOnlyBesideInsertLosesNoSlot(t *testing.T) {
 
 type filledObject [64]uint64
 
-// The memory is protected behind the slab's back, as if it had happened between the check and the
+// The memory is protected without the slab knowing, as if it had happened between the check and the
 // copy: whatever faults leaves every slot and every count where it was.
 func TestAFaultLosesNothing(t *testing.T) {
 	testenv.FaultAddresses(t)

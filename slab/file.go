@@ -69,8 +69,8 @@ func (f *file) extend(used int) error {
 	return f.c.Sync(used, func() error { return nil })
 }
 
-// flushWaiting makes slots that were freed usable again, by a flush of the words, unless others have. The
-// caller holds mu, which is given up meanwhile.
+// flushWaiting makes slots that were freed usable again, by a flush of the words, unless others
+// have. The caller holds mu, which is given up meanwhile.
 func (c *core) flushWaiting() error {
 	p := &c.pool
 	return p.unlocked(&p.flushLock, func() error {

@@ -230,7 +230,7 @@ func TestFilesThatAreNone(t *testing.T) {
 	_, err = slab.Open[rec](dir)
 	testkit.Is(t, err, typedmem.ErrOperation)
 
-	// What open answers for an image, and that it leaves the file alone.
+	// What open returns for an image, and that it leaves the file alone.
 	tries := 0
 	open := func(image []byte) error {
 		t.Helper()

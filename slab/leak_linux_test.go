@@ -40,7 +40,7 @@ func resources(t *testing.T) (used, aside []string) {
 }
 
 // leavesNothing calls f many times while the collector, which would close what was forgotten, is
-// off, and then lets it run. Go maps memory of its own now and then: what f leaves behind it leaves
+// off, and then lets it run. Go maps memory of its own now and then: what f leaves, it leaves
 // in every attempt.
 func leavesNothing(t *testing.T, times int, f func()) {
 	t.Helper()

@@ -105,8 +105,8 @@ func (c *core) gather() bool {
 	return p.free.count+p.waits.count > before
 }
 
-// moveWaiting moves the slots that wait for a flush from a magazine to the pool; the caller holds mu and
-// owns k.
+// moveWaiting moves the slots that wait for a flush from a magazine to the pool; the caller holds
+// mu and owns k.
 func (c *core) moveWaiting(k *magazine) {
 	for _, h := range k.waiting[:k.waits] {
 		c.push(&c.pool.waits, h)
@@ -115,9 +115,9 @@ func (c *core) moveWaiting(k *magazine) {
 	slots.SetCount(&k.waits, 0)
 }
 
-// unlocked calls f, which waits for the kernel, without mu, which the caller holds: nobody else waits
-// but who needs the same. Meanwhile all that mu protects may change. one is locked while f is at
-// work.
+// unlocked calls f, which waits for the kernel, without mu, which the caller holds: nobody else
+// waits but who needs the same. Meanwhile all that mu protects may change. one is locked while f is
+// at work.
 func (p *pool) unlocked(one *sync.Mutex, f func() error) error {
 	p.mu.Unlock()
 	defer p.mu.Lock()

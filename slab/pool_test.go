@@ -14,7 +14,7 @@ import (
 	"github.com/typedmem/typedmem/options"
 )
 
-// A reader that was closed answers that it is, also for slots that the writer has not come to use.
+// A closed reader returns ErrClosed, also for slots that the writer has not come to use.
 func TestAClosedReaderFollowsNobody(t *testing.T) {
 	path := t.TempDir() + "/s"
 	w, err := Create[uint64](path, 100_000)

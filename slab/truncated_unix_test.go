@@ -28,7 +28,7 @@ func withOne(t *testing.T, path string, capacity int) (*Slab[uint64], Handle[uin
 }
 
 // A file that somebody cuts off under a slab makes its operations fail, under Guard, and leaves no
-// lock held: Len and Close still answer.
+// lock held: Len and Close still return.
 func TestACutOffFileLeavesNoLockHeld(t *testing.T) {
 	testenv.FaultAddresses(t)
 	for name, do := range map[string]func(*Slab[uint64], Handle[uint64]) error{
@@ -48,16 +48,16 @@ func TestACutOffFileLeavesNoLockHeld(t *testing.T) {
 					t.Fatalf("%s: %v", name, err)
 				}
 			}
-			answered := make(chan error, 1)
+			closed := make(chan error, 1)
 			var n int
-			go func() { n = s.Len(); answered <- s.Close() }()
+			go func() { n = s.Len(); closed <- s.Close() }()
 			select {
-			case err := <-answered:
+			case err := <-closed:
 				if n != 1 || !errors.Is(err, typedmem.ErrTruncated) {
 					t.Fatalf("%d objects, closing: %v", n, err)
 				}
 			case <-time.After(20 * time.Second):
-				t.Fatal("Len and Close do not answer")
+				t.Fatal("Len and Close do not return")
 			}
 			if err := s.Close(); !errors.Is(err, typedmem.ErrClosed) {
 				t.Fatalf("closing twice: %v", err)
@@ -70,7 +70,7 @@ func TestACutOffFileLeavesNoLockHeld(t *testing.T) {
 }
 
 // A file that somebody has cut off is told by everything that says that its objects are there, or
-// puts more behind them, and Close gives everything back.
+// adds more after them, and Close gives everything back.
 func TestACutOffFileIsTold(t *testing.T) {
 	testenv.PartialPages(t)
 	for name, do := range map[string]func(*Slab[uint64]) error{

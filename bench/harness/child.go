@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// The environment of a process that runs one case: it answers every line on its input with one
+// The environment of a process that runs one case: it replies to every line on its input with one
 // round, as a line of JSON.
 const (
 	envRow    = "TYPEDMEM_BENCH_ROW"

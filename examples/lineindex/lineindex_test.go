@@ -362,7 +362,7 @@ func TestCyclesLeaveNothing(t *testing.T) {
 }
 
 // TestDamagedHeader flips every byte that the headers use and cuts every file: a clear error or the
-// same answers, and the index untouched.
+// same results, and the index untouched.
 func TestDamagedHeader(t *testing.T) {
 	dir, lines := texts(t, 3)
 	where := filepath.Join(t.TempDir(), "index")

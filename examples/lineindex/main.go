@@ -56,7 +56,7 @@ func run(args []string, out io.Writer) error {
 	case given["open"] && *open == "", given["o"] && *output == "":
 		return errors.New("-open and -o take the name of an index, not an empty one")
 	case *open != "" && (set.NArg() > 0 || *output != "" || *match != ""):
-		return errors.New("-open answers from an index that exists; it takes no files, -o or -match")
+		return errors.New("-open reads an index that exists; it takes no files, -o or -match")
 	case *line < 0 || *longest < 0:
 		return errors.New("-line and -longest take positive numbers")
 	}

@@ -112,10 +112,10 @@ func checksum(b []byte) uint32 {
 	return crc32.Update(crc32.ChecksumIEEE(b[:20]), crc32.IEEETable, b[24:])
 }
 
-// errNoMagic is the answer of decode for bytes that were never a header.
+// errNoMagic is what decode returns for bytes that were never a header.
 var errNoMagic = errors.New("it does not begin with the mark of a typedmem file")
 
-// errVersion is the answer of decode for a header of that format version.
+// errVersion is what decode returns for a header of that format version.
 type errVersion uint32
 
 func (v errVersion) Error() string {

@@ -211,8 +211,8 @@ func (l *Limits) AllowWrites(writable uintptr) {
 // ForbidWrites leaves nothing writable; the caller holds the mapping's lock.
 func (l *Limits) ForbidWrites(why uintptr) { atomic.StoreUintptr(&l.writable, why) }
 
-// updateFollowers makes the limits that depend on readable follow it. It repeats that until nothing has
-// changed meanwhile, so that of several at once the last one leaves the newest limit. A reason
+// updateFollowers makes the limits that depend on readable follow it. It repeats that until nothing
+// has changed meanwhile, so that of several at once the last one leaves the newest limit. A reason
 // stays where it is: what Withdraw has put there may be over before it is noticed here.
 func (l *Limits) updateFollowers() {
 	for {

@@ -76,9 +76,9 @@ func (s *Shadows) Freeing(h, word uint64) {
 }
 
 // of returns the atomic of an object. It is nil for guard slots and for an object that was freed
-// long ago. Unless make is set it is also nil for an object that has none yet. The detector must not
-// see how the blocks are stored, or it would take that for an order of the accesses themselves; see
-// internal/race.
+// long ago. Unless make is set it is also nil for an object that has none yet. The detector must
+// not see how the blocks are stored, or it would take that for an order of the accesses themselves;
+// see internal/race.
 //
 //go:norace
 func (s *Shadows) of(h uint64, make bool) *atomic.Uint32 {

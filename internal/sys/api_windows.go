@@ -77,7 +77,7 @@ var theSystem = sync.OnceValue(func() *systemInfo {
 	return info
 })
 
-// failed returns the error of a call that answered 0: never nil.
+// failed returns the error of a call that returned 0: never nil.
 func failed(err error) error {
 	if err == nil || err == windows.Errno(0) {
 		return windows.ERROR_GEN_FAILURE

@@ -116,7 +116,7 @@ func TestAreasAtBothEndsOfTheAddressSpace(t *testing.T) {
 	for _, c := range [][2]uintptr{{top - 1, top}, {top - 1<<20, top}, {0, 1}, {5, 5}, {theSystem().highest, top}} {
 		for _, a := range list(t, 0, c[0], c[1]) {
 			if a.End <= c[0] || a.Start >= c[1] {
-				t.Errorf("[%#x,%#x) was asked for, [%#x,%#x) is the answer", c[0], c[1], a.Start, a.End)
+				t.Errorf("[%#x,%#x) was asked for, [%#x,%#x) was returned", c[0], c[1], a.Start, a.End)
 			}
 		}
 	}

@@ -71,7 +71,7 @@ func hugePageSize() (flags.PageSize, error) {
 }
 
 // allocate is posix_fallocate(2), which makes the file longer too. File systems that cannot, ZFS
-// among them, answer EINVAL or EOPNOTSUPP.
+// among them, return EINVAL or EOPNOTSUPP.
 func allocate(f *os.File, off, n int64) error {
 	return restoring(f, func() error {
 		err := onFd(f, func(fd int) error {

@@ -35,7 +35,7 @@ func mapFlags(r Request) (flag, fd int, err error) {
 	return flag, noFile, nil
 }
 
-// syncFile is fsync_range(2) over the whole file. A device without a cache to flush answers
+// syncFile is fsync_range(2) over the whole file. A device without a cache to flush returns
 // EOPNOTSUPP or ENOTTY to that part only.
 func syncFile(f *os.File) error {
 	err := onFd(f, func(fd int) error {

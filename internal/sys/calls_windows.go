@@ -144,7 +144,7 @@ func flush(addr uintptr, n int, f *os.File, async bool) error {
 	return err
 }
 
-// flushView is FlushViewOfFile. It answers ERROR_LOCK_VIOLATION while the system itself is writing
+// flushView is FlushViewOfFile. It returns ERROR_LOCK_VIOLATION while the system itself is writing
 // the pages: that passes.
 func flushView(s part) (err error) {
 	for range 100 {

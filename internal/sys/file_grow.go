@@ -5,7 +5,7 @@ import (
 	"os"
 )
 
-// Extend makes the file off+n bytes long by writing zeros behind its end: so space is taken where
+// Extend makes the file off+n bytes long by writing zeros past its end: so space is taken where
 // Allocate cannot set it aside. On error the file has the length that it had.
 func Extend(f *os.File, off, n int64) error {
 	return restoring(f, func() error {

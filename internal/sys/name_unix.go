@@ -55,7 +55,7 @@ func nameFile(from, to string) (err error) {
 	return &fs.PathError{Op: "create", Path: to, Err: err}
 }
 
-// unknown reports whether err is what a call answers that the system, the file system or a sandbox
+// unknown reports whether err is what a call returns that the system, the file system or a sandbox
 // does not let anyone use. For one that is refused for a reason of its own the next way finds the
 // same reason.
 func unknown(err error) bool {

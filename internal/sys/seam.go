@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 )
 
-// ErrLocked is the answer of LockFile when another open file has the lock.
+// ErrLocked is returned by LockFile when another open file has the lock.
 var ErrLocked = errors.New("the file is locked by another writer")
 
 // ErrNoPage is what Prefault's answer wraps when a page of the range cannot be brought in: the file

@@ -133,7 +133,7 @@ func TestMapUndoesWhatItDid(t *testing.T) {
 				})
 				defer restore()
 				if _, err := Map(r); !errors.Is(err, refused) {
-					t.Fatalf("%v, not what the interposed function answers", err)
+					t.Fatalf("%v, not what the interposed function returns", err)
 				}
 				if a, ok := areaAt(t, r.Addr); ok != listsInaccessible(base) || a.Protection != flags.None || a.Path != "" {
 					t.Errorf("a reserved range is listed as %+v, %v", a, ok)
@@ -141,7 +141,7 @@ func TestMapUndoesWhatItDid(t *testing.T) {
 				testkit.Check(t, Release(base, 3*page))
 				r.Replace = false
 				if _, err := Map(r); !errors.Is(err, refused) {
-					t.Fatalf("%v, not what the interposed function answers", err)
+					t.Fatalf("%v, not what the interposed function returns", err)
 				}
 				if a, ok := areaAt(t, r.Addr); ok {
 					t.Errorf("a free range is listed as %+v", a)

@@ -505,7 +505,7 @@ func TestNothingIsLeft(t *testing.T) {
 }
 
 // handles counts the handles of this process by asking for each of the first thousand numbers,
-// which are given out lowest first: GetProcessHandleCount of Wine answers 0.
+// which are given out lowest first: GetProcessHandleCount of Wine returns 0.
 func handles(t *testing.T) (n int) {
 	t.Helper()
 	information := kernel32.NewProc("GetHandleInformation")

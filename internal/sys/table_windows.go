@@ -44,8 +44,8 @@ type allocation struct {
 	file    fileID
 }
 
-// part is a range of one allocation in one state. Released addresses have no part. A placeholder has
-// exactly one part, which covers it.
+// part is a range of one allocation in one state. Released addresses have no part. A placeholder
+// has exactly one part, which covers it.
 type part struct {
 	start, end uintptr
 	of         *allocation
@@ -145,8 +145,8 @@ func byAllocation(list []part) [][]part {
 	return groups
 }
 
-// window returns the indexes [i, j) of the parts of one allocation. No other allocation has addresses
-// between them.
+// window returns the indexes [i, j) of the parts of one allocation. No other allocation has
+// addresses between them.
 func (t *table) window(p *allocation) (i, j int) {
 	i = t.after(p.base)
 	for j = i; j < len(t.parts) && t.parts[j].start < p.end; j++ {

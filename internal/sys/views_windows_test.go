@@ -138,7 +138,7 @@ func TestCodeOfFileRuns(t *testing.T) {
 		testkit.Check(t, err)
 		testkit.Check(t, FlushInstructionCache(addr+1, len(code)-1))
 		if got, _, _ := syscall.SyscallN(addr); got != 42 {
-			t.Errorf("flags %v: the code answers %d, want 42", fl, got)
+			t.Errorf("flags %v: the code returns %d, want 42", fl, got)
 		}
 		testkit.Check(t, Release(addr, PageSize()))
 	}

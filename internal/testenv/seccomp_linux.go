@@ -19,7 +19,7 @@ func Seccomp(t testing.TB) {
 	}
 }
 
-// Refuse lets the kernel answer a system call of this process with errno from now on, as sandboxes
+// Refuse lets the kernel fail a system call of this process with errno from now on, as sandboxes
 // do: every one with that number, or with a command that is not zero those whose second argument it
 // is. For a [Child]: a filter stays.
 func Refuse(t testing.TB, call, command uintptr, errno syscall.Errno) {

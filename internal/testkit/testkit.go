@@ -68,8 +68,8 @@ func Wants(t testing.TB, what string, err, want error, words ...string) {
 	}
 }
 
-// ours reports whether err is or wraps a *typedmem.Error that names its operation. The type is known
-// by its name, since this package cannot import it.
+// ours reports whether err is or wraps a *typedmem.Error that names its operation. It knows the
+// type by its name, since this package cannot import it.
 func ours(err error) bool {
 	for ; err != nil; err = errors.Unwrap(err) {
 		if fmt.Sprintf("%T", err) == "*typedmem.Error" {

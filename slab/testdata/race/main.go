@@ -309,7 +309,7 @@ var clean = map[string]func(*slab.Slab[object], handle){
 			last = next
 		}
 	},
-	// A Load that loses against the Free is answered with ErrStale and is no race with the next
+	// A Load that loses against the Free returns ErrStale and is no race with the next
 	// owner.
 	"a stale handle": func(s *slab.Slab[object], _ handle) {
 		var current atomic.Uint64
