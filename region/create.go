@@ -5,6 +5,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/layout"
 	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/printing"
 	"github.com/typedmem/typedmem/internal/shell"
@@ -88,6 +89,28 @@ func OpenWith[T any](path string, o options.Options) (*Region[T], error) {
 func OpenMutWith[T any](path string, o options.Options) (*Region[T], error) {
 	c, err := open(path, true, shell.LayoutOf[T](), o)
 	return show[T]("open", c, printing.Named(path, err))
+}
+
+// newInMemory makes a region of n elements in anonymous memory.
+func newInMemory(n int, l *layout.Layout) (*core, error) {
+	bytes, err := shell.Bytes(n, l)
+	if err != nil {
+		return nil, err
+	}
+	r := request(options.New(bytes), flags.Read|flags.Write)
+	r.Elastic = true
+	return mapRequest(r, l)
+}
+
+// fromMapping makes a region of a mapping that the caller has made.
+func fromMapping(m *typedmem.Mapping, l *layout.Layout) (*core, error) {
+	if m == nil {
+		return nil, fmt.Errorf("no mapping was given: %w", typedmem.ErrOperation)
+	}
+	if mem.Of(m).Limits().Mapping() != mem.Of(m) {
+		return nil, typedmem.ErrClosed
+	}
+	return newCore(m, l)
 }
 
 // request is what o asks for, with a protection.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/mem"
+	"github.com/typedmem/typedmem/internal/shell"
 )
 
 // moves tells that readers reserve little and move on to a larger range when the file has outgrown
@@ -45,6 +46,34 @@ func (f *follower) stop() error {
 		runtime.Gosched()
 	}
 	return fmt.Errorf("another goroutine is in a Refresh; try again when it has returned: %w", typedmem.ErrBusy)
+}
+
+// Refresh follows the writer of a region file that was opened read-only: it takes over the length
+// that the writer, in this or another process, has published, and returns it. The elements up to
+// there are complete. For other regions it returns Len. Goroutines may call it at once. A file over
+// which another file's contents were copied is ErrLayout.
+//
+// A reader whose file has become longer than Cap moves on to a larger range of addresses:
+//   - Views, slices and pointers from before stay valid, and show the same elements. New ones lie
+//     in the larger range, and an element has another address there.
+//   - The larger range has the protection and the flags that the one before had, and is locked in
+//     its place where that was locked as a whole. What LockRange locked stays locked where it is;
+//     advice that was given to [Region.Mapping] is to be given anew.
+//   - A pin holds all ranges, whenever it was made.
+//
+// Where there are no addresses for that, Refresh returns an error, and the region goes on as it is;
+// ErrCapacity where they would be lacking to the rest of the program, and always in a 32-bit
+// program. A shorter length is ErrBusy while the region is pinned, or a call of another goroutine
+// is at work on it, as at [Region.Close].
+func (r *Region[T]) Refresh() (int, error) {
+	if r.core.closed() {
+		return 0, shell.Fail("refresh", r.errClosed())
+	}
+	bytes, err := r.core.refresh()
+	if err != nil {
+		return 0, shell.Fail("refresh", err)
+	}
+	return bytes / r.core.size, nil
 }
 
 // refresh takes over the length that the writer of the file has published.

@@ -1,0 +1,79 @@
+package region
+
+import (
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/mem"
+	"github.com/typedmem/typedmem/internal/race"
+)
+
+// At returns element i. Where Load would return an error it panics with it.
+func (r *Region[T]) At(i int) (x T) {
+	var l *mem.Limits
+	var end, p uintptr
+	if uint(i) < uint(r.reach) {
+		l = (*mem.Limits)(atomic.LoadPointer(&r.limits))
+		if end, p = l.Readable(), l.Base()+uintptr(i)*unsafe.Sizeof(x); p+(unsafe.Sizeof(x)-1) < end {
+			if race.Enabled {
+				l.Race().Read(unsafe.Add(unsafe.Pointer(nil), p), unsafe.Sizeof(x))
+			}
+			return *(*T)(unsafe.Add(unsafe.Pointer(nil), p))
+		}
+	}
+	panic(&typedmem.Error{Op: "at", Err: &regionRefusal[T]{r, l, i, end}})
+}
+
+// Set sets element i to x. Where Store would return an error it panics with it.
+func (r *Region[T]) Set(i int, x T) {
+	var l *mem.Limits
+	var end, p uintptr
+	if uint(i) < uint(r.reach) {
+		l = (*mem.Limits)(atomic.LoadPointer(&r.limits))
+		if end, p = l.Writable(), l.Base()+uintptr(i)*unsafe.Sizeof(x); p+(unsafe.Sizeof(x)-1) < end {
+			if race.Enabled {
+				l.Race().Write(unsafe.Add(unsafe.Pointer(nil), p), unsafe.Sizeof(x))
+			}
+			*(*T)(unsafe.Add(unsafe.Pointer(nil), p)) = x
+			return
+		}
+	}
+	panic(&typedmem.Error{Op: "set", Err: &regionRefusal[T]{r, l, i, end}})
+}
+
+// Load returns element i. It is not atomic: where others write the element meanwhile, see Ptr and
+// sync/atomic. An index out of range is ErrBounds, a closed region ErrClosed, memory that is not
+// readable ErrProtection, a type with atomic fields ErrOperation.
+func (r *Region[T]) Load(i int) (x T, err error) {
+	var l *mem.Limits
+	var end, p uintptr
+	if uint(i) < uint(r.reach) {
+		l = (*mem.Limits)(atomic.LoadPointer(&r.limits))
+		if end, p = l.Readable(), l.Base()+uintptr(i)*unsafe.Sizeof(x); p+(unsafe.Sizeof(x)-1) < end {
+			if race.Enabled {
+				l.Race().Read(unsafe.Add(unsafe.Pointer(nil), p), unsafe.Sizeof(x))
+			}
+			return *(*T)(unsafe.Add(unsafe.Pointer(nil), p)), nil
+		}
+	}
+	return x, &typedmem.Error{Op: "load", Err: &regionRefusal[T]{r, l, i, end}}
+}
+
+// Store sets element i to x, which is not atomic: see Load. Errors are those of Load; where nothing
+// may be written it is ErrProtection, whatever the index.
+func (r *Region[T]) Store(i int, x T) (err error) {
+	var l *mem.Limits
+	var end, p uintptr
+	if uint(i) < uint(r.reach) {
+		l = (*mem.Limits)(atomic.LoadPointer(&r.limits))
+		if end, p = l.Writable(), l.Base()+uintptr(i)*unsafe.Sizeof(x); p+(unsafe.Sizeof(x)-1) < end {
+			if race.Enabled {
+				l.Race().Write(unsafe.Add(unsafe.Pointer(nil), p), unsafe.Sizeof(x))
+			}
+			*(*T)(unsafe.Add(unsafe.Pointer(nil), p)) = x
+			return
+		}
+	}
+	return &typedmem.Error{Op: "store", Err: &regionRefusal[T]{r, l, i, end}}
+}

@@ -1,0 +1,155 @@
+package region
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/container"
+	"github.com/typedmem/typedmem/internal/layout"
+	"github.com/typedmem/typedmem/internal/mem"
+	"github.com/typedmem/typedmem/internal/shell"
+	"github.com/typedmem/typedmem/options"
+)
+
+// spec describes a region file of the type.
+func spec(l *layout.Layout) container.Spec {
+	return container.Spec{Kind: container.KindRegion, Layout: l}
+}
+
+// create makes a new file with n elements.
+func create(path string, n int, l *layout.Layout, o options.Options) (*core, error) {
+	if err := shell.CheckType(l, layout.SharedFile); err != nil {
+		return nil, err
+	}
+	if l.Size > 1<<31-1 {
+		return nil, fmt.Errorf("elements of %d bytes: %w", l.Size, typedmem.ErrSize)
+	}
+	bytes, err := shell.Bytes(n, l)
+	if err != nil {
+		return nil, err
+	}
+	ask, err := fileRequest(o)
+	if err != nil {
+		return nil, err
+	}
+	if ask.Capacity == 0 { // it goes by the size, and the file is mapped before it has one
+		ask.Capacity, ask.Elastic = bytes, true
+	}
+	f, err := container.Create(path, spec(l))
+	if err != nil {
+		return nil, err
+	}
+	c, err := attach(f, 0, l, ask, true)
+	if err != nil {
+		return nil, errors.Join(err, f.Discard())
+	}
+	if err = c.resize(bytes); err == nil {
+		err = f.Link(n)
+	}
+	if err != nil {
+		return nil, errors.Join(err, c.mapping().Close(), f.Discard())
+	}
+	return c, nil
+}
+
+// open opens a file.
+func open(path string, write bool, l *layout.Layout, o options.Options) (*core, error) {
+	if err := shell.CheckType(l, layout.SharedFile); err != nil {
+		return nil, err
+	}
+	ask, err := fileRequest(o)
+	if err != nil {
+		return nil, err
+	}
+	f, err := container.Open(path, spec(l), write)
+	if err != nil {
+		return nil, err
+	}
+	bytes := f.Length() * int(l.Size) // checked by Open
+	c, err := attach(f, bytes, l, ask, write)
+	if err == nil && write {
+		if err = c.takeOver(bytes); err != nil {
+			err = errors.Join(err, c.mapping().Close())
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Abandon())
+	}
+	return c, nil
+}
+
+// takeOver makes a file that was opened for writing this writer's. A length that a killed writer
+// published and never synced is synced first: it must not hang on a live record that is being
+// written anew, neither for readers nor for the next open.
+func (c *core) takeOver(bytes int) error {
+	if err := c.clearRest(bytes); err != nil {
+		return err
+	}
+	if c.file.Unsynced(bytes / c.size) {
+		if err := c.sync(); err != nil {
+			return err
+		}
+	}
+	return c.file.Begin(false) // however this writer ends, the next one clears what follows the synced length
+}
+
+// attach maps the data of an open file; ask holds the caller's flags and capacity.
+func attach(f *container.File, bytes int, l *layout.Layout, ask mem.Request, write bool) (*core, error) {
+	r := ask
+	r.Size, r.File, r.HasFile, r.Offset = bytes, f.Handle(), true, container.DataOffset
+	r.FileOwner = f
+	r.LeaveFile = true // core.close cuts it, and knows how far readers look
+	r.Flags |= flags.Shared
+	r.Protection = flags.Read
+	r.ReadOnlyFile = !write
+	if write {
+		r.Protection |= flags.Write
+	}
+	r.Elastic = r.Elastic || r.Capacity == 0
+	r.Follows = !write && moves
+	c, err := mapRequest(r, l)
+	if err != nil {
+		return nil, err
+	}
+	c.file, c.reader, c.published, c.greatest = f, !write, bytes, bytes
+	return c, nil
+}
+
+// clearRest makes the file zero behind the length: a writer that was killed may have left elements
+// there that it never published.
+func (c *core) clearRest(bytes int) error {
+	info, err := c.file.Handle().Stat()
+	if err != nil {
+		return err
+	}
+	rest := info.Size() - container.DataOffset - int64(bytes)
+	if rest <= 0 {
+		return nil
+	}
+	// Only a restart of the system ends the readers too: they may know more elements than the last
+	// writer kept.
+	if c.file.Left() != container.LeftLost {
+		c.greatest = int(min(int64(bytes)+rest, math.MaxInt))
+	}
+	return c.file.Zero(container.DataOffset+int64(bytes), rest)
+}
+
+// publish tells readers in other processes the length.
+func (c *core) publish(bytes int) error {
+	if err := c.file.Publish(bytes / c.size); err != nil {
+		return err
+	}
+	c.published, c.greatest = bytes, max(c.greatest, bytes)
+	return nil
+}
+
+// zeroFile clears the bytes [lo, hi) of the data in the file and gives their space back.
+func (c *core) zeroFile(lo, hi int) error {
+	if hi <= lo {
+		return nil
+	}
+	return c.file.Zero(container.DataOffset+int64(lo), int64(hi-lo))
+}

@@ -1,0 +1,67 @@
+package region
+
+import (
+	"github.com/typedmem/typedmem/internal/container"
+	"github.com/typedmem/typedmem/internal/shell"
+)
+
+// Flush writes what changed to the file and returns when it is on the device. The length is not
+// part of that: see Sync. In memory that is no shared file there is nothing to write.
+func (r *Region[T]) Flush() error { return r.FlushRange(0, r.Len()) }
+
+// FlushRange is Flush for the elements [lo, hi).
+func (r *Region[T]) FlushRange(lo, hi int) error { return r.onRange("flush", lo, hi, r.core.flush) }
+
+// Prefault brings the elements [lo, hi) into memory; elements that cannot be read from the file are
+// an error instead of a fault later. See Mapping.Prefault.
+func (r *Region[T]) Prefault(lo, hi int) error { return r.onRange("prefault", lo, hi, r.core.prefault) }
+
+func (r *Region[T]) onRange(op string, lo, hi int, f func(lo, hi int) error) error {
+	if r.core.closed() {
+		return shell.Fail(op, r.errClosed())
+	}
+	if n := r.Len(); lo < 0 || hi < lo || hi > n {
+		return bounds(op, lo, hi, n)
+	}
+	return f(lo*r.core.size, hi*r.core.size)
+}
+
+// Sync makes data and length durable: when it returns, both are on the disk and survive a power
+// loss. On a file made with Create the data is written before the length, so that a crash in the
+// middle leaves the length of the Sync before. Without a shared file it does nothing. A region file
+// that another program made shorter is ErrTruncated.
+func (r *Region[T]) Sync() error {
+	if r.core.closed() {
+		return shell.Fail("sync", r.errClosed())
+	}
+	return shell.Fail("sync", r.core.sync())
+}
+
+// flush writes the bytes [lo, hi) to the file, if there is one.
+func (c *core) flush(lo, hi int) error { return c.mapping().Flush(lo, hi) }
+
+// prefault brings the bytes [lo, hi) into memory.
+func (c *core) prefault(lo, hi int) error { return c.mapping().Prefault(lo, hi) }
+
+// whole returns ErrTruncated where somebody has cut the file off before the end of its first bytes
+// of data.
+func (c *core) whole(bytes int) error {
+	if c.file == nil {
+		return nil
+	}
+	return c.file.Whole(container.DataOffset + int64(bytes))
+}
+
+// sync makes data and length durable, in this order.
+func (c *core) sync() error {
+	bytes := c.length()
+	if c.file == nil || !c.file.Writer() {
+		return c.flush(0, bytes)
+	}
+	return c.file.Sync(bytes/c.size, func() error {
+		if err := c.flush(0, bytes); err != nil {
+			return err
+		}
+		return c.whole(bytes)
+	})
+}
