@@ -42,9 +42,13 @@ func (r *Region[T]) Set(i int, x T) {
 	panic(&typedmem.Error{Op: "set", Err: &regionRefusal[T]{r, l, i, end}})
 }
 
-// Load returns element i. It is not atomic: where others write the element meanwhile, see Ptr and
-// sync/atomic. An index out of range is ErrBounds, a closed region ErrClosed, memory that is not
-// readable ErrProtection, a type with atomic fields ErrOperation.
+// Load returns element i. It is not atomic: for elements that other goroutines write use
+// [Region.Ptr] and sync/atomic.
+//
+//   - [typedmem.ErrBounds]: the index is out of range.
+//   - [typedmem.ErrClosed]: the region is closed.
+//   - [typedmem.ErrProtection]: the memory is not readable.
+//   - [typedmem.ErrOperation]: T has sync/atomic fields.
 func (r *Region[T]) Load(i int) (x T, err error) {
 	var l *mem.Limits
 	var end, p uintptr
@@ -60,8 +64,8 @@ func (r *Region[T]) Load(i int) (x T, err error) {
 	return x, &typedmem.Error{Op: "load", Err: &regionRefusal[T]{r, l, i, end}}
 }
 
-// Store sets element i to x, which is not atomic: see Load. Errors are those of Load; where nothing
-// may be written it is ErrProtection, whatever the index.
+// Store sets element i to x. It is not atomic, and returns the errors of [Region.Load]. Where
+// nothing may be written it returns ErrProtection, whatever the index is.
 func (r *Region[T]) Store(i int, x T) (err error) {
 	var l *mem.Limits
 	var end, p uintptr

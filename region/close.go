@@ -9,16 +9,19 @@ import (
 	"github.com/typedmem/typedmem/internal/shell"
 )
 
-// Close gives the memory back and ends every view of it. A region file's length is made durable
-// first if it has changed since the last Sync, with the data before it; should that fail, the
-// region stays open. Of a file that another program made shorter everything is given back all the
-// same, and Close returns ErrTruncated. A second Close is ErrClosed. That of a pinned region, or
-// while another goroutine is in a Flush, Sync, Prefault, Refresh or a growing call, is ErrBusy: the
-// region stays open.
+// Close releases the memory and ends every view of it. If the length of a region file has changed
+// since the last Sync, Close syncs it first.
+//
+//   - [typedmem.ErrClosed]: the region was closed before.
+//   - [typedmem.ErrBusy]: it is pinned, or another goroutine is in a Flush, Sync, Prefault, Refresh
+//     or a growing call. The region stays open.
+//   - [typedmem.ErrTruncated], [typedmem.ErrLayout]: another program has made the file shorter, or
+//     has written another file's contents over it. Everything is released.
+//   - Any other error: the file could not be synced. The region stays open.
 func (r *Region[T]) Close() error { return shell.Fail("close", r.core.close()) }
 
-// close gives everything back. A length that is not on the device yet is made durable first, the
-// data before it; should that or the unmapping fail, the region stays open.
+// close syncs a length that is not durable yet, then releases everything. If the sync or the
+// unmapping fails, the region stays open.
 func (c *core) close() error {
 	if c == nil {
 		return errZero
@@ -36,17 +39,17 @@ func (c *core) close() error {
 		}
 		if err != nil && !container.Foreign(err) {
 			return err
-		} else if err != nil { // others have cut the file off or written over it, and no second Close could repair that
+		} else if err != nil { // a second Close could not save the file either
 			return errors.Join(err, c.abandon())
 		}
 	}
-	c.greatest = max(c.greatest, c.length()) // which somebody may have changed through the mapping
+	c.greatest = max(c.greatest, c.length()) // the length may have been changed through the mapping
 	err := c.unmap()
 	f := c.file
 	if f == nil || err != nil && !errors.Is(err, typedmem.ErrClosed) {
 		return err
 	}
-	if err != nil && f.Writer() { // somebody closed the mapping: the data can be flushed through the file only
+	if err != nil && f.Writer() { // the mapping was closed before: sync through the file
 		e := c.whole(c.published)
 		if e == nil && f.Unsynced(c.published/c.size) {
 			e = f.Sync(c.published/c.size, f.Handle().Sync)
@@ -66,7 +69,7 @@ func (c *core) close() error {
 	return errors.Join(err, f.Close(size))
 }
 
-// abandon closes a file region whose length cannot be synced, as if its writer were killed.
+// abandon closes a region file whose length cannot be synced, as if its writer were killed.
 func (c *core) abandon() error {
 	if err := c.mapping().Close(); err != nil {
 		return err
@@ -76,7 +79,7 @@ func (c *core) abandon() error {
 	return f.Abandon()
 }
 
-// closed tells that the memory is gone, or that there never was any: c is nil in the zero Region.
+// closed reports whether the memory was released. c is nil in the zero Region, which is closed.
 func (c *core) closed() bool {
 	if c == nil {
 		return true

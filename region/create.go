@@ -21,71 +21,72 @@ func New[T any](n int) (*Region[T], error) {
 	return show[T]("new", c, err)
 }
 
-// Map makes a read-only region of the memory that o describes: its size holds Len elements, what is
-// left over at its end is not shown. Of a file it must lie within the file (ErrTruncated), at an
-// offset that suits T (ErrOffset).
+// Map makes a read-only region in memory that o describes. Len is the number of whole elements that
+// fit its size. In a file, a range past the end is ErrTruncated, and an offset that does not suit
+// the alignment of T is ErrOffset.
 func Map[T any](o options.Options) (*Region[T], error) {
 	c, err := mapRequest(request(o, flags.Read), shell.LayoutOf[T]())
 	return show[T]("map", c, err)
 }
 
-// MapMut makes a read-write region of the memory that o describes; see Map. It grows within o's
-// capacity, and a shared file with it.
+// MapMut makes a read-write region in memory that o describes; see [Map]. It grows up to the
+// capacity of o, and a shared file grows with it.
 func MapMut[T any](o options.Options) (*Region[T], error) {
 	c, err := mapRequest(request(o, flags.Read|flags.Write), shell.LayoutOf[T]())
 	return show[T]("map", c, err)
 }
 
-// From makes a region of a mapping, which belongs to the region from then on: nothing checks that,
-// so do not make two regions of one mapping, which would not know of each other's length. On error
-// the mapping is as it was and the caller's. Its address must suit T (ErrOffset), and T its memory
-// (ErrType).
+// From makes a region of a mapping, which the region owns from then on. From does not detect a
+// second region on the same mapping. On error the mapping is unchanged and stays the caller's:
+// ErrType if T cannot live in its memory, ErrOffset if its address does not suit T.
 func From[T any](m *typedmem.Mapping) (*Region[T], error) {
 	c, err := fromMapping(m, shell.LayoutOf[T]())
 	return show[T]("from", c, err)
 }
 
-// Create makes a new self-describing file of n zero elements and opens it for writing. A file that
-// exists is an error that wraps fs.ErrExist. The file appears under its name when it is whole and
-// on the device, so others never see half of one; a crash of the system before the first Sync may
-// take it as a whole. On error no file is left. Address space for growth is set aside as with New;
-// CreateWith asks for more.
+// Create makes a new self-describing file of n zero elements and opens it for writing. If the file
+// exists it returns an error that wraps [fs.ErrExist]. The file appears under its name when it is
+// complete and on the device, so others never see a part of it. A system crash before the first
+// Sync may remove it as a whole. On error no file is left. Address space is reserved as with [New];
+// use [CreateWith] for another capacity.
 func Create[T any](path string, n int) (*Region[T], error) {
 	return CreateWith[T](path, n, options.New(0))
 }
 
-// Open opens a self-describing file for reading, beside any number of other readers and one writer;
-// Refresh follows the writer, however long the file becomes: the package comment says what a reader
-// reserves. A file made for another T is an error that wraps ErrLayout and shows
-// the difference field by field, one of a later version of the format ErrLayout too; a damaged one
-// ErrCorrupt, one that was cut off ErrTruncated. The file is never changed.
+// Open opens a self-describing file for reading. Any number of readers and one writer may have it
+// open. [Region.Refresh] follows the writer. Open never changes the file.
+//
+//   - [typedmem.ErrLayout]: the file was made for another T, and the error shows the difference
+//     field by field; or it has a later version of the format.
+//   - [typedmem.ErrCorrupt]: it is damaged.
+//   - [typedmem.ErrTruncated]: it was cut off.
 func Open[T any](path string) (*Region[T], error) { return OpenWith[T](path, options.New(0)) }
 
-// OpenMut opens a self-describing file for reading and writing, with the errors of Open. A file has
-// one writer at a time: a second one is refused with ErrBusy and told which process it is. After a
-// crash of a writer the length is the one that it published last, and what follows it is
-// cleared; after a crash of the system it is that of the last Sync. Which of the two it was the
-// boot ID tells, and clocks in a container that has a boot ID of its own: there a clock that was
-// set forward by more than the system had run makes a crash of a writer look like one of the
-// system, see FORMAT.md.
+// OpenMut opens a self-describing file for reading and writing, with the errors of [Open]. A file
+// has one writer at a time: for a second one it returns ErrBusy with the process ID of the first.
+//
+// After a crash of a writer the length is the one that it published last, and what follows is
+// cleared. After a system crash it is that of the last Sync. The boot ID tells the two apart. A
+// container with a boot ID of its own goes by clocks instead; if a clock was set forward there by
+// more than the system had run, a crash of a writer looks like a system crash. See FORMAT.md.
 func OpenMut[T any](path string) (*Region[T], error) { return OpenMutWith[T](path, options.New(0)) }
 
-// CreateWith is Create with flags, an address and a capacity in bytes from o, as in
-// options.New(0).WithCapacity(1<<40); a size or anything else is refused with ErrOperation.
+// CreateWith is [Create] with flags, an address and a capacity in bytes from o, as in
+// options.New(0).WithCapacity(1<<40). A size or any other option is ErrOperation.
 func CreateWith[T any](path string, n int, o options.Options) (*Region[T], error) {
 	c, err := create(path, n, shell.LayoutOf[T](), o)
 	return show[T]("create", c, printing.Named(path, err))
 }
 
-// OpenWith is Open with flags, an address and a capacity in bytes from o, as in
-// options.New(0).WithCapacity(1<<40); a size or anything else is refused with ErrOperation.
+// OpenWith is [Open] with flags, an address and a capacity in bytes from o, as in
+// options.New(0).WithCapacity(1<<40). A size or any other option is ErrOperation.
 func OpenWith[T any](path string, o options.Options) (*Region[T], error) {
 	c, err := open(path, false, shell.LayoutOf[T](), o)
 	return show[T]("open", c, printing.Named(path, err))
 }
 
-// OpenMutWith is OpenMut with flags, an address and a capacity in bytes from o, as in
-// options.New(0).WithCapacity(1<<40); a size or anything else is refused with ErrOperation.
+// OpenMutWith is [OpenMut] with flags, an address and a capacity in bytes from o, as in
+// options.New(0).WithCapacity(1<<40). A size or any other option is ErrOperation.
 func OpenMutWith[T any](path string, o options.Options) (*Region[T], error) {
 	c, err := open(path, true, shell.LayoutOf[T](), o)
 	return show[T]("open", c, printing.Named(path, err))
@@ -120,11 +121,11 @@ func request(o options.Options, p flags.Protection) mem.Request {
 	return r
 }
 
-// fileRequest takes flags and capacity out of o and refuses what a region file decides by itself.
+// fileRequest returns what o asks for. It refuses what a region file decides by itself.
 func fileRequest(o options.Options) (mem.Request, error) {
 	r := request(o, flags.None)
 	if r.HasFile || r.Size != 0 || r.Unsafe != 0 || r.System != 0 || r.PageSize != 0 || r.Flags.Has(flags.HugePages) {
-		return r, fmt.Errorf("a region file takes flags, an address and a capacity, nothing else: %w", typedmem.ErrOperation)
+		return r, fmt.Errorf("a region file takes flags, an address and a capacity from Options, nothing else: %w", typedmem.ErrOperation)
 	}
 	return r, nil
 }

@@ -1,44 +1,58 @@
-// Package region shows mapped memory as typed slices: Region[T] owns the memory, View[T] is a
-// checked window on it, Strided[T] a checked column of it.
+// Package region shows memory-mapped data as typed slices: a [Region] owns the memory, a [View] is
+// a checked window on it, a [Strided] a checked column of it. The memory is off-heap, and views of
+// it are zero-copy.
 //
 // # Memory
 //
-// New makes anonymous memory; Create, Open and OpenMut work on self-describing files (FORMAT.md);
-// Map and MapMut take any options.Options, raw files at any offset included; From takes over a
-// Mapping. Which T may live where is checked once, when the region is made: see the package's type
-// rules in ARCHITECTURE.md. A refusal wraps typedmem.ErrType and names the field.
+//   - [New] makes anonymous memory.
+//   - [Create], [Open] and [OpenMut] work on self-describing files (FORMAT.md).
+//   - [Map] and [MapMut] take any [options.Options], such as a raw file at any offset.
+//   - [From] takes over a [typedmem.Mapping].
+//
+// # Types
+//
+// Every constructor checks T once. A refusal wraps [typedmem.ErrType] and names the field, the
+// reason and what to write instead.
+//
+//   - Nowhere: pointers, strings, slices, maps, channels, functions and interfaces, which the
+//     garbage collector would not see; types of packages sync and runtime; types of size 0.
+//   - Not in files: bool (use [Bool8]); int, uint and uintptr, whose size depends on the platform;
+//     padding (use _ [n]byte); numbers that are not aligned to their size.
+//   - Types of sync/atomic: through Ptr and Slice only. Checked accesses return
+//     [typedmem.ErrOperation]. On 32-bit arm and mips the 64-bit ones cannot be in shared files.
+//   - Everywhere: all other numbers, and arrays and structs of them.
 //
 // # Capacity
 //
-// Growth needs address space, which is reserved when a region is made: what
-// options.Options.WithCapacity asks for, in bytes, exactly, with MapMut, CreateWith and their like.
-// Without it New, Create and OpenMut go by what there is:
+// A region grows without moving, into address space that is reserved when the region is made. Use
+// [options.Options.WithCapacity], in bytes, with MapMut, CreateWith and their like to reserve an
+// exact amount. Without it New, Create and OpenMut choose:
 //
-//   - 64-bit systems: 16 GiB for each of the first 2,048 regions that are open at once, 8 GiB for
-//     each of the next 2,048, and so on: the ten thousandth gets 1 GiB. All of them together take
-//     at most half of the address space. Under Linux's default limit of memory areas some 20,000
-//     regions fit.
-//   - Less address space (32-bit programs, some 64-bit processors) and under RLIMIT_AS: a
-//     thirty-second at the most of what is left, of one half; the other half, and what the program
-//     takes of both, is not touched. The 32-bit address space gives the first region 32 MiB.
-//   - Large regions get 16 times their size where that is at most a sixteenth of what is left.
+//   - 64-bit systems: 16 GiB for each of the first 2,048 open regions, 8 GiB for each of the next
+//     2,048, and so on: the ten thousandth gets 1 GiB. Together they take at most half of the
+//     address space. Under Linux's default limit of memory areas some 20,000 regions fit.
+//   - Less address space (32-bit programs, some 64-bit processors, RLIMIT_AS): at most a
+//     thirty-second of what is left of one half. The other half is not touched. The first region of
+//     a 32-bit program gets 32 MiB.
+//   - Large regions get 16 times their size if that is at most a sixteenth of what is left.
 //
-// Where the system refuses so much, a region takes what it can get, down to its size.
+// If the system refuses that much, a region takes what it can get, down to its size.
 //
-// Open reserves for what it reads: twice the length of the file, and at least 1 MiB. When a writer
-// makes the file longer than that, Refresh moves the reader on to a larger range of addresses.
-// Views, slices and pointers from before stay valid where they are, until Close; what is taken of
-// the region afterwards lies in the larger range, which has twice the length again. WithCapacity
-// sets the size of the first one. In a 32-bit program readers do not move: they reserve what a
-// writer does, and past that Refresh is ErrCapacity.
+// Open reserves twice the length of the file, and at least 1 MiB. When the writer makes the file
+// longer than that, [Region.Refresh] moves the reader to a range of addresses of twice the new
+// length. Views, slices and pointers taken before stay valid where they are, until Close; those
+// taken afterwards lie in the new range. WithCapacity sets the size of the first range. In a 32-bit
+// program readers do not move: they reserve as much as a writer does, and when the file outgrows
+// that, Refresh returns [typedmem.ErrCapacity].
 //
 // # Access
 //
-// At, Set, Load, Store, iterators and copies are checked: an index out of range, a closed, shrunk,
-// split or protected mapping gives an error that wraps ErrBounds, ErrClosed or ErrProtection, as a
-// panic with an *typedmem.Error or as a returned one, and nothing is touched. Ptr, Slice and
-// Mapping().Bytes() are raw: as fast as a Go slice, valid until Close, a shrinking Resize, a split
-// or a change of protection, and fault if used afterwards.
+// At, Set, Load, Store, iterators and copies are checked. For an index out of range, or a mapping
+// that was closed, shrunk, split or protected, they touch nothing and return or panic with a
+// [*typedmem.Error] that wraps [typedmem.ErrBounds], [typedmem.ErrClosed] or
+// [typedmem.ErrProtection]. Ptr, Slice and Mapping().Bytes() give raw memory: as fast as a Go
+// slice, valid until Close, a shrinking Resize, a split or a change of protection. Raw memory that
+// is used after that faults.
 //
 // # Laws of views
 //
@@ -56,42 +70,48 @@
 //	Field(v, off).Every(a, b, k)   is  Field of each element of v.Every(a, b, k)
 //	v.ReadOnly() of anything       reads the same and refuses every checked write
 //
-// Numbers out of range give ErrBounds, as does a step below 1; nothing wraps around.
+// Numbers out of range and steps below 1 give ErrBounds; nothing wraps around.
 //
 // # Lifetime of views
 //
-// A view shows a range of addresses, which belong to its mapping until no view of it is left. What
-// it shows is what is there now: after a shrinking Resize elements that were cut off are refused
-// with ErrBounds, and when the region grows over them again the same view shows the new ones. After
-// Close, or when the region was merged into another one, all of it is refused for good.
+// A view shows a range of addresses. The range stays reserved for its mapping as long as there is a
+// view of it, so a stale view never reaches other memory. A view shows what its addresses hold now.
+// After a shrinking Resize, elements that were cut off give ErrBounds; when the region grows over
+// them again, the same view shows the new elements. After Close, or when the region was merged into
+// another one, every access through the view is refused for good.
+//
+// # Zero values and copies
+//
+// The zero Region is closed. The zero View and the zero Strided are empty. Do not copy a Region,
+// which go vet reports; copy views freely.
 //
 // # Concurrency
 //
-// Any number of goroutines may read. Append publishes the length after the elements, so readers go
-// on while one goroutine appends. Append, Resize, Sync, SplitOff, SplitTo, Merge and Close of one
-// region are for one goroutine at a time, and while it is split or merged others read through views
-// of it, not through the Region. Elements themselves are plain memory: two goroutines that access
-// the same one, one of them writing, need their own synchronisation, and under the race detector
-// the checked accessors report when they have none. Memory that Close, a shrinking Resize or
-// MakeNone takes away while another goroutine is inside an access faults there: Pin, or stop the
-// others first.
+// Any number of goroutines may read. One goroutine may append meanwhile, because Append publishes
+// the length after the elements. Append, Resize, Sync, SplitOff, SplitTo, Merge and Close of one
+// region are for one goroutine at a time. While a region is split or merged, other goroutines read
+// through views of it, not through the Region.
+//
+// Elements are plain memory: goroutines that access the same element, one of them writing, need
+// synchronization of their own. Under the race detector the checked accesses report its absence.
+// When Close, a shrinking Resize or MakeNone takes memory away inside another goroutine's access,
+// that access faults: use Pin, or stop the other goroutines first.
 //
 // # Full disks
 //
-// Create, Append, Resize, Sync and Close return an error that wraps the system's (ENOSPC, EDQUOT,
-// EFBIG) and names the file, and change nothing: a region that Close could not sync stays open
-// until there is space. Set, and stores through raw memory, write to pages that are there:
-//   - ext4, tmpfs, NTFS: they need no more space.
+// If the disk is full, Create, Append, Resize, Sync and Close return an error that wraps the
+// system's (ENOSPC, EDQUOT, EFBIG) and names the file, and change nothing. A region that Close
+// could not sync stays open. Set, and stores through raw memory, write to pages that exist:
+//   - ext4, tmpfs, NTFS: such a store needs no more space.
 //   - btrfs, bcachefs, ZFS, APFS, and XFS for files that were copied with cp --reflink: a page that
-//     was written back, or is shared, needs new space, and a store to a full disk faults.
+//     was written back, or is shared, needs new space. If the disk is full the store faults.
 //   - ext2, ext3: so does a store into a hole of a file that another program made.
-//   - NFS, FUSE: the server may find its disk full later: Sync returns the error, if the kernel
+//   - NFS, FUSE: the server may find its disk full later. Sync returns that error if the kernel
 //     learns of it.
 //
-// A read may need space too, on a full tmpfs alone: of a hole, such as is where a shrinking Resize
-// cut elements off or another program made the file longer. A reader that still goes by the length
-// of before faults there.
+// On a full tmpfs a read may need space too: a read of a hole, such as a shrinking Resize leaves,
+// or another program that makes a file longer. A reader that has not refreshed since faults there.
 //
-// typedmem.Guard turns a fault of a store into an error that wraps ENOSPC, and one of a read into
-// one that says that the page cannot be brought in.
+// [typedmem.Guard] turns the fault of a store into an error that wraps ENOSPC, and the fault of a
+// read into an error that says that the page cannot be brought in.
 package region

@@ -14,7 +14,7 @@ import (
 	"github.com/typedmem/typedmem/options"
 )
 
-// spec describes a region file of the type.
+// spec describes a region file of a type.
 func spec(l *layout.Layout) container.Spec {
 	return container.Spec{Kind: container.KindRegion, Layout: l}
 }
@@ -81,9 +81,9 @@ func open(path string, write bool, l *layout.Layout, o options.Options) (*core, 
 	return c, nil
 }
 
-// takeOver makes a file that was opened for writing this writer's. A length that a killed writer
-// published and never synced is synced first: it must not hang on a live record that is being
-// written anew, neither for readers nor for the next open.
+// takeOver makes this process the writer of a file. A length that a killed writer published without
+// syncing is synced first: while the new live record is being written only the header copies hold
+// the length, for readers and for the next open.
 func (c *core) takeOver(bytes int) error {
 	if err := c.clearRest(bytes); err != nil {
 		return err
@@ -93,15 +93,15 @@ func (c *core) takeOver(bytes int) error {
 			return err
 		}
 	}
-	return c.file.Begin(false) // however this writer ends, the next one clears what follows the synced length
+	return c.file.Begin(false) // no flush: the next writer clears what follows the synced length in any case
 }
 
-// attach maps the data of an open file; ask holds the caller's flags and capacity.
+// attach maps the data of an open file, with the flags, address and capacity of ask.
 func attach(f *container.File, bytes int, l *layout.Layout, ask mem.Request, write bool) (*core, error) {
 	r := ask
 	r.Size, r.File, r.HasFile, r.Offset = bytes, f.Handle(), true, container.DataOffset
 	r.FileOwner = f
-	r.LeaveFile = true // core.close cuts it, and knows how far readers look
+	r.LeaveFile = true // core.close cuts it, since it knows how far readers look
 	r.Flags |= flags.Shared
 	r.Protection = flags.Read
 	r.ReadOnlyFile = !write
@@ -118,8 +118,8 @@ func attach(f *container.File, bytes int, l *layout.Layout, ask mem.Request, wri
 	return c, nil
 }
 
-// clearRest makes the file zero behind the length: a writer that was killed may have left elements
-// there that it never published.
+// clearRest zeros what follows the length: a killed writer may have left elements there that it
+// never published.
 func (c *core) clearRest(bytes int) error {
 	info, err := c.file.Handle().Stat()
 	if err != nil {
@@ -129,15 +129,15 @@ func (c *core) clearRest(bytes int) error {
 	if rest <= 0 {
 		return nil
 	}
-	// Only a restart of the system ends the readers too: they may know more elements than the last
-	// writer kept.
+	// Readers may know a greater length than the one that the last writer left, unless the system
+	// was restarted, which ends them too.
 	if c.file.Left() != container.LeftLost {
 		c.greatest = int(min(int64(bytes)+rest, math.MaxInt))
 	}
 	return c.file.Zero(container.DataOffset+int64(bytes), rest)
 }
 
-// publish tells readers in other processes the length.
+// publish makes the length visible to readers in other processes.
 func (c *core) publish(bytes int) error {
 	if err := c.file.Publish(bytes / c.size); err != nil {
 		return err
@@ -146,7 +146,7 @@ func (c *core) publish(bytes int) error {
 	return nil
 }
 
-// zeroFile clears the bytes [lo, hi) of the data in the file and gives their space back.
+// zeroFile zeros the bytes [lo, hi) of the data in the file and releases their space.
 func (c *core) zeroFile(lo, hi int) error {
 	if hi <= lo {
 		return nil

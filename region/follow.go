@@ -12,32 +12,31 @@ import (
 	"github.com/typedmem/typedmem/internal/shell"
 )
 
-// moves tells that readers reserve little and move on to a larger range when the file has outgrown
-// theirs. In a 32-bit address space they do not: an access could not take the addresses and how
-// many indexes have one (see reach) from the same range.
+// moves says whether readers reserve little, and move to a larger range when the file has outgrown
+// it. In a 32-bit address space they do not: there Region.reach depends on the base address, and an
+// access could not load both at once.
 const moves = strconv.IntSize == 64
 
-// place is a mapping and its own limits. It never changes, so that who loads it has both of the
-// same moment.
+// place is a mapping and its limits. It never changes, so that both belong together.
 type place struct {
 	m      *typedmem.Mapping
 	limits *mem.Limits
 }
 
-// former is a mapping from which a reader has moved on. Views of it live on.
+// former is a mapping that a reader has left for a larger one. Views of it stay valid.
 type former struct {
 	m     *typedmem.Mapping
-	shown int // bytes that it had
+	shown int // its length in bytes
 }
 
-// follower is what a region needs that follows a file.
+// follower is the state of a region that follows the writer of its file.
 type follower struct {
-	sync.Mutex          // held by Refresh, and by Close
-	old        []former // in order
+	sync.Mutex          // held by Refresh and Close
+	old        []former // oldest first
 }
 
-// stop locks f for Close. A Refresh that finds nothing new returns soon, and is waited for; one
-// that waits for the file system is not.
+// stop locks f for Close. It waits for a Refresh that finds nothing new, which returns soon, but
+// not for one that waits for the file system.
 func (f *follower) stop() error {
 	for range 1000 {
 		if f.TryLock() {
@@ -48,23 +47,23 @@ func (f *follower) stop() error {
 	return fmt.Errorf("another goroutine is in a Refresh; try again when it has returned: %w", typedmem.ErrBusy)
 }
 
-// Refresh follows the writer of a region file that was opened read-only: it takes over the length
-// that the writer, in this or another process, has published, and returns it. The elements up to
-// there are complete. For other regions it returns Len. Goroutines may call it at once. A file over
-// which another file's contents were copied is ErrLayout.
+// Refresh updates the length of a region file that was opened for reading to the one that its
+// writer, in this or another process, has published, and returns it. The elements up to there are
+// complete. For other regions it returns Len. Several goroutines may call it at once. If another
+// file's contents were copied over the file it returns ErrLayout.
 //
-// A reader whose file has become longer than Cap moves on to a larger range of addresses:
+// A reader whose file has become longer than Cap moves to a larger range of addresses:
 //   - Views, slices and pointers from before stay valid, and show the same elements. New ones lie
 //     in the larger range, and an element has another address there.
-//   - The larger range has the protection and the flags that the one before had, and is locked in
-//     its place where that was locked as a whole. What LockRange locked stays locked where it is;
-//     advice that was given to [Region.Mapping] is to be given anew.
+//   - The larger range has the protection and the flags of the old one. If the old range was locked
+//     as a whole, the new one is locked instead. What LockRange locked stays locked where it is.
+//     Advice to [Region.Mapping] has to be given again.
 //   - A pin holds all ranges, whenever it was made.
 //
-// Where there are no addresses for that, Refresh returns an error, and the region goes on as it is;
-// ErrCapacity where they would be lacking to the rest of the program, and always in a 32-bit
-// program. A shorter length is ErrBusy while the region is pinned, or a call of another goroutine
-// is at work on it, as at [Region.Close].
+// If there are not enough addresses Refresh returns an error, and the region stays as it is. The
+// error is ErrCapacity if the rest of the program would lack them, and always in a 32-bit program.
+// A shorter length is ErrBusy while the region is pinned, or while another goroutine's call is
+// working on it as at [Region.Close].
 func (r *Region[T]) Refresh() (int, error) {
 	if r.core.closed() {
 		return 0, shell.Fail("refresh", r.errClosed())
@@ -76,7 +75,7 @@ func (r *Region[T]) Refresh() (int, error) {
 	return bytes / r.core.size, nil
 }
 
-// refresh takes over the length that the writer of the file has published.
+// refresh sets the length to the one that the writer of the file has published.
 func (c *core) refresh() (int, error) {
 	if !c.reader {
 		return c.length(), nil
@@ -93,7 +92,7 @@ func (c *core) refresh() (int, error) {
 	}
 	bytes, length := n*c.size, c.length() // checked by Refresh
 	if len(c.follow.old) > 0 {
-		if err := c.showBefore(bytes, length); err != nil {
+		if err := c.resizeFormer(bytes, length); err != nil {
 			return 0, err
 		}
 	}
@@ -113,10 +112,10 @@ func (c *core) refresh() (int, error) {
 	return bytes, nil
 }
 
-// showBefore has the mappings from which the region moved on show as much of so many bytes as they
-// had: views of them notice that elements go, and that others come. On a way to a shorter length
-// that one of the region's mappings would refuse nothing changes.
-func (c *core) showBefore(bytes, length int) error {
+// resizeFormer sets the lengths of the former mappings for a new length in bytes, each at most to
+// the length that it had: their views notice that elements go or come. If one of the region's
+// mappings would refuse a shorter length, nothing changes.
+func (c *core) resizeFormer(bytes, length int) error {
 	if bytes < length {
 		for _, f := range c.follow.old {
 			if err := mem.Of(f.m).CanResize(min(bytes, f.shown)); err != nil && !errors.Is(err, typedmem.ErrClosed) {
@@ -139,7 +138,7 @@ func (c *core) showBefore(bytes, length int) error {
 	return nil
 }
 
-// unmap gives all memory back, or none where some of it is in use.
+// unmap releases all mappings, or none if one is in use.
 func (c *core) unmap() error {
 	m := c.mapping()
 	if len(c.follow.old) == 0 {

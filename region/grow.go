@@ -12,23 +12,26 @@ import (
 	"github.com/typedmem/typedmem/internal/shell"
 )
 
-// Append adds elements at the end. No address moves, views stay valid, and readers in other
-// goroutines see the new length only with the elements in place. xs may be a part of the region
-// itself.
+// Append adds elements at the end. No address moves, views stay valid, and other goroutines see the
+// new length only after the elements. xs may be a part of the region itself. On error nothing was
+// appended.
 //
-// Past Cap it is ErrCapacity. In a file a full disk is an error here, which wraps the system's
-// error and names the file, and nothing has been appended then: space is set aside before the
-// elements are written, and on file systems that do not write in place (btrfs, XFS, ext2, ext3, all
-// that is not known) a store that finds no space is caught. See the package comment for Set. A
-// region that is not writable is ErrProtection, a closed one ErrClosed, a type with atomic fields
-// ErrOperation. A file that another program has made shorter meanwhile faults here, as at any
-// access: see typedmem.Guard.
+//   - [typedmem.ErrCapacity]: past Cap.
+//   - [typedmem.ErrProtection]: the region is not writable.
+//   - [typedmem.ErrClosed]: it is closed.
+//   - [typedmem.ErrOperation]: T has sync/atomic fields.
+//   - The system's error, with the name of the file: the disk is full. Space is set aside before
+//     the elements are written. On file systems that do not write in place (btrfs, XFS, ext2, ext3
+//     and unknown ones) a store that finds no space is caught.
+//
+// If another program has made the file shorter, Append faults as any access does: see
+// [typedmem.Guard].
 func (r *Region[T]) Append(xs ...T) error {
 	if l := r.now(); l != nil {
 		if end := l.Writable(); mem.Allows(end) {
 			first := count[T](l, end)
 			at := address[T](l, first)
-			if stop := at + uintptr(len(xs))*unsafe.Sizeof(*new(T)); at <= stop && stop <= l.Room() { // it overflows where addresses are short
+			if stop := at + uintptr(len(xs))*unsafe.Sizeof(*new(T)); at <= stop && stop <= l.Room() { // stop < at where the sum wrapped around, as in a 32-bit address space
 				return r.put(l, end, stop, first, xs)
 			}
 		}
@@ -36,16 +39,16 @@ func (r *Region[T]) Append(xs ...T) error {
 	return r.appendSlow(xs)
 }
 
-// put writes xs into memory that is there, behind the length, and publishes it.
+// put writes xs to the memory after the last element, and publishes the new length.
 func (r *Region[T]) put(l *mem.Limits, end, stop uintptr, first int, xs []T) error {
-	// SAFETY: up to stop, which lies within Room, memory is behind the addresses.
+	// SAFETY: stop lies within Room, so up to there the addresses have memory.
 	to := unsafe.Slice((*T)(unsafe.Add(unsafe.Pointer(nil), address[T](l, first))), len(xs))
 	if race.Enabled && len(xs) > 0 {
 		l.Race().Write(unsafe.Pointer(&to[0]), uintptr(len(xs))*unsafe.Sizeof(xs[0]))
 	}
 	if r.core.frail && len(xs) > 0 {
 		r.noteWritten(l, stop)
-		// SAFETY: the bytes of xs, which is kept; its elements have no pointers.
+		// SAFETY: the bytes of xs, which stays alive; its elements have no pointers.
 		b := unsafe.Slice((*byte)(unsafe.Pointer(&xs[0])), uintptr(len(xs))*unsafe.Sizeof(xs[0]))
 		if err := r.core.inner().Write(first*r.core.size, b); err != nil {
 			return shell.Fail("append", err)
@@ -59,7 +62,7 @@ func (r *Region[T]) put(l *mem.Limits, end, stop uintptr, first int, xs []T) err
 		r.noteWritten(l, stop)
 		copy(to, xs)
 	}
-	if len(xs) == 0 { // the end may follow the last whole element, and stays
+	if len(xs) == 0 { // end stays: it may follow a part of an element
 		return nil
 	}
 	if r.core.file == nil {
@@ -71,7 +74,8 @@ func (r *Region[T]) put(l *mem.Limits, end, stop uintptr, first int, xs []T) err
 	return r.core.extend(l, end, stop)
 }
 
-// noteWritten notes that memory is about to be written up to the address stop; see core.clearWritten.
+// noteWritten records that memory up to the address stop is about to be written, for
+// [core.clearWritten].
 func (r *Region[T]) noteWritten(l *mem.Limits, stop uintptr) {
 	if n := int(stop - l.Base()); n > r.core.written {
 		r.core.written = n
@@ -97,13 +101,13 @@ func (r *Region[T]) appendSlow(xs []T) error {
 	return r.put(l, end, address[T](l, first+len(xs)), first, xs)
 }
 
-// Resize sets the length to n elements in place. New elements are zero. What is cut off goes back
-// to the system at once, and views of it are refused as long as the region is no longer than that:
-// once it has grown over them again, they show the new elements. Over a raw file (Map, MapMut) the
-// file's own bytes come into view instead of zeros, and shrinking leaves them.
+// Resize sets the length to n elements in place. New elements are zero. Memory that is cut off is
+// released at once; views past the new length return ErrBounds until the region grows again. In a
+// raw file (Map, MapMut) new elements show the bytes of the file, and shrinking leaves the file as
+// it is. T may have atomic fields.
 //
-// Errors are those of Append, and ErrSize for a negative n, ErrBusy for shrinking a pinned region
-// or beside a call of another goroutine as at [Region.Close]; elements with atomic fields are fine.
+// Resize returns the errors of [Region.Append], ErrSize for a negative n, and ErrBusy when it would
+// shrink a pinned region, or one that another goroutine's call is working on as at [Region.Close].
 // On error nothing has changed.
 func (r *Region[T]) Resize(n int) error {
 	if r.core.closed() {
@@ -116,7 +120,7 @@ func (r *Region[T]) Resize(n int) error {
 	return shell.Fail("resize", err)
 }
 
-// makeRoom puts memory behind more elements after the length, which stays.
+// makeRoom provides memory for more elements after the last one. The length stays.
 func (c *core) makeRoom(more int) error {
 	if err := c.limits().Err(true); err != nil {
 		return err
@@ -132,8 +136,8 @@ func (c *core) makeRoom(more int) error {
 	return c.inner().MakeRoom(max(total, c.length()))
 }
 
-// extend publishes a greater length, that of elements up to the address stop in place of end: to
-// other processes first, since only that can fail.
+// extend publishes a greater length: the elements now end at the address stop instead of end. It
+// tells other processes first, since only that can fail.
 func (c *core) extend(l *mem.Limits, end, stop uintptr) error {
 	err := errChanged
 	if l.Readable() == end {
@@ -147,9 +151,10 @@ func (c *core) extend(l *mem.Limits, end, stop uintptr) error {
 	return nil
 }
 
-var errChanged = fmt.Errorf("the region was changed by another goroutine meanwhile: %w", typedmem.ErrBusy)
+var errChanged = fmt.Errorf("another goroutine changed the region at the same time; append from one goroutine at a time: %w", typedmem.ErrBusy)
 
-// resize sets the length; what is new is zero. On error nothing has changed, on the device neither.
+// resize sets the length. New bytes are zero. On error nothing has changed, in memory or on the
+// device.
 func (c *core) resize(bytes int) error {
 	if err := c.limits().Err(true); err != nil {
 		return err
@@ -166,7 +171,7 @@ func (c *core) resize(bytes int) error {
 	switch {
 	case c.file == nil:
 		err := c.mapping().Resize(bytes)
-		if err == nil && bytes < old { // all behind the length has gone or is clear
+		if err == nil && bytes < old { // Resize has released or cleared what follows
 			c.written = 0
 		}
 		return err
@@ -191,8 +196,8 @@ func (c *core) resize(bytes int) error {
 	return nil
 }
 
-// clearWritten makes zero what an Append that faulted has left behind the length. Over a raw file that is
-// the file's.
+// clearWritten clears what an Append that faulted has left after the length. In a raw file the
+// bytes after the length are the file's, and stay.
 func (c *core) clearWritten(length int) error {
 	l := c.limits()
 	if c.written <= length || c.file == nil && c.mapping().FileBacked() {
@@ -200,8 +205,8 @@ func (c *core) clearWritten(length int) error {
 	}
 	err := typedmem.Guard(func() error {
 		if n := min(c.written, int(l.Room()-l.Base())) - length; n > 0 {
-			// SAFETY: up to Room memory follows the addresses, and the caller has seen that it
-			// may be written.
+			// SAFETY: up to Room the addresses have memory, and the caller has checked that it is
+			// writable.
 			clear(unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(nil), l.Base()+uintptr(length))), n))
 		}
 		return nil
@@ -212,9 +217,9 @@ func (c *core) clearWritten(length int) error {
 	return err
 }
 
-// shrinkFile cuts a file region of old bytes. The shorter length is on the device before what it
-// cuts off is cleared; a Resize that will be refused does not get that far, and one that fails
-// later takes the length back.
+// shrinkFile shortens a region file of old bytes. The shorter length is on the device before the
+// elements are cleared. If Resize would be refused nothing is written; if a later step fails the
+// old length is synced again.
 func (c *core) shrinkFile(bytes, old int) error {
 	if err := c.inner().CanResize(bytes); err != nil {
 		return err
@@ -239,7 +244,7 @@ func (c *core) shrinkFile(bytes, old int) error {
 	}
 	rest := max(old, c.written)
 	c.written = 0
-	if c.zeroFile(bytes, rest) != nil { // the elements are gone all the same: cleared before anything is shown there again
+	if c.zeroFile(bytes, rest) != nil { // the shrink holds all the same; resize clears them before it grows over them
 		c.uncleared = max(c.uncleared, rest)
 	}
 	return nil

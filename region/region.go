@@ -12,11 +12,10 @@ import (
 )
 
 // Region owns mapped memory as an array of T that can grow in place: no address ever moves. Make
-// one with New, Map, MapMut, From, Create, Open or OpenMut; give it back with Close. Indexes,
-// lengths and capacities are in elements.
+// one with a constructor, release it with Close. Indexes, lengths and capacities are in elements.
 //
-// A Region must not be copied. The zero Region is closed: every method returns ErrClosed, or as
-// after Close. See the package comment for what may run at the same time.
+// The zero value is a closed Region. Do not copy a Region. The package comment says which methods
+// may run at the same time.
 type Region[T any] struct {
 	_ shell.NoCopy
 	// SAFETY: an element is touched only after its address has been compared with limits, which a
@@ -28,10 +27,9 @@ type Region[T any] struct {
 	core   *core
 }
 
-// now returns the limits that hold now, nil of the zero Region. The accessors load them themselves,
-// by a function of sync/atomic: a method would leave a no-op wherever they are inlined. So would a
-// call of Readable on a line that leaves no instruction of its own: they make it where they
-// compare.
+// now returns the current limits, nil for the zero Region. The accessors do not call it: they load
+// the limits by a function of sync/atomic, because the compiler marks an inlined method by a no-op
+// if its line has no other instruction. They call Readable where they compare, for the same reason.
 func (r *Region[T]) now() *mem.Limits { return (*mem.Limits)(atomic.LoadPointer(&r.limits)) }
 
 // show makes the typed shell of a core.
@@ -44,7 +42,7 @@ func show[T any](op string, c *core, err error) (*Region[T], error) {
 	return r, nil
 }
 
-// attach takes over the addresses and limits that the core has now.
+// attach makes r use the addresses and limits of its core.
 func (r *Region[T]) attach() {
 	r.reach = reachOf[T](r.core.limits())
 	r.core.accessLimits = &r.limits
@@ -63,7 +61,7 @@ func count[T any](l *mem.Limits, end uintptr) int {
 	return int((end - l.Base()) / unsafe.Sizeof(*new(T)))
 }
 
-// address returns where element i begins, or would.
+// address returns the address of element i, whether it exists or not.
 func address[T any](l *mem.Limits, i int) uintptr {
 	return l.Base() + uintptr(i)*unsafe.Sizeof(*new(T))
 }
@@ -76,7 +74,7 @@ func lengthOf[T any](l *mem.Limits) int {
 	if end := l.Raw(); mem.Allows(end) {
 		return count[T](l, end)
 	}
-	if m := mem.Public[*typedmem.Mapping](l); m != nil { // elements that cannot be read now are elements
+	if m := mem.Public[*typedmem.Mapping](l); m != nil { // memory that cannot be read still has a length
 		return m.Len() / int(unsafe.Sizeof(*new(T)))
 	}
 	return 0
@@ -85,8 +83,8 @@ func lengthOf[T any](l *mem.Limits) int {
 // Len returns the number of elements, 0 after Close.
 func (r *Region[T]) Len() int { return lengthOf[T](r.now()) }
 
-// Cap returns how many elements Append and Resize have addresses for, 0 after Close. Of a file that
-// was opened for reading it is how many Refresh can show without moving on to a larger range.
+// Cap returns how many elements the reserved addresses can hold, 0 after Close: Append and Resize
+// grow up to there. In a file opened for reading, Refresh moves to a larger range past Cap.
 func (r *Region[T]) Cap() int {
 	if r.core == nil {
 		return 0
@@ -94,7 +92,7 @@ func (r *Region[T]) Cap() int {
 	return r.core.mapping().Cap() / int(unsafe.Sizeof(*new(T)))
 }
 
-// View returns a view of all elements that there are now; it is empty after Close.
+// View returns a view of all current elements; after Close it is empty.
 func (r *Region[T]) View() View[T] {
 	l := r.now()
 	if l == nil {
@@ -104,19 +102,19 @@ func (r *Region[T]) View() View[T] {
 	return View[T]{unsafe.Add(unsafe.Pointer(nil), l.Base()), n, address[T](l, n), l}
 }
 
-// Ptr returns the address of element i: raw memory; see View.Ptr.
+// Ptr returns the address of element i: raw memory; see [View.Ptr].
 func (r *Region[T]) Ptr(i int) *T {
 	r.mustBeOpen("ptr")
 	return r.View().Ptr(i)
 }
 
-// Slice returns the elements as a Go slice: raw memory; see View.Slice.
+// Slice returns the elements as a Go slice: raw memory; see [View.Slice].
 func (r *Region[T]) Slice() []T {
 	r.mustBeOpen("slice")
 	return r.View().Slice()
 }
 
-// mustBeOpen panics after Close, when there is nothing that an index could be compared with.
+// mustBeOpen panics after Close, when there is no length to compare an index with.
 func (r *Region[T]) mustBeOpen(op string) {
 	if r.core.closed() {
 		panic(shell.Fail(op, r.errClosed()))
@@ -131,7 +129,7 @@ func (r *Region[T]) Sub(lo, hi int) (View[T], error) {
 	return r.View().Sub(lo, hi)
 }
 
-// All yields index and value of the elements that there are when it begins; see View.All. After
+// All yields the index and value of each element that exists when it begins; see [View.All]. After
 // Close it panics with ErrClosed.
 func (r *Region[T]) All() iter.Seq2[int, T] {
 	return func(yield func(int, T) bool) {
@@ -140,7 +138,7 @@ func (r *Region[T]) All() iter.Seq2[int, T] {
 	}
 }
 
-// Values yields the value of the elements that there are when it begins; see View.Values. After
+// Values yields the value of each element that exists when it begins; see [View.Values]. After
 // Close it panics with ErrClosed.
 func (r *Region[T]) Values() iter.Seq[T] {
 	return func(yield func(T) bool) {
@@ -149,11 +147,11 @@ func (r *Region[T]) Values() iter.Seq[T] {
 	}
 }
 
-// Mapping returns the mapping that the region owns, for protection, locking, advice and flushing.
-// Of a region file it is the data without the header. To split, merge, resize or close it use the
-// region's own methods, which keep count of its elements. Of a reader that Refresh has moved on to
-// a larger range it is the mapping of that range; a mapping that it returned before shows what it
-// showed, until the region is closed. The zero Region has none: nil.
+// Mapping returns the mapping that the region owns, for protection, locking, advice and flushing;
+// nil for the zero Region. In a region file it is the data without the header. Use the region's own
+// methods to split, merge, resize or close it, since they update the length in elements. After
+// Refresh has moved a reader to a larger range, Mapping returns that range's mapping. One that was
+// returned before stays valid until the region is closed.
 func (r *Region[T]) Mapping() *typedmem.Mapping {
 	if r.core == nil {
 		return nil
@@ -161,8 +159,8 @@ func (r *Region[T]) Mapping() *typedmem.Mapping {
 	return r.core.mapping()
 }
 
-// Pin holds the region open until unpin is called, whatever range of addresses a reader has by
-// then; see Mapping.Pin.
+// Pin holds the region open until unpin is called, even if Refresh moves it to another range of
+// addresses; see [typedmem.Mapping.Pin].
 func (r *Region[T]) Pin() (unpin func(), err error) {
 	if r.core == nil {
 		return nil, shell.Fail("pin", errZero)

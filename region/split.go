@@ -8,14 +8,14 @@ import (
 )
 
 // SplitOff cuts the region before element i: r keeps [0, i), the result owns [i, Len) and the spare
-// capacity. The cut must fall between pages (ErrOffset). A region file has one length and cannot be
-// cut (ErrOperation): use Sub. See Mapping.SplitOff.
+// capacity. A cut inside a page is ErrOffset. A region file has one length, so splitting it is
+// ErrOperation: use [Region.Sub]. See [typedmem.Mapping.SplitOff].
 func (r *Region[T]) SplitOff(i int) (*Region[T], error) {
 	return r.split("split off", i, (*typedmem.Mapping).SplitOff)
 }
 
 // SplitTo cuts the region before element i: the result owns [0, i), r keeps the rest. See SplitOff
-// and Mapping.SplitTo.
+// and [typedmem.Mapping.SplitTo].
 func (r *Region[T]) SplitTo(i int) (*Region[T], error) {
 	return r.split("split to", i, (*typedmem.Mapping).SplitTo)
 }
@@ -45,8 +45,8 @@ func (r *Region[T]) split(op string, i int, cut func(*typedmem.Mapping, int) (*t
 	return show[T](op, other, nil)
 }
 
-// Merge joins next, which must begin where r ends, to the end of r. On success next is spent. See
-// Mapping.Merge for the conditions.
+// Merge joins next, which must begin where r ends, to the end of r. On success next is closed. See
+// [typedmem.Mapping.Merge] for the conditions.
 func (r *Region[T]) Merge(next *Region[T]) error {
 	switch {
 	case r.core.closed():

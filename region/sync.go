@@ -5,15 +5,15 @@ import (
 	"github.com/typedmem/typedmem/internal/shell"
 )
 
-// Flush writes what changed to the file and returns when it is on the device. The length is not
-// part of that: see Sync. In memory that is no shared file there is nothing to write.
+// Flush writes changed elements to the file and returns when they are on the device. It does not
+// write the length: see [Region.Sync]. Without a shared file it does nothing.
 func (r *Region[T]) Flush() error { return r.FlushRange(0, r.Len()) }
 
 // FlushRange is Flush for the elements [lo, hi).
 func (r *Region[T]) FlushRange(lo, hi int) error { return r.onRange("flush", lo, hi, r.core.flush) }
 
-// Prefault brings the elements [lo, hi) into memory; elements that cannot be read from the file are
-// an error instead of a fault later. See Mapping.Prefault.
+// Prefault brings the elements [lo, hi) into memory. For elements that cannot be read from the file
+// it returns an error, where an access would fault. See [typedmem.Mapping.Prefault].
 func (r *Region[T]) Prefault(lo, hi int) error { return r.onRange("prefault", lo, hi, r.core.prefault) }
 
 func (r *Region[T]) onRange(op string, lo, hi int, f func(lo, hi int) error) error {
@@ -26,10 +26,10 @@ func (r *Region[T]) onRange(op string, lo, hi int, f func(lo, hi int) error) err
 	return f(lo*r.core.size, hi*r.core.size)
 }
 
-// Sync makes data and length durable: when it returns, both are on the disk and survive a power
-// loss. On a file made with Create the data is written before the length, so that a crash in the
-// middle leaves the length of the Sync before. Without a shared file it does nothing. A region file
-// that another program made shorter is ErrTruncated.
+// Sync makes data and length durable: when it returns, both survive a power failure. In a region
+// file the data is written before the length, so that a crash inside Sync leaves the length of the
+// last one. Without a shared file it does nothing. If another program has made the region file
+// shorter it returns ErrTruncated.
 func (r *Region[T]) Sync() error {
 	if r.core.closed() {
 		return shell.Fail("sync", r.errClosed())
@@ -43,8 +43,7 @@ func (c *core) flush(lo, hi int) error { return c.mapping().Flush(lo, hi) }
 // prefault brings the bytes [lo, hi) into memory.
 func (c *core) prefault(lo, hi int) error { return c.mapping().Prefault(lo, hi) }
 
-// whole returns ErrTruncated where somebody has cut the file off before the end of its first bytes
-// of data.
+// whole returns ErrTruncated if the file holds less than the given bytes of data.
 func (c *core) whole(bytes int) error {
 	if c.file == nil {
 		return nil
