@@ -48,22 +48,7 @@ func sameColumn[T comparable](t *testing.T, s region.Strided[T], c column[T]) {
 
 // FuzzStrided runs operations on columns of one region and on lists of places in one Go array.
 func FuzzStrided(f *testing.F) {
-	for _, seed := range seeds {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, input []byte) {
-		p := &program{input}
-		switch p.below(4) {
-		case 0:
-			stridedProgram[uint8](t, p)
-		case 1:
-			stridedProgram[six](t, p)
-		case 2:
-			stridedProgram[uint64](t, p)
-		case 3:
-			stridedProgram[[24]byte](t, p)
-		}
-	})
+	fuzzPrograms(f, stridedProgram[uint8], stridedProgram[six], stridedProgram[uint64], stridedProgram[[24]byte])
 }
 
 type stridedPair[T any] struct {

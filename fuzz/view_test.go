@@ -20,21 +20,17 @@ type record struct {
 
 // FuzzView runs operations on views of one region and on slices of one Go array.
 func FuzzView(f *testing.F) {
+	fuzzPrograms(f, viewProgram[uint8], viewProgram[six], viewProgram[uint64], viewProgram[[24]byte])
+}
+
+// fuzzPrograms has the first byte of an input choose the program that runs the rest.
+func fuzzPrograms(f *testing.F, programs ...func(t *testing.T, p *program)) {
 	for _, seed := range seeds {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, input []byte) {
 		p := &program{input}
-		switch p.below(4) {
-		case 0:
-			viewProgram[uint8](t, p)
-		case 1:
-			viewProgram[six](t, p)
-		case 2:
-			viewProgram[uint64](t, p)
-		case 3:
-			viewProgram[[24]byte](t, p)
-		}
+		programs[p.below(len(programs))](t, p)
 	})
 }
 
