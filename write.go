@@ -12,19 +12,13 @@ import (
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
-// Frail reports whether a store to the mapping may find its disk full, though space was set aside:
-// it shows a file on a file system that does not write in place. Stores that must not fault go
-// through Write.
-
-// frail works that out for a new mapping. The file of one that cannot be written yet is not asked:
-// it may be made writable later.
+// frail reports what mem.Mapping.Frail will report of a new mapping. A file that cannot be written
+// yet counts as frail without a look: it may be made writable later.
 func (p *plan) frail() bool {
 	return p.HasFile && p.Flags.Has(flags.Shared) && (!p.Protection.Has(flags.Write) || !sys.Solid(p.File))
 }
 
-// Write copies b to the bytes from off on, which may follow the length, up to Limits.Room.
-// Where a page cannot be made writable the file is written by a call, which needs less and says why
-// it fails: on error the bytes may hold anything. A fault of b itself goes on.
+// write is mem.Mapping.Write.
 func (m *Mapping) write(off int, b []byte) error {
 	to := bytesAt(m.addr.Load()+uintptr(off), len(b))
 	if touching(func() { copy(to, b) }) == nil {
@@ -38,8 +32,7 @@ func (m *Mapping) write(off int, b []byte) error {
 	return err
 }
 
-// WriteWord is Write of a word at a multiple of 8. On 64-bit systems others see the word before or
-// the one after, and what was written before it.
+// writeWord is mem.Mapping.WriteWord.
 func (m *Mapping) writeWord(off int, word uint64) error {
 	// SAFETY: the caller has found off in the mapping, and a multiple of 8 from its page-aligned
 	// base; touching catches the fault of a page that is not there.
@@ -57,8 +50,7 @@ func (m *Mapping) writeWord(off int, word uint64) error {
 	})
 }
 
-// FindSpace has the system find space for stores to the bytes [off, off+n), which the caller has
-// found in the mapping. It changes none, and holds until the system writes the pages back.
+// findSpace is mem.Mapping.FindSpace.
 func (m *Mapping) findSpace(off, n int) error {
 	from := m.addr.Load() + uintptr(off)
 	page := from
