@@ -8,8 +8,8 @@ import (
 	"github.com/typedmem/typedmem/internal/slots"
 )
 
-// access finds the word of a live object and reports why there is none; stale is returned for a
-// handle that is not valid. A word that somebody is storing under is waited for.
+// access finds the word of a live object, or why there is none. It waits for a word that somebody
+// holds.
 func (c *core) access(op *operation, h uint64) (w *uint64, word uint64, err error) {
 	if w, word, err = c.find(op, h); err == nil && word&slots.Busy != 0 {
 		return c.inTurn(op, h, false)
@@ -17,7 +17,7 @@ func (c *core) access(op *operation, h uint64) (w *uint64, word uint64, err erro
 	return w, word, err
 }
 
-// find is access that waits for a few instructions only: the word may say busy.
+// find is access that waits for a few instructions only: the word may say Busy.
 func (c *core) find(op *operation, h uint64) (w *uint64, word uint64, err error) {
 	i := uintptr(slots.Index(h))
 	if c.file != nil {
@@ -60,9 +60,8 @@ const (
 // mayHold reports whether this process works on words of its own, in which it can set the busy bit.
 func (c *core) mayHold() bool { return c.file == nil || c.file.writer }
 
-// hold finds a live object as access does, for writing, and sets the busy bit in its word, which
-// the caller publishes without it. Who holds one keeps others out: Load, Store, Update and Free
-// wait.
+// hold finds a live object for writing and sets Busy in its word, which the caller publishes
+// without it. Load, Store, Update and Free of others wait meanwhile.
 func (c *core) hold(op *operation, h uint64) (w *uint64, word uint64, err error) {
 	if c.waited.Load() == h && h != 0 {
 		c.letPass(h)
@@ -81,8 +80,8 @@ func (c *core) hold(op *operation, h uint64) (w *uint64, word uint64, err error)
 	return c.inTurn(op, h, true)
 }
 
-// inTurn is access, or with held hold, for one that may wait long. Meanwhile nobody who comes later
-// takes the object, see letPass, so it waits at the most for those who were there before.
+// inTurn is access, or hold if held is set, for a goroutine that may wait long. Meanwhile nobody
+// who comes later takes the object, see letPass, so it waits only for those who were there before.
 func (c *core) inTurn(op *operation, h uint64, held bool) (w *uint64, word uint64, err error) {
 	c.waiters.Add(1)
 	defer c.endTurn() // find may fault
@@ -99,15 +98,15 @@ func (c *core) inTurn(op *operation, h uint64, held bool) (w *uint64, word uint6
 	}
 }
 
-// endTurn takes back what inTurn asked for. Where others wait their handles stand there soon.
+// endTurn ends a wait. Where others wait their handles are soon in waited again.
 func (c *core) endTurn() {
 	if c.waiters.Add(-1) == 0 {
 		c.waited.Store(0)
 	}
 }
 
-// letPass lets those who wait for the object go first. They need nothing but the object, so nobody
-// waits for himself here.
+// letPass lets those who wait for the object go first. They need nothing else, so nobody waits for
+// itself here.
 func (c *core) letPass(h uint64) {
 	for spin := 0; c.waited.Load() == h; spin++ {
 		slots.Pause(spin)

@@ -11,8 +11,8 @@ import (
 	"github.com/typedmem/typedmem/internal/slots"
 )
 
-// refill puts slots into an empty magazine; see spill for s. It returns ErrFull when there is none,
-// and why where memory cannot be had.
+// refill puts slots into an empty magazine. s is its shard, which must not be locked, or nil for a
+// cache, whose owner calls. It returns ErrFull when there is no slot, or why memory cannot be had.
 func (c *core) refill(k *magazine, s *shard) error {
 	faults.Look()
 	p := &c.pool
@@ -66,7 +66,7 @@ func (c *core) next() uint64 {
 	return uint64(slots.FirstGeneration(c.salt, i)+1)<<32 | uint64(i)
 }
 
-// provide sees to it that next finds a slot. It may give mu up meanwhile.
+// provide makes sure that next finds a slot. The caller holds mu, which may be released meanwhile.
 func (c *core) provide() error {
 	p := &c.pool
 	for {
@@ -97,8 +97,8 @@ func (c *core) provide() error {
 	}
 }
 
-// findMore looks for slots where there is no memory for more, as on a full disk: what others hold,
-// and what waits for a flush.
+// findMore looks for slots where there is no memory for more, as on a full disk: in shards, in
+// stocks, and among those that wait for a flush.
 func (c *core) findMore() bool {
 	p := &c.pool
 	c.gather()
@@ -108,12 +108,12 @@ func (c *core) findMore() bool {
 // leastStocked is in bytes, see mostStocked.
 const leastStocked = 2 << 20
 
-// mostStocked is how many slots may lie in stocks before they are taken out, rather than that
-// memory is put behind more: a quarter of those in use, or so many as take leastStocked bytes.
+// mostStocked returns how many slots may be in stocks before they are moved to the free list rather
+// than more memory provided: a quarter of the slots in use, or as many as take leastStocked bytes.
 func (c *core) mostStocked(used int) int { return max(used/4, leastStocked/int(c.size)) }
 
-// grow puts memory behind more slots than used, unless somebody else has. The caller holds mu,
-// which is given up where the kernel may take long: where there is a file.
+// grow provides memory for more slots than used, unless somebody else has. The caller holds mu,
+// which is released where growth waits for the kernel: where there is a file.
 func (c *core) grow(used int) error {
 	p := &c.pool
 	if !c.m.FileBacked() {
@@ -162,7 +162,8 @@ func (c *core) extend(used int) error {
 	return nil
 }
 
-// pop takes a free slot for a new object and returns its handle, which is not valid yet.
+// pop takes a free slot and returns the handle of its next object. The handle is not valid before
+// the caller has written the object and called complete; abortAlloc returns the slot instead.
 func (c *core) pop() (uint64, error) {
 	for {
 		s := c.pool.near()
@@ -188,8 +189,8 @@ func (c *core) pop() (uint64, error) {
 	}
 }
 
-// refillPatiently is refill, and before it returns ErrFull it lets the goroutines whose caches
-// hold slots give them back.
+// refillPatiently is refill; before it returns ErrFull it lets goroutines run whose caches hold
+// slots, which they give back.
 func (c *core) refillPatiently(k *magazine, s *shard) error {
 	err := c.refill(k, s)
 	for try := 0; err == full && try < 8 && c.askCaches(k); try++ {
@@ -201,7 +202,7 @@ func (c *core) refillPatiently(k *magazine, s *shard) error {
 	return err
 }
 
-// complete makes a handle valid: the object is in its slot.
+// complete makes a handle from pop valid: the object is in its slot.
 func (c *core) complete(h uint64) error {
 	if c.file != nil {
 		if err := c.file.record(c, slots.Index(h), slots.Generation(h)); err != nil {
@@ -212,7 +213,7 @@ func (c *core) complete(h uint64) error {
 	return nil
 }
 
-// abortAlloc takes back a slot that was popped and holds no object after all.
+// abortAlloc returns a slot that was popped and holds no object.
 func (c *core) abortAlloc(h uint64) {
 	if c.checks != nil {
 		c.checks.forget(h)

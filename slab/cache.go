@@ -10,18 +10,19 @@ import (
 	"github.com/typedmem/typedmem/internal/slots"
 )
 
-// Cache is one goroutine's magazine of free slots over a shared slab: Alloc and Free mostly touch
-// nothing that other goroutines do. It takes slots from the slab, and gives them back, dozens at a
-// time. It frees any object of the slab, and any other goroutine may free what it allocated.
+// Cache holds free slots of a shared slab for one goroutine. Its Alloc and Free mostly touch
+// nothing that other goroutines use; it exchanges slots with the slab dozens at a time. It frees
+// any object of the slab, and any goroutine may free what it allocated.
 //
-// Slots that are parked in a Cache cannot be allocated by others. All caches together keep an
-// eighth of the capacity at the most, and once somebody has found no other slot each gives back
-// what it has at its next Free, until many slots are free again. A cache whose goroutine frees
-// nothing any more keeps what it has: because of such caches Alloc may be [ErrFull] with an eighth
-// of the capacity free. Close a Cache, which gives all back, when its goroutine is done. One that
-// nothing refers to any more is closed by the garbage collector. After a crash its slots are free.
+// Others cannot allocate slots that are parked in a Cache. All caches together hold at most an
+// eighth of the capacity. Once somebody finds no other slot, each cache returns its slots at its
+// next Free, until many slots are free again. A cache whose goroutine frees nothing keeps its
+// slots: so Alloc may return [ErrFull] with an eighth of the capacity free. Close a Cache when its
+// goroutine is done. The garbage collector closes one that nothing refers to. After a crash its
+// slots are free.
 //
-// A Cache is for one goroutine at a time, and must not be copied.
+// A Cache is for one goroutine at a time. The zero value is a closed Cache: every method returns
+// [typedmem.ErrClosed]. Do not copy a Cache.
 type Cache[T any] struct {
 	_ shell.NoCopy
 	s *Slab[T]
@@ -37,9 +38,9 @@ func (s *Slab[T]) Cache() *Cache[T] {
 	return c
 }
 
-// Alloc is Slab.Alloc.
+// Alloc is [Slab.Alloc].
 func (c *Cache[T]) Alloc() (Handle[T], error) {
-	if k := c.k; k != nil && k.n-1 < magazineSize {
+	if k := c.k; k != nil && k.n-1 < magazineSize { // with n 0, n-1 is the greatest number
 		s := c.s
 		h := k.handles[k.n-1]
 		// SAFETY: as in Insert.
@@ -69,7 +70,7 @@ func (c *Cache[T]) allocSlow() (Handle[T], error) {
 	return c.insert(&zero)
 }
 
-// Insert is Slab.Insert.
+// Insert is [Slab.Insert].
 func (c *Cache[T]) Insert(x T) (Handle[T], error) {
 	if k := c.k; k != nil && k.n-1 < magazineSize {
 		s := c.s
@@ -108,7 +109,7 @@ func (c *Cache[T]) insert(x *T) (Handle[T], error) {
 	return c.s.put(u, x)
 }
 
-// Free is Slab.Free.
+// Free is [Slab.Free].
 func (c *Cache[T]) Free(h Handle[T]) error {
 	s, k := c.s, c.k
 	if k == nil {
@@ -134,9 +135,8 @@ func (c *Cache[T]) Free(h Handle[T]) error {
 	return err
 }
 
-// Close gives every slot of the cache back to the slab. After it all methods of the cache answer
-// ErrClosed, Close too. Where the slab is closed, or a zero Slab, the first Close has nothing to
-// free back and returns nil.
+// Close returns every slot of the cache to the slab. All later calls, Close too, return
+// [typedmem.ErrClosed]. If the slab is closed the first Close has nothing to do and returns nil.
 func (c *Cache[T]) Close() error {
 	if c.k == nil {
 		return shell.Fail("close", typedmem.ErrClosed)

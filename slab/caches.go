@@ -7,7 +7,7 @@ import (
 	"github.com/typedmem/typedmem/internal/slots"
 )
 
-// askCaches tells all caches to keep no slot, and reports whether one but k holds any.
+// askCaches tells all caches to hold no slots, and reports whether one besides k holds any.
 func (c *core) askCaches(k *magazine) bool {
 	p := &c.pool
 	p.mu.Lock()
@@ -24,9 +24,8 @@ func (c *core) askCaches(k *magazine) bool {
 	return false
 }
 
-// allot tells each cache how many slots it may keep: all of them together an eighth of the capacity
-// at the most, none while slots are short. The caller holds mu. A cache that has more gives them
-// back at its next Free.
+// allot tells each cache how many slots it may hold: together at most an eighth of the capacity,
+// none while slots are short. The caller holds mu.
 func (c *core) allot() {
 	p := &c.pool
 	p.registry.Lock()
@@ -71,7 +70,7 @@ func (c *core) popFrom(k *magazine) (uint64, error) {
 	return h, nil
 }
 
-// newCache makes a magazine that counts as a cache.
+// newCache makes a magazine for a Cache.
 func (c *core) newCache() *magazine {
 	k := new(magazine)
 	p := &c.pool
@@ -88,7 +87,7 @@ func (c *core) newCache() *magazine {
 	return k
 }
 
-// endCache takes every slot of a cache back; it does nothing the second time.
+// endCache moves every slot of a cache to the pool. The second time it does nothing.
 func (c *core) endCache(k *magazine) {
 	p := &c.pool
 	p.mu.Lock()

@@ -56,7 +56,7 @@ type core struct {
 	mostWaits, leastWaiting, mostWaiting int
 }
 
-// newCore makes the part of a slab that is the same for all kinds; slots are attached next.
+// newCore makes the part of a slab that is the same for all kinds. attach follows.
 func newCore(capacity int, l *layout.Layout, salt uint64) (*core, error) {
 	if capacity < 1 || uint64(capacity) > mostSlots {
 		return nil, fmt.Errorf("a capacity of %d objects, 1 to %d are possible: %w", capacity, uint64(mostSlots), typedmem.ErrSize)
@@ -133,8 +133,8 @@ func (c *core) writable(i uintptr) bool {
 	return c.end(i) <= c.limits.Writable()
 }
 
-// refusal says why slot i, to which memory was given, follows a limit: ErrClosed,
-// ErrProtection, or ErrBounds of a mapping that was cut.
+// refusal returns why slot i, which has memory, is beyond a limit: ErrClosed, ErrProtection, or
+// ErrBounds of a mapping that was cut.
 func (c *core) refusal(i, limit uintptr) error {
 	if mem.Allows(limit) {
 		return fmt.Errorf("slot %d was cut off: the mapping was shrunk or split: %w", i, typedmem.ErrBounds)
@@ -142,11 +142,10 @@ func (c *core) refusal(i, limit uintptr) error {
 	return mem.Refusal(limit)
 }
 
-// unmapped reports whether the mapping was closed that the first slot is in. After Mapping.SplitTo
-// that is not m, which has the rest.
+// unmapped reports whether the mapping of the first slot was closed.
 func (c *core) unmapped() bool { return c.limits.Mapping().Limits() != c.limits }
 
-// usable says why no object can be made, nil where some may be; the caller holds the pool's lock.
+// usable returns why no object can be allocated at all, or nil.
 func (c *core) usable() error {
 	if c.pool.closed.Load() {
 		return typedmem.ErrClosed

@@ -14,9 +14,9 @@ var (
 	// ErrStale: the handle names no live object of this slab. It was freed, belongs to another
 	// slab, or was made up.
 	ErrStale = errors.New("stale handle")
-	// ErrFull: every slot holds an object, is retired, or is parked in a Cache whose goroutine
-	// did not free anything meanwhile. Such caches hold an eighth of the capacity at the most, all
-	// together; close those that are idle. The error says how many slots are where.
+	// ErrFull: every slot holds an object, is retired, or is parked in a [Cache] whose goroutine
+	// freed nothing meanwhile. Caches hold at most an eighth of the capacity together; close those
+	// that are idle. The error says how many slots are where.
 	ErrFull = errors.New("the slab is full")
 )
 
@@ -69,7 +69,7 @@ func (e *fullError) Error() string {
 
 func (e *fullError) Unwrap() error { return ErrFull }
 
-// withNumbers is err for the caller, with how the slab is used now where it is full.
+// withNumbers returns err, or if the slab is full an error that says how it is used.
 func (c *core) withNumbers(err error) error {
 	if err != full {
 		return err
@@ -77,9 +77,9 @@ func (c *core) withNumbers(err error) error {
 	return shell.Fail("alloc", &fullError{int(c.n), c.stats()})
 }
 
-// MisuseError says that memory of an object was written after it was freed.
+// MisuseError says that memory of an object was written after the object was freed.
 type MisuseError struct {
-	Handle uint64 // of the object, as Uint64 gives it
+	Handle uint64 // of the object, as [Handle.Uint64] returns it
 	Offset int    // of the first byte that was written, from the start of the object
 	Alloc  string // stack of its allocation
 	Free   string // stack of its Free
@@ -91,5 +91,5 @@ func (e *MisuseError) Error() string {
 		slots.Index(e.Handle), e.Handle, e.Offset, e.Alloc, e.Free)
 }
 
-// Unwrap returns typedmem.ErrCorrupt.
+// Unwrap returns [typedmem.ErrCorrupt].
 func (e *MisuseError) Unwrap() error { return typedmem.ErrCorrupt }

@@ -10,8 +10,8 @@ import (
 	"github.com/typedmem/typedmem/internal/slots"
 )
 
-// file is the slab file behind a core: the container's header block, then a word for each slot,
-// then the slots.
+// file is the slab file of a core: the container's header block, then a word for each slot, then
+// the slots.
 //
 // The words in the file are what counts: they say which objects live, and nothing else of the file
 // has to agree with them, so a process may be killed between any two instructions. A writer works
@@ -54,8 +54,8 @@ func (f *file) record(c *core, i, g uint32) error {
 	return nil
 }
 
-// extend makes the file ready for used slots. That they may be in use is on the device before one
-// is, and the file's size, which comes with the flush of a word, before that.
+// extend makes the file ready for used slots. Before one of them is used the device knows that it
+// may be, and before that the size of the file, which comes with the flush of a word.
 func (f *file) extend(used int) error {
 	if err := f.m.Resize(used * 8); err != nil {
 		return err
@@ -70,7 +70,7 @@ func (f *file) extend(used int) error {
 }
 
 // flushWaiting makes slots that were freed usable again, by a flush of the words, unless others
-// have. The caller holds mu, which is given up meanwhile.
+// have done so. The caller holds mu, which is released meanwhile.
 func (c *core) flushWaiting() error {
 	p := &c.pool
 	return p.unlocked(&p.flushLock, func() error {
@@ -123,7 +123,7 @@ func (f *file) follow(c *core, i uintptr) {
 	}
 }
 
-// flush writes slots and words to the file.
+// flush writes slots and words to the device.
 func (c *core) flush() error {
 	if err := c.flushSlots(); err != nil || c.file == nil || !c.file.writer {
 		return err
@@ -133,7 +133,7 @@ func (c *core) flush() error {
 	return c.flushAllWords()
 }
 
-// flushSlots writes the slots to the file.
+// flushSlots writes the slots to their file.
 func (c *core) flushSlots() error {
 	if left := c.first(); left != c.m { // SplitTo cut the mapping: c.m has what follows the cut
 		if err := left.Flush(0, left.Len()); err != nil {
@@ -149,7 +149,8 @@ func (c *core) flushSlots() error {
 	return nil
 }
 
-// flushAllWords is flushWords that makes all slots free that wait now. The caller holds flushLock.
+// flushAllWords flushes the words, after which all slots are free that wait now. The caller holds
+// flushLock.
 func (c *core) flushAllWords() error {
 	c.pool.mu.Lock()
 	closed := c.pool.closed.Load()

@@ -23,7 +23,7 @@ type list struct {
 	count      uint32
 }
 
-// block is what is known of one run of slots. All but idle is changed and read under mu.
+// block is the state of one run of slots. All but idle is read and changed under mu.
 type block struct {
 	lists [slotKinds]list
 	links [slotKinds]link // where the block stands in a queue of the blocks that have such slots
@@ -36,7 +36,7 @@ type link struct {
 	prev, next uint32  // block+1
 }
 
-// blockList is all free slots of one kind.
+// blockList has all free slots of one kind.
 type blockList struct {
 	kind       int
 	count      int
@@ -50,7 +50,7 @@ const (
 	slotKinds
 )
 
-// blockShift is the logarithm of the slots in a block.
+// blockShift returns the base-2 logarithm of the number of slots in a block.
 func blockShift(size uintptr) uint {
 	shift := uint(0)
 	for n := leastBlock; n < mostBlock && uintptr(n)*size < blockBytes; n *= 2 {
@@ -59,10 +59,10 @@ func blockShift(size uintptr) uint {
 	return shift + 6
 }
 
-// blockSlots is the number of slots in a block.
+// blockSlots returns the number of slots in a block.
 func (c *core) blockSlots() int { return 1 << c.blockShift }
 
-// blockAt returns the block of a number, nil where no slot of it or its neighbours was ever free.
+// blockAt returns block n, or nil if neither it nor its neighbours ever had a free slot.
 func (c *core) blockAt(n int) *block {
 	if n/blockChunk >= len(c.blocks) {
 		return nil
@@ -74,7 +74,7 @@ func (c *core) blockAt(n int) *block {
 	return &chunk[n%blockChunk]
 }
 
-// blockOf is blockAt for a slot that is going to be in a list.
+// blockOf returns the block of a slot, and its number. It makes the block if there is none yet.
 func (c *core) blockOf(slot uint32) (b *block, n int) {
 	n = int(slot >> c.blockShift)
 	chunk := &c.blocks[n/blockChunk]
@@ -84,7 +84,7 @@ func (c *core) blockOf(slot uint32) (b *block, n int) {
 	return &chunk.Load()[n%blockChunk], n
 }
 
-// push adds a slot by the handle of its next object; the caller holds mu.
+// push adds a slot by the handle of its next object. The caller holds mu.
 func (c *core) push(l *blockList, h uint64) {
 	i := slots.Index(h)
 	b, n := c.blockOf(i)
@@ -99,8 +99,8 @@ func (c *core) push(l *blockList, h uint64) {
 	c.requeue(l, b, n)
 }
 
-// shift takes a slot out of a list that has one, and returns the handle of its next object; the
-// caller holds mu.
+// shift takes a slot out of a list that is not empty, and returns the handle of its next object.
+// The caller holds mu.
 func (c *core) shift(l *blockList) uint64 {
 	n := l.warm
 	if n == 0 {
@@ -119,7 +119,7 @@ func (c *core) shift(l *blockList) uint64 {
 	return uint64(slots.Generation(word)+1)<<32 | uint64(i)
 }
 
-// moveAll moves all slots from one list, which has no cold ones, to another; the caller holds mu.
+// moveAll moves all slots from one list, which has no cold ones, to another. The caller holds mu.
 func (c *core) moveAll(to, from *blockList) {
 	for from.warm != 0 {
 		n := int(from.warm - 1)
@@ -133,7 +133,7 @@ func (c *core) moveAll(to, from *blockList) {
 	}
 }
 
-// join moves all of from to the front of to; the caller holds mu.
+// join moves all of from to the front of to. The caller holds mu.
 func (c *core) join(to, from *list) {
 	if from.count == 0 {
 		return
@@ -148,7 +148,7 @@ func (c *core) join(to, from *list) {
 	*from = list{}
 }
 
-// requeue puts a block whose lists have changed into the queue where it belongs.
+// requeue moves a block whose list has changed to the queue where it belongs.
 func (c *core) requeue(l *blockList, b *block, n int) {
 	var queue *uint32
 	switch count := b.lists[l.kind].count; {
@@ -181,8 +181,8 @@ func (c *core) requeue(l *blockList, b *block, n int) {
 	}
 }
 
-// idleBlock reports whether no object lives in the block that begins with slot i, and how many
-// slots that is. It reads one number.
+// idleBlock reports whether slot i begins a block without objects, and how many slots that block
+// has. It reads one number.
 func (c *core) idleBlock(i uintptr) (slots uintptr, idle bool) {
 	slots = uintptr(c.blockSlots())
 	if i&(slots-1) != 0 {

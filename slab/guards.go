@@ -14,10 +14,10 @@ import (
 	"github.com/typedmem/typedmem/options"
 )
 
-// guards are pages that hold one object each, at their end, with a page behind that nobody can
-// touch; a page whose object was freed cannot be touched either, until all other guard slots were
-// used. Their indexes follow those of the slots. An object there has a slot as well, which stays
-// empty, so that capacity and counts are what they are without.
+// guards are pages that hold one object each, at their end, before a page without access. A page
+// whose object was freed allows no access either, until all other guard slots were used. Their
+// indexes follow those of the slots. An object there also has a slot, which stays empty, so that
+// capacity and counts are what they are without guard slots.
 type guards struct {
 	mu     sync.Mutex
 	slots  []guardSlot
@@ -36,7 +36,7 @@ type guardSlot struct {
 
 const guardSlots = 16
 
-// make reserves the pages: one before the first guard slot and one behind each.
+// make reserves the pages: one before the first guard slot and one after each.
 func (g *guards) make(c *core) error {
 	page := options.AllocationGranularity()
 	bytes, ok := num.Up(int(c.size), page)
@@ -93,9 +93,9 @@ func (g *guards) has(h uint64, c *core) bool {
 	return i >= c.n && i-c.n < uintptr(len(g.slots))
 }
 
-// take makes a guard slot ready for an object for which the slot of the handle h was popped. The
-// handle is not valid before publish: until the object is written nobody may read the memory, which
-// holds its last owner's bytes, or free it.
+// take takes a free guard slot for an object for which the slot of h was popped. The handle is not
+// valid before publish: until the object is written nobody may read the memory, which holds the
+// bytes of its last object, or free it.
 func (g *guards) take(c *core, h uint64) (handle uint64, p unsafe.Pointer, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -113,7 +113,7 @@ func (g *guards) take(c *core, h uint64) (handle uint64, p unsafe.Pointer, ok bo
 	return handle, s.p, true
 }
 
-// cancel takes back a guard slot that came to hold no object.
+// cancel returns a guard slot that was taken and holds no object.
 func (g *guards) cancel(c *core, handle uint64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -122,14 +122,14 @@ func (g *guards) cancel(c *core, handle uint64) {
 	g.queue = append(g.queue, i)
 }
 
-// publish makes the handle that take gave valid.
+// publish makes the handle that take returned valid.
 func (g *guards) publish(c *core, handle uint64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.slots[uintptr(slots.Index(handle))-c.n].word = slots.Generation(handle)
 }
 
-// hold finds the object of a handle and keeps it until unlock is called. It waits for an Update.
+// hold finds the object of a handle and locks it until unlock is called. It waits for an Update.
 func (g *guards) hold(op *operation, h uint64, c *core) (p unsafe.Pointer, unlock func(), err error) {
 	for spin := 0; ; spin++ {
 		s, err := g.find(op, h, c)
@@ -144,7 +144,7 @@ func (g *guards) hold(op *operation, h uint64, c *core) (p unsafe.Pointer, unloc
 	}
 }
 
-// find finds the object of a handle, and where there is one leaves mu locked.
+// find finds the object of a handle, and leaves mu locked unless it returns an error.
 func (g *guards) find(op *operation, h uint64, c *core) (*guardSlot, error) {
 	if err := c.limits.Err(op.write); err != nil {
 		return nil, shell.Fail(op.name, err)
@@ -158,8 +158,8 @@ func (g *guards) find(op *operation, h uint64, c *core) (*guardSlot, error) {
 	return s, nil
 }
 
-// borrow is hold for an Update, which runs code of the user: what holds the object until release is
-// a mark, and no lock.
+// borrow is hold for an Update, which runs code of the user: until release is called the object is
+// marked busy, and no lock is held.
 func (g *guards) borrow(op *operation, h uint64, c *core) (p unsafe.Pointer, release func(), err error) {
 	p, unlock, err := g.hold(op, h, c)
 	if err != nil {
@@ -175,7 +175,7 @@ func (g *guards) borrow(op *operation, h uint64, c *core) (p unsafe.Pointer, rel
 	}, nil
 }
 
-// present reports whether a handle is that of an object.
+// present reports whether a handle is valid.
 func (g *guards) present(h uint64, c *core) bool {
 	if _, err := g.find(opPtr, h, c); err != nil {
 		return false
@@ -184,8 +184,8 @@ func (g *guards) present(h uint64, c *core) bool {
 	return true
 }
 
-// lend finds the object of a handle for raw access; for good, if it may stay in use when the slab
-// is not any more.
+// lend finds the object of a handle for raw access. forGood: the address may outlive the last use
+// of the slab.
 func (g *guards) lend(op *operation, h uint64, c *core, forGood bool) (unsafe.Pointer, error) {
 	s, err := g.find(op, h, c)
 	if err != nil {
@@ -235,8 +235,8 @@ func (g *guards) each(f func(life)) {
 	}
 }
 
-// at finds the object whose guard slot is at an address, and where it is; in the pages between
-// guard slots, the object that is nearest.
+// at finds the object whose guard slot is at an address, and its address. For the pages between
+// guard slots that is the nearest object.
 func (g *guards) at(addr, size uintptr) (l life, p uintptr, ok bool) {
 	page := uintptr(options.AllocationGranularity())
 	g.mu.Lock()

@@ -8,16 +8,16 @@ import (
 	"github.com/typedmem/typedmem/internal/slots"
 )
 
-// Leak is the objects that one place in the program has allocated and that are still there.
+// Leak has the live objects that one place in the program allocated.
 type Leak[T any] struct {
 	Stack   string // of the allocations
 	Handles []Handle[T]
 	Bytes   int
 }
 
-// Leaks returns in debug mode all objects by the place where they were allocated, most bytes first;
-// otherwise nil. Of the objects in guard slots it knows without debug mode too. After Close it
-// returns those that were there at the end.
+// Leaks returns all live objects by the place where they were allocated, most bytes first. It needs
+// debug mode; without it Leaks returns only the objects in guard slots. After Close it returns the
+// objects that lived at the end.
 func (s *Slab[T]) Leaks() []Leak[T] {
 	d := s.inner().checks
 	if d == nil {

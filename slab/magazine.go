@@ -14,8 +14,8 @@ const (
 	clashLimit   = 1 << 10
 )
 
-// magazine is a stack of free slots that one owner at a time uses: a Cache, or anyone who holds the
-// lock of a shard.
+// magazine is a stack of free slots that one owner at a time uses: a [Cache], or anyone who holds
+// the lock of a shard.
 type magazine struct {
 	_ [0]atomic.Uint64 // aligned to 8 bytes on 32-bit platforms too
 
@@ -34,7 +34,7 @@ type magazine struct {
 	stock []uint64
 }
 
-// room returns how many slots the magazine may keep.
+// room returns how many slots the magazine may hold.
 func (k *magazine) room() uint64 { return atomic.LoadUint64(&k.limit) }
 
 // full reports whether slots have to leave before one can come; mostWaits is how many of them may
@@ -44,7 +44,7 @@ func (k *magazine) full(mostWaits uint64) bool {
 	return k.n >= room || k.waits >= min(room, mostWaits)
 }
 
-// push adds a slot by the handle of its next object.
+// push adds a slot by the handle of its next object. The mask spares a bounds check.
 func (k *magazine) push(h uint64) {
 	k.handles[k.n&(magazineSize-1)] = h
 	slots.SetCount(&k.n, k.n+1)
@@ -59,11 +59,11 @@ func (k *magazine) pushWaiting(h uint64) {
 	slots.SetCount(&k.waits, k.waits+1)
 }
 
-// parked returns how many slots are in the magazine; any goroutine may ask.
+// parked returns how many slots are in the magazine. Any goroutine may call it.
 func (k *magazine) parked() int { return int(atomic.LoadUint64(&k.n) + atomic.LoadUint64(&k.waits)) }
 
-// counts returns both counts as they were at one instant, unless the owner is so fast that nobody
-// sees one.
+// counts returns both counts as they were at one instant, unless the owner is so fast that no
+// attempt succeeds.
 func (k *magazine) counts() (allocs, frees uint64) {
 	for range 1000 {
 		frees = atomic.LoadUint64(&k.frees)
@@ -98,8 +98,8 @@ func (s *shard) lockWait() {
 	}
 }
 
-// shardCount is a power of two, at least four times the number of processors in use, so that few
-// goroutines that run at one time meet, but for very many processors and few slots.
+// shardCount returns a power of two, at least four times the number of processors in use, so that
+// few goroutines that run at the same time meet. Very many processors or few slots get fewer.
 func shardCount(capacity int) int {
 	n := 1
 	for n < min(4*runtime.GOMAXPROCS(0), 64, capacity/magazineSize) {
@@ -108,7 +108,7 @@ func shardCount(capacity int) int {
 	return n
 }
 
-// near is the shard of this goroutine's stack.
+// near returns the shard of this goroutine's stack.
 func (p *pool) near() *shard {
 	var here byte
 	// SAFETY: the address is used as a number that differs between goroutines, never as a pointer.
@@ -116,8 +116,8 @@ func (p *pool) near() *shard {
 	return &p.shards[i&uint32(len(p.shards)-1)]
 }
 
-// pick locks the shard that is near, or where somebody holds it the next one that nobody does.
-// Goroutines that run side by side and meet in one shard again and again are spread anew.
+// pick locks the near shard, or if somebody holds it the next one that is free. Goroutines that run
+// side by side and meet in one shard again and again are spread anew.
 func (p *pool) pick() *shard {
 	if n := p.clashes.Add(1); n%clashLimit == 0 {
 		p.spread.Store(uint32(slots.Mix(n)) | 1)

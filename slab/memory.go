@@ -73,10 +73,9 @@ func (c *core) memoryForSlots(r mem.Request, debug bool) (*typedmem.Mapping, err
 	return mem.Map[*typedmem.Mapping](r)
 }
 
-// huge is the hint for so many bytes of words, which are read in no order: in huge pages a lookup
-// misses the processor's table of addresses less often. Words are never trimmed. Slots are, and the
-// kernel would fill what Trim gave back again, to make one huge page of what is around it: anyone
-// who does not trim asks for huge pages there.
+// huge asks for huge pages where there are many bytes of words. Words are read in no order, and in
+// huge pages a lookup misses the processor's table of addresses less often. It does not do so for
+// slots: Trim releases their memory, which the kernel would bring back to make a huge page.
 func huge(bytes int) flags.Map {
 	if bytes < 8<<20 {
 		return 0

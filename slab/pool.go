@@ -7,12 +7,12 @@ import (
 	"github.com/typedmem/typedmem/internal/slots"
 )
 
-// pool is where the slots are that hold no object: in the free list, in the shards, in caches, or
-// never used. What moves between these moves under mu, so that anyone who holds mu and all shards
-// sees every slot; only those of caches are their owners' own.
+// pool has the slots that hold no object: in the free list, in shards, in caches, or never used.
+// What moves between these moves under mu, so that anyone who holds mu and all shards sees every
+// slot; only those in caches belong to the owner of the cache.
 //
 // Locks are taken in this order: closing, flushLock, growing, mu, the shards by index. Only the
-// first three are held while the kernel works for a file, see unlocked.
+// first three are held while the kernel works on a file; see unlocked.
 type pool struct {
 	closing   sync.Mutex // one Close at a time
 	flushLock sync.Mutex // one flush of a file's words at a time
@@ -46,7 +46,7 @@ type pool struct {
 	_      [64]byte
 }
 
-// empty moves all slots of a magazine to the pool; the caller holds mu and owns k.
+// empty moves all slots of a magazine to the pool. The caller holds mu and owns k.
 func (c *core) empty(k *magazine) {
 	for _, h := range k.handles[:k.n] {
 		c.push(&c.pool.free, h)
@@ -56,7 +56,7 @@ func (c *core) empty(k *magazine) {
 	c.unstock(k)
 }
 
-// unstock moves the slots that a magazine has in stock to the free list; the caller holds mu.
+// unstock moves the stock of a magazine to the free list. The caller holds mu.
 func (c *core) unstock(k *magazine) {
 	for _, h := range k.stock {
 		c.push(&c.pool.free, h)
@@ -92,8 +92,8 @@ func (p *pool) lockShards() (unlock func()) {
 	}
 }
 
-// gather moves the slots of all shards and what the caches have in stock to the lists, and reports
-// whether there were any.
+// gather moves the slots of all shards and all stocks to the lists, and reports whether there were
+// any. The caller holds mu.
 func (c *core) gather() bool {
 	p := &c.pool
 	before := p.free.count + p.waits.count
@@ -105,7 +105,7 @@ func (c *core) gather() bool {
 	return p.free.count+p.waits.count > before
 }
 
-// moveWaiting moves the slots that wait for a flush from a magazine to the pool; the caller holds
+// moveWaiting moves the slots that wait for a flush from a magazine to the pool. The caller holds
 // mu and owns k.
 func (c *core) moveWaiting(k *magazine) {
 	for _, h := range k.waiting[:k.waits] {
@@ -115,9 +115,8 @@ func (c *core) moveWaiting(k *magazine) {
 	slots.SetCount(&k.waits, 0)
 }
 
-// unlocked calls f, which waits for the kernel, without mu, which the caller holds: nobody else
-// waits but who needs the same. Meanwhile all that mu protects may change. one is locked while f is
-// at work.
+// unlocked calls f, which waits for the kernel, without mu, which the caller holds; one is locked
+// meanwhile. So only those wait who need the same. All that mu protects may change.
 func (p *pool) unlocked(one *sync.Mutex, f func() error) error {
 	p.mu.Unlock()
 	defer p.mu.Lock()
@@ -127,8 +126,8 @@ func (p *pool) unlocked(one *sync.Mutex, f func() error) error {
 }
 
 // shut ends the use of the slots and their words, which can be unmapped after it. The caller holds
-// mu. Nobody is inside a shard then, and who comes later finds it full, and takes the way that asks
-// whether the slab is closed.
+// mu. Nobody is inside a shard then. Anyone who comes later finds it full, and takes the path that
+// asks whether the slab is closed.
 func (p *pool) shut() {
 	p.closed.Store(true)
 	defer p.lockShards()()

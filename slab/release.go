@@ -7,8 +7,8 @@ import (
 	"github.com/typedmem/typedmem/internal/slots"
 )
 
-// spill makes room in a magazine that is full: half of what can be used, all that waits. s is nil
-// for a cache, whose owner calls; a shard must not be locked.
+// spill makes room in a full magazine: it moves half of the slots that can be used, and all that
+// wait. s is its shard, which must not be locked, or nil for a cache, whose owner calls.
 func (c *core) spill(k *magazine, s *shard) {
 	p := &c.pool
 	p.mu.Lock()
@@ -66,7 +66,7 @@ func (c *core) free(h uint64) error {
 	return c.freeSlow(h, nil)
 }
 
-// freeSlow is give for every case; own is the magazine of a cache or nil.
+// freeSlow is free for every case. own is the magazine of a cache or nil.
 func (c *core) freeSlow(h uint64, own *magazine) error {
 	if c.checks != nil && c.checks.guards.has(h, c) {
 		return c.checks.guards.free(c, h)
@@ -103,15 +103,15 @@ func (c *core) freeSlow(h uint64, own *magazine) error {
 }
 
 // endObjectIn is endObject into a shard, which it unlocks. The object ends while the shard is
-// locked: ErrFull, which is given with all of them locked, is never given while a slot is on its
-// way. That may fault, where a file was cut off.
+// locked: ErrFull, which takes all locks, is never returned while a slot is on its way. That may
+// fault, where a file was cut off.
 func (c *core) endObjectIn(s *shard, w *uint64, word, h uint64) (done bool, err error) {
 	defer s.unlock()
 	return c.endObject(&s.magazine, w, word, h)
 }
 
 // endObject ends an object, unless its word changed since it was word, and puts the slot where it
-// belongs; k has room.
+// belongs. k has room.
 func (c *core) endObject(k *magazine, w *uint64, word, h uint64) (done bool, err error) {
 	if done, err = c.markFreed(w, word, h); !done {
 		return false, err
@@ -131,9 +131,9 @@ func (c *core) endObject(k *magazine, w *uint64, word, h uint64) (done bool, err
 	return true, nil
 }
 
-// markFreed ends an object, unless its word changed since it was word: the step at which its handle
-// becomes stale. In a file the object is gone first: anyone who finds the handle stale and calls
-// Sync has that on the device.
+// markFreed ends an object, unless its word changed since it was word: from here on its handle is
+// stale. In a file the object ends first: anyone who finds the handle stale and calls Sync has that
+// on the device.
 func (c *core) markFreed(w *uint64, word, h uint64) (done bool, err error) {
 	dead := uint64(slots.Generation(h)+1) << 32
 	if slots.RaceEnabled {
@@ -151,8 +151,8 @@ func (c *core) markFreed(w *uint64, word, h uint64) (done bool, err error) {
 	return true, nil
 }
 
-// recordFree is kill in a file, for a word that says busy. An error, or a fault where the file was
-// cut off, leaves the object alive.
+// recordFree is markFreed in a file, for a word that says Busy. An error, or a fault where the file
+// was cut off, leaves the object alive.
 func (c *core) recordFree(w *uint64, word, dead uint64, i uint32) error {
 	next := word
 	defer func() { slots.Publish(w, next) }()

@@ -12,14 +12,14 @@ import (
 	"github.com/typedmem/typedmem/internal/slots"
 )
 
-// Slab holds up to Cap objects of type T in mapped memory, which the garbage collector does not
-// see. Objects are made and freed one by one, and named by handles.
+// Slab holds up to [Slab.Cap] objects of type T in mapped memory, off the Go heap. Objects are
+// allocated and freed one by one, and named by handles.
 //
-// All methods are safe for concurrent use; see the package comment for what that means for the
+// All methods are safe for concurrent use; the package documentation says what that means for the
 // objects themselves, and for Close.
 //
-// A Slab is made by a constructor and must not be copied. The zero Slab is one that is closed, and
-// has no Mapping.
+// The zero value is a closed Slab: every method that returns an error returns [typedmem.ErrClosed].
+// Do not copy a Slab.
 type Slab[T any] struct {
 	_ shell.NoCopy
 	// What the accessors need, copied from core so that they reach it in one step.
@@ -58,10 +58,12 @@ func (s *Slab[T]) inner() *core {
 	return s.core
 }
 
-// Alloc makes an object of zero bytes and returns its handle. ErrFull: there is no free slot; see
-// Cache for slots that are parked. Where memory for more slots cannot be had the system's error is
-// returned; ErrProtection and ErrClosed tell of the mapping, ErrTruncated of a file that was cut
-// off. On a full disk no object is made: see the package comment.
+// Alloc allocates an object of zero bytes and returns its handle.
+//
+//   - [ErrFull]: no slot is free; see [Cache] for slots that are parked.
+//   - [typedmem.ErrProtection], [typedmem.ErrClosed]: the mapping is not writable, or closed.
+//   - [typedmem.ErrTruncated]: others have made the file shorter.
+//   - An error that wraps the system's: there is no memory for more slots, or the disk is full.
 func (s *Slab[T]) Alloc() (Handle[T], error) {
 	u, err := s.inner().pop()
 	if err != nil {
@@ -82,7 +84,7 @@ func (s *Slab[T]) Alloc() (Handle[T], error) {
 	return Handle[T]{u}, nil
 }
 
-// Insert is Alloc of an object with the value x.
+// Insert allocates an object with the value x, with the errors of [Slab.Alloc].
 func (s *Slab[T]) Insert(x T) (Handle[T], error) {
 	u, err := s.inner().pop()
 	if err != nil {
@@ -109,10 +111,10 @@ func (s *Slab[T]) putZero(u uint64) (Handle[T], error) {
 	return s.put(u, &zero)
 }
 
-// put makes the object of a slot that was popped. Where a step faults, because a file was cut off
-// or memory was protected, the slot is free again: Alloc and Insert leave that to put, since a
-// defer costs them a tenth of their time, and a fault that nothing catches ends the process. See
-// faults for how they know.
+// put makes the object of a slot that was popped. If a step faults, because a file was cut off or
+// memory was protected, put returns the slot. Alloc and Insert use it only where a fault can be
+// caught, see package faults: a defer costs them a tenth of their time, and a fault that nothing
+// catches ends the process.
 func (s *Slab[T]) put(u uint64, x *T) (Handle[T], error) {
 	c := s.core
 	p := c.slot(uintptr(slots.Index(u)))
@@ -158,27 +160,27 @@ func (s *Slab[T]) put(u uint64, x *T) (Handle[T], error) {
 	return Handle[T]{u}, nil
 }
 
-// copyTo copies x, which it has for itself since it may be moved to the heap, to the slot of a
-// handle by [core.write].
+// copyTo copies x to the slot of a handle by [core.write]. x is a copy since it may escape.
 func (s *Slab[T]) copyTo(h uint64, x T) error {
 	// SAFETY: the bytes of x, which is kept; a T has no pointers.
 	return s.core.write(uintptr(slots.Index(h)), unsafe.Slice((*byte)(unsafe.Pointer(&x)), unsafe.Sizeof(x)))
 }
 
-// Free ends the object; its handle is never valid again. The slot may be reused at once. A handle
-// that is not valid is ErrStale, a second Free of the same one too. In a file a full disk may
-// refuse it, and the object lives on: see the package comment.
+// Free ends the object. Its handle is never valid again; the slot may be reused at once.
+//
+//   - [ErrStale]: the handle is not valid. A second Free of the same handle returns it too.
+//   - An error that wraps the system's: in a file on a full disk. The object lives on.
 func (s *Slab[T]) Free(h Handle[T]) error { return s.inner().free(h.Bits) }
 
-// Load returns the object's value. A Load that races with a Free gives the object's own value or
-// [ErrStale], one that races with a Store or Update the value before or after it. It copies again
-// where a Store came between, three times at the most. Then it takes its turn: it waits for those
-// that have begun to store to or update the object, and who begins later waits for it.
+// Load returns the object's value. A Load that races with a Free returns the object's own value or
+// [ErrStale]. One that races with a Store or Update returns the value before or after it: it copies
+// again if a Store came between, at most three times. Then it waits for the Stores and Updates that
+// have begun; those that begin later wait for it.
 //
 //   - ErrStale: the handle is not valid.
 //   - [typedmem.ErrOperation]: T has sync/atomic fields; use [Slab.Ptr] or [Slab.Update].
-//   - In a slab that [Open] made, a Load never waits: one that races with a Store of the writer may
-//     mix both values, unless T is one number no larger than a machine word.
+//   - In a slab that [Open] returned, a Load never waits: one that races with a Store of the writer
+//     may mix both values, unless T is one number no larger than a machine word.
 func (s *Slab[T]) Load(h Handle[T]) (x T, err error) {
 	if i := uintptr(uint32(h.Bits)); i < s.n {
 		// SAFETY: i is below n; the address is compared with the limits before it is used.
@@ -255,10 +257,12 @@ func (s *Slab[T]) copyHeld(w *uint64, word uint64, h Handle[T], x *T) {
 	}
 }
 
-// Store sets the object to x, with the errors of Load, and ErrProtection where the memory is not
-// writable. A Store that races with a Free ends before it or gives ErrStale; it never writes into
-// the next owner. Where a full disk refuses it the object stays as it was: see the package comment.
-// Those who wait for an object go before a Store that begins later.
+// Store sets the object to x. A Store that races with a Free ends before it or returns [ErrStale];
+// it never writes to the next object of the slot. A Store lets those go first who wait for the
+// object.
+//
+// It returns the errors of [Slab.Load], [typedmem.ErrProtection] if the memory is not writable, and
+// in a file on a full disk an error that wraps the system's. On error the object is as it was.
 func (s *Slab[T]) Store(h Handle[T], x T) error {
 	c := s.inner()
 	if c.layout.Atomic {
@@ -303,8 +307,8 @@ func (s *Slab[T]) writeWhole(w *uint64, word uint64, h Handle[T], x *T) error {
 	return nil
 }
 
-// write copies x into a slot whose word says busy. A fault in the copy, which typedmem.Guard turns
-// into an error, must not leave it so.
+// write copies x into a slot whose word says Busy, and clears Busy after a fault in the copy too,
+// which typedmem.Guard turns into an error.
 func (s *Slab[T]) write(w *uint64, word uint64, h Handle[T], x *T) {
 	defer slots.Publish(w, slots.AfterStore(word))
 	if !slots.Ordered {
@@ -315,8 +319,8 @@ func (s *Slab[T]) write(w *uint64, word uint64, h Handle[T], x *T) {
 }
 
 // Ptr returns the object's address: raw memory, valid while the object lives and the slab is open.
-// It is ErrStale for a handle that is not valid, and ErrProtection where the memory is not
-// readable.
+// It returns [ErrStale] if the handle is not valid, and [typedmem.ErrProtection] if the memory is
+// not readable.
 func (s *Slab[T]) Ptr(h Handle[T]) (*T, error) {
 	if i := uintptr(uint32(h.Bits)); i < s.n {
 		// SAFETY: i is below n; the address is compared with the limits before it is handed out.
@@ -351,8 +355,8 @@ func (s *Slab[T]) ptr(h Handle[T]) (*T, error) {
 	return (*T)(c.slot(uintptr(slots.Index(h.Bits)))), nil
 }
 
-// Has reports whether the handle is valid. It is false for every handle where the memory is closed
-// or not readable.
+// Has reports whether the handle is valid. It returns false for every handle if the memory is
+// closed or not readable.
 func (s *Slab[T]) Has(h Handle[T]) bool {
 	c := s.inner()
 	if c.checks != nil && c.checks.guards.has(h.Bits, c) {
@@ -372,32 +376,33 @@ func (s *Slab[T]) Has(h Handle[T]) bool {
 	return slots.Generation(word) == slots.Generation(h.Bits) && slots.IsLive(word)
 }
 
-// Len returns the number of objects; slots that are parked in caches do not count. It is 0 after
-// Close. It adds up a few counters and stops nobody; objects that others make and free meanwhile
-// may count or not. A slab that [Open] made counts the words of all slots in use.
+// Len returns the number of objects, 0 after Close. Slots that are parked in caches do not count.
+// It adds up a few counters without a lock: objects that others allocate or free meanwhile may
+// count or not. A slab that [Open] returned counts the words of all slots in use.
 func (s *Slab[T]) Len() int { return s.inner().len() }
 
-// Cap returns the number of objects that the slab was made for.
+// Cap returns the number of objects that the slab can hold.
 func (s *Slab[T]) Cap() int { return int(s.n) }
 
-// Stats returns how the slab is used now, at the cost of [Slab.Len].
+// Stats returns how the slab is used now. It costs what [Slab.Len] costs.
 func (s *Slab[T]) Stats() Stats { return s.inner().stats() }
 
-// Trim gives the memory of whole pages in which no object lives back to the system, and returns how
-// many bytes that was. It comes again when slots there are used. ErrClosed and ErrProtection tell
-// of the mapping.
-//   - Of a file the pages leave memory and stay on disk.
-//   - In debug mode, and of anonymous memory with flags.Shared, nothing is given back: 0 bytes.
-//   - Linux: locked memory (flags.Locked, Mapping.Lock) is not given back and not counted, nor are
-//     huge pages before Linux 5.18. A sandbox that forbids madvise(2) lets nothing be given back.
-//   - macOS, BSD: the system takes the pages when it needs them. Windows: it keeps them; bytes is
-//     what other systems would take.
+// Trim releases whole pages without an object to the system, and returns how many bytes that was.
+// They get memory again when slots there are used. It returns [typedmem.ErrClosed] or
+// [typedmem.ErrProtection] if the mapping is closed or not writable.
+//
+//   - The pages of a file leave memory and stay on disk.
+//   - In debug mode, and in anonymous memory with flags.Shared, nothing is released.
+//   - Linux: locked memory (flags.Locked, Mapping.Lock) is neither released nor counted, nor are
+//     huge pages before Linux 5.18. In a sandbox that forbids madvise(2) nothing is released.
+//   - macOS, BSD: the system takes the pages when it needs them.
+//   - Windows: it keeps the pages; bytes is what other systems would take.
 func (s *Slab[T]) Trim() (bytes int, err error) {
 	bytes, err = s.inner().trim()
 	return bytes, shell.Fail("trim", err)
 }
 
-// Flush writes the objects of a slab file to the device; see Sync. Of a slab in memory there is
+// Flush writes the objects of a slab file to the device; see [Slab.Sync]. A slab in memory has
 // nothing to write.
 func (s *Slab[T]) Flush() error {
 	err := typedmem.ErrClosed
@@ -407,11 +412,11 @@ func (s *Slab[T]) Flush() error {
 	return shell.Fail("flush", err)
 }
 
-// Sync makes durable what was done before it was called: after a power failure every object is
-// there that was there then and was not stored to or freed since, with its value, and a handle that
-// was stale then is stale. What is not synced may be there or not: an object that was inserted or
-// stored to since may have any mixture of old and new bytes, one that was freed since may be back
-// as it was. A file that somebody else has made shorter is ErrTruncated.
+// Sync makes durable what was done before the call. After a power failure every object that lived
+// then, and was not stored to or freed since, has its value, and a handle that was stale then is
+// stale. What was done since may be lost: an object that was inserted or stored to may have any
+// mixture of old and new bytes, and one that was freed may be back. Sync returns
+// [typedmem.ErrTruncated] if others have made the file shorter.
 func (s *Slab[T]) Sync() error {
 	err := typedmem.ErrClosed
 	if s.core != nil {
@@ -420,15 +425,19 @@ func (s *Slab[T]) Sync() error {
 	return shell.Fail("sync", err)
 }
 
-// Mapping returns the mapping that holds the objects. Protecting, pinning and closing it have their
-// effect on the slab; making it shorter or splitting it puts slots out of reach (ErrBounds). What
-// is written through it is not checked. The slab's own books are elsewhere.
+// Mapping returns the mapping that holds the objects; that of the zero Slab is nil. To protect, pin
+// or close the mapping affects the slab. If it is made shorter or split, the slots cut off return
+// [typedmem.ErrBounds]. What is written through it is not checked. The words of the slots, which
+// say which handles are valid, are elsewhere.
 func (s *Slab[T]) Mapping() *typedmem.Mapping { return s.inner().m }
 
-// Close gives everything back; that of a file syncs first. It does not wait for another goroutine's
-// Sync, Flush or growth of the file: it is ErrBusy beside one, and ErrBusy after Mapping().SplitTo
-// until the part that has the first slots was closed. A second Close returns ErrClosed; that of a
-// slab whose mapping is pinned ErrBusy, and nothing has changed then or when the sync fails, unless
-// with ErrTruncated: a file that was cut off is given back as it is. If Mapping was closed before,
-// Close gives the rest back and returns ErrClosed.
+// Close releases everything. A slab file is synced first; if that fails, or with ErrBusy, the slab
+// stays open and nothing has changed.
+//
+//   - [typedmem.ErrBusy]: the mapping is pinned, another goroutine is inside Sync or Flush, or the
+//     slab grows: Close does not wait. Also after Mapping().SplitTo, until the part with the first
+//     slots is closed.
+//   - [typedmem.ErrClosed]: the slab was closed before. If only its Mapping was, Close releases the
+//     rest.
+//   - [typedmem.ErrTruncated]: others have made the file shorter. The slab is closed all the same.
 func (s *Slab[T]) Close() error { return shell.Fail("close", s.inner().close()) }

@@ -7,8 +7,8 @@ import (
 	"github.com/typedmem/typedmem/internal/slots"
 )
 
-// Stats says how a slab is used. Live, Free, Cached, Waiting and Retired together are its capacity.
-// Numbers that others change meanwhile may be off by what they do in that moment.
+// Stats says how a slab is used. Live, Free, Cached, Waiting and Retired add up to its capacity.
+// The numbers may be off by what others do during the call.
 type Stats struct {
 	Live    int // objects
 	Free    int // slots that any goroutine can allocate
@@ -22,8 +22,8 @@ type Stats struct {
 	Frees  uint64 // objects freed since then
 }
 
-// counts adds up how many objects were made and freed, and how many slots caches hold. It stops
-// nobody: each number is the one of some instant during the call.
+// counts adds up how many objects were allocated and freed, and how many slots caches hold. It
+// takes no lock of the pool: each number is true at some instant during the call.
 func (c *core) counts() (allocs, frees uint64, cached, waiting int) {
 	p := &c.pool
 	p.registry.Lock()
@@ -55,7 +55,7 @@ func (c *core) len() int {
 	return c.between(c.live + allocs - frees)
 }
 
-// between keeps a sum of numbers that changed meanwhile within what can be.
+// between limits a sum of numbers that changed meanwhile to 0 and the capacity.
 func (c *core) between(n uint64) int { return min(max(int(n), 0), int(c.n)) }
 
 // stats adds everything up.
@@ -80,7 +80,7 @@ func (c *core) stats() Stats {
 	return s
 }
 
-// readerStats counts what the writer's words say.
+// readerStats counts the objects by the writer's words.
 func (c *core) readerStats() Stats {
 	s := Stats{Free: int(c.n)}
 	// A file that is cut off meanwhile ends the count.

@@ -14,7 +14,7 @@ const (
 	trimSlots = 1 << 17
 )
 
-// trim gives back whole pages of free slots, in steps.
+// trim releases the memory of free slots, in steps.
 func (c *core) trim() (bytes int, err error) {
 	var t trimmer
 	for lo := 0; ; {
@@ -26,7 +26,7 @@ func (c *core) trim() (bytes int, err error) {
 	}
 }
 
-// trimmer is what the steps of a Trim use again: a bit for each slot of a step.
+// trimmer is what the steps of a Trim share: a bit for each slot of a step.
 type trimmer struct {
 	free, cold bitmap
 }
@@ -36,7 +36,7 @@ type bitmap []uint64
 func (b bitmap) set(i int)      { b[i/64] |= 1 << (i % 64) }
 func (b bitmap) has(i int) bool { return b[i/64]>>(i%64)&1 != 0 }
 
-// trimStep does it for a step that begins at slot lo, and returns where it ends. While mu is held
+// trimStep is one step, which begins at slot lo. It returns where the step ends. While mu is held
 // no slot leaves the lists.
 func (c *core) trimStep(t *trimmer, lo int) (bytes, hi int, err error) {
 	p := &c.pool
@@ -91,8 +91,7 @@ func (c *core) trimStep(t *trimmer, lo int) (bytes, hi int, err error) {
 	return bytes, hi, nil
 }
 
-// markFree sets the bit of each free slot from lo to hi, and reports whether any has memory behind
-// it, as far as is known.
+// markFree sets the bit of each free slot from lo to hi, and reports whether any may have memory.
 func (c *core) markFree(t *trimmer, lo, hi int) (warm bool) {
 	p := &c.pool
 	for i := max(lo, p.bump); i < hi; i++ { // never used, but growth may have brought them in
@@ -120,7 +119,7 @@ func (c *core) markFree(t *trimmer, lo, hi int) (warm bool) {
 	return warm
 }
 
-// sortBlock puts the free slots of a block in order: those with memory behind them first.
+// sortBlock sorts the free slots of a block: those with memory come first.
 func (c *core) sortBlock(t *trimmer, i, lo int) {
 	b, n := c.blockAt(i>>c.blockShift), i>>c.blockShift
 	if b == nil || b.lists[freeSlots].count == 0 {
@@ -155,8 +154,8 @@ func (c *core) sortBlock(t *trimmer, i, lo int) {
 	c.requeue(&c.pool.free, b, n)
 }
 
-// drop gives back the whole pages inside the bytes [lo, hi) of the slots, the first of which need
-// not begin at a page, and returns which bytes those are.
+// drop releases the whole pages within the bytes [lo, hi) of the slots, which need not begin at a
+// page, and returns which bytes those are.
 func (c *core) drop(lo, hi int) (first, last int, err error) {
 	m := c.first() // the one that begins at the slots, were it cut or not
 	base, page := uintptr(c.slots), uintptr(m.PageSize())
