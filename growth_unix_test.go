@@ -15,7 +15,7 @@ import (
 	"github.com/typedmem/typedmem/region"
 )
 
-// Growth never hides that the file was cut off under the mapping: what was there is lost. Where
+// Growth never hides that the file was cut off under the mapping: the old contents are lost. Where
 // only the room ahead was cut off, it is set aside again.
 func TestGrowthTellsThatTheFileWasCutOff(t *testing.T) {
 	testenv.Differs(t, partialLargePage)

@@ -367,8 +367,8 @@ func TestShrinkWithinAHugePageThatIsNotThere(t *testing.T) {
 	}
 }
 
-// A mapping with flags.Fixed that the kernel refuses after it has unmapped what was there says so,
-// and what was there lets the addresses go.
+// The kernel may refuse a mapping with flags.Fixed after it has unmapped the old one: the error
+// says so, and the old mapping releases the addresses.
 func TestFixedThatFailsTooLate(t *testing.T) {
 	testenv.Differs(t, map[string]string{"qemu-user": "has no huge pages"})
 	fd, err := unix.MemfdCreate("huge", unix.MFD_HUGETLB)

@@ -248,7 +248,7 @@ func TestARefusalBesideManyCloses(t *testing.T) {
 	others.Wait()
 }
 
-// Where nothing is left to give back the error says what was asked for.
+// When no closed mapping is left to release, the error says how much was asked for.
 func TestOutOfAddresses(t *testing.T) {
 	restore := sys.Interpose(func(c sys.Call) error {
 		if c.Op == sys.OpMap || c.Op == sys.OpReserve {

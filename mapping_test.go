@@ -165,7 +165,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// A size that fits an int but no processor's address space is named as what it is.
+// A size that fits an int but no address space is refused as ErrSize.
 func TestSizesBeyondTheAddressSpace(t *testing.T) {
 	if strconv.IntSize == 32 {
 		t.Skip("a 32-bit int holds no such size but those that TestRefusals tries")

@@ -221,7 +221,8 @@ func TestEveryTruncation(t *testing.T) {
 	}
 }
 
-// TestFailedConstructorsLeaveNothing makes every constructor fail and looks for what is left.
+// TestFailedConstructorsLeaveNothing makes every constructor fail and looks for leftover areas and
+// files.
 func TestFailedConstructorsLeaveNothing(t *testing.T) {
 	dir := t.TempDir()
 	type holdsPointer struct{ P *int }

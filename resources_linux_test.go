@@ -35,7 +35,7 @@ func process(t testing.TB) resources {
 	return r
 }
 
-// differs tells what is there in one of them only.
+// differs lists what only one of them holds.
 func (r resources) differs(now resources) string {
 	var diff []string
 	for sign, pair := range map[string][2]map[string]bool{"+": {now.areas, r.areas}, "-": {r.areas, now.areas}, "+fd ": {now.files, r.files}, "-fd ": {r.files, now.files}} {
@@ -48,5 +48,5 @@ func (r resources) differs(now resources) string {
 	return strings.Join(diff, "\n")
 }
 
-// refusedHere reports an error that this system gives by itself; there is none.
+// refusedHere reports an error that only this system gives. Linux has no such error.
 func refusedHere(error) bool { return false }

@@ -14,7 +14,7 @@ type resources struct{}
 func process(testing.TB) resources         { return resources{} }
 func (resources) differs(resources) string { return "" }
 
-// refusedHere reports an error that this system gives by itself: Windows maps no file for execution
+// refusedHere reports an error that only this system gives: Windows maps no file for execution
 // that was not opened for it.
 func refusedHere(err error) bool {
 	var errno interface{ Is(error) bool }

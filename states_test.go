@@ -15,7 +15,7 @@ import (
 	"github.com/typedmem/typedmem/options"
 )
 
-// The states of a mapping: what is behind the addresses, by what may be done to it …
+// The states of a mapping: its memory, by what may be done to it …
 var stateNames = [6]string{"reserved", "none", "r", "rw", "rx", "rwx"}
 
 // … and who holds it: live, pinned, closed, spent by a merge, or nobody: the zero Mapping. In the

@@ -1,4 +1,5 @@
-# Shared by the legs; source it. It moves to the top of the checkout and sets cache, a folder for what legs keep between runs.
+# Shared by the legs; source it. It moves to the top of the checkout and sets cache, a folder for
+# what legs keep between runs.
 set -euo pipefail
 ci=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 cd "$ci/.."
@@ -9,7 +10,8 @@ unset GOOS GOARCH # a leg sets its own
 # skip NAME REASON: the machine cannot run this target.
 skip() { echo "$1: skipped: $2"; }
 
-# need COMMAND PACKAGE: true when the command is there, installing the Debian package when it is not. Otherwise why says what lacks.
+# need COMMAND PACKAGE: true when the command is there, installing the Debian package when it is
+# not. Otherwise why says what lacks.
 need() {
   command -v "$1" >/dev/null && return
   why="no $1"
@@ -24,7 +26,8 @@ need() {
   command -v "$1" >/dev/null
 }
 
-# counted NAME [VAR=VALUE ...] -- [ARGUMENT ...]: go test with these settings and arguments, as one summary line.
+# counted NAME [VAR=VALUE ...] -- [ARGUMENT ...]: go test with these settings and arguments, as one
+# summary line.
 counted() {
   local name=$1 settings=()
   shift
@@ -34,7 +37,8 @@ counted() {
   env "${settings[@]}" go test -json -count=1 -timeout 15m "$@" ./... </dev/null | "$ci/summary" "$name"
 }
 
-# checks counts commands that have to succeed: check DESCRIPTION COMMAND ... runs one, verdict NAME prints the summary line.
+# checks counts commands that have to succeed: check DESCRIPTION COMMAND ... runs one, verdict NAME
+# prints the summary line.
 done_checks=0 failed_checks=0
 check() {
   local what=$1 output

@@ -1,7 +1,9 @@
-# Running legs and keeping what they print; source it after lib.sh. The output of the last run of leg L is $cache/summary/L.
+# Running legs and keeping what they print; source it after lib.sh. The output of the last run of
+# leg L is $cache/summary/L.
 mkdir -p "$cache/summary"
 
-# run_leg LEG: run it, show and keep its output. It fails when the leg does and when the leg prints no summary line.
+# run_leg LEG: run it, show and keep its output. It fails when the leg does and when the leg prints
+# no summary line.
 run_leg() {
   local log=$cache/summary/$1 status=0
   echo

@@ -17,7 +17,7 @@ type node struct {
 	_    [2]uint64
 }
 
-// slabModel is one slab and what it should hold.
+// slabModel is one slab and the objects it should hold.
 type slabModel struct {
 	t       *testing.T
 	path    string // "" for a slab in memory

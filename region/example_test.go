@@ -60,7 +60,7 @@ func ExampleCreateWith() {
 	// Output: 0 true
 }
 
-// What is left of a region file that another program has cut off.
+// Reading the rest of a region file that another program has cut off.
 func ExampleMap() {
 	dir, err := os.MkdirTemp("", "")
 	if err != nil {
@@ -146,7 +146,7 @@ func ExampleView_Every() {
 	// typedmem: load: index 3 out of range with length 3: out of bounds
 }
 
-// A region prints what it is, not what it holds: that is what its views are for.
+// A region prints its type and state, not its elements.
 func ExampleRegion_String() {
 	r, err := region.MapMut[uint32](options.For[uint32](1000).WithCapacity(1 << 20))
 	if err != nil {

@@ -392,8 +392,8 @@ func expectLines(t *testing.T, out *bufio.Scanner, lines ...string) {
 	}
 }
 
-// TestOneWriterAtATime: a second writer is told who has the file; when that one is killed, the file
-// is free, and has what was published.
+// TestOneWriterAtATime: a second writer is told who has the file. When the first is killed the file
+// is free, with the published elements.
 func TestOneWriterAtATime(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "r")
 	testkit.Wants(t, "Close", create[pair](t, path).Close(), nil)
@@ -433,8 +433,8 @@ func TestOneWriterAtATime(t *testing.T) {
 	}
 }
 
-// Who may not write is told what to do about it: a file that was opened for reading must be opened
-// anew, other memory has a Mapping to ask.
+// A refused write says what to do: open the file with OpenMut, or for other memory change the
+// protection of its Mapping.
 func TestARefusalToWriteSaysWhatToDo(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "r")
 	w, err := region.Create[uint64](path, 3)

@@ -9,8 +9,8 @@ import (
 	"github.com/typedmem/typedmem/internal/testenv"
 )
 
-// TestAccessorsAreInlined asks the compiler. What is inlined costs a compare and a load; what is
-// not costs several times that.
+// TestAccessorsAreInlined asks the compiler. An inlined accessor costs a compare and a load; what
+// is not costs several times that.
 func TestAccessorsAreInlined(t *testing.T) {
 	out, err := exec.Command(testenv.GoTool(t), "build", "-gcflags=-m=2", "-o", os.DevNull, "./testdata/inline").CombinedOutput()
 	if err != nil {

@@ -67,7 +67,7 @@ func refresh(t *testing.T, r *region.Region[uint64], n int) {
 	}
 }
 
-// lookout is what was taken of a reader before it moved on, in every shape.
+// lookout holds views, slices and pointers that were taken of a reader before it moved on.
 type lookout struct {
 	n      int
 	view   region.View[uint64]
@@ -372,7 +372,7 @@ func TestAReaderThatIsRefusedALargerRange(t *testing.T) {
 	}
 }
 
-// Close beside a Refresh is ErrBusy, and what is closed stays closed.
+// Close beside a Refresh returns ErrBusy, and a closed region stays closed.
 func TestCloseBesideARefreshThatMovesOn(t *testing.T) {
 	w, r := follower(t, 10)
 	before, n := look(t, r), r.Cap()+1
@@ -432,7 +432,7 @@ func TestCloseBesideManyRefreshes(t *testing.T) {
 	}
 }
 
-// What is done to a reader after it moved on is done to its newest mapping.
+// Calls on a reader that moved on act on its newest mapping.
 func TestCallsActOnTheNewestMapping(t *testing.T) {
 	w, r := follower(t, 10)
 	old := r.Mapping()

@@ -38,7 +38,7 @@ func (c *cell) of(values []uint64) bool {
 
 var errKilled = errors.New("the program is killed here")
 
-// program is a random program over a region file, and what it knows of the file.
+// program runs a random program over a region file and tracks what the file must hold.
 type program struct {
 	t      *testing.T
 	r      *rand.Rand
@@ -140,7 +140,7 @@ func (p *program) ack(name string, op func() error) bool {
 	return true
 }
 
-// note adds what the region holds to what it had.
+// note records the region's present contents.
 func (p *program) note() {
 	for i, x := range p.now {
 		p.may(i, x)

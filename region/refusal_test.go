@@ -13,7 +13,7 @@ import (
 	"github.com/typedmem/typedmem/region"
 )
 
-// An error says what its access found, whatever happens to the memory afterwards.
+// An error keeps the reason that its access found, no matter what happens to the memory later.
 func TestRefusalsKeepTheirReason(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "r")
 	r := create[uint64](t, path)

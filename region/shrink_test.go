@@ -68,7 +68,7 @@ func TestRefusedShrinkLeavesTheSyncedLength(t *testing.T) {
 }
 
 // TestFailedShrinkLeavesTheSyncedLength has each system call of a shrinking Resize fail in turn.
-// Where that fails the Resize, nothing has changed; where it does not, what was cut off does not
+// If that fails the Resize, nothing has changed; if it does not, what was cut off does not
 // come back.
 func TestFailedShrinkLeavesTheSyncedLength(t *testing.T) {
 	for k, more := 0, true; more; k++ {

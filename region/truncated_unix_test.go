@@ -144,7 +144,7 @@ func TestNewElementsAreZeroAfterAnAppendThatFaulted(t *testing.T) {
 	}
 }
 
-// A file that somebody has cut off is told by everything that says that its elements are there, or
+// A truncated file is reported by every call that says that its elements are there, or
 // adds more after them, and Close gives everything back.
 func TestACutOffFileIsTold(t *testing.T) {
 	testenv.PartialPages(t)

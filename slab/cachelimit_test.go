@@ -115,7 +115,7 @@ func TestACacheKeepsLittleOfASmallSlab(t *testing.T) {
 		if missing := capacity - 1 - len(again); missing > capacity/8 {
 			t.Errorf("%d caches: %d slots are parked", caches, missing)
 		}
-		// Each cache gives back what it has at its next Free.
+		// Each cache returns its slots at its next Free.
 		for i, c := range open {
 			if err := c.Free(again[i]); err != nil {
 				t.Fatal(err)
@@ -200,7 +200,7 @@ func TestLargeObjectsWaitInSmallNumbers(t *testing.T) {
 	}
 }
 
-// Len and Stats allocate nothing, whatever there is to add up.
+// Len and Stats allocate nothing, no matter how many counters they add up.
 func TestCountingAllocatesNothing(t *testing.T) {
 	if testing.CoverMode() != "" {
 		t.Skip("coverage allocates")

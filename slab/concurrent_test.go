@@ -158,7 +158,7 @@ func TestALoadIsWhole(t *testing.T) {
 	wg.Wait()
 }
 
-// Objects that live through an iteration are yielded, whatever else happens.
+// Objects that live through an iteration are yielded, no matter what other goroutines do.
 func TestAllSeesWhatLivesThroughIt(t *testing.T) {
 	s := newSlab[rec](t, 4000)
 	steady := map[slab.Handle[rec]]bool{}

@@ -99,7 +99,7 @@ func TestWhoWaitsForAnObjectGoesFirst(t *testing.T) {
 }
 
 // A Load whose copies somebody spoils again and again takes the object for one. Here the word
-// changes as Stores change it, but for their letting others go first.
+// changes as Stores change it, except that it does not let others go first.
 func TestALoadThatIsSpoiltTakesTheObject(t *testing.T) {
 	if runtime.GOMAXPROCS(0) < 2 {
 		t.Skip("one processor: nobody changes an object while another goroutine copies it")

@@ -10,7 +10,7 @@ import (
 	"github.com/typedmem/typedmem/internal/testenv"
 )
 
-// A program that has faults become panics by itself, without Guard, loses no slot to them.
+// A program that calls debug.SetPanicOnFault itself, without Guard, loses no slot to a fault.
 func TestAFaultWithoutGuardLosesNothing(t *testing.T) {
 	if !testenv.Child(t) { // in this process Guard was called
 		return

@@ -347,7 +347,7 @@ func TestASlabFileNoticesItsMapping(t *testing.T) {
 	testkit.Is(t, s.Close(), typedmem.ErrClosed)
 }
 
-// Who opened a slab for reading is told what lets him write, by every method that would.
+// Every writing method of a slab that was opened for reading says how to open it for writing.
 func TestAReaderIsToldToOpenMut(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	w := testkit.Must(slab.Create[rec](path, 100))(t)

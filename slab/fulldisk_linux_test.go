@@ -17,7 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// onFull is a slab file on a disk that may be full, with what it has to hold.
+// onFull is a slab file on a disk that may be full, with the objects that it must hold.
 type onFull[T comparable] struct {
 	t     *testing.T
 	path  string
@@ -110,7 +110,7 @@ func (f *onFull[T]) change(c *slab.Cache[T]) {
 	}
 }
 
-// check compares a slab with what it has to hold.
+// check compares a slab with the objects that it must hold.
 func (f *onFull[T]) check(what string, s *slab.Slab[T]) {
 	f.t.Helper()
 	if s.Len() != len(f.has) {
@@ -128,7 +128,7 @@ func (f *onFull[T]) check(what string, s *slab.Slab[T]) {
 	}
 }
 
-// reader checks what others see of the file beside the writer.
+// reader checks what a reader of the file sees while the writer is open.
 func (f *onFull[T]) reader(what string) {
 	f.t.Helper()
 	r := testkit.Must(slab.Open[T](f.path))(f.t)

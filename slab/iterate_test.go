@@ -94,7 +94,7 @@ func watchReleases(t *testing.T) *releases {
 	return r
 }
 
-// forget starts anew: addresses may have been used before.
+// forget clears the list: addresses may be reused.
 func (r *releases) forget() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

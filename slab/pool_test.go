@@ -134,8 +134,8 @@ func TestACacheUsesTheSlotsThatItFreed(t *testing.T) {
 	}
 }
 
-// Memory is not put behind slots much beyond what lives, though many keep what others made and they
-// freed in stock.
+// Memory is not committed for many more slots than there are live objects, though many keep what
+// others made and they freed in stock.
 func TestMemoryStaysNearWhatLives(t *testing.T) {
 	s, err := New[stocked](1 << 17)
 	if err != nil {
@@ -159,7 +159,7 @@ func TestMemoryStaysNearWhatLives(t *testing.T) {
 	}
 }
 
-// One goroutine that has the slab to itself never finds a shard held, whatever path its calls take.
+// A goroutine that is alone on the slab never finds a shard locked, whichever path its calls take.
 func TestOneGoroutineNeverClashes(t *testing.T) {
 	file, err := Create[uint64](t.TempDir()+"/s", 10_000)
 	if err != nil {

@@ -26,7 +26,7 @@ func watch(t *testing.T, path string) *power.Disk {
 	return d
 }
 
-// certain makes a file of what is certain to be there after a power failure, and nothing else.
+// certain writes a file with only the data that a power failure is sure to leave.
 func certain(t *testing.T, d *power.Disk, path string) {
 	t.Helper()
 	d.Aside(d.Look)
@@ -48,7 +48,7 @@ type large struct {
 
 var errPowerKilled = errors.New("the program is killed here")
 
-// powerProgram is a random program over a slab file, and what it knows of the file.
+// powerProgram runs a random program over a slab file and tracks what the file must hold.
 type powerProgram[T any] struct {
 	t     *testing.T
 	r     *rand.Rand

@@ -132,7 +132,8 @@ func fillUp[T any](s *slab.Slab[T]) error {
 	}
 }
 
-// refill takes what is there and frees and allocates until slots are needed that wait for a flush.
+// refill allocates the free slots, then frees and allocates until Alloc needs slots that wait for a
+// flush.
 func refill[T any](s *slab.Slab[T]) error {
 	for range 6 * s.Cap() {
 		h, err := s.Alloc()

@@ -69,7 +69,7 @@ func TestACutOffFileLeavesNoLockHeld(t *testing.T) {
 	}
 }
 
-// A file that somebody has cut off is told by everything that says that its objects are there, or
+// A truncated file is reported by every call that says that its objects are there, or
 // adds more after them, and Close gives everything back.
 func TestACutOffFileIsTold(t *testing.T) {
 	testenv.PartialPages(t)

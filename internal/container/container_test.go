@@ -192,7 +192,7 @@ func TestBothCopiesDamaged(t *testing.T) {
 	}
 }
 
-// A file of a later version is not damaged: a program that makes damaged files anew must leave it.
+// A file of a later version is not damaged: a program that replaces damaged files must leave it.
 func TestAnotherVersion(t *testing.T) {
 	path := made(t, 3)
 	version := func(n byte, copies ...int64) {

@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 
 // A process that creates, opens, grows, shrinks, syncs and closes region and slab files is killed,
 // again and again. Anyone who opens a file meanwhile finds it whole; each opens afterwards, with
-// all that was done; and what is left of a Create goes with the next one of that name.
+// all that was done; and the next Create of a name removes what a killed one left.
 // TYPEDMEM_KILLS says how often.
 func TestKilledProcesses(t *testing.T) {
 	testenv.Processes(t)
@@ -81,7 +81,7 @@ func TestKilledProcesses(t *testing.T) {
 	t.Logf("%d kills, %d lines of acknowledgement, %d files, %d left by Create", kills, lines, files, unfinished)
 }
 
-// killed runs the process until it is killed, and returns what it has said.
+// killed runs the process until it is killed, and returns the lines it printed.
 func killed(t *testing.T, dir string) (said []string) {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), variable+"="+dir)
@@ -128,7 +128,7 @@ func open(path string) error {
 	return nil
 }
 
-// again makes the file anew that a killed process had begun.
+// again creates the file that a killed process had begun to create.
 func again(path string) error {
 	var err error
 	if filepath.Base(path)[0] == 'r' {

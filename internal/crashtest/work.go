@@ -15,7 +15,7 @@ import (
 	"github.com/typedmem/typedmem/slab"
 )
 
-// Work is a random program over files, which says what it has done.
+// Work is a random program over files that reports each step.
 type Work struct {
 	Dir   string
 	Rand  *rand.Rand
@@ -217,7 +217,7 @@ func (w *Work) slab(name string, s *slabFile) {
 	}
 }
 
-// durable says what was not said yet.
+// durable reports the steps that are durable and were not reported yet.
 func (w *Work) durable(name string, s *slabFile) {
 	fmt.Fprintf(w.Out, "file %s\n", name)
 	for h, id := range s.fresh {

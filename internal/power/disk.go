@@ -67,7 +67,7 @@ func (d *Disk) Named() bool { return d.entry }
 // Size is the size that is on the device.
 func (d *Disk) Size() int { return d.sizes[0] }
 
-// Aside runs f without following what it does.
+// Aside runs f without recording its writes.
 func (d *Disk) Aside(f func()) {
 	was := d.watching
 	d.watching = false
@@ -260,7 +260,7 @@ func (d *Disk) write(path string, size int, places []int, pick func(at, versions
 			binary.NativeEndian.PutUint64(image[at:], d.later[at][n-1])
 		}
 	}
-	// Another run of the system: a live record that is there is that of the one before.
+	// After a restart: a live record in the file is that of the boot before.
 	if size >= liveRecord+bootSize {
 		if boot := image[liveRecord:][:bootSize]; !bytes.Equal(boot, make([]byte, bootSize)) {
 			for i := range boot {
@@ -271,7 +271,7 @@ func (d *Disk) write(path string, size int, places []int, pick func(at, versions
 	return write(path, image)
 }
 
-// write makes a file anew, with holes where it is zero.
+// write writes a new file, with holes where it is zero.
 func write(path string, b []byte) error {
 	f, err := os.Create(path)
 	if err != nil {

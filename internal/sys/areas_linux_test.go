@@ -262,7 +262,7 @@ func TestListEndsAtABadLine(t *testing.T) {
 	}
 }
 
-// A file that dictates huge pages is told from one that does not.
+// A file on hugetlbfs is distinguished from other files.
 func TestFilePageSize(t *testing.T) {
 	f, err := os.Create(t.TempDir() + "/file")
 	if err != nil {

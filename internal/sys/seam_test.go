@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Every operation has a name, and restore puts back what was before.
+// Every operation has a name, and restore reinstates the earlier hook.
 func TestInterpose(t *testing.T) {
 	for op := range OpCount {
 		if op.String() == "" {

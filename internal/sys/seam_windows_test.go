@@ -236,7 +236,7 @@ func TestViewsMadeApartAreReleasedAsOne(t *testing.T) {
 	wantGone(t, addr, 5*unit)
 }
 
-// A range that was partly held shows the file again when it is mapped anew, whatever became of it
+// A range that was partly held shows the file again when it is mapped again, whatever became of it
 // in between.
 func TestHeldTailIsMappedAgain(t *testing.T) {
 	needPlaceholders(t)
