@@ -16,7 +16,7 @@ func (m *Mapping) Advise(lo, hi int, f flags.Map) error {
 	}
 	if bad := f &^ flags.Advice; bad != 0 {
 		defer m.mu.RUnlock()
-		return m.fail("advise", fmt.Errorf("%v is no advice (that is %v): %w", bad, flags.Advice, ErrOperation))
+		return m.fail("advise", fmt.Errorf("%v cannot be given as advice; use any of %v: %w", bad, flags.Advice, ErrOperation))
 	}
 	addr, n := m.pages(lo, hi)
 	inside, most := m.pagesInside(lo, hi)

@@ -9,13 +9,12 @@ import (
 )
 
 // areaBudget keeps the process away from the system's limit of memory areas (vm.max_map_count on
-// Linux, 65,530 by default). At that limit nobody can map, the Go runtime neither, which ends the
-// process then. So the last part of what the limit leaves is not ours to take: whatever makes an
-// area asks admit first, and what gives memory back asks tight, which leaves half of that part to
-// the runtime.
+// Linux, 65,530 by default). At that limit the Go runtime cannot map either, and ends the process. So
+// this package leaves the last sixteenth to it. Whatever makes an area asks admit first. What
+// releases memory asks tight, which leaves half of that part.
 //
-// The areas can be counted only by reading a list of them. So a count allows as many steps as
-// cannot reach the limit, and the next count comes after these.
+// Only reading a list of all areas tells how many there are. So each count allows a number of steps
+// that cannot reach the limit, and the next count follows them.
 var areaBudget = areaCounter{count: sys.AreaCount}
 
 type areaCounter struct {

@@ -65,7 +65,12 @@ const manyHeld = 8192
 // manyBytes is the number of bytes of such addresses at which one is started as well: 128 MiB in a
 // 32-bit program, whose own heap must find room between them, 16 TiB in others. Where RLIMIT_AS
 // leaves little it is an eighth of that, see relieve.
-var manyBytes uint64 = 128 << 20 << (17 * (bits.UintSize / 64))
+var manyBytes = func() uint64 {
+	if bits.UintSize == 32 {
+		return 128 << 20
+	}
+	return 16 << 40
+}()
 
 // heldLen returns how many bytes of addresses a closed span has until the collector comes.
 func (s *span) heldLen() uint64 {

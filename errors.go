@@ -11,15 +11,14 @@ import (
 // Sentinel errors. Every error of this module wraps one of them, the system's error, or
 // errors.ErrUnsupported for what a platform cannot do.
 var (
-	// ErrSize: a size, length or capacity that is negative, overflows, or is more than there can
-	// be.
+	// ErrSize: a size, length or capacity that is negative, overflows, or exceeds the address space.
 	ErrSize = errors.New("size out of range")
 	// ErrOffset: an address, file offset or cut that does not fall where pages or T require it.
 	ErrOffset = errors.New("offset not usable")
 	// ErrOperation: what was asked cannot be done to this memory, of this type or with these
 	// options, whatever its protection; the text says what can.
 	ErrOperation = mem.ErrOperation
-	// ErrNotAdjacent: Merge of what does not begin where the other one ends.
+	// ErrNotAdjacent: Merge of a mapping that does not begin where the first one ends.
 	ErrNotAdjacent = errors.New("mappings are not adjacent")
 	// ErrAttributeMismatch: Merge of mappings with another protection, page size, or other flags.
 	ErrAttributeMismatch = errors.New("mappings differ in their attributes")
@@ -27,8 +26,7 @@ var (
 	ErrBackingMismatch = errors.New("mappings differ in what backs them")
 	// ErrUnsafeFlag: memory that is writable and executable at once, without flags.JIT.
 	ErrUnsafeFlag = errors.New("an unsafe flag is needed")
-	// ErrClosed: anything done to what was closed, merged into another one, or made by no
-	// constructor.
+	// ErrClosed: returned by every method of a closed, merged or zero value.
 	ErrClosed = mem.ErrClosed
 	// ErrBusy: the memory is pinned or another goroutine's call is at work on it, the file has
 	// another writer, or another goroutine changed the length meanwhile.
@@ -36,8 +34,8 @@ var (
 	// ErrProtection: an access or an operation that the protection forbids, or that a read-only
 	// view does.
 	ErrProtection = mem.ErrProtection
-	// ErrBounds: an index, range or step outside of what there is, a Cast that does not fit, or a
-	// view of memory that was cut off.
+	// ErrBounds: an index, range or step that is out of range, a Cast that does not fit, or a view of
+	// memory that was cut off.
 	ErrBounds = mem.ErrBounds
 	// ErrType: a type that cannot live in the memory, or that bytes cannot be cast to; a Field that
 	// T does not have.

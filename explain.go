@@ -37,9 +37,9 @@ func (p *plan) explain(n int, err error) error {
 	case uint64(p.reserved)>>46 != 0:
 		return fmt.Errorf("%d bytes of address space: %w: %w", p.reserved, ErrSize, err)
 	case p.PageSize != 0:
-		return fmt.Errorf("%d bytes in huge pages of %v: the system has not as many free ones, the administrator sets them aside: %w", n, p.PageSize, err)
+		return fmt.Errorf("%d bytes in huge pages of %v: the system has too few free ones, have the administrator reserve more: %w", n, p.PageSize, err)
 	}
-	return fmt.Errorf("%d bytes: the system has no addresses in one piece, areas or memory left for them; WithCapacity reserves less: %w", n, err)
+	return fmt.Errorf("%d bytes: the system has too little contiguous address space, areas or memory left; reserve less with WithCapacity: %w", n, err)
 }
 
 // forbidden says what of a file stands against the plan, as the end of a sentence.
@@ -64,7 +64,7 @@ func (p *plan) forbidden() string {
 func (p *plan) explainLock(err error) error {
 	if p.HasFile {
 		if size, _, e := sys.FileSize(p.File); e == nil && p.Offset+int64(p.Size) > size {
-			return fmt.Errorf("%s has %d bytes, and there is nothing to lock behind: %w: %w", p.File.Name(), size, ErrTruncated, err)
+			return fmt.Errorf("%s has %d bytes, and pages past its end cannot be locked: %w: %w", p.File.Name(), size, ErrTruncated, err)
 		}
 	}
 	if limit, e := sys.LockLimit(); e == nil && limit == 0 {

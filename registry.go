@@ -48,7 +48,7 @@ func (s *span) moveTail(from int, right *span) {
 func (s *span) setReserved(n int) {
 	spans.Lock()
 	defer spans.Unlock()
-	spans.reserved += uint64(n) - uint64(s.reserved)
+	spans.reserved = spans.reserved - uint64(s.reserved) + uint64(n)
 	s.reserved = n
 }
 

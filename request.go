@@ -50,7 +50,7 @@ func (r request) check() (p plan, err error) {
 	}
 	granularity := sys.Granularity()
 	if !num.Multiple(r.Address, uintptr(max(p.unit, granularity))) {
-		return p, fmt.Errorf("address %#x is no multiple of %d bytes: %w", r.Address, max(p.unit, granularity), ErrOffset)
+		return p, fmt.Errorf("address %#x must be a multiple of %d bytes: %w", r.Address, max(p.unit, granularity), ErrOffset)
 	}
 	p.delta = int(r.Offset & int64(max(granularity, p.unit)-1))
 	tooBig := fmt.Errorf("%d bytes, %d of capacity, do not fit an address space: %w", r.Size, r.Capacity, ErrSize)
@@ -70,14 +70,14 @@ func (r request) check() (p plan, err error) {
 func (r request) checkSizes() error {
 	switch {
 	case r.Size < 0:
-		return fmt.Errorf("a negative size, or one that overflows an int: %w", ErrSize)
+		return fmt.Errorf("a negative size, or one that overflows an int; ask for fewer elements: %w", ErrSize)
 	case r.Size == 0 && r.Reserve:
-		return fmt.Errorf("0 bytes to reserve, which is nothing to commit: %w", ErrSize)
+		return fmt.Errorf("0 bytes to reserve; ask for at least 1: %w", ErrSize)
 	case r.Size == 0 && r.Capacity == 0:
 		return fmt.Errorf("0 bytes; an empty mapping needs a capacity to grow into: %w", ErrSize)
 	case r.Capacity < 0 || r.Capacity > 0 && r.Capacity < r.Size:
-		return fmt.Errorf("a capacity of %d bytes for %d bytes: %w", r.Capacity, r.Size, ErrSize)
-	case strconv.IntSize == 64 && max(r.Size, r.Capacity) >= 1<<57>>(64-strconv.IntSize):
+		return fmt.Errorf("a capacity of %d bytes for %d bytes; it must be at least the size: %w", r.Capacity, r.Size, ErrSize)
+	case uint64(max(r.Size, r.Capacity)) >= 1<<57:
 		return fmt.Errorf("%d bytes are more than any address space holds: %w", max(r.Size, r.Capacity), ErrSize)
 	}
 	return nil
@@ -105,7 +105,7 @@ func (r request) checkFlags() error {
 // lockable refuses to lock memory that nobody may read: the system cannot bring its pages in.
 func lockable(f flags.Map, p flags.Protection) error {
 	if f.Has(flags.Locked) && !p.Has(flags.Read) {
-		return fmt.Errorf("flags.Locked with protection %v: pages are brought in by reading them: %w", p, ErrProtection)
+		return fmt.Errorf("flags.Locked with protection %v: locked pages are read in, so allow reading: %w", p, ErrProtection)
 	}
 	return nil
 }
@@ -114,7 +114,7 @@ func lockable(f flags.Map, p flags.Protection) error {
 // given.
 func checkProtection(p flags.Protection, u flags.Unsafe) error {
 	if p.Has(flags.Write|flags.Execute) && !u.Has(flags.JIT) {
-		return fmt.Errorf("memory writable and executable at once needs flags.JIT: %w", ErrUnsafeFlag)
+		return fmt.Errorf("memory writable and executable at once needs flags.JIT, see WithUnsafeFlags: %w", ErrUnsafeFlag)
 	}
 	return nil
 }
@@ -175,13 +175,13 @@ func (r request) checkFile() error {
 		return nil
 	}
 	if r.File == nil {
-		return fmt.Errorf("WithFile was given a nil file: %w", ErrOperation)
+		return fmt.Errorf("WithFile was given a nil file; pass an open one: %w", ErrOperation)
 	}
 	if err := sys.CheckOpen(r.File); err != nil { // asked here, since Windows has another error for it later
 		return err
 	}
 	if r.Offset < 0 {
-		return fmt.Errorf("file offset %d: %w", r.Offset, ErrOffset)
+		return fmt.Errorf("file offset %d must not be negative: %w", r.Offset, ErrOffset)
 	}
 	end, ok := num.Add(r.Offset, int64(max(r.Size, r.Capacity)))
 	if !ok || end > math.MaxInt64-1<<34 { // rounding up to pages must not overflow either

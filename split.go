@@ -47,10 +47,10 @@ func (m *Mapping) SplitTo(at int) (*Mapping, error) {
 func (m *Mapping) checkCut(at int) error {
 	n := m.length()
 	if at <= 0 || at >= n {
-		return fmt.Errorf("cut at %d of %d bytes, it must lie inside: %w", at, n, ErrOffset)
+		return fmt.Errorf("cut at %d of %d bytes; cut inside of them: %w", at, n, ErrOffset)
 	}
 	if !num.Multiple(m.addr.Load()+uintptr(at), uintptr(m.plan.unit)) {
-		return fmt.Errorf("cut at %d is not between pages of %d bytes: %w", at, m.plan.unit, ErrOffset)
+		return fmt.Errorf("cut at %d must lie between pages of %d bytes: %w", at, m.plan.unit, ErrOffset)
 	}
 	return nil
 }
@@ -125,7 +125,7 @@ func (m *Mapping) Merge(next *Mapping) error {
 			return err
 		}
 		defer m.mu.Unlock()
-		return m.fail("merge", fmt.Errorf("a mapping is merged with another one: %w", ErrNotAdjacent))
+		return m.fail("merge", fmt.Errorf("a mapping can only be merged with another one: %w", ErrNotAdjacent))
 	}
 	pairing.Lock()
 	m.mu.Lock()

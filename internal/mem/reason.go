@@ -32,8 +32,8 @@ func Refusal(limit uintptr) error {
 	return refusals[limit]
 }
 
-// errCutOff is why memory behind a limit that is an address cannot be accessed.
-var errCutOff = fmt.Errorf("the memory was cut off behind this view (shrunk or split); take a new view: %w", ErrBounds)
+// errCutOff is why memory past a limit that is an address cannot be accessed.
+var errCutOff = fmt.Errorf("the memory of this view was cut off (shrunk or split); take a new view: %w", ErrBounds)
 
 var refusals = func() (r [lastReason + 1]error) {
 	r[Closed] = fmt.Errorf("the mapping is closed: %w", ErrClosed)
