@@ -27,10 +27,11 @@ type Config struct {
 	GuardEvery int
 }
 
-// New makes a slab for up to capacity objects in anonymous memory. Address space is set aside for
-// all of them, memory comes as they are made.
+// New makes a slab for up to capacity objects in anonymous memory. Address space is reserved for
+// all of them; memory is committed as they are allocated.
 //
-// ErrType: T cannot live in mapped memory. ErrSize: the capacity is below 1 or too large.
+//   - [typedmem.ErrType]: T cannot be in mapped memory.
+//   - [typedmem.ErrSize]: the capacity is below 1 or too large.
 func New[T any](capacity int) (*Slab[T], error) {
 	c, err := newInMemory(capacity, shell.LayoutOf[T](), Config{})
 	return newSlab[T]("new", c, err)
@@ -48,39 +49,43 @@ func With[T any](capacity int, c Config) (*Slab[T], error) {
 	return newSlab[T]("new", made, err)
 }
 
-// Create makes a new slab file for up to capacity objects and opens it for writing. A file that
-// exists is an error that wraps fs.ErrExist; on error no file is left. It appears under its name
-// when it is whole and on the device, so others never see half of one; a crash of the system before
-// the first Sync may take it as a whole. The file grows as objects are made.
+// Create makes a new slab file for up to capacity objects and opens it for writing. If the file
+// exists the error wraps [io/fs.ErrExist]; on error no file is left. The file appears under its
+// name when it is whole and on the device, so others never see half of one. A crash of the system
+// before the first Sync may remove it. The file grows as objects are allocated.
 func Create[T any](path string, capacity int) (*Slab[T], error) {
 	return CreateWith[T](path, capacity, Config{})
 }
 
-// CreateWith is Create with a Config, of which slab files take Debug only; anything else is refused
-// with ErrOperation.
+// CreateWith is Create with a Config, of which slab files take Debug only; for anything else it
+// returns [typedmem.ErrOperation].
 func CreateWith[T any](path string, capacity int, c Config) (*Slab[T], error) {
 	made, err := create(path, capacity, shell.LayoutOf[T](), c)
 	return newSlab[T]("create", made, printing.Named(path, err))
 }
 
 // Open opens a slab file for reading, beside any number of other readers and one writer, whose
-// changes it sees. A Load of an object that the writer stores to at that moment may mix old and new
-// bytes; see the package comment. The file is never changed, also when its writer was killed. A
-// file made for another T is an error that wraps ErrLayout and shows the difference field by field;
-// a damaged one ErrCorrupt, one that was cut off ErrTruncated.
+// changes it sees. A Load of an object that the writer is storing to may mix old and new bytes; see
+// the package documentation. Open never changes the file.
+//
+//   - [typedmem.ErrLayout]: the file was made for another T. The error shows the difference field
+//     by field.
+//   - [typedmem.ErrCorrupt]: the file is damaged.
+//   - [typedmem.ErrTruncated]: the file was cut off.
 func Open[T any](path string) (*Slab[T], error) {
 	c, err := open(path, false, shell.LayoutOf[T](), Config{})
 	return newSlab[T]("open", c, printing.Named(path, err))
 }
 
-// OpenMut opens a slab file for reading and writing, with the errors of Open. A file has one writer
-// at a time: a second one is refused with ErrBusy. After a crash of a writer every object is there
-// that it had made and not freed, and slots that its caches held are free; after a crash of the
-// system see Sync. It takes time in proportion to the slots in use, 8 bytes each.
+// OpenMut opens a slab file for reading and writing, with the errors of [Open]. A file has one
+// writer at a time: for a second one OpenMut returns [typedmem.ErrBusy]. After the end of a
+// writer's process every object that it allocated and did not free is there, and slots in its
+// caches are free. After a crash of the system see [Slab.Sync]. OpenMut reads 8 bytes for each slot
+// in use.
 func OpenMut[T any](path string) (*Slab[T], error) { return OpenMutWith[T](path, Config{}) }
 
-// OpenMutWith is OpenMut with a Config, of which slab files take Debug only; anything else is
-// refused with ErrOperation. Of the objects that are there already nothing is known but their Free.
+// OpenMutWith is OpenMut with a Config, of which slab files take Debug only; for anything else it
+// returns [typedmem.ErrOperation]. Of objects that are in the file already it knows only the Free.
 func OpenMutWith[T any](path string, c Config) (*Slab[T], error) {
 	opened, err := open(path, true, shell.LayoutOf[T](), c)
 	return newSlab[T]("open", opened, printing.Named(path, err))
