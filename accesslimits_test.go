@@ -10,8 +10,8 @@ import (
 	"github.com/typedmem/typedmem/options"
 )
 
-// Whatever takes something from a mapping has taken it from the limits, and from those that narrow
-// them, before the first system call.
+// An operation that takes memory from a mapping lowers the limits, and those that narrow them,
+// before the first system call.
 func TestLimitsComeDownBeforeTheMemory(t *testing.T) {
 	const n = 4
 	size := n * unit

@@ -92,7 +92,7 @@ func TestAreasAreInOrderAndShowOurs(t *testing.T) {
 	}
 }
 
-// Protections are told apart in the list as they are in the mapping.
+// The list shows each mapping's protection.
 func TestAreasOfEachProtection(t *testing.T) {
 	m := mapMut(t, options.New(unit).WithUnsafeFlags(flags.JIT))
 	for _, c := range changes {

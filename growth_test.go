@@ -72,8 +72,8 @@ func TestExtendBesideAShrinkIsNotLost(t *testing.T) {
 	}
 }
 
-// Who extends a mapping writes first and publishes then: dropping what is published leaves what is
-// about to be alone.
+// A growing caller writes first, then publishes: dropping published elements leaves those
+// that are about to be published.
 func TestAdviseBesideAnExtend(t *testing.T) {
 	m := testkit.Must(options.New(8).MapMut())(t)
 	defer m.Close()

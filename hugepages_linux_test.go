@@ -60,7 +60,7 @@ func freePages(t *testing.T, p flags.PageSize) int {
 }
 
 // Huge pages are really mapped, cut at their boundaries only, joined again, and go back to the
-// pool, whatever length was asked for.
+// pool, no matter which length was asked for.
 func TestHugePages(t *testing.T) {
 	for p, n := range map[flags.PageSize]int{flags.Page2M: 8, flags.Page1G: 2} {
 		t.Run(p.String(), func(t *testing.T) {

@@ -31,7 +31,7 @@ func onFile(t *testing.T, f flags.Map) *typedmem.Mapping {
 	return m
 }
 
-// Addresses of closed mappings, which wait for the collector, stand against no larger mapping.
+// Addresses of closed mappings, which wait for the collector, do not prevent a larger mapping.
 func TestALargerMappingHasAddressesCollected(t *testing.T) {
 	if strconv.IntSize == 32 || runtime.GOOS == "windows" || race.Enabled {
 		t.Skip("half of the address space cannot be had here: 32 bits, Windows or the race detector")

@@ -137,7 +137,7 @@ func withoutPrivilege(t *testing.T) {
 	}
 }
 
-// A larger mapping is locked in the place of the first one, and not beside it.
+// A larger mapping is locked instead of the first one, not in addition to it.
 func TestALargerMappingIsLockedInPlace(t *testing.T) {
 	if testenv.Emulator() != "" {
 		t.Skip("the emulator's own list of areas is not the program's")

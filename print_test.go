@@ -201,7 +201,8 @@ func inside(x any) []any {
 }
 
 // TestEveryValuePrints: fmt must not walk into mapped memory, where one byte that may not be read
-// ends the program and recover does not help. A child process prints, so that this one is told.
+// ends the program and recover does not help. A child process prints, so that the failure is
+// reported here.
 func TestEveryValuePrints(t *testing.T) {
 	const asked = "TYPEDMEM_PRINT"
 	if os.Getenv(asked) == "" && testenv.Emulator() == "" {

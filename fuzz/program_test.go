@@ -56,7 +56,7 @@ func (p *program) number(n int) int {
 // fits gives a number of [0, n].
 func (p *program) fits(n int) int { return int(p.byte()) % (n + 1) }
 
-// sentinels are what errors are told apart by.
+// sentinels are the errors that tests distinguish.
 var sentinels = []error{
 	typedmem.ErrSize, typedmem.ErrOffset, typedmem.ErrOperation, typedmem.ErrNotAdjacent, typedmem.ErrAttributeMismatch, typedmem.ErrBackingMismatch,
 	typedmem.ErrUnsafeFlag, typedmem.ErrClosed, typedmem.ErrBusy, typedmem.ErrProtection, typedmem.ErrBounds, typedmem.ErrType, typedmem.ErrLayout,

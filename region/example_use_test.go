@@ -186,7 +186,7 @@ func ExampleView_Chunks() {
 	// 1 5
 }
 
-// A view for those who are to read only. The memory stays writable for others.
+// A read-only view. The memory stays writable through other views.
 func ExampleView_ReadOnly() {
 	r := numbers(1, 2, 3)
 	defer r.Close()

@@ -265,7 +265,7 @@ func TestSharedViewShowsWritesToTheFile(t *testing.T) {
 // roles are what the test program does as the other process of a test.
 var roles = map[string]func(path string) int{"writer": childWriter, "reader": childReader}
 
-// TestMain turns the test program into the other process of a test when that is asked of it.
+// TestMain runs the other process of a test when the environment asks for it.
 func TestMain(m *testing.M) {
 	if run := roles[os.Getenv("TYPEDMEM_ROLE")]; run != nil {
 		os.Exit(run(os.Getenv("TYPEDMEM_REGION")))
@@ -294,7 +294,8 @@ func child(t *testing.T, role, path string) (cmd *exec.Cmd, in io.WriteCloser, o
 
 const childTotal = 20000
 
-// childWriter appends elements, some at a time, and stays until it is told to go on or killed.
+// childWriter appends elements, some at a time, and keeps the region open until its input ends or
+// it is killed.
 func childWriter(path string) int {
 	r, err := region.OpenMut[pair](path)
 	if err != nil {

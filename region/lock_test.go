@@ -59,7 +59,7 @@ func TestAClosedFileIsFreeWhileChildrenStart(t *testing.T) {
 	}
 }
 
-// Every way to give a locked file up unlocks it, no matter who else has a handle of the open file.
+// Every way to close a locked file unlocks it, no matter who else has a handle of the open file.
 func TestEveryCloseUnlocks(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "r")
 	var copies []*os.File // as a child has them that is being started

@@ -33,7 +33,7 @@ func fillHeap(n int) {
 }
 
 // Ten thousand regions of any constructor, with the capacity that nobody named, fit beside a heap
-// of 1 GiB, and none costs more than the one before.
+// of 1 GiB, and each costs no more than the one before.
 func TestManyDefaultRegions(t *testing.T) {
 	if testing.Short() {
 		t.Skip("ten thousand files: -short")

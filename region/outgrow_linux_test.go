@@ -18,7 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A reader that nobody closes goes with all its ranges but those of which there still is a view.
+// A reader that nobody closes is released with all its ranges, except those that still have a view.
 func TestAReaderThatMovedOnIsCollected(t *testing.T) {
 	if os.Getenv("TYPEDMEM_SMALL_SPACE") != "" {
 		t.Skip("qemu-user: the list of areas is the emulator's own")

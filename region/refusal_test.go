@@ -94,7 +94,7 @@ func TestRefusalsKeepTheirReason(t *testing.T) {
 	check("Close")
 }
 
-// Who tails another goroutine's appends and waits for ErrBounds to end sees nothing else.
+// A goroutine that tails another one's appends sees no error but ErrBounds.
 func TestATailSeesOnlyBounds(t *testing.T) {
 	r, err := region.New[uint64](0)
 	testkit.Wants(t, "New", err, nil)

@@ -24,7 +24,7 @@ func (c *core) someoneWaits(h uint64) {
 	}
 }
 
-// Who waits for an object has it before any Store or Update that begins later.
+// A waiting goroutine gets the object before any Store or Update that begins later.
 func TestWhoWaitsForAnObjectGoesFirst(t *testing.T) {
 	file, err := Create[filledObject](filepath.Join(t.TempDir(), "s"), 10)
 	if err != nil {
@@ -98,7 +98,7 @@ func TestWhoWaitsForAnObjectGoesFirst(t *testing.T) {
 	}
 }
 
-// A Load whose copies somebody spoils again and again takes the object for one. Here the word
+// A Load whose copies are spoilt again and again locks the object for one copy. Here the word
 // changes as Stores change it, except that it does not let others go first.
 func TestALoadThatIsSpoiltTakesTheObject(t *testing.T) {
 	if runtime.GOMAXPROCS(0) < 2 {
@@ -144,7 +144,7 @@ func TestALoadThatIsSpoiltTakesTheObject(t *testing.T) {
 	}
 }
 
-// Who waits for an object and does not get it, for whatever reason, keeps nobody waiting.
+// A goroutine that gives up waiting for an object, for any reason, keeps no other one waiting.
 func TestWhoGivesUpWaitingKeepsNobodyWaiting(t *testing.T) {
 	testenv.FaultAddresses(t)
 	for name, c := range map[string]struct {

@@ -11,7 +11,7 @@ import (
 	"github.com/typedmem/typedmem/slab"
 )
 
-// Whatever call fails, Create leaves no file.
+// Whichever call fails, Create leaves no file.
 func TestFailedCreateLeavesNothing(t *testing.T) {
 	failed := errors.New("failed")
 	for _, cfg := range []slab.Config{{}, {Debug: true}} {

@@ -126,7 +126,7 @@ func TestMakeReadOnlyBesideInsertLosesNoSlot(t *testing.T) {
 type filledObject [64]uint64
 
 // The memory is protected without the slab knowing, as if it had happened between the check and the
-// copy: whatever faults leaves every slot and every count where it was.
+// copy: every fault leaves all slots and counts as they were.
 func TestAFaultLosesNothing(t *testing.T) {
 	testenv.FaultAddresses(t)
 	for name, cfg := range map[string]Config{"plain": {}, "debug": {Debug: true}} {

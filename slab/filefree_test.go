@@ -57,7 +57,7 @@ func TestAFreeIsInTheFileFirst(t *testing.T) {
 	}
 }
 
-// Anyone who finds a handle stale finds the object gone in the file, too.
+// When a handle is stale the object is freed in the file, too.
 func TestAStaleHandleIsStaleInTheFile(t *testing.T) {
 	path := t.TempDir() + "/s"
 	s, err := Create[uint64](path, 1000)

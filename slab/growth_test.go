@@ -63,7 +63,7 @@ func TestAFileIsLongerBeforeItSaysSo(t *testing.T) {
 
 // A power failure may leave a length that counts slots past the end of the file, where a file
 // system loses the size that it has acknowledged: while no word says that they had an object,
-// nothing is lost and the file opens. Whatever else is shorter than it says was cut off.
+// nothing is lost and the file opens. Any other file shorter than its length was cut off.
 func TestALengthAheadOfItsFile(t *testing.T) {
 	testenv.PartialPages(t)
 	if _, ok := sys.BootID(); !ok {

@@ -78,7 +78,7 @@ func TestAnObjectInAGuardSlotIsThereWhenItsBytesAre(t *testing.T) {
 	}
 }
 
-// Anyone who takes every object from All and frees it takes nothing from under an Insert.
+// Freeing every object that All yields never frees one that an Insert is still writing.
 func TestInsertIntoGuardSlotsBesideAll(t *testing.T) {
 	type large [1 << 13]uint64
 	s, err := With[large](64, Config{GuardEvery: 1})

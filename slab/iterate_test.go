@@ -10,8 +10,8 @@ import (
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
-// A slab that nobody closes goes with the last reference to it, though it was ranged over: nothing
-// of it is raw memory that may still be in use. What Ptr lent keeps it.
+// A slab that nobody closes is released with the last reference to it, though it was ranged over:
+// nothing of it is raw memory that may still be in use. What Ptr lent keeps it.
 func TestRangingKeepsNoSlab(t *testing.T) {
 	visits := map[string]func(*Slab[stocked]){
 		"handles": func(s *Slab[stocked]) {

@@ -1,5 +1,5 @@
-// Command areas shows what the address space of a process holds, as a table: its own, or with -pid
-// that of another one, for which the system may ask for privileges.
+// Command areas prints the memory areas of a process as a table: its own, or with -pid those of
+// another process, which may need privileges.
 //
 //	go run ./examples/areas -pid 1
 package main

@@ -1,16 +1,16 @@
 // Lineindex indexes text. For every line of every file given it appends one record (file number,
 // byte offset, length) to a self-describing region file; then it closes the index, opens it again
-// for reading and says what there is and how long it took.
+// for reading and prints the counts and the times.
 //
 //	lineindex                          index the Go source tree, every .go file of it
 //	lineindex -o INDEX FILE|FOLDER...  index these; of folders every text file, or -match
-//	lineindex -open INDEX              answer from an index that exists
+//	lineindex -open INDEX              describe an existing index
 //	lineindex -open INDEX -line N      print the N-th line (from 1), read through the index
 //	lineindex -open INDEX -longest K   print where the K longest lines are
 //
 // An index is a folder of three region files: lines, files, and the bytes of the files' paths. A
-// build that fails or is interrupted removes what it has; one that is killed leaves an index of a
-// beginning of the lines, which says that it was not finished.
+// build that fails or is interrupted removes its files. A killed one leaves an index of the first
+// lines, which is marked as unfinished.
 package main
 
 import (

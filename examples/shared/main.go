@@ -16,7 +16,7 @@ import (
 	"github.com/typedmem/typedmem/region"
 )
 
-// Measurement is what the file holds: anyone who opens it with another type gets an error that
+// Measurement is one element of the file. Opening the file with another type returns an error that
 // shows the difference.
 type Measurement struct {
 	Number uint64

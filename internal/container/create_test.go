@@ -178,7 +178,7 @@ func TestCreatesOfOneName(t *testing.T) {
 	listed(t, dir, "x")
 }
 
-// Whatever call fails, Create and Link leave nothing.
+// Whichever call fails, Create and Link leave nothing.
 func TestFailedCreateLeavesNothing(t *testing.T) {
 	failed := errors.New("failed")
 	for fails := 0; ; fails++ {

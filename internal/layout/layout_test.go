@@ -199,8 +199,8 @@ _ [8]uint8 32 8
 	}
 }
 
-// TestFingerprint: whatever makes two files differ makes their fingerprints differ, names of types
-// do not.
+// TestFingerprint: layouts that differ have different fingerprints; the names of types do not
+// count.
 func TestFingerprint(t *testing.T) {
 	type renamed nested
 	base := Of(reflect.TypeFor[nested]()).Fingerprint("little", 1)

@@ -511,8 +511,8 @@ func handles(t *testing.T) (n int) {
 	information := kernel32.NewProc("GetHandleInformation")
 	for h := uintptr(4); h < 1<<12; h += 4 {
 		var bits uint32
-		// SAFETY: GetHandleInformation writes the flags of a handle to where it is told, and fails
-		// for what is none.
+		// SAFETY: GetHandleInformation writes the flags of a handle to the given address, and
+		// fails for a number that is no handle.
 		if r, _, _ := information.Call(h, uintptr(unsafe.Pointer(&bits))); r != 0 {
 			n++
 		}

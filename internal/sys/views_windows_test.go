@@ -355,7 +355,7 @@ func TestLockFileKeepsOtherWritersOut(t *testing.T) {
 	if err := LockFile(second); !errors.Is(err, ErrLocked) {
 		t.Fatalf("a second lock: %v", err)
 	}
-	// The lock must not stand between anyone and the data.
+	// The lock must not prevent access to the data.
 	if _, err := second.WriteAt([]byte{9}, 0); err != nil {
 		t.Errorf("writing beside the lock: %v", err)
 	}
