@@ -22,12 +22,13 @@ type Options struct {
 	r mem.Request
 }
 
-// New describes a mapping of size bytes. A size that is not positive is reported by the terminal
-// method as ErrSize, but 0 is allowed together with WithCapacity: an empty mapping that can grow.
+// New describes a mapping of size bytes. For a size that is not positive the terminal method
+// returns ErrSize, but 0 is allowed together with [Options.WithCapacity]: an empty mapping that can
+// grow.
 func New(size int) Options { return Options{mem.Request{Size: size}} }
 
-// For describes a mapping of n values of type T. A size that overflows an int is reported by the
-// terminal method as ErrSize.
+// For describes a mapping of n values of type T. If their size overflows an int, the terminal
+// method returns ErrSize.
 func For[T any](n int) Options {
 	var x T
 	size, ok := num.Mul(n, int(unsafe.Sizeof(x)))
@@ -52,7 +53,7 @@ func (o Options) WithAddress(addr uintptr) Options {
 // is to be written. The caller may close it once the mapping is made.
 //
 // The range may reach past the end of the file, as with mmap: an access to a page that begins past
-// the end faults (see typedmem.Guard). Package region refuses such a range with ErrTruncated.
+// the end faults (see [typedmem.Guard]). Package region returns ErrTruncated for such a range.
 // Windows cannot map past the end and returns an error.
 func (o Options) WithFile(f *os.File, offset int64) Options {
 	o.r.File, o.r.HasFile, o.r.Offset = f, true, offset
@@ -72,8 +73,8 @@ func (o Options) WithUnsafeFlags(f flags.Unsafe) Options {
 }
 
 // WithUnsafeSystemFlags adds flags of the system's own mapping call, by the system's own numbers,
-// to those given before: nothing that the call offers is out of reach. They are not checked, mean
-// something else on each system, and can break every promise of the mapping.
+// to those given before, so that all that the call offers can be used. The flags are not checked,
+// mean something else on each system, and can break every promise of the mapping.
 //   - Unix: OR-ed into the flags argument of mmap(2), for instance unix.MAP_GROWSDOWN.
 //   - Windows: OR-ed into the allocation type of VirtualAlloc2 or MapViewOfFile3.
 func (o Options) WithUnsafeSystemFlags(f uintptr) Options {
@@ -81,9 +82,9 @@ func (o Options) WithUnsafeSystemFlags(f uintptr) Options {
 	return o
 }
 
-// WithPageSize asks for pages of this size: a promise. A size that the kernel lacks is
-// errors.ErrUnsupported, with or without flags.HugePages; one larger than the usual page implies
-// huge pages.
+// WithPageSize asks for pages of exactly this size. A size that the kernel lacks is
+// [errors.ErrUnsupported], with or without flags.HugePages. A size larger than the usual page
+// implies huge pages.
 func (o Options) WithPageSize(p flags.PageSize) Options {
 	o.r.PageSize = p
 	return o
@@ -132,9 +133,9 @@ func (o Options) MapExecMut() (*typedmem.Mapping, error) {
 	return o.make(execMut, false)
 }
 
-// ReserveNone reserves addresses without memory. Like all of Reserve*, it refuses what
-// [Options.MapNone] and its kin would refuse of the file and the page size. Commit puts memory
-// there, with no access until the protection is changed.
+// ReserveNone reserves addresses without memory. Commit adds the memory, which forbids every access
+// until the protection is changed. All Reserve methods refuse the same files and page sizes as the
+// Map methods.
 func (o Options) ReserveNone() (*typedmem.Mapping, error) { return o.make(none, true) }
 
 // Reserve reserves addresses without memory; once committed they can be read.

@@ -12,11 +12,13 @@ import (
 	"github.com/typedmem/typedmem/internal/shell"
 )
 
-// Cast shows the same memory as elements of type U. It succeeds when the view is a whole number of
-// U and begins where U may begin (else ErrBounds; no elements fit anywhere), and U may live in the
-// memory and takes any bytes (else ErrType: no bool, and in files no padding). Where T has a bool
-// the result is read-only, since not every byte is one. It promises nothing about the values: bytes
-// are shown as they lie in memory, in the machine's order.
+// Cast shows the same memory as elements of type U. The bytes are shown as they lie in memory, in
+// the machine's byte order. If T has a bool the result is read-only, since not every byte is a
+// bool.
+//
+//   - [typedmem.ErrBounds]: the view is no whole number of U, or begins where U is not aligned. An
+//     empty view fits any U.
+//   - [typedmem.ErrType]: U cannot live in the memory, or has a bool.
 func Cast[U, T any](v View[T]) (View[U], error) {
 	to, from := shell.LayoutOf[U](), shell.LayoutOf[T]()
 	if err := checkCast(to, from, v.limits); err != nil {

@@ -11,12 +11,11 @@ import (
 	"github.com/typedmem/typedmem/internal/shell"
 )
 
-// View is a checked window on the elements of a region: a value of four words, cheap to copy. It
-// stays usable as long as the memory behind it; after that every access is refused. Making views
-// from views is arithmetic only and allocates nothing.
+// View is a checked window on the elements of a region: a value of four words, cheap to copy. After
+// its memory was taken away every access is refused. Making views from views allocates nothing.
 //
-// The zero View is empty. Any number of goroutines may use a View; see the package comment for
-// writing.
+// The zero value is an empty View. Any number of goroutines may use a View; the package comment
+// says what holds for writing.
 type View[T any] struct {
 	// SAFETY: the n elements from first on lie in the address range of limits, which stays reserved
 	// as long as limits is reachable. No element is touched before end, the address after the last
@@ -72,11 +71,13 @@ func (v View[T]) Set(i int, x T) {
 	panic(&typedmem.Error{Op: "set", Err: &refusal{i, v.n, end}})
 }
 
-// Load returns element i. It is not atomic: where others write the element meanwhile, see Ptr and
-// sync/atomic. An index out of range, or memory that was cut off behind the view, is ErrBounds; a
-// closed mapping ErrClosed, one that is not readable ErrProtection, a reserved one or a type with
-// atomic fields ErrOperation. The error says what was found at this access, and never changes; an
-// index that v does not have is ErrBounds whatever became of the memory.
+// Load returns element i. It is not atomic: for elements that other goroutines write use [View.Ptr]
+// and sync/atomic. The error describes the memory at this access, and never changes.
+//
+//   - [typedmem.ErrBounds]: the index is out of range, or the memory was cut off.
+//   - [typedmem.ErrClosed]: the mapping is closed.
+//   - [typedmem.ErrProtection]: the memory is not readable.
+//   - [typedmem.ErrOperation]: the memory is not committed, or T has sync/atomic fields.
 func (v View[T]) Load(i int) (x T, err error) {
 	var end uintptr
 	if uint(i) < uint(v.n) {
@@ -90,8 +91,8 @@ func (v View[T]) Load(i int) (x T, err error) {
 	return x, &typedmem.Error{Op: "load", Err: &refusal{i, v.n, end}}
 }
 
-// Store sets element i to x, which is not atomic: see Load. Errors are those of Load; memory or a
-// view that is not writable is ErrProtection, whatever part of it is still there.
+// Store sets element i to x. It is not atomic, and returns the errors of [View.Load]. If the memory
+// or the view is not writable it returns ErrProtection, even for elements that were cut off.
 func (v View[T]) Store(i int, x T) error {
 	var end uintptr
 	if uint(i) < uint(v.n) {
@@ -185,7 +186,7 @@ func (v View[T]) All() iter.Seq2[int, T] {
 	return func(yield func(int, T) bool) {
 		for next := 0; next < v.n; {
 			i := next
-			if next++; !yield(i, v.At(i)) { // next++ stands on this line because the compiler marks an inlined call by an instruction of its line, else by a no-op
+			if next++; !yield(i, v.At(i)) { // next++ shares the line of the inlined At, which the compiler would else mark by a no-op
 				return
 			}
 		}

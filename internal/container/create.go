@@ -14,10 +14,10 @@ import (
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
-// Create makes a new file for spec, in the directory of path and without that name yet: anyone who
-// opens path finds a whole file or none. The caller fills it and has Link name it, or Discard
-// remove it. A file that exists already is an error that wraps fs.ErrExist, here and from Link. On
-// error nothing is left.
+// Create makes a new file for spec in the directory of path, under a temporary name, so that path
+// never names an incomplete file. The caller fills it and calls [File.Link] to name it, or
+// [File.Discard] to remove it. If the file exists, Create and Link return an error that wraps
+// fs.ErrExist. On error no file is left.
 func Create(path string, spec Spec) (_ *File, err error) {
 	if len(spec.Layout.Fields()) > maxFields {
 		return nil, fmt.Errorf("the field list of %v takes %d bytes, a header holds %d: use arrays of structs: %w",
@@ -51,8 +51,8 @@ func (c *File) setAside() error {
 	return sys.SpaceError(c.path, err)
 }
 
-// Link gives the file that Create made its name, with n elements. All of it is on the device
-// before: after a failure of the system the file is there whole, or not at all until a Sync.
+// Link gives the file that Create made its name, with n elements. It flushes all of the file first.
+// Until the first Sync a system crash may remove the file, but leaves no part of it.
 func (c *File) Link(n int) error {
 	err := c.writing(func() error {
 		for i := range 2 {
@@ -78,14 +78,14 @@ func (c *File) Link(n int) error {
 	return nil
 }
 
-// Discard closes a file that Create made and that Link has not named, and removes it.
+// Discard closes and removes a file that Create made and Link has not named.
 func (c *File) Discard() error { return errors.Join(c.block.Close(), c.remove()) }
 
-// remove removes a file that has no name yet. It is removed while it is locked: after that the
-// temporary name may be somebody else's.
+// remove removes a file under its temporary name, before it unlocks the file: after that the name
+// may be another process's file.
 func (c *File) remove() error { return errors.Join(os.Remove(c.temporary), c.release()) }
 
-// exists says what to do about a file that is there.
+// exists adds to an error that says that the file exists what to do about it.
 func exists(err error) error {
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%w; open it, or remove it first", err)
@@ -93,8 +93,7 @@ func exists(err error) error {
 	return err
 }
 
-// temporaries is how many processes may be creating a file of one name at the same moment; the
-// others wait for them.
+// temporaries is how many processes can create files of one name at once; others wait.
 const temporaries = 8
 
 // temporaryName returns the i-th name under which a file for path is made. There are few of them,
@@ -112,8 +111,8 @@ func temporaryName(path string, i int) string {
 // patience is how long Create waits for others that are creating files of the same name.
 const patience = 10 * time.Second
 
-// makeFile makes the file under a temporary name and locks it. What killed creates left under these
-// names is removed.
+// makeFile makes the file under a temporary name and locks it. It removes files that killed Creates
+// left under these names.
 func (c *File) makeFile() error {
 	for start := time.Now(); ; time.Sleep(time.Millisecond) {
 		for i := range temporaries {
@@ -134,7 +133,7 @@ func (c *File) makeFile() error {
 	}
 }
 
-// makeTemporary makes the file under that name; made is false where somebody else has the name.
+// makeTemporary makes the file under that name; made is false if another process has the name.
 func (c *File) makeTemporary(name string) (made bool, err error) {
 	f, err := sys.CreateFile(name, c.path)
 	if errors.Is(err, fs.ErrExist) {
@@ -145,7 +144,7 @@ func (c *File) makeTemporary(name string) (made bool, err error) {
 	}
 	c.f, c.temporary = f, name
 	err = sys.LockFile(f)
-	if errors.Is(err, sys.ErrLocked) || err == nil && !isNamed(f, name) { // somebody took it for a leftover
+	if errors.Is(err, sys.ErrLocked) || err == nil && !isNamed(f, name) { // another process took it for a leftover
 		c.temporary = ""
 		return false, f.Close()
 	}
@@ -156,7 +155,7 @@ func (c *File) makeTemporary(name string) (made bool, err error) {
 	return true, nil
 }
 
-// removeLeftover removes the file that a killed Create left: one that nobody has locked.
+// removeLeftover removes a file that a killed Create left, which nobody has locked.
 func removeLeftover(name string) {
 	if info, err := os.Lstat(name); err != nil || !info.Mode().IsRegular() {
 		return
@@ -169,7 +168,7 @@ func removeLeftover(name string) {
 	if sys.LockFile(f) != nil {
 		return
 	}
-	if isNamed(f, name) { // and nobody else removes or renames it while it is locked
+	if isNamed(f, name) { // no other process removes or renames it while it is locked
 		_ = os.Remove(name)
 	}
 	_ = sys.UnlockFile(f)

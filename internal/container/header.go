@@ -98,8 +98,8 @@ func (h *header) encode(b []byte) int {
 	return n
 }
 
-// describes reports whether the copy b says the same of the file as h, length and sequence number
-// aside. Those bytes never change while a file is what it is: a writer stores the same ones again.
+// describes reports whether the copy b describes the same file as h: all but length and sequence
+// number is equal. A writer never changes those bytes.
 func (h *header) describes(b []byte) bool {
 	le := binary.LittleEndian
 	return [8]byte(b[:8]) == magic && le.Uint32(b[8:]) == Version && le.Uint32(b[12:]) == uint32(h.kind) &&
@@ -113,7 +113,7 @@ func checksum(b []byte) uint32 {
 }
 
 // errNoMagic is what decode returns for bytes that were never a header.
-var errNoMagic = errors.New("it does not begin with the mark of a typedmem file")
+var errNoMagic = errors.New("it does not begin with the magic number of a typedmem file")
 
 // errVersion is what decode returns for a header of that format version.
 type errVersion uint32
@@ -173,8 +173,8 @@ type Spec struct {
 	Salt     uint64 // of a slab's generations, for Create
 }
 
-// headers keeps the header of each *layout.Layout, without what is the file's own: rendering and
-// hashing the fields takes longer than the rest of an open.
+// headers caches the header of each *layout.Layout, without what differs between files: rendering
+// and hashing the fields takes longer than the rest of an Open.
 var headers sync.Map
 
 func (s Spec) header() *header {
@@ -193,8 +193,8 @@ func (s Spec) header() *header {
 	return &h
 }
 
-// matches compares a file's header with what is asked; the error wraps ErrLayout and shows the
-// difference field by field.
+// matches returns an error that wraps ErrLayout if a file's header differs from what is asked. For
+// another type it shows the difference field by field.
 func (s Spec) matches(h *header) error {
 	want := s.header()
 	switch {

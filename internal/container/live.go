@@ -14,15 +14,15 @@ import (
 )
 
 // The live record is how a writer publishes the length between syncs: to readers in other
-// processes, and to the next open after the writer was killed. It counts only within one run of the
-// system, whose page cache holds the data too; after a restart the header copies count, which are
-// written behind the data.
+// processes, and to the next Open after the writer was killed. It counts only until the system
+// restarts, while the page cache holds the data too. After a restart the header copies count, which
+// are written after the data.
 //
-//	 0  16  boot: name of the boot, zero when no writer is at work
+//	 0  16  boot ID, zero when there is no writer
 //	16   8  process id of the writer, little-endian, as all that follows
 //	24   8  when the system was started, in nanoseconds since 1970
 //	32   8  for how long it had run when the writer began, in nanoseconds
-//	40   4  1 where boot names the run of a container, else 0
+//	40   4  1 if the boot ID is a container's own, else 0
 //	44   4  CRC-32 of bytes 0 to 44
 //	48   8  length word: bits 0..47 the length in elements, bits 48..63 their sum:
 //	       the ones' complement sum of the three 16-bit words
@@ -33,15 +33,15 @@ const (
 	maxLength  = 1<<48 - 1
 )
 
-// What the system says of its run; variables for tests.
+// What the system says about its boot; variables for tests.
 var (
 	bootID      = sync.OnceValues(sys.BootID)
 	privateBoot = sync.OnceValue(sys.PrivateBootID)
 	uptime      = sys.Uptime
 )
 
-// packLength makes the length word: one aligned store publishes it, and one byte that is wrong
-// shows.
+// packLength returns the length word. One aligned store publishes it, and its sum detects a wrong
+// byte.
 func packLength(n uint64) uint64 { return n | uint64(foldLength(n))<<48 }
 
 func unpackLength(word uint64) (n uint64, ok bool) {
@@ -49,7 +49,8 @@ func unpackLength(word uint64) (n uint64, ok bool) {
 	return n, word>>48 == uint64(foldLength(n))
 }
 
-// foldLength is the complement of the ones' complement sum, so that a word of zeros is not valid.
+// foldLength returns the complement of the ones' complement sum, so that a word of zeros is not
+// valid. Carries out of the low 16 bits are added back twice, since the first time may carry again.
 func foldLength(n uint64) uint16 {
 	sum := n&0xffff + n>>16&0xffff + n>>32&0xffff
 	sum = sum&0xffff + sum>>16
@@ -77,8 +78,8 @@ func (l liveRecord) publish(n uint64) {
 	atomic.StoreUint64(l.word(), littleEndian(packLength(n)))
 }
 
-// begin announces a writer. The name of the boot comes last: before it is whole nobody takes the
-// record for valid.
+// begin writes the record of a writer. The boot ID comes last: until it is complete the record is
+// not valid.
 func (l liveRecord) begin(n uint64) {
 	boot, ok := bootID()
 	clear(l.b[:liveWordAt])
@@ -103,19 +104,18 @@ func (l liveRecord) begin(n uint64) {
 	copy(l.b, boot[:])
 }
 
-// end says that no writer is at work.
+// end removes the record of the writer.
 func (l liveRecord) end() { clear(l.b[:liveWordAt]) }
 
-// sameRun reports whether a live record is of this run of the system: whether the page cache holds
-// all that its writer wrote.
+// sameBoot reports whether a live record was written since the system was started: whether the page
+// cache holds all that its writer wrote.
 //
-// The kernel's own boot ID decides. A container that has one of its own, as with systemd-nspawn and
-// LXC, sees another than the system and than other containers: with such a one on either side the
-// clocks decide. The record is of this run when the system was started, by its clock, before the
-// record was written, and has run for longer than then. A clock that was set in between can
-// mislead. Set back, or forward by less than the system had run, it does not take data from a
-// killed writer.
-func sameRun(b []byte) bool {
+// The kernel's boot ID decides. A container with a boot ID of its own (systemd-nspawn, LXC) sees
+// another one than the system and other containers. If there is such an ID on either side, the
+// clocks decide: the system was started before the record was written, and has run for longer than
+// it had then. A clock that was set in between can mislead, but if it was set back, or forward by
+// less than the system had run, no data of a killed writer is lost.
+func sameBoot(b []byte) bool {
 	le := binary.LittleEndian
 	boot, ok := bootID()
 	if !ok || livePID(b) == 0 || [16]byte(b[:16]) == [16]byte{} {
@@ -133,15 +133,15 @@ func sameRun(b []byte) bool {
 	return up >= wasUp && (equal || started <= wasStarted+wasUp)
 }
 
-// liveLength returns the length that a live record of this run of the system holds. writing says
-// that a writer left it, alive or killed; torn that the record is one but for its length word,
-// which the writer may just be storing: reading it again helps, unless it is damaged.
+// liveLength returns the length in a live record of this boot. writing reports whether there is
+// such a record, of a live or a killed writer. torn reports that only its length word is not valid:
+// the writer may be storing it at this moment, so read it again before the file counts as damaged.
 func liveLength(b []byte) (n uint64, writing, torn bool) {
-	if !sameRun(b) {
+	if !sameBoot(b) {
 		return 0, false, false
 	}
-	// SAFETY: as with word; a record that was read from the file lies in a headerBlock, which is so
-	// large that the allocator gives it whole pages.
+	// SAFETY: as in word. A record that was read from the file lies in a headerBlock, which is so
+	// large that the allocator aligns it to a page.
 	word := littleEndian(atomic.LoadUint64((*uint64)(unsafe.Pointer(&b[liveWordAt]))))
 	n, ok := unpackLength(word)
 	if !ok && storedInHalves {
@@ -150,15 +150,16 @@ func liveLength(b []byte) (n uint64, writing, torn bool) {
 	return n, ok, !ok
 }
 
-// storedInHalves says that a 64-bit store may be two of 32 bits, between which a writer can be
-// killed. The lower half then is the length before or the one after, whole: lengths of these
-// machines fit it.
+// storedInHalves says whether a 64-bit store may be two of 32 bits, between which a writer can be
+// killed. The lower half is then the old length or the new one, since lengths fit it on these
+// machines.
 const storedInHalves = runtime.GOARCH == "arm" || runtime.GOARCH == "mips" || runtime.GOARCH == "mipsle"
 
-// mostReads is how often a torn length word is read again. A store takes a few nanoseconds.
+// mostReads bounds how often the header or a torn length word is read again. A store takes a few
+// nanoseconds.
 const mostReads = 1000
 
-// livePID returns the process id of the writer, 0 where there is none.
+// livePID returns the process ID of the writer, 0 if the record is not valid.
 func livePID(b []byte) uint64 {
 	if binary.LittleEndian.Uint32(b[liveSumAt:]) != crc32.ChecksumIEEE(b[:liveSumAt]) {
 		return 0
@@ -170,13 +171,13 @@ func livePID(b []byte) uint64 {
 type Left uint8
 
 const (
-	LeftUnknown Left = iota // any of the others: the system does not name its runs
-	LeftLost                // the system went down: what was not flushed may be gone, and no reader is left
-	LeftKilled              // the writer is at work or was killed, in this run of the system: all that it wrote is there
+	LeftUnknown Left = iota // any of the others: the system has no boot ID
+	LeftLost                // the system crashed: what was not flushed may be lost, and no reader is left
+	LeftKilled              // the writer is running or was killed, in this boot: all that it wrote is there
 	LeftClosed              // the writer closed the file
 )
 
-// MayMiss reports whether what was not flushed may be gone.
+// MayMiss reports whether data that was not flushed may be lost.
 func (l Left) MayMiss() bool { return l <= LeftLost }
 
 func leftBy(b []byte) Left {
@@ -186,7 +187,7 @@ func leftBy(b []byte) Left {
 	if _, writing, _ := liveLength(b); writing {
 		return LeftKilled
 	}
-	if [16]byte(b[:16]) != [16]byte{} { // zero also where a writer was killed while it began: it has changed nothing
+	if [16]byte(b[:16]) != [16]byte{} { // zero too if a writer was killed in begin, before it changed anything
 		return LeftLost
 	}
 	return LeftClosed

@@ -13,8 +13,7 @@ func (l *Layout) Fields() string {
 	return fmt.Sprintf("# %v\n%s", l.Type, l.lines(func(f Leaf) string { return f.Kind }))
 }
 
-// GoFields renders the same lines for people, with the types that Go has for the leaves in place of
-// their kinds.
+// GoFields renders the same lines for people, with Go types instead of kinds.
 func (l *Layout) GoFields() string {
 	return "path, type, offset, bytes:\n" + l.lines(func(f Leaf) string { return f.Type })
 }
@@ -41,8 +40,8 @@ func (l *Layout) Fingerprint(order string, version uint32) (sum [16]byte) {
 	return sum
 }
 
-// Diff compares two texts of Fields and returns a line for each field that is not the same in both,
-// "" when all are.
+// Diff returns a line for each field that differs between two texts of [Layout.Fields], "" if none
+// does.
 func Diff(found, asked string) string {
 	var b strings.Builder
 	inAsked := byPath(asked)

@@ -33,7 +33,7 @@ type Leaf struct {
 	Size   uintptr // bytes, of the whole array
 }
 
-// Layout is what the walk of one type found.
+// Layout is what a walk of one type found.
 type Layout struct {
 	Type    reflect.Type
 	Size    uintptr // bytes
@@ -64,12 +64,12 @@ func Of(t reflect.Type) *Layout {
 		l.inFile(fmt.Errorf("has %d bytes, which keeps a following value off its alignment of %d on some platforms: fill it up with _ [%d]byte",
 			l.Size, l.Natural, l.Natural-l.Size%l.Natural))
 	}
-	kept, _ := cache.LoadOrStore(t, l)
-	return kept.(*Layout)
+	first, _ := cache.LoadOrStore(t, l)
+	return first.(*Layout)
 }
 
-// Check returns nil when values of the type may live in memory of the kind, otherwise why not,
-// where, and what to write instead.
+// Check returns nil if values of the type may live in memory of the kind. Otherwise the error says
+// why not, which field it is, and what to write instead.
 func (l *Layout) Check(m Memory) error {
 	switch {
 	case l.never != nil:
@@ -104,8 +104,8 @@ func (l *Layout) inFile(err error) {
 	}
 }
 
-// blame makes the reason that one type speaks against the whole: which, where, and what is wrong
-// with it, as the end of a sentence that begins with the whole.
+// blame returns the reason that a part of type t, at path, rules out the whole type: the end of a
+// sentence that begins with the name of the whole type.
 func (l *Layout) blame(t reflect.Type, path, wrong string) error {
 	name := t.String()
 	switch t.Kind() {
@@ -139,8 +139,8 @@ func article(name string) string {
 	return "a " + name
 }
 
-// walk records the leaves of t, which lies at off, and what speaks against them. It returns the
-// natural alignment of t: the greatest of its scalars.
+// walk records the leaves of t, which lies at off, and the reasons against them. It returns the
+// natural alignment of t, the greatest of its scalars.
 func (l *Layout) walk(t reflect.Type, path string, off uintptr) (natural uintptr) {
 	switch pkg := t.PkgPath(); {
 	case pkg == "sync" || pkg == "runtime":
@@ -177,8 +177,8 @@ func (l *Layout) walk(t reflect.Type, path string, off uintptr) (natural uintptr
 
 const instead = ": write a fixed-size array, an index or a slab.Handle"
 
-// copied names the type of sync/atomic that t was declared as, "" for any other: t has its fields
-// and not its methods.
+// copied returns the type of sync/atomic of which t is a defined copy, with its fields but without
+// its methods; "" for any other type.
 func copied(t reflect.Type) string {
 	var names []string
 	for _, original := range []reflect.Type{

@@ -25,12 +25,12 @@ func Mul(a, b int) (product int, ok bool) {
 // Add returns a+b for a, b >= 0; ok is false when an operand is negative or the sum exceeds the
 // largest value of the type.
 func Add[T constraints.Signed](a, b T) (sum T, ok bool) {
-	sum = a + b
+	sum = a + b // wraps around to a negative sum when it overflows
 	return sum, a >= 0 && b >= 0 && sum >= 0
 }
 
-// AddOrMax returns a+b for a, b >= 0, or the largest int where that is less than the sum: no size
-// can be that large, so that a check of the result refuses it.
+// AddOrMax returns a+b for a, b >= 0, or the largest int if the sum overflows: a check of the
+// result then refuses it, since no size can be that large.
 func AddOrMax(a, b int) int {
 	if sum, ok := Add(a, b); ok {
 		return sum
@@ -40,7 +40,7 @@ func AddOrMax(a, b int) int {
 
 // AddAddr returns addr+n; ok is false when n is negative or the sum leaves the address space.
 func AddAddr(addr uintptr, n int) (sum uintptr, ok bool) {
-	sum = addr + uintptr(n)
+	sum = addr + uintptr(n) // below addr when it wraps around
 	return sum, n >= 0 && sum >= addr
 }
 
