@@ -63,7 +63,12 @@ type Error struct {
 
 // Error renders the operation, the memory and the reason, each once. Where Err is an Error too, the
 // text has the outer operation, which the program called, and the inner reason.
-func (e *Error) Error() string { return "typedmem: " + e.Op + e.place() + ": " + reason(e.Err) }
+func (e *Error) Error() string {
+	if e == nil {
+		return "<nil>"
+	}
+	return "typedmem: " + e.Op + e.place() + ": " + reason(e.Err)
+}
 
 // place names the memory that the error is about, "" where there is none any more.
 func (e *Error) place() string {

@@ -23,7 +23,10 @@ type FaultError struct {
 
 // Error names the address and, where they are known, the place in the mapping and the reason.
 func (e *FaultError) Error() string {
-	if e.Mapping == nil {
+	switch {
+	case e == nil:
+		return "<nil>"
+	case e.Mapping == nil:
 		return fmt.Sprintf("typedmem: memory fault at %#x: %v", e.Addr, e.Err)
 	}
 	return fmt.Sprintf("typedmem: memory fault at %#x, byte %d of a mapping: %v", e.Addr, e.Offset, e.Err)

@@ -215,6 +215,9 @@ func TestEveryValuePrints(t *testing.T) {
 	}
 	const most = 10_000 // bytes: more is a walk through memory
 	for _, p := range printables(t) {
+		if e, ok := p.value.(error); ok && e.Error() == "" {
+			t.Errorf("%s: Error returns no text", p.name)
+		}
 		for i, x := range inside(p.value) {
 			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x", "%T", "%20v", "%-5s"} {
 				text := fmt.Sprintf(verb, x)

@@ -87,6 +87,9 @@ type MisuseError struct {
 
 // Error names the object, the byte and both stacks.
 func (e *MisuseError) Error() string {
+	if e == nil {
+		return "<nil>"
+	}
 	return fmt.Sprintf("slot %d, object %#x: byte %d was written after the object was freed\nallocated:\n%sfreed:\n%s",
 		slots.Index(e.Handle), e.Handle, e.Offset, e.Alloc, e.Free)
 }
