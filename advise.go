@@ -7,9 +7,9 @@ import (
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
-// Advise tells the kernel how the bytes [lo, hi) will be used: any of flags.Advice, in the order in
-// which that lists them. Other flags are refused with ErrOperation. The range is widened to whole
-// pages, but for DontNeed narrowed: no byte outside is dropped.
+// Advise tells the kernel how the bytes [lo, hi) will be used. f may hold any of [flags.Advice],
+// which are passed on in the order of that list. Other flags return [ErrOperation]. The range is
+// widened to whole pages. For DontNeed it is narrowed instead, so that no byte outside is dropped.
 func (m *Mapping) Advise(lo, hi int, f flags.Map) error {
 	if err := m.lookRange("advise", lo, hi, needCommitted); err != nil {
 		return err

@@ -9,8 +9,8 @@ import (
 )
 
 // areaBudget keeps the process away from the system's limit of memory areas (vm.max_map_count on
-// Linux, 65,530 by default). At that limit the Go runtime cannot map either, and ends the process. So
-// this package leaves the last sixteenth to it. Whatever makes an area asks admit first. What
+// Linux, 65,530 by default). At that limit the Go runtime cannot map either, and ends the process.
+// So this package leaves the last sixteenth to it. Whatever makes an area asks admit first. What
 // releases memory asks tight, which leaves half of that part.
 //
 // Only reading a list of all areas tells how many there are. So each count allows a number of steps

@@ -21,7 +21,7 @@ func (m *Mapping) Pin() (unpin func(), err error) {
 	}), nil
 }
 
-// Close gives the memory back and ends every view of it; see the package comment for the addresses.
+// Close releases the memory and ends every view of it; see the package comment for the addresses.
 // It does not flush. A second Close returns ErrClosed. That of a pinned mapping, or beside a call
 // of another goroutine that is at work on the memory (Flush, Prefault, Lock, Advise, growth and
 // their like), returns ErrBusy. Nothing has changed then, or when the system refuses. A file that
@@ -88,8 +88,8 @@ func (m *Mapping) release() error {
 	return nil
 }
 
-// markClosed marks m as closed and lets go of its Limits, so that a Mapping which is kept does not
-// keep addresses.
+// markClosed marks m as closed and drops its Limits: a closed Mapping that a program still holds
+// must not hold addresses.
 func (m *Mapping) markClosed() {
 	m.open, m.committed, m.hidden = false, false, 0
 	m.limits.Store(noLimits())

@@ -23,7 +23,7 @@ func (s *span) abandoned() {
 	runtime.AddCleanup(&struct{ later *span }{s}, (*span).releaseAbandoned, s)
 }
 
-// releaseAbandoned gives back what an abandoned span still has.
+// releaseAbandoned releases what an abandoned span still has.
 func (s *span) releaseAbandoned() {
 	if s.state == spanOpen {
 		if s.lent.Load() { // somebody may still hold raw memory: it stays mapped for good
@@ -35,15 +35,15 @@ func (s *span) releaseAbandoned() {
 	s.freeOrRetry()
 }
 
-// freeOrRetry gives the addresses back, with every collection again until the system lets them go:
-// joined to their neighbours they can be refused for lack of areas.
+// freeOrRetry releases the addresses. When the system refuses, it tries again after each
+// collection: a release that cuts joined areas in two can fail for lack of areas.
 func (s *span) freeOrRetry() {
 	if s.free() != nil {
 		runtime.AddCleanup(&struct{ again *span }{s}, (*span).freeOrRetry, s)
 	}
 }
 
-// free gives the addresses back.
+// free releases the addresses.
 func (s *span) free() error {
 	if s.state == spanReleased {
 		return nil

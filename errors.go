@@ -11,7 +11,8 @@ import (
 // Sentinel errors. Every error of this module wraps one of them, the system's error, or
 // errors.ErrUnsupported for what a platform cannot do.
 var (
-	// ErrSize: a size, length or capacity that is negative, overflows, or exceeds the address space.
+	// ErrSize: a size, length or capacity that is negative, overflows, or exceeds the address
+	// space.
 	ErrSize = errors.New("size out of range")
 	// ErrOffset: an address, file offset or cut that does not fall where pages or T require it.
 	ErrOffset = errors.New("offset not usable")
@@ -34,8 +35,8 @@ var (
 	// ErrProtection: an access or an operation that the protection forbids, or that a read-only
 	// view does.
 	ErrProtection = mem.ErrProtection
-	// ErrBounds: an index, range or step that is out of range, a Cast that does not fit, or a view of
-	// memory that was cut off.
+	// ErrBounds: an index, range or step that is out of range, a Cast that does not fit, or a view
+	// of memory that was cut off.
 	ErrBounds = mem.ErrBounds
 	// ErrType: a type that cannot live in the memory, or that bytes cannot be cast to; a Field that
 	// T does not have.

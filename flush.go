@@ -5,14 +5,14 @@ import (
 )
 
 // Flush writes what changed in the bytes [lo, hi) of a shared file mapping to the file, and returns
-// when it is on the device. The range may have any alignment. Of anonymous and private memory there
-// is nothing to write. A reserved range is refused with ErrOperation.
+// when it is on the device. The range may have any alignment. Anonymous and private memory have
+// nothing to write. A reserved range returns [ErrOperation].
 //   - Unix: msync(2) with MS_SYNC. The kernel reports an I/O error once: a second call may succeed
 //     although data was lost.
 //   - Windows: FlushViewOfFile and FlushFileBuffers.
 func (m *Mapping) Flush(lo, hi int) error { return m.flush("flush", lo, hi, false) }
 
-// FlushAsync is Flush that starts the writing and does not wait.
+// FlushAsync starts the writing that [Mapping.Flush] does, and does not wait for it.
 //   - Linux: MS_ASYNC does nothing; the kernel writes changed pages by itself in any case.
 func (m *Mapping) FlushAsync(lo, hi int) error { return m.flush("flush async", lo, hi, true) }
 

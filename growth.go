@@ -38,8 +38,8 @@ func (g *grown) to(end, size int64) {
 	g.made = end
 }
 
-// cut takes from the file what growth put behind end and behind all that is to be kept, unless
-// somebody else has changed its size.
+// cut shortens the file to end, or to g.least where that is more, unless somebody else has changed
+// its size.
 func (g *grown) cut(f *os.File, end int64) {
 	if end = max(end, g.least); g.made > end {
 		_ = cutBack(f, g.made, end) // not every system shortens a file that another view shows

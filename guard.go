@@ -47,14 +47,14 @@ func (e *FaultError) Unwrap() error { return e.Err }
 // memory returns EFAULT by itself. A fault interrupts f where it stands: what f had changed stays
 // changed. Guards nest. See runtime/debug.SetPanicOnFault.
 //
-// In builds with the race detector an atomic operation, those inside this library included, ends
-// the process where it writes to memory that may only be read, or where the memory is taken away
-// while it runs: it faults in the detector's own code, from where nothing can be recovered.
+// In builds with the race detector an atomic operation, also one inside this library, ends the
+// process when it writes to read-only memory or the memory is taken away meanwhile: it faults in
+// the detector's own code, which cannot be recovered from.
 //
-// A program can call SetPanicOnFault by itself. A Slab in memory whose memory is protected or
-// closed beside its Insert or Alloc may then lose a slot to the fault, until the program has called
-// Guard, or a goroutine with SetPanicOnFault has made a Slab or taken more slots: from then on, and
-// in slab files always, these put right what a fault leaves.
+// A program can call SetPanicOnFault by itself. When another goroutine then protects or closes the
+// memory of an anonymous Slab during Insert or Alloc, the fault may cost a slot. Slab files, and
+// all slabs once the program has called Guard, restore the slot. So do slabs once a goroutine with
+// SetPanicOnFault has made a Slab or taken more slots.
 func Guard(f func() error) error { return catch(f) }
 
 func catch(f func() error) (err error) {

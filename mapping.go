@@ -13,8 +13,8 @@ import (
 	"github.com/typedmem/typedmem/internal/printing"
 )
 
-// Mapping owns one range of mapped addresses. Make one with a terminal method of options.Options;
-// give it back with Close. The zero Mapping is one that is closed.
+// Mapping owns one range of mapped addresses. Make one with a terminal method of options.Options
+// and release it with [Mapping.Close]. The zero Mapping is closed.
 //
 // Offsets and lengths are in bytes, offsets count from the first byte of the mapping. After Close
 // every method returns ErrClosed. All methods are safe for concurrent use; see the package comment
@@ -165,8 +165,8 @@ func (m *Mapping) pagesInside(lo, hi int) (addr uintptr, n int) {
 	return first, int(end - first)
 }
 
-// Addr returns the address of the first byte. It stays the same after Close, when nothing is there
-// any more.
+// Addr returns the address of the first byte. It stays the same after Close, when it must not be
+// accessed.
 func (m *Mapping) Addr() uintptr { return m.addr.Load() }
 
 // Len returns the length in bytes, 0 after Close.
@@ -211,7 +211,7 @@ func (m *Mapping) Protection() flags.Protection {
 	return m.plan.Protection
 }
 
-// Committed reports whether memory is behind the addresses.
+// Committed reports whether the addresses have memory.
 func (m *Mapping) Committed() bool {
 	m.mu.RLock()
 	defer m.mu.RUnlock()

@@ -26,8 +26,8 @@ func (p *plan) call(addr uintptr, from, n int) sys.Request {
 	}
 }
 
-// Map makes a mapping. Most programs call a terminal method of options.Options instead, which ends
-// here. A Request that cannot be carried out leaves nothing behind.
+// newMapped makes a mapping. The terminal methods of options.Options end here. On error nothing is
+// left mapped or open.
 func newMapped(r mem.Request) (*Mapping, error) {
 	fail := func(err error) (*Mapping, error) {
 		return nil, &Error{Op: "map", Addr: r.Address, Len: max(r.Size, 0), Err: err}
@@ -38,8 +38,7 @@ func newMapped(r mem.Request) (*Mapping, error) {
 	}
 	s := &span{reserved: p.reserved, private: !p.HasFile && !p.Flags.Has(flags.Shared)}
 	if r.File != nil {
-		// What has a capacity can grow, be it within its last page or to where it was before it
-		// shrank.
+		// A mapping with a capacity can grow: within its last page, or back to a former length.
 		if s.backing, err = newBacking(r.File, r.FileOwner, p.Reserve || p.Capacity > 0 || sys.FlushNeedsFile); err != nil {
 			return fail(err)
 		}
@@ -82,8 +81,8 @@ func (p *plan) place(s *span) error {
 	return p.ask(s)
 }
 
-// replace is place over what may be there. It waits for no page: the others that give addresses
-// back wait for it. Until leave is called nobody takes the new memory over.
+// replace is place for flags.Fixed, over whatever is mapped there. It waits for no page, since all
+// who release addresses wait for it. Until leave is called nobody takes the new memory over.
 func (p *plan) replace(s *span) (leave func(), err error) {
 	all := addrRange{p.Address, p.Address + uintptr(p.reserved)}
 	lockPlacing(all)
@@ -156,8 +155,8 @@ func (p *plan) ask(s *span) error {
 	return nil
 }
 
-// rehearse has what Commit would ask for refused now: it maps the first pages of a reserved range
-// and gives them back. Of plain memory there is nothing that the system could refuse.
+// rehearse finds out now whether the system would refuse Commit: it maps the first pages of a
+// reserved range and releases them. Plain memory is never refused.
 func (p *plan) rehearse(base uintptr) error {
 	if !p.HasFile && p.PageSize == 0 {
 		return nil

@@ -8,7 +8,7 @@ import (
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
-// Commit puts memory behind a reserved range, with its protection and the flags it was built with.
+// Commit maps memory into a reserved range, with its protection and the flags it was built with.
 // On a committed mapping it does nothing.
 //   - Unix: anonymous memory keeps MAP_NORESERVE, so that running out shows when pages are touched,
 //     as with mmap-rs.

@@ -201,7 +201,7 @@ func (m *Mapping) takeSpace(n, end int, holes bool) error {
 	return nil
 }
 
-// cutBack gives a file that was made longer, up to made, the size it had.
+// cutBack shortens a file that was made longer, up to made, to the size that it had.
 func cutBack(f *os.File, made, size int64) error {
 	info, err := f.Stat()
 	if err != nil || size >= made || info.Size() != made {

@@ -28,8 +28,8 @@ func takeOver(from, to uintptr) {
 	}
 }
 
-// moveTail leaves the bytes from the given one on to right, which is new, and with them what was
-// taken of them; the caller holds placing for writing.
+// moveTail gives the bytes from the given offset on, and the list of what was taken of them, to the
+// new span right. The caller holds placing for writing.
 func (s *span) moveTail(from int, right *span) {
 	spans.Lock()
 	defer spans.Unlock()

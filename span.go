@@ -13,9 +13,9 @@ import (
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
-// span is the range of addresses that one Limits stands for, and all that is needed to give it
-// back: it never points to the Limits or the Mapping, so that the collector can find those
-// unreachable. The mapping's lock guards it.
+// span is the range of addresses that one Limits stands for, with all that is needed to release it.
+// It never points to the Limits or the Mapping, so that the collector can find those unreachable.
+// The mapping's lock guards it.
 type span struct {
 	base     uintptr     // multiple of the granularity or the page size
 	ready    int         // bytes from base that a longer mapping needs no system call for; at most mapped
@@ -63,7 +63,7 @@ func (s *span) firstTaken(addr uintptr) int {
 	return i
 }
 
-// hold gives back the memory of the bytes [from, from+n) and keeps the addresses. On error nothing
+// hold releases the memory of the bytes [from, from+n) and keeps the addresses. On error nothing
 // has changed: once a range is gone there is no way back, so that what the system refuses from then
 // on, beyond a hole, goes with the addresses.
 //
@@ -102,7 +102,7 @@ func (s *span) markFreed(freed []addrRange) {
 	}
 }
 
-// release gives back the addresses of the bytes [from, from+n). On error it says whether some of
+// release releases the addresses of the bytes [from, from+n). On error it says whether some of
 // them are gone.
 func (s *span) release(from, n int) (begun bool, err error) {
 	var freed []addrRange

@@ -12,10 +12,9 @@ type work struct {
 	protection flags.Protection
 }
 
-// work runs f, which may wait for the kernel, without the lock, which unlock gives up. Until f
-// returns the mapping stays open and where it is, and no shorter than it was: what would change
-// that is refused with ErrBusy. Its protection may change; where f fails for that reason, the error
-// says so.
+// work calls unlock and runs f, which may wait for the kernel, without the lock. Until f returns,
+// the mapping stays open, in place and at least as long: calls that would change that return
+// ErrBusy. The protection may change. When f fails because of that, the error says so.
 func (m *Mapping) work(op string, needs need, w work, unlock func(), f func(work) error) error {
 	m.users.Add(1)
 	defer m.users.Add(-1)

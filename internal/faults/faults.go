@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 )
 
-// ever is set by the first Guard, or Look, and stays set. It is no count of the Guards at work:
-// each would change it, and every goroutine that looks would wait for its cache line.
+// ever is set by the first Guard or Look and stays set. A count of running Guards would change with
+// each, and every goroutine that reads it would wait for the cache line.
 var ever atomic.Bool
 
 // Catch is called before a Guard lets faults become panics.
@@ -17,9 +17,8 @@ func Catch() {
 	}
 }
 
-// Look notices a goroutine whose faults the program has made panics by itself, with
-// debug.SetPanicOnFault. It is for steps that are rare, since the Go runtime tells that to none but
-// who sets it.
+// Look notices a goroutine that has called debug.SetPanicOnFault by itself. Only setting the value
+// tells what it was, so Look is for rare steps.
 func Look() {
 	if ever.Load() {
 		return
@@ -31,6 +30,6 @@ func Look() {
 	}
 }
 
-// Caught reports whether the program has called Guard, or Look has seen that it does without. While
-// neither is so, a fault ends the process, so that nothing needs to be put right after one.
+// Caught reports whether a fault may have become a panic: Guard was called, or Look noticed a
+// goroutine. Until then a fault ends the process, and nothing needs to be restored after one.
 func Caught() bool { return ever.Load() }

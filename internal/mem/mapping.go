@@ -1,8 +1,8 @@
-// Package mem is what the packages of this module know of a mapping and others do not: up to where
-// its memory may be accessed, what is asked for to make one, and the steps that a checked view, a
-// region or a slab is made of.
+// Package mem holds what the packages of this module share about a mapping and users do not see:
+// [Limits] say how far its memory may be accessed, a [Request] asks for one, and [Mapping] has the
+// steps that views, regions and slabs are made of.
 //
-// Package typedmem carries it out, and fills in what is declared here.
+// Package typedmem implements them and fills in the variables declared here.
 package mem
 
 import "errors"
@@ -26,7 +26,7 @@ type Mapping interface {
 	// fail the Resize itself.
 	CanResize(n int) error
 
-	// MakeRoom puts memory behind the first n bytes without changing the length, so that they can
+	// MakeRoom provides memory for the first n bytes without changing the length, so that they can
 	// be filled before [Limits.Extend] publishes them. It fails as a growing Resize does.
 	MakeRoom(n int) error
 
