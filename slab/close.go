@@ -19,8 +19,8 @@ func (c *core) lastSync() error {
 	return nil
 }
 
-// close gives everything back. What cannot be undone comes last. It does not wait for what others
-// have asked of the kernel.
+// close releases everything. What cannot be undone comes last. It does not wait for calls of others
+// that wait for the kernel.
 func (c *core) close() error {
 	p := &c.pool
 	p.closing.Lock()

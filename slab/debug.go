@@ -18,19 +18,19 @@ import (
 	"github.com/typedmem/typedmem/internal/slots"
 )
 
-// checks is what a slab does beyond its work in debug mode and where it has guard slots.
+// checks is the state of debug mode and of guard slots.
 type checks struct {
 	debug  bool
 	every  uint64
 	made   atomic.Uint64 // allocations so far, for every
 	guards guards
-	fences []*typedmem.Mapping // reserved pages before and behind the slots
+	fences []*typedmem.Mapping // reserved pages before and after the slots
 
 	mu    sync.Mutex
 	lives map[uint32]life // by index; of a slot that holds no object the last one
 }
 
-// life is what debug mode knows of an object.
+// life is what debug mode records about an object.
 type life struct {
 	handle      uint64
 	alloc, free stack  // alloc is empty for an object that was there when its file was opened
@@ -88,8 +88,8 @@ func newChecks(c *core, cfg Config) (*checks, error) {
 	return d, d.guards.make(c)
 }
 
-// between maps bytes, or the size in r where that is more, with a reserved page before and behind
-// them. All of it is committed at once.
+// between maps bytes, or the size in r if that is more, between two reserved pages. All of it is
+// committed at once.
 func (d *checks) between(r mem.Request, bytes int) (_ *typedmem.Mapping, err error) {
 	if r.Size < 0 {
 		return nil, fmt.Errorf("%d bytes to commit at once: %w", r.Size, typedmem.ErrSize)
@@ -136,8 +136,8 @@ func (d *checks) close() error {
 	return errors.Join(err, d.guards.close())
 }
 
-// prepare is called for a slot that was popped, before its object is made: it looks whether the
-// slot was written since its last object was freed, and may put the new object elsewhere.
+// prepare is called for a slot that was popped, before its object is written. It checks whether the
+// slot was written since its last object was freed, and may choose a guard slot for the new one.
 func (d *checks) prepare(c *core, h uint64, p unsafe.Pointer) (uint64, unsafe.Pointer, error) {
 	if d.every > 0 && d.made.Add(1)%d.every == 0 {
 		if g, at, ok := d.guards.take(c, h); ok {
@@ -163,14 +163,14 @@ func (d *checks) prepare(c *core, h uint64, p unsafe.Pointer) (uint64, unsafe.Po
 	return h, p, nil
 }
 
-// forget is called for a slot that came to hold no object.
+// forget is called for a slot that was popped and holds no object.
 func (d *checks) forget(h uint64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.lives, slots.Index(h))
 }
 
-// ended is called for a slot whose object just ended, and which is not in any list yet.
+// ended is called for a slot whose object just ended, before anyone can allocate the slot.
 func (d *checks) ended(c *core, h uint64) {
 	if !d.debug {
 		return
@@ -207,10 +207,10 @@ func (l *life) written(slot []byte) int {
 	return -1
 }
 
-// Explain says what debug mode and the guard slots know of the memory at an address, for instance
-// that of a fault which typedmem.Guard caught: which object is there, or was there last, and the
-// stacks of its allocation and Free. An address in the pages around objects that nobody can touch
-// is told by the object that is nearest. It is "" where nothing is known, and after Close.
+// Explain describes the memory at an address, for instance that of a fault which [typedmem.Guard]
+// caught: which object is there, or was there last, and the stacks of its allocation and Free. For
+// the pages without access around objects it describes the nearest object. It needs debug mode or
+// guard slots, and returns "" where nothing is known, and after Close.
 func (s *Slab[T]) Explain(addr uintptr) string {
 	c := s.inner()
 	if c.checks == nil || c.closed() {

@@ -31,9 +31,9 @@
 // The capacity cannot change later, so choose a generous one:
 //   - In memory an unused slot costs only address space, Sizeof(T) and 8 bytes, and a few bits of
 //     heap. A 32-bit program has little address space.
-//   - In a file the words of the whole capacity come before the slots, 8 bytes each, as a hole:
-//     they take space on the device as slots are used. The file size includes them from the beginning;
-//     the slots follow as they are used.
+//   - In a file the words of the whole capacity come before the slots, 8 bytes each, as a hole.
+//     They take space on the device as slots are used. The file size includes them from the
+//     beginning; the slots follow as they are used.
 //   - [OpenMut] takes time in proportion to the slots in use, whatever the capacity is.
 //
 // With a small capacity slots are reused often. With a capacity of 1 every object has the same

@@ -8,10 +8,10 @@ import (
 	"github.com/typedmem/typedmem/internal/slots"
 )
 
-// All yields handle and address of every object, in the order of the slots. Objects may be made and
-// freed meanwhile, by the loop's own body too: one that lives through the whole iteration is
-// yielded once, one that is made or freed during it once or not at all. The iteration ends where
-// the memory cannot be read any more.
+// All yields handle and address of every object, in the order of the slots. Objects may be
+// allocated and freed meanwhile, by the loop's own body too. One that lives through the whole
+// iteration is yielded once, one that is allocated or freed during it once or not at all. The
+// iteration ends if the memory cannot be read any more.
 //
 // The address is raw memory. It is valid while the object lives and the slab is open; unlike one
 // from [Slab.Ptr] it does not keep a slab that nobody closes and nobody refers to any more. Take

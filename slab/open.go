@@ -76,7 +76,7 @@ func open(path string, write bool, l *layout.Layout, cfg Config) (*core, error) 
 	return c, nil
 }
 
-// openCore checks the file as a whole before anything of it is changed.
+// openCore checks the whole file before it changes anything.
 func openCore(f *container.File, l *layout.Layout) (*core, error) {
 	capacity, used := f.Capacity(), f.Length()
 	switch {
@@ -145,9 +145,8 @@ func cutOff(size, end int64) error {
 	return fmt.Errorf("%d bytes, its slots end at byte %d: %w", size, end, typedmem.ErrTruncated)
 }
 
-// fillHoles takes space for the holes of a file where slots in use and their words are. A copy has
-// them where pages were zero, as those of slots that were set aside. Where no space can be set
-// aside the stores are made that may find none.
+// fillHoles allocates space for holes in the file where slots in use and their words are. A copy
+// has holes where pages were zero. If no space can be allocated ahead, stores go through write.
 func (c *core) fillHoles(used, there int) error {
 	f, slots := c.file.c.Handle(), wordsEnd(uint64(c.n))
 	for _, part := range [][2]int64{{container.DataOffset, container.DataOffset + int64(used)*8}, {slots, slots + int64(there)*int64(c.size)}} {
@@ -164,8 +163,8 @@ func (c *core) fillHoles(used, there int) error {
 	return nil
 }
 
-// attachFile maps the words and the slots of a file: of those that its length counts, those that
-// are there.
+// attachFile maps the words of the used slots of a file, and of these slots the first there, which
+// the file is long enough for.
 func (c *core) attachFile(f *container.File, used, there int) error {
 	c.file = &file{c: f, writer: f.Writer()}
 	c.special = true
@@ -195,9 +194,8 @@ func (c *core) attachFile(f *container.File, used, there int) error {
 	return nil
 }
 
-// checkWords looks at every word of the file. Where only some of the slots are there, the system
-// went down and has lost that the file was made longer: the slots were not in use yet, or the file
-// was cut off.
+// checkWords checks every word of the file. If the file is too short for some slots, either a crash
+// of the system has lost its growth, and those slots were never used, or the file was cut off.
 func (c *core) checkWords(used, there int, size int64) error {
 	for i := range uint32(used) {
 		switch word := slots.Load(slots.WordAt(c.file.words, uintptr(i))); {
@@ -210,9 +208,9 @@ func (c *core) checkWords(used, there int, size int64) error {
 	return nil
 }
 
-// restore makes the words in memory and the free list from the words of the file. lost says that
-// the last writer's changes may be gone: handles that it gave out for slots that are free now must
-// not become those of new objects. Of each slot that is one at the most, see leastWaiting.
+// restore makes the words in memory and the free list from the words of the file. lost: the last
+// writer's changes may be lost. Then handles that it returned for slots that are free now must not
+// become handles of new objects. Each slot has at most one such handle, see file.
 func (c *core) restore(used int, lost bool) error {
 	for i := used - 1; i >= 0; i-- {
 		w := slots.WordAt(c.words, uintptr(i))

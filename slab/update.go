@@ -8,8 +8,8 @@ import (
 )
 
 // Update calls f with the address of the object. It is exclusive: a Store, another Update and a
-// Free of the object wait until f is through, and a Load shows the object before or after it, never
-// in between. Nothing is copied.
+// Free of the object wait until f returns, and a Load returns the value before or after it. Nothing
+// is copied.
 //
 // A panic in f, or a [runtime.Goexit], releases the object; what f has changed by then stays. The
 // address is for f only: memory that is used through it later is the next owner's.
@@ -17,8 +17,8 @@ import (
 //   - [ErrStale]: the handle is not valid. f is not called.
 //   - [typedmem.ErrProtection]: the memory is not writable, or the slab file was opened for
 //     reading.
-//   - In a file on a full disk an error that wraps the system's, where the disk has no space for
-//     the change of a page. f is not called.
+//   - In a file on a full disk: an error that wraps the system's, if there is no space for the
+//     change of a page. f is not called.
 //   - f must not call Load, Store, Update or Free with the same handle, which would wait for ever,
 //     nor wait for another goroutine that does. Other objects it may use: goroutines that hold one
 //     object and update another do it in one order, as with locks.
