@@ -223,3 +223,34 @@ func ExampleCast() {
 	// ffffffffffffffff
 	// true
 }
+
+// An access that is refused touches nothing and says why.
+func ExampleView_Load() {
+	r, err := region.New[uint32](3)
+	if err != nil {
+		panic(err)
+	}
+	v := r.View()
+	_, err = v.Load(3)
+	fmt.Println(err)
+	if err := r.Close(); err != nil {
+		panic(err)
+	}
+	_, err = v.Load(0)
+	fmt.Println(errors.Is(err, typedmem.ErrClosed))
+	// Output:
+	// typedmem: load: index 3 out of range with length 3: out of bounds
+	// true
+}
+
+// A Bool8 is a truth value for files, where a Go bool may find a byte that is neither 0 nor 1.
+func ExampleBool8() {
+	r, err := region.New[region.Bool8](2)
+	if err != nil {
+		panic(err)
+	}
+	defer r.Close()
+	r.Ptr(1).Set(true)
+	fmt.Println(r.At(0), r.At(1), r.At(1).Get())
+	// Output: false true true
+}
