@@ -22,7 +22,7 @@ func CheckZero(t *testing.T, v any, want error) {
 		if name == "Format" { // takes a fmt.State
 			continue
 		}
-		err, panicked := call(value.Method(i))
+		panicked, err := call(value.Method(i))
 		_, dereferenced := panicked.(runtime.Error)
 		switch prints := name == "String" || name == "LogValue"; {
 		case isNil && !prints && !dereferenced:
@@ -39,7 +39,7 @@ func CheckZero(t *testing.T, v any, want error) {
 }
 
 // call calls a method with zero arguments and ranges over the iterators that come back.
-func call(method reflect.Value) (err error, panicked any) {
+func call(method reflect.Value) (panicked any, err error) {
 	defer func() { panicked = recover() }()
 	typ := method.Type()
 	var args []reflect.Value
@@ -60,7 +60,7 @@ func call(method reflect.Value) (err error, panicked any) {
 			}
 		}
 	}
-	return err, nil
+	return nil, err
 }
 
 // argument is the zero value, for a function one that returns zero values.
