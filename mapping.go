@@ -33,17 +33,17 @@ type Mapping struct {
 	shows atomic.Pointer[backing] // the span's: that of the file, for who must not wait for mu
 	start int64                   // the file offset of a byte less its address, which no split or merge changes
 
-	grown     grown
-	frail     bool // see Frail
-	hidden    int  // the length while nothing is readable, bytes
-	committed bool
-	open      bool
-	locked    bool // growth locks what it adds
-	pins      int
+	grown        grown
+	mayLackSpace bool // see mem.Mapping
+	hidden       int  // the length while nothing is readable, bytes
+	committed    bool
+	open         bool
+	locked       bool // growth locks what it adds
+	pins         int
 }
 
 func newMapping(p *plan, s *span) *Mapping {
-	m := &Mapping{span: s, plan: *p, frail: p.frail(), hidden: p.Size, committed: !p.Reserve, open: true, locked: p.Flags.Has(flags.Locked)}
+	m := &Mapping{span: s, plan: *p, mayLackSpace: p.mayLackSpace(), hidden: p.Size, committed: !p.Reserve, open: true, locked: p.Flags.Has(flags.Locked)}
 	m.plan.File = s.backing.handle()
 	m.addr.Store(s.base + uintptr(p.delta))
 	m.shows.Store(s.backing)

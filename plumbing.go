@@ -30,7 +30,7 @@ func plumb(m *Mapping, err error) (mem.Mapping, error) {
 
 func (m *plumbing) Public() any           { return (*Mapping)(m) }
 func (m *plumbing) Limits() *mem.Limits   { return (*Mapping)(m).limitsNow() }
-func (m *plumbing) Frail() bool           { return m.frail }
+func (m *plumbing) MayLackSpace() bool    { return m.mayLackSpace }
 func (m *plumbing) CanResize(n int) error { return (*Mapping)(m).canResize(n) }
 func (m *plumbing) MakeRoom(n int) error  { return (*Mapping)(m).reserveRoom(n) }
 

@@ -170,7 +170,7 @@ func (m *Mapping) provide(n, total int) error {
 	if err != nil {
 		return sys.SpaceError(f.Name(), err)
 	}
-	if err = m.mapMore(total); err == nil && m.frail {
+	if err = m.mapMore(total); err == nil && m.mayLackSpace {
 		err = m.takeSpace(n, int(min(size-first, int64(total))), unset)
 	}
 	if err != nil {

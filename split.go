@@ -77,7 +77,7 @@ func (m *Mapping) cut(at int) *Mapping {
 	left.ready, left.mapped, left.reached = min(left.ready, from), min(left.mapped, from), min(left.reached, from)
 	left.moveTail(from, right)
 
-	n := &Mapping{span: right, start: m.start, grown: m.grown, frail: m.frail, plan: m.plan, hidden: length - at, committed: m.committed, open: true, locked: m.locked}
+	n := &Mapping{span: right, start: m.start, grown: m.grown, mayLackSpace: m.mayLackSpace, plan: m.plan, hidden: length - at, committed: m.committed, open: true, locked: m.locked}
 	m.grown = grown{} // the end of the file is of the right part now
 	n.plan.Offset += int64(at)
 	n.plan.delta = 0

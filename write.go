@@ -12,9 +12,9 @@ import (
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
-// frail reports what mem.Mapping.Frail will report of a new mapping. A file that cannot be written
-// yet counts as frail without a look: it may be made writable later.
-func (p *plan) frail() bool {
+// mayLackSpace is [mem.Mapping.MayLackSpace] for a new mapping. It is true for any file that cannot
+// be written now, since the mapping may be made writable later.
+func (p *plan) mayLackSpace() bool {
 	return p.HasFile && p.Flags.Has(flags.Shared) && (!p.Protection.Has(flags.Write) || !sys.Solid(p.File))
 }
 

@@ -21,7 +21,7 @@ type core struct {
 	accessLimits *unsafe.Pointer       // Region.limits, which accesses go by
 	size         int                   // of an element
 	layout       *layout.Layout
-	frail        bool     // a store may find the disk full, and must go through Write of the mapping
+	mayLackSpace bool     // stores must go through Write of the mapping
 	written      int      // the end of what Append began to write; past the length after a fault in Append
 	reader       bool     // of a region file
 	follow       follower // of a reader
@@ -62,7 +62,7 @@ func newCore(m *typedmem.Mapping, l *layout.Layout) (*core, error) {
 	if err := shell.CheckAddress(l, m); err != nil {
 		return nil, err
 	}
-	c := &core{first: place{m, mem.Of(m).Limits()}, frail: mem.Of(m).Frail(), size: int(l.Size), layout: l}
+	c := &core{first: place{m, mem.Of(m).Limits()}, mayLackSpace: mem.Of(m).MayLackSpace(), size: int(l.Size), layout: l}
 	c.at.Store(&c.first)
 	return c, nil
 }

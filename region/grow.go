@@ -46,7 +46,7 @@ func (r *Region[T]) put(l *mem.Limits, end, stop uintptr, first int, xs []T) err
 	if race.Enabled && len(xs) > 0 {
 		l.Race().Write(unsafe.Pointer(&to[0]), uintptr(len(xs))*unsafe.Sizeof(xs[0]))
 	}
-	if r.core.frail && len(xs) > 0 {
+	if r.core.mayLackSpace && len(xs) > 0 {
 		r.noteWritten(l, stop)
 		// SAFETY: the bytes of xs, which stays alive; its elements have no pointers.
 		b := unsafe.Slice((*byte)(unsafe.Pointer(&xs[0])), uintptr(len(xs))*unsafe.Sizeof(xs[0]))

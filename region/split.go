@@ -40,7 +40,7 @@ func (r *Region[T]) split(op string, i int, cut func(*typedmem.Mapping, int) (*t
 	r.core.moveTo(own)
 	r.attach()
 	r.core.written = written - int(own.Addr()-first)
-	other := &core{frail: r.core.frail, size: r.core.size, layout: r.core.layout, written: written - int(m.Addr()-first)}
+	other := &core{mayLackSpace: r.core.mayLackSpace, size: r.core.size, layout: r.core.layout, written: written - int(m.Addr()-first)}
 	other.moveTo(m)
 	return show[T](op, other, nil)
 }

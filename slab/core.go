@@ -35,8 +35,8 @@ type core struct {
 	file   *file   // of a slab file, else nil
 	checks *checks // debug mode and guard slots, else nil
 	// special: some of the steps around an allocation are not those of a plain slab in memory.
-	special bool
-	frail   bool // m's, and that of file's words: stores that must not fault go through write
+	special      bool
+	mayLackSpace bool // m's, and that of file's words: stores that must not fault go through write
 
 	shadows slots.Shadows
 
@@ -91,8 +91,8 @@ func (c *core) attach(m *typedmem.Mapping) error {
 	if err := shell.CheckAddress(c.layout, m); err != nil {
 		return err
 	}
-	c.m, c.limits, c.frail = m, mem.Of(m).Limits(), mem.Of(m).Frail()
-	c.special = c.special || c.frail
+	c.m, c.limits, c.mayLackSpace = m, mem.Of(m).Limits(), mem.Of(m).MayLackSpace()
+	c.special = c.special || c.mayLackSpace
 	// SAFETY: the address of a mapping, off the Go heap; c.limits keeps the address range from
 	// being given to others.
 	c.slots = unsafe.Add(unsafe.Pointer(nil), m.Addr())

@@ -185,7 +185,7 @@ func (d *checks) ended(c *core, h uint64) {
 	switch {
 	case c.file != nil:
 		l.left = bytes.Clone(slot)
-	case c.frail:
+	case c.mayLackSpace:
 		if c.write(uintptr(slots.Index(h)), bytes.Repeat([]byte{freed}, len(slot))) != nil {
 			return
 		}

@@ -47,7 +47,7 @@ func wordsEnd(capacity uint64) int64 {
 // record writes the generation of a slot into the file: odd, its object lives; even, it is gone.
 func (f *file) record(c *core, i, g uint32) error {
 	word := slots.FileWord(c.salt, i, g)
-	if c.frail {
+	if c.mayLackSpace {
 		return mem.Of(f.m).WriteWord(int(i)*8, word)
 	}
 	slots.Publish(slots.WordAt(f.words, uintptr(i)), word)

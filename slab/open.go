@@ -103,7 +103,7 @@ func openCore(f *container.File, l *layout.Layout) (*core, error) {
 	if err := c.attachFile(f, used, there); err != nil {
 		return c, err
 	}
-	if f.Writer() && !c.frail {
+	if f.Writer() && !c.mayLackSpace {
 		if err := c.fillHoles(used, there); err != nil {
 			return c, err
 		}
@@ -155,7 +155,7 @@ func (c *core) fillHoles(used, there int) error {
 			continue
 		}
 		if err := sys.Allocate(f, at, part[1]-at); sys.Refused(err) {
-			c.frail = true
+			c.mayLackSpace = true
 		} else if err != nil {
 			return sys.SpaceError(f.Name(), err)
 		}

@@ -27,7 +27,7 @@ func TestStoreThatFailsHalfwayChangesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.core.frail = true // whatever the file system is
+	s.core.mayLackSpace = true // whatever the file system is
 	page := os.Getpagesize()
 	over := page / 3000 // the slot that reaches into the second page
 	var h Handle[object]

@@ -139,7 +139,7 @@ func (s *Slab[T]) put(u uint64, x *T) (Handle[T], error) {
 	if !slots.Ordered {
 		slots.Fence()
 	}
-	if c.frail && u == popped {
+	if c.mayLackSpace && u == popped {
 		if err := s.copyTo(u, *x); err != nil {
 			return Handle[T]{}, shell.Fail("alloc", err)
 		}
@@ -285,7 +285,7 @@ func (s *Slab[T]) Store(h Handle[T], x T) error {
 	if slots.RaceEnabled {
 		c.shadows.Write(h.Bits)
 	}
-	if s.special && c.frail {
+	if s.special && c.mayLackSpace {
 		return s.writeWhole(w, word, h, &x)
 	}
 	s.write(w, word, h, &x)

@@ -48,7 +48,7 @@ func (s *Slab[T]) Update(h Handle[T], f func(*T)) error {
 		}
 		slots.Publish(w, slots.AfterStore(word))
 	}()
-	if c.frail {
+	if c.mayLackSpace {
 		if err := c.limits.Mapping().FindSpace(int(uintptr(slots.Index(h.Bits))*c.size), int(c.size)); err != nil {
 			return shell.Fail("update", err)
 		}

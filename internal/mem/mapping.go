@@ -37,10 +37,10 @@ type Mapping interface {
 	// program less than half of the address space, or of what RLIMIT_AS allows, it is ErrCapacity.
 	Larger(n int) (Mapping, error)
 
-	// Frail reports whether a store to the mapping may find its disk full, though space was set
-	// aside: it shows a file on a file system that does not write in place. Stores that must not
-	// fault go through Write.
-	Frail() bool
+	// MayLackSpace reports whether a store may fault on a full disk, though space was set aside:
+	// the file is on a file system that does not write in place. Stores that must not fault use
+	// Write.
+	MayLackSpace() bool
 
 	// Write copies b to the bytes from off on, which may follow the length, up to [Limits.Room].
 	// Where a page cannot be made writable the file is written by a call, which needs less and
