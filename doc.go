@@ -6,9 +6,10 @@
 // # Lifetime
 //
 // Close releases the memory at once. The addresses stay reserved until the garbage collector finds
-// that no view of the mapping is left, so a stale access faults and never reaches another mapping's
-// bytes. The collector also releases a mapping that nobody closes, unless its raw memory was handed
-// out.
+// that no view of the mapping is left, so a stale checked access never reaches another mapping's
+// bytes. A raw slice or pointer (Bytes, Slice, Ptr) does not count as a view: used after Close it
+// faults at first, and may reach other memory once the collector has run. The collector also
+// releases a mapping that nobody closes, unless its raw memory was handed out.
 //
 // # Zero values, nil and copies
 //

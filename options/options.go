@@ -23,12 +23,12 @@ type Options struct {
 }
 
 // New describes a mapping of size bytes. For a size that is not positive the terminal method
-// returns ErrSize, but 0 is allowed together with [Options.WithCapacity]: an empty mapping that can
-// grow.
+// returns [typedmem.ErrSize], but 0 is allowed together with [Options.WithCapacity]: an empty
+// mapping that can grow.
 func New(size int) Options { return Options{mem.Request{Size: size}} }
 
 // For describes a mapping of n values of type T. If their size overflows an int, the terminal
-// method returns ErrSize.
+// method returns [typedmem.ErrSize].
 func For[T any](n int) Options {
 	var x T
 	size, ok := num.Mul(n, int(unsafe.Sizeof(x)))
@@ -42,7 +42,7 @@ func For[T any](n int) Options {
 func (o Options) Size() int { return o.r.Size }
 
 // WithAddress asks for an address: a hint, unless flags.Fixed is set. It must be a multiple of
-// AllocationGranularity, and of the page size for huge pages; else ErrOffset.
+// AllocationGranularity, and of the page size for huge pages; else [typedmem.ErrOffset].
 func (o Options) WithAddress(addr uintptr) Options {
 	o.r.Address = addr
 	return o
@@ -53,8 +53,8 @@ func (o Options) WithAddress(addr uintptr) Options {
 // is to be written. The caller may close it once the mapping is made.
 //
 // The range may reach past the end of the file, as with mmap: an access to a page that begins past
-// the end faults (see [typedmem.Guard]). Package region returns ErrTruncated for such a range.
-// Windows cannot map past the end and returns an error.
+// the end faults (see [typedmem.Guard]). Package region returns [typedmem.ErrTruncated] for such a
+// range. Windows cannot map past the end and returns an error.
 func (o Options) WithFile(f *os.File, offset int64) Options {
 	o.r.File, o.r.HasFile, o.r.Offset = f, true, offset
 	return o
@@ -128,7 +128,7 @@ func (o Options) MapMut() (*typedmem.Mapping, error) { return o.make(mut, false)
 func (o Options) MapExec() (*typedmem.Mapping, error) { return o.make(exec, false) }
 
 // MapExecMut makes a committed mapping that can be read, written and executed. Without flags.JIT it
-// returns ErrUnsafeFlag.
+// returns [typedmem.ErrUnsafeFlag].
 func (o Options) MapExecMut() (*typedmem.Mapping, error) {
 	return o.make(execMut, false)
 }
@@ -148,7 +148,7 @@ func (o Options) ReserveMut() (*typedmem.Mapping, error) { return o.make(mut, tr
 func (o Options) ReserveExec() (*typedmem.Mapping, error) { return o.make(exec, true) }
 
 // ReserveExecMut reserves addresses without memory; once committed they can be read, written and
-// executed. Without flags.JIT it returns ErrUnsafeFlag.
+// executed. Without flags.JIT it returns [typedmem.ErrUnsafeFlag].
 func (o Options) ReserveExecMut() (*typedmem.Mapping, error) {
 	return o.make(execMut, true)
 }

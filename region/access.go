@@ -64,8 +64,8 @@ func (r *Region[T]) Load(i int) (x T, err error) {
 	return x, &typedmem.Error{Op: "load", Err: &regionRefusal[T]{r, l, i, end}}
 }
 
-// Store sets element i to x. It is not atomic, and returns the errors of [Region.Load]. Where
-// nothing may be written it returns ErrProtection, whatever the index is.
+// Store sets element i to x. It is not atomic, and returns the errors of [Region.Load]. If
+// the region is not writable it returns [typedmem.ErrProtection], even for an index out of range.
 func (r *Region[T]) Store(i int, x T) (err error) {
 	var l *mem.Limits
 	var end, p uintptr

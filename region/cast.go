@@ -16,8 +16,8 @@ import (
 // the machine's byte order. If T has a bool the result is read-only, since not every byte is a
 // bool.
 //
-//   - [typedmem.ErrBounds]: the view is no whole number of U, or begins where U is not aligned. An
-//     empty view fits any U.
+//   - [typedmem.ErrBounds]: the bytes of the view are not a whole number of U, or its address is
+//     not aligned for U. An empty view always fits.
 //   - [typedmem.ErrType]: U cannot live in the memory, or has a bool.
 func Cast[U, T any](v View[T]) (View[U], error) {
 	to, from := shell.LayoutOf[U](), shell.LayoutOf[T]()
@@ -73,7 +73,7 @@ func checkCast(to, from *layout.Layout, l *mem.Limits) error {
 // Field shows one field of every element as a column: the field of type F that lies offset bytes
 // into T ([unsafe.Offsetof]). It may be nested, an element of an array, or a whole nested struct or
 // array. A field without sync/atomic types is usable, whatever lies beside it in T. When T has no
-// such field it is ErrType, and the error lists the fields of T.
+// such field it is [typedmem.ErrType], and the error lists the fields of T.
 func Field[F, T any](v View[T], offset uintptr) (Strided[F], error) {
 	want, in := reflect.TypeFor[F](), reflect.TypeFor[T]()
 	if in.Kind() != reflect.Struct && in.Kind() != reflect.Array || !hasField(in, want, offset) {

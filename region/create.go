@@ -15,15 +15,16 @@ import (
 // New makes a region of n zero elements in anonymous memory, with address space to grow into; the
 // package comment says how much. For another capacity use MapMut.
 //
-// ErrType: T cannot live in mapped memory. ErrSize: n is negative or too large.
+// [typedmem.ErrType]: T cannot live in mapped memory. [typedmem.ErrSize]: n is negative or too
+// large.
 func New[T any](n int) (*Region[T], error) {
 	c, err := newInMemory(n, shell.LayoutOf[T]())
 	return show[T]("new", c, err)
 }
 
 // Map makes a read-only region in memory that o describes. Len is the number of whole elements that
-// fit its size. In a file, a range past the end is ErrTruncated, and an offset that does not suit
-// the alignment of T is ErrOffset.
+// fit its size. In a file, a range past the end is [typedmem.ErrTruncated], and an offset that does
+// not suit the alignment of T is [typedmem.ErrOffset].
 func Map[T any](o options.Options) (*Region[T], error) {
 	c, err := mapRequest(request(o, flags.Read), shell.LayoutOf[T]())
 	return show[T]("map", c, err)
@@ -38,7 +39,8 @@ func MapMut[T any](o options.Options) (*Region[T], error) {
 
 // From makes a region of a mapping, which the region owns from then on. From does not detect a
 // second region on the same mapping. On error the mapping is unchanged and stays the caller's:
-// ErrType if T cannot live in its memory, ErrOffset if its address does not suit T.
+// [typedmem.ErrType] if T cannot live in its memory, [typedmem.ErrOffset] if its address does not
+// suit T.
 func From[T any](m *typedmem.Mapping) (*Region[T], error) {
 	c, err := fromMapping(m, shell.LayoutOf[T]())
 	return show[T]("from", c, err)
@@ -63,7 +65,8 @@ func Create[T any](path string, n int) (*Region[T], error) {
 func Open[T any](path string) (*Region[T], error) { return OpenWith[T](path, options.New(0)) }
 
 // OpenMut opens a self-describing file for reading and writing, with the errors of [Open]. A file
-// has one writer at a time: for a second one it returns ErrBusy with the process ID of the first.
+// has one writer at a time: for a second one it returns [typedmem.ErrBusy] with the process ID of
+// the first.
 //
 // After a crash of a writer the length is the one that it published last, and what follows is
 // cleared. After a system crash it is that of the last Sync. The boot ID tells the two apart. A
@@ -72,21 +75,21 @@ func Open[T any](path string) (*Region[T], error) { return OpenWith[T](path, opt
 func OpenMut[T any](path string) (*Region[T], error) { return OpenMutWith[T](path, options.New(0)) }
 
 // CreateWith is [Create] with flags, an address and a capacity in bytes from o, as in
-// options.New(0).WithCapacity(1<<40). A size or any other option is ErrOperation.
+// options.New(0).WithCapacity(1<<40). A size or any other option is [typedmem.ErrOperation].
 func CreateWith[T any](path string, n int, o options.Options) (*Region[T], error) {
 	c, err := create(path, n, shell.LayoutOf[T](), o)
 	return show[T]("create", c, printing.Named(path, err))
 }
 
 // OpenWith is [Open] with flags, an address and a capacity in bytes from o, as in
-// options.New(0).WithCapacity(1<<40). A size or any other option is ErrOperation.
+// options.New(0).WithCapacity(1<<40). A size or any other option is [typedmem.ErrOperation].
 func OpenWith[T any](path string, o options.Options) (*Region[T], error) {
 	c, err := open(path, false, shell.LayoutOf[T](), o)
 	return show[T]("open", c, printing.Named(path, err))
 }
 
 // OpenMutWith is [OpenMut] with flags, an address and a capacity in bytes from o, as in
-// options.New(0).WithCapacity(1<<40). A size or any other option is ErrOperation.
+// options.New(0).WithCapacity(1<<40). A size or any other option is [typedmem.ErrOperation].
 func OpenMutWith[T any](path string, o options.Options) (*Region[T], error) {
 	c, err := open(path, true, shell.LayoutOf[T](), o)
 	return show[T]("open", c, printing.Named(path, err))

@@ -32,8 +32,8 @@
 //     2,048, and so on: the ten thousandth gets 1 GiB. Together they take at most half of the
 //     address space. Under Linux's default limit of memory areas some 20,000 regions fit.
 //   - Less address space (32-bit programs, some 64-bit processors, RLIMIT_AS): at most a
-//     thirty-second of what is left of one half. The other half is not touched. The first region of
-//     a 32-bit program gets 32 MiB.
+//     thirty-second of what is free in one half. The other half is left to the rest of the program.
+//     The first region of a 32-bit program gets 32 MiB.
 //   - Large regions get 16 times their size if that is at most a sixteenth of what is left.
 //
 // If the system refuses that much, a region takes what it can get, down to its size.
@@ -51,34 +51,40 @@
 // that was closed, shrunk, split or protected, they touch nothing and return or panic with a
 // [*typedmem.Error] that wraps [typedmem.ErrBounds], [typedmem.ErrClosed] or
 // [typedmem.ErrProtection]. Ptr, Slice and Mapping().Bytes() give raw memory: as fast as a Go
-// slice, valid until Close, a shrinking Resize, a split or a change of protection. Raw memory that
-// is used after that faults.
+// slice, valid until Close, a shrinking Resize, a split or a change of protection. Using raw memory
+// after that is a bug. At first it faults. Once no view is left and the collector has run, the
+// addresses may show other memory, which it then reads or writes. Use raw memory while you keep the
+// Region open or pinned.
 //
 // # Laws of views
 //
-// A view is (base, length, stride, element). For a View v, a Strided s and in-range numbers:
+// A view is (base, length, stride, element). For a View v and numbers in range:
 //
 //	v.Sub(a, b) then Sub(c, d)     is  v.Sub(a+c, a+d)
 //	v.SplitAt(i)                   is  v.Sub(0, i), v.Sub(i, v.Len())
 //	v.Chunks(n), joined            is  v
 //	v.Every(a, b, k).Len()         is  (b-a+k-1)/k
 //	v.Every(a, b, k).At(i)         is  v.At(a+i*k)
-//	v.Every(a, b, k).Every(c, d, m) is v.Every(a+c*k, a+d*k, k*m) as far as its elements reach
+//	s.Every(c, d, m), s as above    is v.Every(a+c*k, a+d*k, k*m), up to where s ends
 //	v.Every(0, v.Len(), 1)         shows v
-//	Cast[T](Cast[U](v))            is  v
+//	Cast[T](Cast[U](v))            is  v, where both casts succeed
 //	Cast[byte](v)                  is  v.Bytes()
 //	Field(v, off).Every(a, b, k)   is  Field of each element of v.Every(a, b, k)
 //	v.ReadOnly() of anything       reads the same and refuses every checked write
 //
-// Numbers out of range and steps below 1 give ErrBounds; nothing wraps around.
+// Numbers out of range and steps below 1 give [typedmem.ErrBounds]; nothing wraps around.
 //
 // # Lifetime of views
 //
 // A view shows a range of addresses. The range stays reserved for its mapping as long as there is a
 // view of it, so a stale view never reaches other memory. A view shows what its addresses hold now.
-// After a shrinking Resize, elements that were cut off give ErrBounds; when the region grows over
-// them again, the same view shows the new elements. After Close, or when the region was merged into
-// another one, every access through the view is refused for good.
+// After a shrinking Resize, elements that were cut off give [typedmem.ErrBounds]; when the region
+// grows over them again, the same view shows the new elements. After Close, or when the region was
+// merged into another one, every access through the view is refused for good.
+//
+// Close a Region when it is no longer used. The collector releases one that was not closed, unless
+// its raw memory was handed out: that stays mapped until the program ends. A file is then left as
+// by a crash of the program: complete for the next OpenMut, but not synced.
 //
 // # Zero values and copies
 //
@@ -105,12 +111,13 @@
 //   - ext4, tmpfs, NTFS: such a store needs no more space.
 //   - btrfs, bcachefs, ZFS, APFS, and XFS for files that were copied with cp --reflink: a page that
 //     was written back, or is shared, needs new space. If the disk is full the store faults.
-//   - ext2, ext3: so does a store into a hole of a file that another program made.
+//   - ext2, ext3: a store into a hole, a part of the file without disk space, faults if the disk is
+//     full. Only files that another program made have holes there.
 //   - NFS, FUSE: the server may find its disk full later. Sync returns that error if the kernel
 //     learns of it.
 //
-// On a full tmpfs a read may need space too: a read of a hole, such as a shrinking Resize leaves,
-// or another program that makes a file longer. A reader that has not refreshed since faults there.
+// On a full tmpfs a read of a hole needs space too. A shrinking Resize leaves a hole, and so does
+// another program that makes the file longer: a reader that has not refreshed since then faults.
 //
 // [typedmem.Guard] turns the fault of a store into an error that wraps ENOSPC, and the fault of a
 // read into an error that says that the page cannot be brought in.

@@ -50,7 +50,7 @@ func (f *follower) stop() error {
 // Refresh updates the length of a region file that was opened for reading to the one that its
 // writer, in this or another process, has published, and returns it. The elements up to there are
 // complete. For other regions it returns Len. Several goroutines may call it at once. If another
-// file's contents were copied over the file it returns ErrLayout.
+// file's contents were copied over the file it returns [typedmem.ErrLayout].
 //
 // A reader whose file has become longer than Cap moves to a larger range of addresses:
 //   - Views, slices and pointers from before stay valid, and show the same elements. New ones lie
@@ -61,9 +61,9 @@ func (f *follower) stop() error {
 //   - A pin holds all ranges, whenever it was made.
 //
 // If there are not enough addresses Refresh returns an error, and the region stays as it is. The
-// error is ErrCapacity if the rest of the program would lack them, and always in a 32-bit program.
-// A shorter length is ErrBusy while the region is pinned, or while another goroutine's call is
-// working on it as at [Region.Close].
+// error is [typedmem.ErrCapacity] if the rest of the program would lack them, and always in a
+// 32-bit program. A shorter length is [typedmem.ErrBusy] while the region is pinned, or while
+// another goroutine's call is working on it as at [Region.Close].
 func (r *Region[T]) Refresh() (int, error) {
 	if r.core.closed() {
 		return 0, shell.Fail("refresh", r.errClosed())

@@ -102,13 +102,13 @@ func (r *Region[T]) appendSlow(xs []T) error {
 }
 
 // Resize sets the length to n elements in place. New elements are zero. Memory that is cut off is
-// released at once; views past the new length return ErrBounds until the region grows again. In a
-// raw file (Map, MapMut) new elements show the bytes of the file, and shrinking leaves the file as
-// it is. T may have atomic fields.
+// released at once; views past the new length return [typedmem.ErrBounds] until the region grows
+// again. In a raw file (Map, MapMut) new elements show the bytes of the file, and shrinking leaves
+// the file as it is. T may have atomic fields.
 //
-// Resize returns the errors of [Region.Append], ErrSize for a negative n, and ErrBusy when it would
-// shrink a pinned region, or one that another goroutine's call is working on as at [Region.Close].
-// On error nothing has changed.
+// Resize returns the errors of [Region.Append], [typedmem.ErrSize] for a negative n, and
+// [typedmem.ErrBusy] when it would shrink a pinned region, or one that another goroutine's call is
+// working on as at [Region.Close]. On error nothing has changed.
 func (r *Region[T]) Resize(n int) error {
 	if r.core.closed() {
 		return shell.Fail("resize", r.errClosed())

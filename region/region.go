@@ -121,7 +121,8 @@ func (r *Region[T]) mustBeOpen(op string) {
 	}
 }
 
-// Sub returns a view of the elements [lo, hi), or ErrBounds; after Close ErrClosed.
+// Sub returns a view of the elements [lo, hi), or [typedmem.ErrBounds]; after Close
+// [typedmem.ErrClosed].
 func (r *Region[T]) Sub(lo, hi int) (View[T], error) {
 	if r.core.closed() {
 		return View[T]{}, shell.Fail("sub", r.errClosed())
@@ -130,7 +131,7 @@ func (r *Region[T]) Sub(lo, hi int) (View[T], error) {
 }
 
 // All yields the index and value of each element that exists when it begins; see [View.All]. After
-// Close it panics with ErrClosed.
+// Close it panics with [typedmem.ErrClosed].
 func (r *Region[T]) All() iter.Seq2[int, T] {
 	return func(yield func(int, T) bool) {
 		r.mustBeOpen("all")
@@ -139,7 +140,7 @@ func (r *Region[T]) All() iter.Seq2[int, T] {
 }
 
 // Values yields the value of each element that exists when it begins; see [View.Values]. After
-// Close it panics with ErrClosed.
+// Close it panics with [typedmem.ErrClosed].
 func (r *Region[T]) Values() iter.Seq[T] {
 	return func(yield func(T) bool) {
 		r.mustBeOpen("values")

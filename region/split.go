@@ -8,8 +8,8 @@ import (
 )
 
 // SplitOff cuts the region before element i: r keeps [0, i), the result owns [i, Len) and the spare
-// capacity. A cut inside a page is ErrOffset. A region file has one length, so splitting it is
-// ErrOperation: use [Region.Sub]. See [typedmem.Mapping.SplitOff].
+// capacity. A cut inside a page is [typedmem.ErrOffset]. A region file has one length, so splitting
+// it is [typedmem.ErrOperation]: use [Region.Sub]. See [typedmem.Mapping.SplitOff].
 func (r *Region[T]) SplitOff(i int) (*Region[T], error) {
 	return r.split("split off", i, (*typedmem.Mapping).SplitOff)
 }

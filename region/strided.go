@@ -90,7 +90,7 @@ func (s Strided[T]) Store(i int, x T) error {
 	return &typedmem.Error{Op: "store", Err: &refusal{i, s.n, end}}
 }
 
-// Sub returns the elements [lo, hi) of s, or ErrBounds.
+// Sub returns the elements [lo, hi) of s, or [typedmem.ErrBounds].
 func (s Strided[T]) Sub(lo, hi int) (Strided[T], error) {
 	if !num.Range(lo, hi, s.n) {
 		return Strided[T]{}, bounds("sub", lo, hi, s.n)
@@ -102,7 +102,7 @@ func (s Strided[T]) Sub(lo, hi int) (Strided[T], error) {
 }
 
 // Every returns the elements lo, lo+step, lo+2*step and so on below hi. A range that does not fit,
-// or a step below 1, is ErrBounds.
+// or a step below 1, is [typedmem.ErrBounds].
 func (s Strided[T]) Every(lo, hi, step int) (Strided[T], error) {
 	if !num.Range(lo, hi, s.n) {
 		return Strided[T]{}, bounds("every", lo, hi, s.n)
@@ -186,8 +186,8 @@ func (s Strided[T]) check(op string, n int) {
 	}
 }
 
-// ReadOnly returns the same elements in a view that refuses every write with ErrProtection, and so
-// do all views made from it.
+// ReadOnly returns the same elements in a view that refuses every write with
+// [typedmem.ErrProtection], and so do all views made from it.
 func (s Strided[T]) ReadOnly() Strided[T] {
 	if s.limits == nil {
 		return s

@@ -29,7 +29,7 @@ func (r *Region[T]) onRange(op string, lo, hi int, f func(lo, hi int) error) err
 // Sync makes data and length durable: when it returns, both survive a power failure. In a region
 // file the data is written before the length, so that a crash inside Sync leaves the length of the
 // last one. Without a shared file it does nothing. If another program has made the region file
-// shorter it returns ErrTruncated.
+// shorter it returns [typedmem.ErrTruncated].
 func (r *Region[T]) Sync() error {
 	if r.core.closed() {
 		return shell.Fail("sync", r.errClosed())

@@ -92,7 +92,8 @@ func (v View[T]) Load(i int) (x T, err error) {
 }
 
 // Store sets element i to x. It is not atomic, and returns the errors of [View.Load]. If the memory
-// or the view is not writable it returns ErrProtection, even for elements that were cut off.
+// or the view is not writable it returns [typedmem.ErrProtection], even for elements that were cut
+// off.
 func (v View[T]) Store(i int, x T) error {
 	var end uintptr
 	if uint(i) < uint(v.n) {
@@ -107,9 +108,10 @@ func (v View[T]) Store(i int, x T) error {
 	return &typedmem.Error{Op: "store", Err: &refusal{i, v.n, end}}
 }
 
-// Slice returns the elements as a Go slice: raw memory, as fast as any slice, valid until Close, a
-// shrinking Resize, a split or a change of protection, after which touching it faults. It panics
-// with an *typedmem.Error where the memory is not readable. Writing needs a writable mapping.
+// Slice returns the elements as a Go slice: raw memory, as fast as any slice. It is valid until
+// Close, a shrinking Resize, a split or a change of protection; using it later is a bug that the
+// package comment describes. Slice panics with an *typedmem.Error if the memory is not readable.
+// Writing needs a writable mapping.
 func (v View[T]) Slice() []T {
 	lend("slice", v.limits, v.end)
 	return v.elements()
@@ -138,7 +140,7 @@ func lend(op string, l *mem.Limits, end uintptr) {
 	l.Lend()
 }
 
-// Sub returns the elements [lo, hi) of v, or ErrBounds.
+// Sub returns the elements [lo, hi) of v, or [typedmem.ErrBounds].
 func (v View[T]) Sub(lo, hi int) (View[T], error) {
 	if !num.Range(lo, hi, v.n) {
 		return View[T]{}, bounds("sub", lo, hi, v.n)
@@ -146,7 +148,7 @@ func (v View[T]) Sub(lo, hi int) (View[T], error) {
 	return viewOf(v.elements()[lo:hi], v.limits), nil
 }
 
-// SplitAt returns the elements before i and those from i on, or ErrBounds.
+// SplitAt returns the elements before i and those from i on, or [typedmem.ErrBounds].
 func (v View[T]) SplitAt(i int) (View[T], View[T], error) {
 	if !num.Range(0, i, v.n) {
 		return View[T]{}, View[T]{}, bounds("split at", i, v.n, v.n)
@@ -155,7 +157,7 @@ func (v View[T]) SplitAt(i int) (View[T], View[T], error) {
 }
 
 // Chunks yields v in views of n elements, the last of which may be shorter. An n below 1 panics
-// with ErrBounds.
+// with [typedmem.ErrBounds].
 func (v View[T]) Chunks(n int) iter.Seq[View[T]] {
 	if n < 1 {
 		panic(&typedmem.Error{Op: "chunks", Err: chunkRefusal(n)})
@@ -174,7 +176,7 @@ func (v View[T]) chunks(n int, yield func(View[T]) bool) {
 }
 
 // Every returns the elements lo, lo+step, lo+2*step and so on below hi. A range that does not fit,
-// or a step below 1, is ErrBounds.
+// or a step below 1, is [typedmem.ErrBounds].
 func (v View[T]) Every(lo, hi, step int) (Strided[T], error) {
 	size := unsafe.Sizeof(*new(T))
 	return Strided[T]{v.first, v.n, size, v.limits}.Every(lo, hi, step)
@@ -257,9 +259,9 @@ func (v View[T]) check(op string, write bool) {
 	}
 }
 
-// ReadOnly returns the same elements in a view that refuses every checked write with ErrProtection,
-// and so do all views made from it. Slice and Ptr are raw memory here too: they refuse nothing, and
-// writing through them writes the elements.
+// ReadOnly returns the same elements in a view that refuses every checked write with
+// [typedmem.ErrProtection], and so do all views made from it. Slice and Ptr are raw memory here
+// too: they refuse nothing, and writing through them writes the elements.
 func (v View[T]) ReadOnly() View[T] {
 	if v.limits == nil {
 		return v

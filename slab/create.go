@@ -12,17 +12,17 @@ import (
 // Config is what With, CreateWith and OpenMutWith take. Its zero value makes the slab that New
 // makes.
 type Config struct {
-	// Options says how the memory of the objects is mapped: its flags, address, page size and file
-	// count, its size is how many bytes are committed at once, its capacity may be more than the
-	// slab needs. With a file, which need not be a slab file, only the objects' bytes are there:
-	// handles end with the process. A slab file takes none: ErrOperation.
+	// Options says how the memory of the objects is mapped: flags, address, page size and file. Its
+	// size is the number of bytes to commit at once. Its capacity may be larger than the slab
+	// needs. A file in Options need not be a slab file; it holds only the bytes of the objects, and
+	// handles end with the process. A slab file takes no Options: ErrOperation.
 	Options options.Options
 
 	// Debug finds mistakes: see the package comment for what it does and costs. It commits the
-	// whole capacity, but for a file or an address in Options.
+	// whole capacity, unless Options has a file or an address.
 	Debug bool
 
-	// GuardEvery puts one of so many objects into a page of its own, 0 none. See the package
+	// GuardEvery n puts one of n objects into a page of its own; 0 means none. See the package
 	// comment. A slab file has no such pages: ErrOperation.
 	GuardEvery int
 }
@@ -85,7 +85,8 @@ func Open[T any](path string) (*Slab[T], error) {
 func OpenMut[T any](path string) (*Slab[T], error) { return OpenMutWith[T](path, Config{}) }
 
 // OpenMutWith is OpenMut with a Config, of which slab files take Debug only; for anything else it
-// returns [typedmem.ErrOperation]. Of objects that are in the file already it knows only the Free.
+// returns [typedmem.ErrOperation]. For objects that are in the file already, debug mode knows only
+// where they are freed.
 func OpenMutWith[T any](path string, c Config) (*Slab[T], error) {
 	opened, err := open(path, true, shell.LayoutOf[T](), c)
 	return newSlab[T]("open", opened, printing.Named(path, err))

@@ -4,23 +4,23 @@
 //
 // # Handles
 //
-// A [Handle] is the index of a slot and the slot's generation. The generation grows with every
-// Alloc and Free there and never wraps: after at least 1<<30 - 1 objects it is exhausted, and the
-// slot is retired. The first generation differs from slab to slab and from slot to slot. So a
-// handle of another slab, or one made up, is [ErrStale], but for a chance of one in 1<<30. Whether
-// a handle is valid is read from the slot's word, which is apart from the objects: no write through
-// [Slab.Ptr] can damage it.
+// A slot is the place of one object. A [Handle] is the index of a slot and the slot's generation.
+// The generation grows with every Alloc and Free there and never wraps: after at least 1<<30 - 1
+// objects it is exhausted, and the slot is retired. The first generation differs from slab to slab
+// and from slot to slot. So a handle of another slab, or one made up, is [ErrStale], but for a
+// chance of one in 1<<30. Each slot has a word, apart from the objects, that holds its generation
+// and whether an object lives in it: no write through [Slab.Ptr] can damage that.
 //
 // A handle is valid in the slab that returned it only. It stays valid in a slab file that is closed
-// and opened again. In a whole copy of that file, which has the same salt, it names the object as
-// it was when the copy was made. In a new file of the same name it is stale.
+// and opened again. In a whole copy of that file it names the object as it was when the copy was
+// made. In a new file of the same name it is stale.
 //
 // # Memory
 //
-// [New] and [Map] make anonymous memory; [Create], [Open] and [OpenMut] work on slab files
-// (FORMAT.md). Address space is reserved for the whole capacity; memory is committed as slots are
-// used, and [Slab.Trim] releases it. A slot takes Sizeof(T) and its word, 8 bytes (16 in a file
-// that is open for writing).
+// [New] makes anonymous memory, [Map] and [With] take options; [Create], [Open] and [OpenMut] work
+// on slab files (FORMAT.md). Address space is reserved for the whole capacity; memory is committed
+// as slots are used, and [Slab.Trim] releases it. A slot takes Sizeof(T) and its word, 8 bytes (16
+// in a file that is open for writing).
 //
 // T is a value without Go pointers: no pointer, string, slice, map, chan, func or interface, no
 // type of package sync, and not of size 0. In a file it also has no bool, int, uint or uintptr, no
@@ -48,35 +48,35 @@
 //
 // # Concurrency
 //
-// All methods of Slab are safe for concurrent use. Alloc and Free lock one of several magazines of
-// slots, some for each processor, for a few instructions; a [Cache] avoids contention between
+// All methods of Slab are safe for concurrent use. Alloc and Free lock one of several lists of free
+// slots, a few for each processor, for a few instructions; a [Cache] avoids contention between
 // goroutines. Load, Store, [Slab.Update], Insert and Free of one object are atomic to each other. A
-// Load writes nothing to memory that others read. Only if Stores of the same object spoil its copy
-// again and again does it lock the object for a moment, so its wait is bounded.
+// Load writes nothing to memory that others read. If Stores keep changing the object while Load
+// copies it, Load makes them wait for a moment, so its wait is bounded.
 //
 // In builds with the race detector these operations order each other as those of sync/atomic do: a
-// Load that returns what a Store wrote comes after it. An address from [Slab.Ptr] is raw memory,
-// and to the detector Ptr reads the object: a Store, Update or Free that nothing orders with the
-// Ptr is reported. The detector cannot see what is done through the address later, or through the
-// addresses that [Slab.All] yields. Objects with sync/atomic fields are left out.
+// Load that returns what a Store wrote comes after it. An address from [Slab.Ptr] is raw memory. To
+// the detector Ptr reads the object: it reports a Store, Update or Free that is not synchronized
+// with the call of Ptr. The detector cannot see what is done through the address later, or through
+// the addresses that [Slab.All] yields. Objects with sync/atomic fields are left out.
 //
 // If Close, or a change of the Mapping, removes memory while another goroutine is inside an access,
 // that access faults: pin the mapping, or stop the others first.
 //
 // # Files
 //
-// The file says at every instant which objects live. A process may be killed anywhere: the next
+// The file always records which objects are live. A process may be killed anywhere: the next
 // OpenMut finds every object. After a crash of the system only synced changes are guaranteed; see
 // [Slab.Sync]. A freed slot is not used again before its word was flushed. That happens in batches;
-// when few slots are free, Alloc waits for the device. The boot ID tells a crash of the system from
-// the end of a process; see FORMAT.md.
+// when few slots are free, Alloc waits for the device. A boot ID in the file, a number that the
+// system makes at each start, tells a crash of the system from the end of a process; see FORMAT.md.
 //
 // A reader ([Open]) sees at once what the writer does. It does not see that the writer is inside a
 // Store, which only the writer's process knows. So a Load of a reader may mix the bytes before and
 // after a Store, unless T is one number no larger than a machine word. The same is true for writes
-// through Ptr, and it lasts if the end of the process cut a Store short. Objects that are inserted
-// and freed but never changed are whole or [ErrStale] for readers: the file says that an object
-// lives after its bytes were written, and that it ended before its slot is used again.
+// through Ptr. If the process ends inside a Store, the mixture stays in the file. Objects that are
+// inserted and freed but never changed are whole or [ErrStale] for readers: the file says that an
+// object lives after its bytes were written, and that it ended before its slot is used again.
 //
 // Copy a file while no writer has it open. A copy made beside a writer (cp, a backup) has the words
 // of one moment and the bytes of another: an object can have the bytes of another one, and nothing
@@ -84,8 +84,9 @@
 //
 // # Full disks
 //
-// No call on a slab file faults because its disk is full, on any file system. It changes nothing
-// and returns an error that wraps the system's (ENOSPC, EDQUOT, EFBIG) and names the file. A slab
+// A call on a slab file whose disk is full changes nothing and returns an error that wraps the
+// system's (ENOSPC, EDQUOT, EFBIG) and names the file. It does not fault, with two exceptions that
+// the next paragraphs name: in an Update, and in a Load of a reader. A slab
 // that Close could not sync stays open until there is space. On ext4, tmpfs and NTFS only Alloc and
 // Insert are refused, where the file would have to grow. On btrfs, bcachefs, ZFS, APFS, and XFS for
 // files that were copied with cp --reflink, each page that was written back needs new space when it
@@ -119,7 +120,7 @@
 // Config.GuardEvery puts one of so many objects, up to sixteen at a time, at the end of a page of
 // its own. The next page allows no access, and after Free neither does its own: any access through
 // a stale Ptr, or past the end, faults at once, and [Slab.Explain] says whose memory it was. All
-// other objects cost more too: Alloc and Free together roughly 35 ns in place of 20, through a
-// Cache 30 in place of 9. Load and Ptr cost the same. All Allocs share one counter, which slows
+// other objects cost more too: Alloc and Free together take about 35 ns instead of 20, through
+// a Cache 30 instead of 9. Load and Ptr cost the same. All Allocs share one counter, which slows
 // many processors down. Mapping does not protect objects in such pages.
 package slab

@@ -8,11 +8,11 @@ import (
 	"github.com/typedmem/typedmem/internal/slots"
 )
 
-// Leak has the live objects that one place in the program allocated.
+// Leak is a group of live objects that one place in the program allocated.
 type Leak[T any] struct {
-	Stack   string // of the allocations
-	Handles []Handle[T]
-	Bytes   int
+	Stack   string      // of the allocations
+	Handles []Handle[T] // of the objects
+	Bytes   int         // that they take together
 }
 
 // Leaks returns all live objects by the place where they were allocated, most bytes first. It needs

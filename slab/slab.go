@@ -258,8 +258,8 @@ func (s *Slab[T]) copyHeld(w *uint64, word uint64, h Handle[T], x *T) {
 }
 
 // Store sets the object to x. A Store that races with a Free ends before it or returns [ErrStale];
-// it never writes to the next object of the slot. A Store lets those go first who wait for the
-// object.
+// it never writes to the next object of the slot. A Store waits until the calls
+// that already wait for the object are done.
 //
 // It returns the errors of [Slab.Load], [typedmem.ErrProtection] if the memory is not writable, and
 // in a file on a full disk an error that wraps the system's. On error the object is as it was.
@@ -431,8 +431,8 @@ func (s *Slab[T]) Sync() error {
 // say which handles are valid, are elsewhere.
 func (s *Slab[T]) Mapping() *typedmem.Mapping { return s.inner().m }
 
-// Close releases everything. A slab file is synced first; if that fails, or with ErrBusy, the slab
-// stays open and nothing has changed.
+// Close releases everything. A slab file is synced first; if that fails, or with
+// [typedmem.ErrBusy], the slab stays open and nothing has changed.
 //
 //   - [typedmem.ErrBusy]: the mapping is pinned, another goroutine is inside Sync or Flush, or the
 //     slab grows: Close does not wait. Also after Mapping().SplitTo, until the part with the first

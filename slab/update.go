@@ -11,8 +11,8 @@ import (
 // Free of the object wait until f returns, and a Load returns the value before or after it. Nothing
 // is copied.
 //
-// A panic in f, or a [runtime.Goexit], releases the object; what f has changed by then stays. The
-// address is for f only: memory that is used through it later is the next owner's.
+// A panic in f, or a [runtime.Goexit], releases the object; what f has changed by then stays. Do
+// not keep the address: later the slot may hold another object.
 //
 //   - [ErrStale]: the handle is not valid. f is not called.
 //   - [typedmem.ErrProtection]: the memory is not writable, or the slab file was opened for
@@ -20,12 +20,12 @@ import (
 //   - In a file on a full disk: an error that wraps the system's, if there is no space for the
 //     change of a page. f is not called.
 //   - f must not call Load, Store, Update or Free with the same handle, which would wait for ever,
-//     nor wait for another goroutine that does. Other objects it may use: goroutines that hold one
-//     object and update another do it in one order, as with locks.
-//   - The fields of sync/atomic that T may have are used through their methods, since raw access
-//     through [Slab.Ptr] is not kept out.
-//   - In a slab file an Update is durable as a Store is: after [Slab.Sync]. Of one that the end of
-//     the process cuts short the file has a part.
+//     nor wait for another goroutine that does. It may use other objects. Goroutines that update
+//     one object inside the Update of another must take them in one order, as with locks.
+//   - Use fields of sync/atomic through their methods, since Update does not keep out access
+//     through [Slab.Ptr].
+//   - In a slab file an Update is durable as a Store is: after [Slab.Sync]. If the process ends
+//     inside it, the file has a part of the change.
 func (s *Slab[T]) Update(h Handle[T], f func(*T)) error {
 	c := s.inner()
 	if c.checks != nil && c.checks.guards.has(h.Bits, c) {
