@@ -9,7 +9,7 @@ import (
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
-// Self is the process that asks.
+// Self stands for the calling process.
 const Self = 0
 
 // ShareMode says who sees writes to an area.
@@ -30,35 +30,34 @@ func (s ShareMode) String() string {
 
 // Area is one stretch of a process's address space that has one protection and one backing.
 type Area struct {
-	AllocationBase uintptr // start of the allocation that the area is part of; Start where the system does not tell
+	AllocationBase uintptr // start of the area's allocation; Start where the system does not tell it
 	Start, End     uintptr // the addresses [Start, End)
 	Protection     flags.Protection
 	Share          ShareMode
 	Path           string // of the file that is mapped, "" for memory
 	Offset         int64  // of Start in that file, bytes
-	Label          string // the system's name for memory that is no file, as in "[heap]"; "" for none
-	Deleted        bool   // the file has been removed; Path is what it was called
+	Label          string // the system's name for other memory, as in "[heap]"; "" for none
+	Deleted        bool   // the file was removed; Path is its last name
 }
 
-// Areas yields the areas of a process's address space in ascending order; pid Self is this process.
-// An error ends the sequence. Other processes may need privileges. The list can change while it is
-// read: areas still ascend and never overlap.
-//   - Linux, Android: /proc/PID/maps, by the ioctl PROCMAP_QUERY where the kernel has it (6.11), so
-//     that a query for few areas does not cost more when there are many. A 32-bit program lists a
-//     64-bit process up to where its own addresses end, then errors.ErrUnsupported. Where the ioctl
-//     is refused, as by sandboxes, the text is read.
-//   - Windows: VirtualQueryEx and GetMappedFileName. Ranges that are reserved and not committed are
-//     listed, with protection None.
-//   - FreeBSD: sysctl kern.proc.vmmap. It tells shared from private for files only: shared
-//     anonymous memory is reported as Private.
-//   - macOS, iOS: proc_pidinfo(3) with PROC_PIDREGIONPATHINFO. It does not look into submaps, as
-//     that of the libraries which all processes share: a submap is one area.
+// Areas yields the areas of a process's address space in ascending order; pid [Self] is this
+// process. An error ends the sequence. Other processes may need privileges. The list can change
+// while it is read: areas still ascend and never overlap.
+//   - Linux, Android: the ioctl PROCMAP_QUERY (since 6.11), whose cost does not grow with the
+//     number of areas. Where it is missing or a sandbox refuses it, the text of /proc/PID/maps. A
+//     32-bit program lists a 64-bit process up to its own highest address, then
+//     errors.ErrUnsupported.
+//   - Windows: VirtualQueryEx and GetMappedFileName. Reserved ranges without memory are listed with
+//     protection None.
+//   - FreeBSD: sysctl kern.proc.vmmap. Shared anonymous memory is reported as Private.
+//   - macOS, iOS: proc_pidinfo(3) with PROC_PIDREGIONPATHINFO. A submap, such as that of the
+//     libraries shared by all processes, is one area.
 //   - NetBSD: sysctl vm.proc.map. OpenBSD: sysctl kern.proc_vmmap, which names no files.
-//   - Where a system is missing here or cannot be asked without cgo: errors.ErrUnsupported.
+//   - Others: errors.ErrUnsupported.
 func Areas(pid int) iter.Seq2[Area, error] { return AreasIn(pid, 0, math.MaxUint) }
 
-// AreasIn yields the areas that overlap the addresses [lo, hi); the greatest uintptr as hi stands
-// for the end of the address space.
+// AreasIn yields the areas that overlap the addresses [lo, hi). The greatest uintptr as hi means
+// the end of the address space.
 func AreasIn(pid int, lo, hi uintptr) iter.Seq2[Area, error] {
 	return func(yield func(Area, error) bool) {
 		if pid < 0 {
@@ -80,7 +79,7 @@ func AreasIn(pid int, lo, hi uintptr) iter.Seq2[Area, error] {
 func AreaAt(pid int, addr uintptr) (found Area, ok bool, err error) {
 	hi := addr + 1
 	if hi == 0 {
-		hi = addr // the last address of all is never mapped
+		hi = addr // the last address is never mapped
 	}
 	for a, err := range AreasIn(pid, addr, hi) {
 		if err != nil {

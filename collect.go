@@ -10,9 +10,8 @@ import (
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
-// abandoned runs when nothing refers to the Limits of the span any more. A goroutine may stand
-// between its check and its access with the Limits forgotten already: it has until the collection
-// after this one.
+// abandoned runs when nothing refers to the span's Limits any more. A goroutine may still be
+// between its check and its access, so the span is released only after the next collection.
 func (s *span) abandoned() {
 	spans.Lock()
 	if s.state != spanReleased {
@@ -26,7 +25,7 @@ func (s *span) abandoned() {
 // releaseAbandoned releases what an abandoned span still has.
 func (s *span) releaseAbandoned() {
 	if s.state == spanOpen {
-		if s.lent.Load() { // somebody may still hold raw memory: it stays mapped for good
+		if s.lent.Load() { // raw memory may still be in use: it stays mapped for good
 			s.forget()
 			return
 		}
@@ -35,8 +34,8 @@ func (s *span) releaseAbandoned() {
 	s.freeOrRetry()
 }
 
-// freeOrRetry releases the addresses. When the system refuses, it tries again after each
-// collection: a release that cuts joined areas in two can fail for lack of areas.
+// freeOrRetry releases the addresses. If the system refuses, it tries again after each collection:
+// a release that cuts an area in two can fail for lack of areas.
 func (s *span) freeOrRetry() {
 	if s.free() != nil {
 		runtime.AddCleanup(&struct{ again *span }{s}, (*span).freeOrRetry, s)
@@ -57,14 +56,12 @@ func (s *span) free() error {
 	return nil
 }
 
-// manyHeld is the number of closed mappings whose addresses wait for the collector at which one
-// collection is started. The kernel joins neighbours, so that this stays far from its own limit
-// (65,530 areas by default on Linux).
+// manyHeld is the number of closed mappings with addresses at which a collection is started. The
+// kernel joins neighbours, so this stays far below its limit of areas (65,530 by default on Linux).
 const manyHeld = 8192
 
-// manyBytes is the number of bytes of such addresses at which one is started as well: 128 MiB in a
-// 32-bit program, whose own heap must find room between them, 16 TiB in others. Where RLIMIT_AS
-// leaves little it is an eighth of that, see relieve.
+// manyBytes is the same for the bytes of these addresses: 128 MiB in a 32-bit program, whose heap
+// must find room between them, 16 TiB in others. relieve lowers it where RLIMIT_AS leaves little.
 var manyBytes = func() uint64 {
 	if bits.UintSize == 32 {
 		return 128 << 20
@@ -72,13 +69,13 @@ var manyBytes = func() uint64 {
 	return 16 << 40
 }()
 
-// heldLen returns how many bytes of addresses a closed span has until the collector comes.
+// heldLen returns how many bytes of addresses the span keeps when it is held.
 func (s *span) heldLen() uint64 {
 	n, _ := num.Up(s.reached, sys.Granularity())
 	return uint64(n)
 }
 
-// markHeld marks a span whose memory has been given back.
+// markHeld marks a span whose memory is released, and starts a collection if many are held.
 func (s *span) markHeld() {
 	spans.Lock()
 	s.state = spanHeld
@@ -92,17 +89,16 @@ func (s *span) markHeld() {
 	}
 }
 
-// relieve has the collector look for the addresses of closed mappings, and waits, where they take
-// much of what the system allows: the Go heap asks for addresses without looking for them first.
-// The caller has just closed a mapping and holds no lock. Addresses that views still need do not
-// count again.
+// relieve runs the collector and waits, if closed mappings keep much of the addresses that the
+// system allows: the Go heap does not look for these before it fails. Addresses that views still
+// needed after the last run do not count. The caller has just closed a mapping and holds no lock.
 func relieve() {
 	limit, used, limited := sys.AddressLimit()
 	bound := manyBytes
 	if limited {
 		bound = min(bound, (limit-min(limit, used)+heldBytes())/8)
 	} else if bits.UintSize == 64 {
-		return // there are always more
+		return // addresses are plentiful
 	}
 	relieving.Lock()
 	defer relieving.Unlock()
@@ -129,11 +125,11 @@ func heldBytes() uint64 {
 	return spans.bytes
 }
 
-// mostReclaims is how often one request has the collector look for addresses.
+// mostReclaims limits the calls of reclaim for one request.
 const mostReclaims = 8
 
-// reclaim has the collector look for addresses that nobody needs any more, and waits until what it
-// found is given back; it reports whether there was any.
+// reclaim runs the collector, waits until the addresses that nobody needs are released, and reports
+// whether there were any.
 func reclaim() bool {
 	count := func() (waiting, collected int) {
 		spans.Lock()
@@ -144,11 +140,13 @@ func reclaim() bool {
 		return false
 	}
 	_, before := count()
-	for round := range 3 { // what was found goes with the second collection, what the system refused to take with the one after
+	// What one collection finds is released after the next; a refused release is tried again after
+	// the third.
+	for round := range 3 {
 		runtime.GC()
 		last := before
 		waiting := 0
-		for quiet, waited := 0, 0; quiet < 5 && waited < 100; quiet, waited = quiet+1, waited+1 { // others may close mappings all the time
+		for quiet, waited := 0, 0; quiet < 5 && waited < 100; quiet, waited = quiet+1, waited+1 { // bounded: others may keep closing mappings
 			time.Sleep(time.Millisecond) // cleanups run in a goroutine of their own
 			var now int
 			if waiting, now = count(); now != last {
@@ -158,7 +156,7 @@ func reclaim() bool {
 		if last != before {
 			return true
 		}
-		if waiting == 0 && round > 0 { // a slow machine may not be done with the cleanups of the first
+		if waiting == 0 && round > 0 { // a slow machine may still run the first round's cleanups
 			return false
 		}
 	}

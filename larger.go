@@ -7,13 +7,7 @@ import (
 	"github.com/typedmem/typedmem/internal/printing"
 )
 
-// larger makes another mapping of the file that m shows, for a file that has outgrown m: n bytes
-// from the same offset on, with addresses for more. It is as m is now: flags, protection, and
-// locked in m's place where m locks what growth adds. m stays as long as it is, and Close beside
-// this call is ErrBusy.
-//
-// Where it would leave the program less than half of the address space, or of what RLIMIT_AS
-// allows, it is ErrCapacity.
+// larger is mem.Mapping.Larger.
 func (m *Mapping) larger(n int) (*Mapping, error) {
 	if err := m.look("map a larger range", needCommitted); err != nil {
 		return nil, err
@@ -25,13 +19,13 @@ func (m *Mapping) larger(n int) (*Mapping, error) {
 	if !leavesEnough(n) {
 		m.mu.RLock()
 		defer m.mu.RUnlock()
-		return nil, m.fail("map a larger range", fmt.Errorf("%d bytes with room for %d, and %d more bytes of addresses would leave too few to the program; "+
+		return nil, m.fail("map a larger range", fmt.Errorf("%d bytes exceed the capacity of %d, and another mapping of %d bytes would leave the program too few addresses; "+
 			"close other mappings, or close this one and open the file again: %w", n, capacity, n, ErrCapacity))
 	}
 	r.Size, r.Capacity, r.Address = n, 0, 0
 	r.Elastic, r.Follows, r.WithinFile = true, true, true
 	r.Flags &^= flags.Locked
-	if locked { // in this order, since both may not be more than may be locked
+	if locked { // unlock first: both together may exceed the limit
 		r.Flags |= flags.Locked
 		if err := m.Unlock(); err != nil {
 			return nil, err
@@ -39,13 +33,13 @@ func (m *Mapping) larger(n int) (*Mapping, error) {
 	}
 	larger, err := newMapped(r)
 	if err != nil && locked {
-		_ = m.Lock() // as it was; the mapping's error says more
+		_ = m.Lock() // err says more than an error of Lock
 	}
 	return larger, printing.Named(r.File.Name(), err)
 }
 
-// leavesEnough reports whether n more bytes of addresses leave the program its half, with the help
-// of the collector where closed mappings still have some.
+// leavesEnough reports whether the program keeps its half of the addresses when it maps n more
+// bytes. If not, it first has the collector release those of closed mappings.
 func leavesEnough(n int) bool {
 	for tries := 0; ; tries++ {
 		share, ours := addressShare()

@@ -6,9 +6,9 @@ import (
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
-// Lock keeps the whole mapping in memory, and what growth adds to it from now on: a growth that
-// cannot lock its memory fails. What is mapped ahead of the length is locked too. Unlock ends that;
-// see LockRange for the rest.
+// Lock keeps the whole mapping in memory, with what is mapped ahead of its length. From then on
+// growth locks what it adds, or fails. Unlock ends that; see [Mapping.LockRange] for limits and
+// errors.
 func (m *Mapping) Lock() error {
 	if err := m.enter("lock", needCommitted|needReadable); err != nil {
 		return err
@@ -24,7 +24,7 @@ func (m *Mapping) Lock() error {
 	return err
 }
 
-// Unlock undoes Lock, and flags.Locked for what growth adds; see UnlockRange.
+// Unlock undoes [Mapping.Lock] and flags.Locked, for later growth too; see [Mapping.UnlockRange].
 func (m *Mapping) Unlock() error {
 	if err := m.enter("unlock", needCommitted); err != nil {
 		return err
@@ -33,9 +33,9 @@ func (m *Mapping) Unlock() error {
 	return m.work("unlock", needCommitted, work{addr: m.span.base, n: m.span.mapped}, m.mu.Unlock, m.unlock)
 }
 
-// LockRange keeps the pages that hold the bytes [lo, hi) in memory. A reserved range is refused
-// with ErrOperation, memory that cannot be read with ErrProtection, and a page past the end of the
-// file with ErrTruncated.
+// LockRange keeps the pages that hold the bytes [lo, hi) in memory. It returns ErrOperation for a
+// reserved range, ErrProtection for memory that cannot be read and ErrTruncated for a page past the
+// end of the file.
 //   - Unix: mlock(2), limited by RLIMIT_MEMLOCK. Windows: VirtualLock, limited by the working set.
 func (m *Mapping) LockRange(lo, hi int) error {
 	return m.onRange("lock", lo, hi, needCommitted|needReadable, m.lock)
@@ -43,20 +43,21 @@ func (m *Mapping) LockRange(lo, hi int) error {
 
 func (m *Mapping) lock(w work) error {
 	addr, n := w.addr, w.n
-	if m.plan.HasFile || m.plan.PageSize != 0 { // a page that cannot come would fail mlock and leave the pages before it locked
+	// mlock would fail at a missing page and leave those before it locked.
+	if m.plan.HasFile || m.plan.PageSize != 0 {
 		if err := m.pagesCome(addr, n, false); err != nil {
 			return err
 		}
 	}
 	if err := m.span.untakenAt(addr, n, sys.Lock); err != nil {
-		return fmt.Errorf("%d bytes (how much may be locked is limited, see ulimit -l): %w", n, err)
+		return fmt.Errorf("%d bytes (see ulimit -l for the limit): %w", n, err)
 	}
 	return nil
 }
 
 func (m *Mapping) unlock(w work) error { return m.span.untakenAt(w.addr, w.n, sys.Unlock) }
 
-// UnlockRange undoes LockRange. Locks do not nest: one unlock undoes any number of locks of a page.
+// UnlockRange undoes [Mapping.LockRange]. Locks do not nest: one unlock undoes all locks of a page.
 func (m *Mapping) UnlockRange(lo, hi int) error {
 	return m.onRange("unlock", lo, hi, needCommitted, m.unlock)
 }

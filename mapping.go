@@ -20,18 +20,18 @@ import (
 // every method returns ErrClosed. All methods are safe for concurrent use; see the package comment
 // for accesses in flight.
 type Mapping struct {
-	mu   sync.RWMutex   // guards the state; held for reading or changing it, never while the kernel waits for a device
+	mu   sync.RWMutex   // guards the state; never held while the kernel waits for a device
 	addr atomic.Uintptr // of the first byte
 
-	users   atomic.Int32 // calls at work on the memory without the lock, see work; counted up with mu held for reading at least
-	growing sync.Mutex   // held by the one growth or Commit that is at work; taken before mu
+	users   atomic.Int32 // calls that use the memory without mu, see work; raised with mu held, if only for reading
+	growing sync.Mutex   // held during a growth or Commit; locked before mu
 
 	limits atomic.Pointer[mem.Limits]
 	span   *span
-	plan   plan // as it was asked for; Protection and Offset follow the mapping
+	plan   plan // the request; Protection and Offset follow the mapping
 
-	shows atomic.Pointer[backing] // the span's: that of the file, for who must not wait for mu
-	start int64                   // the file offset of a byte less its address, which no split or merge changes
+	shows atomic.Pointer[backing] // the span's backing, for those who must not wait for mu
+	start int64                   // file offset less address of any byte; splits and merges keep it
 
 	grown        grown
 	mayLackSpace bool // see mem.Mapping
@@ -71,8 +71,8 @@ const (
 	needUnpinned
 )
 
-// enter locks m for an operation that changes its state, and checks that m is open and what else
-// the operation needs. On error m is unlocked.
+// enter locks m for an operation that changes its state, and checks that m is open and meets the
+// needs. On error m is unlocked.
 func (m *Mapping) enter(op string, needs need) error {
 	m.mu.Lock()
 	err := m.refuse(needs)
@@ -83,7 +83,7 @@ func (m *Mapping) enter(op string, needs need) error {
 	return err
 }
 
-// look is enter for an operation that leaves the state of m as it is: several go on at once.
+// look is enter for an operation that leaves the state of m alone. Several can run at once.
 func (m *Mapping) look(op string, needs need) error {
 	m.mu.RLock()
 	err := m.refuse(needs)
@@ -130,7 +130,7 @@ func (m *Mapping) lookRange(op string, lo, hi int, needs need) error {
 	return err
 }
 
-// wholePages returns how many bytes from the first page on hold a mapping of the given length.
+// wholePages returns the bytes of all pages of a mapping of the given length.
 func (m *Mapping) wholePages(length int) int {
 	n, ok := num.Up(num.AddOrMax(m.lead(), length), m.plan.unit)
 	if !ok {
@@ -150,8 +150,8 @@ func (m *Mapping) pages(lo, hi int) (addr uintptr, n int) {
 	return first, int(end - first)
 }
 
-// pagesInside narrows the bytes [lo, hi) to the pages that hold no other byte of the mapping. The
-// page in which the length ends is none: more may be appended to it meanwhile.
+// pagesInside narrows the bytes [lo, hi) to the pages that hold no other byte of the mapping. It
+// leaves out the page in which the mapping ends: an append may write there meanwhile.
 func (m *Mapping) pagesInside(lo, hi int) (addr uintptr, n int) {
 	unit := uintptr(m.plan.unit)
 	first := num.Down(m.addr.Load()+uintptr(lo)+unit-1, unit)
@@ -165,8 +165,8 @@ func (m *Mapping) pagesInside(lo, hi int) (addr uintptr, n int) {
 	return first, int(end - first)
 }
 
-// Addr returns the address of the first byte. It stays the same after Close, when it must not be
-// accessed.
+// Addr returns the address of the first byte. It stays the same after Close, but must not be
+// accessed then.
 func (m *Mapping) Addr() uintptr { return m.addr.Load() }
 
 // Len returns the length in bytes, 0 after Close.
@@ -179,8 +179,8 @@ func (m *Mapping) Len() int {
 	return m.length()
 }
 
-// Cap returns how many bytes Resize can grow the mapping to, 0 after Close. It is Len for a file
-// mapping that was built without WithCapacity.
+// Cap returns how many bytes Resize can grow the mapping to, 0 after Close. For a file mapped
+// without a capacity it is Len.
 func (m *Mapping) Cap() int {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
@@ -200,8 +200,7 @@ func (m *Mapping) capacity() int {
 // lead returns the bytes from the start of the first page to the first byte.
 func (m *Mapping) lead() int { return int(m.addr.Load() - m.span.base) }
 
-// Protection returns what the memory may be used for, for a reserved range what it may be used for
-// once it is committed.
+// Protection returns what the memory may be used for; for a reserved range, once it is committed.
 func (m *Mapping) Protection() flags.Protection {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
@@ -235,8 +234,8 @@ func (m *Mapping) File() string {
 // Shared reports whether writes go to the file and to other processes.
 func (m *Mapping) Shared() bool { return m.plan.Flags.Has(flags.Shared) }
 
-// PageSize returns the size in bytes of the mapping's own pages: what SplitOff and SplitTo can cut
-// between.
+// PageSize returns the size in bytes of the mapping's own pages. SplitOff and SplitTo cut between
+// pages.
 func (m *Mapping) PageSize() int { return m.plan.unit }
 
 // Bytes returns the mapping as a slice, with cap equal to Len. It is raw memory: fast, and valid

@@ -10,23 +10,21 @@ import (
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
-// Prefault brings the pages that hold the bytes [lo, hi) into memory, so that no access to them has
-// to wait for a fault. A page that cannot come, because the file was truncated or cannot be read,
-// is an error and not a crash: ErrTruncated where the file is too short. The mapping must be
-// readable.
+// Prefault brings the pages that hold the bytes [lo, hi) into memory, so that no access waits for
+// them. A page that cannot be read is an error, not a crash: ErrTruncated where the file is too
+// short. The mapping must be readable.
 //   - Linux since 5.14: MADV_POPULATE_READ, or MADV_POPULATE_WRITE for anonymous writable memory.
-//   - Elsewhere every page is touched, and a fault caught.
+//   - Elsewhere every page is touched, and a fault is caught.
 func (m *Mapping) Prefault(lo, hi int) error {
 	return m.onRange("prefault", lo, hi, needCommitted|needReadable, func(w work) error {
 		return m.pagesCome(w.addr, w.n, !m.plan.HasFile && w.protection.Has(flags.Write))
 	})
 }
 
-// prefaultStep is how many bytes the system is asked to bring in at once: it keeps other changes of
-// the address space waiting meanwhile.
+// prefaultStep limits the bytes of one system call: other changes of the address space wait for it.
 const prefaultStep = 16 << 20
 
-// pagesCome brings pages of m in, and says so where the file is the reason that one cannot come.
+// pagesCome brings pages of m into memory. Its error says so where the file is the cause.
 func (m *Mapping) pagesCome(addr uintptr, n int, write bool) error {
 	step := max(prefaultStep, m.plan.unit)
 	for done := 0; done < n; done += step {
@@ -37,8 +35,7 @@ func (m *Mapping) pagesCome(addr uintptr, n int, write bool) error {
 	return nil
 }
 
-// noPage says so where the file is the reason that a page cannot come: it ends before the mapping,
-// or cannot be read.
+// noPage explains err where the file is the cause: it ends too early, or cannot be read.
 func (m *Mapping) noPage(err error) error {
 	if !m.plan.HasFile || !errors.Is(err, sys.ErrNoPage) {
 		return err
@@ -49,7 +46,7 @@ func (m *Mapping) noPage(err error) error {
 	return fmt.Errorf("a page lies past the end of the file, or cannot be read: %w (%w)", ErrTruncated, err)
 }
 
-// bringIn has the system bring pages in, or touches them where it has no call for that.
+// bringIn has the system bring pages into memory. Where there is no call for that, it touches them.
 func bringIn(addr uintptr, n, unit int, write bool) error {
 	err := sys.Prefault(addr, n, write)
 	if sys.Refused(err) {
@@ -65,12 +62,12 @@ func touch(addr uintptr, n, unit int) error {
 		for at, memory := 0, bytesAt(addr, n); at < n; at += unit {
 			sum |= memory[at]
 		}
-		runtime.KeepAlive(sum) // the reads are not for nothing
+		runtime.KeepAlive(sum) // keeps the reads
 	})
 }
 
-// touching calls f, which touches a range of memory, and turns a fault into ErrNoPage. It is of
-// that range, whatever address comes with it: not every system and emulator gives the right one.
+// touching calls f, which accesses a range of memory, and turns a fault into ErrNoPage. It ignores
+// the fault's address, which some systems and emulators get wrong.
 func touching(f func()) (err error) {
 	old := debug.SetPanicOnFault(true)
 	defer func() {

@@ -8,8 +8,7 @@ import (
 	"github.com/typedmem/typedmem/internal/mem"
 )
 
-// markTaken notes ranges that no longer belong to the span, under the lock of those who look for
-// addresses; the caller holds placing for writing.
+// markTaken records ranges that no longer belong to the span. The caller holds placing for writing.
 func (s *span) markTaken(ranges []addrRange) {
 	spans.Lock()
 	defer spans.Unlock()
@@ -18,8 +17,8 @@ func (s *span) markTaken(ranges []addrRange) {
 	}
 }
 
-// takeOver notes for every other span that the addresses [from, to) belong to it no more; the
-// caller holds placing for writing.
+// takeOver records in every span that the addresses [from, to) no longer belong to it. The caller
+// holds placing for writing.
 func takeOver(from, to uintptr) {
 	spans.Lock()
 	defer spans.Unlock()
@@ -28,8 +27,8 @@ func takeOver(from, to uintptr) {
 	}
 }
 
-// moveTail gives the bytes from the given offset on, and the list of what was taken of them, to the
-// new span right. The caller holds placing for writing.
+// moveTail moves the bytes from the given offset on, with the ranges taken from them, to the new
+// span right. The caller holds placing for writing.
 func (s *span) moveTail(from int, right *span) {
 	spans.Lock()
 	defer spans.Unlock()
@@ -44,7 +43,7 @@ func (s *span) moveTail(from int, right *span) {
 	}
 }
 
-// setReserved changes what belongs to the span, under the lock of those who look for addresses.
+// setReserved changes how many bytes belong to the span.
 func (s *span) setReserved(n int) {
 	spans.Lock()
 	defer spans.Unlock()
@@ -54,20 +53,20 @@ func (s *span) setReserved(n int) {
 
 type spanState uint8
 
-// spans are all spans that are not released, for finding the mapping behind an address.
+// spans holds every span that is not released, to find the mapping of an address.
 var spans = struct {
 	sync.Mutex
 	limits    map[*span]weak.Pointer[mem.Limits]
-	held      int    // spans in state spanHeld
-	bytes     uint64 // of the addresses that these keep
-	needed    uint64 // of these, what a collection has left: views need it
-	collected int    // how many the collector has found and given back
+	held      int    // in state spanHeld
+	bytes     uint64 // of addresses that these keep
+	needed    uint64 // of these, what the last collection left since views need it
+	collected int    // found by the collector and released
 
-	waiting  int    // how many it has found and are still to be given back
-	reserved uint64 // bytes of addresses that all of them have
+	waiting  int    // found by the collector and not released yet
+	reserved uint64 // bytes of addresses of all spans
 }{limits: map[*span]weak.Pointer[mem.Limits]{}}
 
-// enter puts a span into the books.
+// enter adds the span to spans.
 func (s *span) enter(l weak.Pointer[mem.Limits]) {
 	spans.Lock()
 	defer spans.Unlock()
@@ -77,7 +76,7 @@ func (s *span) enter(l weak.Pointer[mem.Limits]) {
 	spans.limits[s] = l
 }
 
-// newLimits makes the Limits of a span and ties the span's end to them.
+// newLimits makes the Limits of a span. Once they are unreachable, the span is released.
 func newLimits(s *span, owner *Mapping) *mem.Limits {
 	l := mem.New(owner.addr.Load(), &s.lent)
 	l.SetMapping((*plumbing)(owner))
@@ -86,7 +85,7 @@ func newLimits(s *span, owner *Mapping) *mem.Limits {
 	return l
 }
 
-// forget takes the span out of the books: its addresses are free or belong to another span.
+// forget removes the span from spans: its addresses are free or belong to another span.
 func (s *span) forget() {
 	spans.Lock()
 	defer spans.Unlock()
@@ -112,8 +111,8 @@ func reservedBytes() uint64 {
 	return spans.reserved
 }
 
-// mappingAt finds the mapping whose addresses include addr, its Limits, and how far in that is from
-// the mapping's first byte.
+// mappingAt finds the mapping that has addr, its Limits, and the offset of addr from its first
+// byte.
 func mappingAt(addr uintptr) (m *Mapping, l *mem.Limits, offset int, ok bool) {
 	spans.Lock()
 	defer spans.Unlock()

@@ -17,28 +17,30 @@ import (
 // It never points to the Limits or the Mapping, so that the collector can find those unreachable.
 // The mapping's lock guards it.
 type span struct {
-	base     uintptr     // multiple of the granularity or the page size
-	ready    int         // bytes from base that a longer mapping needs no system call for; at most mapped
-	mapped   int         // bytes from base with memory behind them
-	reached  int         // the most that mapped has been: what a view may have seen
-	reserved int         // bytes from base that are ours; at least reached
-	taken    []addrRange // of these, what a mapping with flags.Fixed took over, in order; written under placing and the lock of spans, read under one of them
-	state    spanState
-	private  bool // private anonymous memory, which sys.Drop gives back
-	backing  *backing
-	found    bool        // by the collector, without views; guarded by the lock of spans
-	lent     atomic.Bool // raw memory was handed out
+	base     uintptr // multiple of the granularity or the page size
+	ready    int     // bytes from base that the mapping can grow to without a system call; at most mapped
+	mapped   int     // bytes from base that have memory
+	reached  int     // the highest mapped so far: what a view may have seen
+	reserved int     // bytes from base that belong to the span; at least reached
+	// What no longer belongs to the span, in ascending order: mostly what a mapping with
+	// flags.Fixed took over. Writing needs placing and the lock of spans, reading one of them.
+	taken   []addrRange
+	state   spanState
+	private bool // private anonymous memory, which sys.Drop gives back
+	backing *backing
+	found   bool        // by the collector, without views left; guarded by the lock of spans
+	lent    atomic.Bool // raw memory was handed out
 }
 
 // addrRange is a range of addresses [from, to).
 type addrRange struct{ from, to uintptr }
 
-// placing is held by a mapping with flags.Fixed while it takes addresses over, and for reading by
-// anyone who gives addresses back.
+// placing is locked while a mapping with flags.Fixed takes addresses over, and for reading while
+// addresses are given back.
 var placing sync.RWMutex
 
-// own yields the ranges of the bytes [from, from+n) of the span that no mapping with flags.Fixed
-// has taken over; the caller holds placing.
+// own yields the parts of the bytes [from, from+n) that still belong to the span. The caller holds
+// placing.
 func (s *span) own(from, n int) iter.Seq2[uintptr, int] {
 	return func(yield func(uintptr, int) bool) {
 		at, end := s.base+uintptr(from), s.base+uintptr(from)+uintptr(n)
@@ -57,18 +59,17 @@ func (s *span) own(from, n int) iter.Seq2[uintptr, int] {
 	}
 }
 
-// firstTaken returns the index of the first range taken that ends at the address or behind it.
+// firstTaken returns the index of the first taken range that ends at addr or later.
 func (s *span) firstTaken(addr uintptr) int {
 	i, _ := slices.BinarySearchFunc(s.taken, addr, func(t addrRange, addr uintptr) int { return cmp.Compare(t.to, addr) })
 	return i
 }
 
 // hold releases the memory of the bytes [from, from+n) and keeps the addresses. On error nothing
-// has changed: once a range is gone there is no way back, so that what the system refuses from then
-// on, beyond a hole, goes with the addresses.
+// has changed. After the first part is released there is no way back: what the system refuses from
+// then on is released with the addresses.
 //
-// Where the process is at the system's limit of areas, private memory is dropped and stays mapped:
-// see areaBudget.
+// Near the system's limit of areas, private memory is dropped and stays mapped; see areaBudget.
 func (s *span) hold(from, n int) error {
 	begun := false
 	var freed []addrRange
@@ -92,8 +93,8 @@ func (s *span) hold(from, n int) error {
 	return err
 }
 
-// markFreed notes that ranges of the span are free: another try must not touch what may be someone
-// else's by now.
+// markFreed records ranges that are free: a retry must not touch them, since others may have them
+// by now.
 func (s *span) markFreed(freed []addrRange) {
 	if len(freed) > 0 {
 		placing.Lock()
@@ -102,8 +103,8 @@ func (s *span) markFreed(freed []addrRange) {
 	}
 }
 
-// release releases the addresses of the bytes [from, from+n). On error it says whether some of
-// them are gone.
+// release releases the addresses of the bytes [from, from+n). On error, begun says whether some of
+// them are released.
 func (s *span) release(from, n int) (begun bool, err error) {
 	var freed []addrRange
 	err = s.each(from, n, func(addr uintptr, n int) error {
@@ -119,7 +120,8 @@ func (s *span) release(from, n int) (begun bool, err error) {
 	return len(freed) > 0, err
 }
 
-// take notes what the span has of a range; the caller holds both locks.
+// take records that the span has lost what it had of p. The caller holds placing for writing and
+// the lock of spans.
 func (s *span) take(p addrRange) {
 	p.from, p.to = max(p.from, s.base), min(p.to, s.base+uintptr(s.reserved))
 	if p.from >= p.to {
@@ -144,9 +146,9 @@ func (s *span) each(from, n int, do func(addr uintptr, n int) error) error {
 	return nil
 }
 
-// untaken calls do, which changes the bytes [from, from+n), and refuses where they include what a
-// mapping with flags.Fixed took over: it would be changed too. No lock is held while do runs;
-// anyone who would take these bytes over waits for it.
+// untaken calls do, which changes the bytes [from, from+n). It refuses if some of them no longer
+// belong to the span, since do would change them too. do runs without a lock; a mapping that wants
+// to take these bytes over waits.
 func (s *span) untaken(from, n int, do func() error) error {
 	leave, err := s.enterWork(from, n)
 	if err != nil {
@@ -164,7 +166,7 @@ func (s *span) enterWork(from, n int) (leave func(), err error) {
 		rest -= n
 	}
 	if rest > 0 {
-		return nil, fmt.Errorf("%d of these bytes belong to it no more: a mapping with flags.Fixed took them over, or the system had no room to keep them reserved: %w", rest, ErrOperation)
+		return nil, fmt.Errorf("%d of these bytes no longer belong to the mapping: another one with flags.Fixed took them over, or the system had no room to keep them reserved: %w", rest, ErrOperation)
 	}
 	return beginWork(addrRange{s.base + uintptr(from), s.base + uintptr(from) + uintptr(n)}), nil
 }
@@ -174,9 +176,8 @@ func (s *span) untakenAt(addr uintptr, n int, do func(addr uintptr, n int) error
 	return s.untaken(int(addr-s.base), n, func() error { return do(addr, n) })
 }
 
-// filled returns how many bytes from the first page on hold what the length may reach without a
-// system call: pages of a file that are mapped behind them may lie past the file's end. The caller
-// holds the mapping's lock.
+// filled returns how many bytes from base are in pages that the mapping can reach without a system
+// call. Pages of a file after these may lie past its end. The caller holds the mapping's lock.
 func (s *span) filled(unit int) int {
 	return min(num.Down(s.ready+unit-1, unit), s.mapped)
 }
@@ -192,7 +193,7 @@ func (s *span) close() error {
 		s.backing.release()
 		if err == nil {
 			s.forget()
-		} else { // the rest goes when the collector comes
+		} else { // the collector releases the rest
 			s.markHeld()
 		}
 		return nil
@@ -204,8 +205,8 @@ func (s *span) close() error {
 	}
 	s.backing.release()
 	s.markHeld()
-	// Should the system refuse, the spare addresses go with the rest, when the collector finds that
-	// no view is left.
+	// If the system refuses, the spare addresses are released with the others, once no view is
+	// left.
 	if spare := s.reserved - s.reached; spare > 0 {
 		if _, err := s.release(s.reached, spare); err == nil {
 			s.setReserved(s.reached)
@@ -217,5 +218,5 @@ func (s *span) close() error {
 const (
 	spanOpen     spanState = iota // the mapping is in use
 	spanHeld                      // the mapping is closed, the addresses are kept
-	spanReleased                  // nothing is left to give back: released, or merged into another span
+	spanReleased                  // the addresses are released, or belong to another span
 )

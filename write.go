@@ -12,8 +12,8 @@ import (
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
-// mayLackSpace is [mem.Mapping.MayLackSpace] for a new mapping. It is true for any file that cannot
-// be written now, since the mapping may be made writable later.
+// mayLackSpace is mem.Mapping.MayLackSpace for a new mapping. It is true for any shared file that
+// is not writable yet, since the mapping may become writable later.
 func (p *plan) mayLackSpace() bool {
 	return p.HasFile && p.Flags.Has(flags.Shared) && (!p.Protection.Has(flags.Write) || !sys.Solid(p.File))
 }
@@ -73,18 +73,18 @@ func (m *Mapping) findSpace(off, n int) error {
 	})
 }
 
-// storeEachPage stores to each page from the byte at page to end, and changes nothing. page says
-// how far it got.
+// storeEachPage stores to each page from *page to end and changes nothing. After a fault *page is
+// in the page that failed.
 func (m *Mapping) storeEachPage(page *uintptr, end uintptr) {
 	for unit := uintptr(m.plan.unit); *page < end; *page = num.Down(*page, unit) + unit {
-		// SAFETY: the aligned word lies in the same page as the byte at page. Adding nothing is a
-		// store that no other store gets lost by.
+		// SAFETY: the aligned word lies in the same page as the byte at page. An atomic addition of
+		// 0 loses no other store.
 		atomic.AddUint32((*uint32)(unsafe.Pointer(unsafe.SliceData(bytesAt(num.Down(*page, 4), 4)))), 0)
 	}
 }
 
-// withoutPages calls f after a store that has faulted. Meanwhile the mapping stays open and where
-// it is, without the lock.
+// withoutPages calls f after a store that faulted. f runs without the lock; meanwhile the mapping
+// can be neither closed nor moved.
 func (m *Mapping) withoutPages(f func() error) error {
 	if err := m.look("write", needWritable); err != nil {
 		return err
@@ -110,9 +110,9 @@ func (m *Mapping) writeFile(off int, b []byte) error {
 	return sys.SpaceError(f.Name(), err)
 }
 
-// lostPage says why a page of the mapped file did not come when it was accessed, nil where that
-// cannot be told: one that can be read could not be written; one that cannot follows the end of
-// the file. It takes no lock.
+// lostPage returns why an access to a page of the mapped file faulted, nil if it cannot tell. A
+// page that can be read could not be written; any other lies past the end of the file, or reading
+// it fails. It takes no lock.
 func (m *Mapping) lostPage(page uintptr) error {
 	if bringIn(page, m.plan.unit, m.plan.unit, false) == nil {
 		if !m.Shared() {
@@ -127,7 +127,7 @@ func (m *Mapping) lostPage(page uintptr) error {
 	return fmt.Errorf("the file was truncated, or cannot be read: %w", ErrTruncated)
 }
 
-// bytesAt shows n bytes of memory that the caller owns and has found accessible.
+// bytesAt returns n bytes of memory that the caller owns and knows to be accessible.
 func bytesAt(addr uintptr, n int) []byte {
 	// SAFETY: the callers pass mapped ranges of a Mapping whose lock they hold; the memory is off
 	// the Go heap.
