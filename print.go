@@ -33,7 +33,7 @@ func (m *Mapping) String() string {
 // Format prints String under every verb of fmt.
 func (m *Mapping) Format(s fmt.State, verb rune) { printing.Text(s, verb, m.String()) }
 
-// LogValue has log/slog write String, as JSON too.
+// LogValue makes log/slog write String, also as JSON.
 func (m *Mapping) LogValue() slog.Value { return slog.StringValue(m.String()) }
 
 // state says in words what the memory is, given what may be done with it; the caller holds m.mu,
@@ -84,8 +84,8 @@ func (a Area) String() string {
 	return text
 }
 
-// LogValue has log/slog write String, as JSON too.
+// LogValue makes log/slog write String, also as JSON.
 func (a Area) LogValue() slog.Value { return slog.StringValue(a.String()) }
 
-// LogValue has log/slog write String, as JSON too.
+// LogValue makes log/slog write String, also as JSON.
 func (s ShareMode) LogValue() slog.Value { return slog.StringValue(s.String()) }

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Map is a set of ordinary mapping flags. Flags are hints unless their comment says promise: a
-// system without the thing ignores a hint, and refuses a promise with errors.ErrUnsupported.
+// Map is a set of ordinary mapping flags. A flag is a hint unless its comment says promise. A
+// system without the feature ignores a hint, and refuses a promise with errors.ErrUnsupported.
 type Map uint32
 
 const (
@@ -18,9 +18,10 @@ const (
 	//   - Windows: FILE_MAP_WRITE, else FILE_MAP_COPY.
 	Shared Map = 1 << iota
 
-	// Populate brings every page in while mapping, so that the first access does not fault.
+	// Populate brings every page into memory when the mapping is made, so that the first access
+	// does not fault.
 	//   - Linux, Android: MAP_POPULATE.
-	//   - Others: the pages are asked for after mapping (MADV_WILLNEED, PrefetchVirtualMemory).
+	//   - Others: a hint after mapping (MADV_WILLNEED, PrefetchVirtualMemory).
 	Populate
 
 	// NoReserve asks that no swap space be set aside for the mapping.
@@ -29,8 +30,8 @@ const (
 	NoReserve
 
 	// HugePages is a promise: the mapping is made of huge pages, of the size that WithPageSize
-	// names or of the system's default huge page size. It occupies whole huge pages, of which Len
-	// shows as many bytes as were asked for.
+	// names or of the system's default huge page size. It occupies whole huge pages; Len is what
+	// was asked for.
 	//   - Linux, Android: MAP_HUGETLB.
 	//   - FreeBSD: MAP_ALIGNED_SUPER, which aligns for superpages and leaves promotion to the
 	//     kernel.
@@ -68,9 +69,9 @@ const (
 	// PrefetchVirtualMemory.
 	WillNeed
 
-	// DontNeed says that the pages will not be read soon. On private memory it drops what was
-	// written: on Linux anonymous memory reads as zero afterwards, and memory of a file as the
-	// file. Unix: MADV_DONTNEED. Windows: no-op.
+	// DontNeed says that the pages will not be read soon. It drops what was written to private
+	// memory: on Linux anonymous memory then reads as zero, and memory of a file as the file. Unix:
+	// MADV_DONTNEED. Windows: no-op.
 	DontNeed
 
 	mapEnd
@@ -87,7 +88,7 @@ var mapNames = []string{
 // Has reports whether f holds all of g.
 func (f Map) Has(g Map) bool { return f&g == g }
 
-// Unknown returns what of f is none of the flags of this package.
+// Unknown returns the bits of f that are no flag of this package.
 func (f Map) Unknown() Map { return f &^ (mapEnd - 1) }
 
 // String lists the flags that are set, as in "Shared|Populate"; the empty set is "0".
@@ -99,20 +100,20 @@ type Unsafe uint32
 const (
 	// Fixed places the first page of the mapping exactly at the address given with WithAddress and
 	// silently replaces whatever was mapped there. Without an address it is refused with
-	// ErrOperation. A mapping of this module that had the addresses, open or closed, lets them go:
-	// closing it does not touch them any more, its views show the new mapping, and what would
-	// change the whole of it, as Commit and MakeNone do, is refused with ErrOperation. Where
-	// mapping fails after the old one was replaced, the error says so.
+	// ErrOperation. If mapping fails after the old one was replaced, the error says so.
+	//
+	// A mapping of this module that had the addresses, open or closed, loses them. Closing it
+	// leaves them alone, its views show the new mapping, and methods that would change the whole of
+	// it, such as Commit and MakeNone, return ErrOperation.
 	//   - Unix: MAP_FIXED. Windows: errors.ErrUnsupported.
 	Fixed Unsafe = 1 << iota
 
 	// JIT allows protections that are writable and executable at once.
 	//   - macOS, iOS: MAP_JIT, for private memory without flags.Fixed or huge pages; a program with
 	//     the hardened runtime needs the entitlement com.apple.security.cs.allow-jit. On Apple
-	//     silicon the kernel may refuse another protection for memory that was writable and
-	//     executable, and what a shorter Resize gave back cannot be both again.
-	//   - OpenBSD, NetBSD: the kernel's W^X rules may still refuse. Others: no flag of the system's
-	//     own.
+	//     silicon the kernel may refuse to change the protection of writable and executable memory.
+	//     What a shorter Resize gave back cannot be both again.
+	//   - OpenBSD, NetBSD: the kernel's W^X rules may still refuse. Others: no flag is needed.
 	JIT
 
 	unsafeEnd
@@ -123,7 +124,7 @@ var unsafeNames = []string{"Fixed", "JIT"}
 // Has reports whether f holds all of g.
 func (f Unsafe) Has(g Unsafe) bool { return f&g == g }
 
-// Unknown returns what of f is none of the flags of this package.
+// Unknown returns the bits of f that are no flag of this package.
 func (f Unsafe) Unknown() Unsafe { return f &^ (unsafeEnd - 1) }
 
 // String lists the flags that are set, as in "Fixed|JIT"; the empty set is "0".

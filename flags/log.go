@@ -2,17 +2,17 @@ package flags
 
 import "log/slog"
 
-// LogValue has log/slog write String, as JSON too.
+// LogValue makes log/slog write String, also as JSON.
 func (f Map) LogValue() slog.Value { return slog.StringValue(f.String()) }
 
-// LogValue has log/slog write String, as JSON too.
+// LogValue makes log/slog write String, also as JSON.
 func (f Unsafe) LogValue() slog.Value { return slog.StringValue(f.String()) }
 
-// LogValue has log/slog write String, as JSON too.
+// LogValue makes log/slog write String, also as JSON.
 func (p Protection) LogValue() slog.Value { return slog.StringValue(p.String()) }
 
-// LogValue has log/slog write String, as JSON too.
+// LogValue makes log/slog write String, also as JSON.
 func (p PageSize) LogValue() slog.Value { return slog.StringValue(p.String()) }
 
-// LogValue has log/slog write String, as JSON too.
+// LogValue makes log/slog write String, also as JSON.
 func (s PageSizes) LogValue() slog.Value { return slog.StringValue(s.String()) }

@@ -37,8 +37,8 @@ func PageSizeOf(bytes int64) (p PageSize, ok bool) {
 	return PageSize(bits.TrailingZeros64(uint64(bytes))), true
 }
 
-// Bytes returns the page size in bytes. It is 0 for the zero PageSize and for one past 62, which no
-// int64 can hold.
+// Bytes returns the page size in bytes. It is 0 for the zero PageSize and above 62, where no int64
+// can hold it.
 func (p PageSize) Bytes() int64 {
 	if p == 0 || p > 62 {
 		return 0
@@ -66,8 +66,7 @@ func (p PageSize) String() string {
 // PageSizes is a set of page sizes: bit p stands for PageSize p.
 type PageSizes uint64
 
-// Sizes returns the set of the given sizes. The zero PageSize and sizes past 62 name no size and
-// are left out.
+// Sizes returns the set of the given sizes. It leaves out the zero PageSize and sizes above 62.
 func Sizes(list ...PageSize) PageSizes {
 	var set PageSizes
 	for _, p := range list {
@@ -95,7 +94,7 @@ func (s PageSizes) All() iter.Seq[PageSize] {
 // Single returns the only size of the set; it is an error when the set is empty or holds several.
 func (s PageSizes) Single() (PageSize, error) {
 	if bits.OnesCount64(uint64(s)) != 1 {
-		return 0, fmt.Errorf("flags: the set %v of page sizes holds %d sizes, one was asked for", s, bits.OnesCount64(uint64(s)))
+		return 0, fmt.Errorf("flags: the set %v holds %d page sizes, not one", s, bits.OnesCount64(uint64(s)))
 	}
 	return PageSize(bits.TrailingZeros64(uint64(s))), nil
 }

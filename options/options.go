@@ -42,7 +42,8 @@ func For[T any](n int) Options {
 func (o Options) Size() int { return o.r.Size }
 
 // WithAddress asks for an address: a hint, unless flags.Fixed is set. It must be a multiple of
-// AllocationGranularity, and of the page size for huge pages; else [typedmem.ErrOffset].
+// AllocationGranularity, and of the page size for huge pages; otherwise the terminal method returns
+// ErrOffset.
 func (o Options) WithAddress(addr uintptr) Options {
 	o.r.Address = addr
 	return o
@@ -72,9 +73,8 @@ func (o Options) WithUnsafeFlags(f flags.Unsafe) Options {
 	return o
 }
 
-// WithUnsafeSystemFlags adds flags of the system's own mapping call, by the system's own numbers,
-// to those given before, so that all that the call offers can be used. The flags are not checked,
-// mean something else on each system, and can break every promise of the mapping.
+// WithUnsafeSystemFlags adds flags of the system's own mapping call, by the system's numbers. They
+// are not checked, differ between systems, and can break every promise of the mapping.
 //   - Unix: OR-ed into the flags argument of mmap(2), for instance unix.MAP_GROWSDOWN.
 //   - Windows: OR-ed into the allocation type of VirtualAlloc2 or MapViewOfFile3.
 func (o Options) WithUnsafeSystemFlags(f uintptr) Options {
@@ -82,17 +82,17 @@ func (o Options) WithUnsafeSystemFlags(f uintptr) Options {
 	return o
 }
 
-// WithPageSize asks for pages of exactly this size. A size that the kernel lacks is
-// [errors.ErrUnsupported], with or without flags.HugePages. A size larger than the usual page
-// implies huge pages.
+// WithPageSize asks for pages of exactly this size. If the kernel lacks it, the terminal method
+// returns [errors.ErrUnsupported], with or without flags.HugePages. A size larger than the usual
+// page implies huge pages.
 func (o Options) WithPageSize(p flags.PageSize) Options {
 	o.r.PageSize = p
 	return o
 }
 
-// WithCapacity reserves address space, in bytes, for the mapping to grow into without moving
-// (Mapping.Resize). Address space costs no memory, but it is counted by RLIMIT_AS, and by
-// RLIMIT_MEMLOCK after mlockall(2) with MCL_FUTURE. All of the capacity is reserved, or the
+// WithCapacity reserves address space, in bytes, into which [typedmem.Mapping.Resize] can grow the
+// mapping without moving it. Address space costs no memory, but counts against RLIMIT_AS, and
+// against RLIMIT_MEMLOCK after mlockall(2) with MCL_FUTURE. All of the capacity is reserved, or the
 // terminal method fails.
 func (o Options) WithCapacity(bytes int) Options {
 	o.r.Capacity = bytes
@@ -101,7 +101,7 @@ func (o Options) WithCapacity(bytes int) Options {
 
 func init() { mem.RequestOf = func(o any) mem.Request { return o.(Options).r } }
 
-// make carries out what was described.
+// make makes the mapping.
 func (o Options) make(p flags.Protection, reserve bool) (*typedmem.Mapping, error) {
 	o.r.Protection, o.r.Reserve = p, reserve
 	return mem.Map[*typedmem.Mapping](o.r)
@@ -163,6 +163,6 @@ func AllocationGranularity() int { return sys.Granularity() }
 // PageSizes returns every page size that the kernel can map.
 //   - Linux, Android: the usual page and each of /sys/kernel/mm/hugepages. FreeBSD:
 //     getpagesizes(3). Windows: GetLargePageMinimum.
-//   - Where these cannot be asked, as without /sys or without a descriptor left, the usual page
-//     comes with an error: there may be more.
+//   - If these cannot be read, for instance without /sys, it returns the usual page with an error:
+//     there may be more.
 func PageSizes() (flags.PageSizes, error) { return sys.PageSizes() }

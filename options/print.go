@@ -44,5 +44,5 @@ func (o Options) String() string {
 // Format prints String under every verb of fmt.
 func (o Options) Format(s fmt.State, verb rune) { printing.Text(s, verb, o.String()) }
 
-// LogValue has log/slog write String, as JSON too.
+// LogValue makes log/slog write String, also as JSON.
 func (o Options) LogValue() slog.Value { return slog.StringValue(o.String()) }

@@ -34,7 +34,7 @@ func (r *Region[T]) String() string {
 // Format prints String under every verb of fmt.
 func (r *Region[T]) Format(s fmt.State, verb rune) { printing.Text(s, verb, r.String()) }
 
-// LogValue has log/slog write String, as JSON too.
+// LogValue makes log/slog write String, also as JSON.
 func (r *Region[T]) LogValue() slog.Value { return slog.StringValue(r.String()) }
 
 // String says which type the view shows, how many elements, and in which state the memory is. It
@@ -53,7 +53,7 @@ func (v View[T]) String() string {
 // Format prints String under every verb of fmt.
 func (v View[T]) Format(s fmt.State, verb rune) { printing.Text(s, verb, v.String()) }
 
-// LogValue has log/slog write String, as JSON too.
+// LogValue makes log/slog write String, also as JSON.
 func (v View[T]) LogValue() slog.Value { return slog.StringValue(v.String()) }
 
 // String is View.String for a Strided, with the distance between two elements.
@@ -72,13 +72,13 @@ func (s Strided[T]) String() string {
 // Format prints String under every verb of fmt.
 func (s Strided[T]) Format(f fmt.State, verb rune) { printing.Text(f, verb, s.String()) }
 
-// LogValue has log/slog write String, as JSON too.
+// LogValue makes log/slog write String, also as JSON.
 func (s Strided[T]) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
 // String returns "true" or "false".
 func (b Bool8) String() string { return fmt.Sprint(b.Get()) }
 
-// LogValue has log/slog write true or false.
+// LogValue makes log/slog write true or false.
 func (b Bool8) LogValue() slog.Value { return slog.BoolValue(b.Get()) }
 
 // elements says how many elements a view has, and how many of them are left where some were cut

@@ -33,7 +33,7 @@ func (s *Slab[T]) String() string {
 // Format prints String under every verb of fmt.
 func (s *Slab[T]) Format(f fmt.State, verb rune) { printing.Text(f, verb, s.String()) }
 
-// LogValue has log/slog write String, as JSON too.
+// LogValue makes log/slog write String, also as JSON.
 func (s *Slab[T]) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
 // String says how many slots are parked in the cache.
@@ -50,5 +50,5 @@ func (c *Cache[T]) String() string {
 // Format prints String under every verb of fmt.
 func (c *Cache[T]) Format(f fmt.State, verb rune) { printing.Text(f, verb, c.String()) }
 
-// LogValue has log/slog write String, as JSON too.
+// LogValue makes log/slog write String, also as JSON.
 func (c *Cache[T]) LogValue() slog.Value { return slog.StringValue(c.String()) }

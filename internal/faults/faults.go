@@ -1,4 +1,4 @@
-// Package faults tells whether a memory fault may come back to the program as a panic.
+// Package faults records whether a memory fault may become a panic.
 package faults
 
 import (
@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 )
 
-// ever is set by the first Guard or Look and stays set. A count of running Guards would change with
-// each, and every goroutine that reads it would wait for the cache line.
+// ever is set by the first Guard or Look and stays set. A count of running Guards would make every
+// reader wait for its cache line.
 var ever atomic.Bool
 
 // Catch is called before a Guard lets faults become panics.
@@ -17,8 +17,8 @@ func Catch() {
 	}
 }
 
-// Look notices a goroutine that has called debug.SetPanicOnFault by itself. Only setting the value
-// tells what it was, so Look is for rare steps.
+// Look detects that the calling goroutine has called debug.SetPanicOnFault. It must set the value
+// to read it, so Look is for rare steps.
 func Look() {
 	if ever.Load() {
 		return

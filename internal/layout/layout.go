@@ -38,14 +38,14 @@ type Layout struct {
 	Type    reflect.Type
 	Size    uintptr // bytes
 	Align   uintptr // as Go aligns the type on this platform
-	Natural uintptr // the greatest natural alignment of a scalar: that of the type on every platform where a file may hold it
+	Natural uintptr // the greatest natural alignment of a scalar: the type's on 64-bit platforms
 	Leaves  []Leaf
 	Atomic  bool // has fields of sync/atomic: raw access only
-	Bool    bool // has a bool, for which not every byte will do
+	Bool    bool // has a bool, for which only the bytes 0 and 1 are valid
 
 	never     error // why no mapped memory may hold the type
 	notInFile error // why no file may
-	atomic64  error // why no shared file may where localAtomics
+	atomic64  error // why no shared file may, if localAtomics
 }
 
 var cache sync.Map // of reflect.Type to *Layout
@@ -104,8 +104,8 @@ func (l *Layout) inFile(err error) {
 	}
 }
 
-// blame returns the reason that a part of type t, at path, rules out the whole type: the end of a
-// sentence that begins with the name of the whole type.
+// blame returns why a part of type t at path rules out the whole type. The text goes on after the
+// name of the whole type.
 func (l *Layout) blame(t reflect.Type, path, wrong string) error {
 	name := t.String()
 	switch t.Kind() {
@@ -206,7 +206,7 @@ func (l *Layout) scalar(t reflect.Type, path string, off uintptr) uintptr {
 		natural /= 2
 	}
 	if off%natural != 0 {
-		l.inFile(fmt.Errorf("has %v at %s at byte %d, no multiple of %d, where 64-bit platforms would not have it: write _ [%d]byte before it",
+		l.inFile(fmt.Errorf("has %v at %s at byte %d, no multiple of %d, where only 32-bit platforms put it: write _ [%d]byte before it",
 			t, path, off, natural, natural-off%natural))
 	}
 	l.Leaves = append(l.Leaves, Leaf{path, t.Kind().String(), t.String(), off, t.Size()})
@@ -238,7 +238,7 @@ func (l *Layout) walkStruct(t reflect.Type, path string, off uintptr) (natural u
 	end := uintptr(0)
 	padding := func(to uintptr, where string) {
 		if to > end {
-			l.inFile(fmt.Errorf("has %d bytes of padding after %s, whose contents are left to chance: write _ [%d]byte there", to-end, where, to-end))
+			l.inFile(fmt.Errorf("has %d bytes of padding after %s, whose contents are undefined: write _ [%d]byte there", to-end, where, to-end))
 		}
 	}
 	var last string
@@ -252,8 +252,8 @@ func (l *Layout) walkStruct(t reflect.Type, path string, off uintptr) (natural u
 			padding(f.Offset, last)
 			end = f.Offset + f.Type.Size()
 			last = name
-		} else if i == t.NumField()-1 && t.Size() > end { // any field before it would move it on
-			l.inFile(fmt.Errorf("has %d bytes of padding after %s, since the last field %s has no size, which Go keeps apart from what follows: make %s the first field",
+		} else if i == t.NumField()-1 && t.Size() > end { // a _ field before it would only move it
+			l.inFile(fmt.Errorf("has %d bytes of padding after %s, since the last field %s has no size, and Go pads after it: make %s the first field",
 				t.Size()-end, last, name, f.Name))
 		}
 		natural = max(natural, l.walk(f.Type, name, off+f.Offset))

@@ -1,5 +1,4 @@
-// Package num holds the checked arithmetic that every size, offset and range in typedmem goes
-// through.
+// Package num holds the checked arithmetic for sizes, offsets and ranges.
 package num
 
 import (
@@ -29,8 +28,8 @@ func Add[T constraints.Signed](a, b T) (sum T, ok bool) {
 	return sum, a >= 0 && b >= 0 && sum >= 0
 }
 
-// AddOrMax returns a+b for a, b >= 0, or the largest int if the sum overflows: a check of the
-// result then refuses it, since no size can be that large.
+// AddOrMax returns a+b for a, b >= 0, or the largest int if the sum overflows: no size is that
+// large, so a later check refuses it.
 func AddOrMax(a, b int) int {
 	if sum, ok := Add(a, b); ok {
 		return sum

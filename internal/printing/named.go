@@ -13,8 +13,7 @@ func (e *NamedError) Error() string { return e.File + ": " + e.Err.Error() }
 // Unwrap returns Err.
 func (e *NamedError) Unwrap() error { return e.Err }
 
-// Named puts the name of the file that an error is about in front of it, unless the error has it
-// already.
+// Named puts the file's name in front of the error, unless its text has the name already.
 func Named(file string, err error) error {
 	if err == nil || file == "" || strings.Contains(err.Error(), file) {
 		return err

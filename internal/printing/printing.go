@@ -1,5 +1,4 @@
-// Package printing holds what types that print themselves and errors that name a file have in
-// common.
+// Package printing helps types to print themselves and errors to name their file.
 package printing
 
 import (
@@ -7,18 +6,18 @@ import (
 	"reflect"
 )
 
-// Text writes text for a verb, as the Format method of a type does. %v and %s, with any flag, write
-// the text; other verbs write what fmt makes of a string. fmt itself never reads the fields: it
-// would read them without a lock, and follow a slice into memory that is no longer there.
+// Text writes text for a verb; Format methods call it. %v and %s write the text, other verbs what
+// fmt makes of a string. So fmt never reads the fields itself, without a lock and through slices of
+// memory that may be gone.
 func Text(s fmt.State, verb rune, text string) {
 	if verb == 'v' {
 		verb = 's'
 	}
-	_, _ = fmt.Fprintf(s, fmt.FormatString(s, verb), text) // fmt.State reports no error that fmt would see
+	_, _ = fmt.Fprintf(s, fmt.FormatString(s, verb), text) // fmt ignores the error
 }
 
-// Name returns the name of a generic type for T, without the path of the package of T, as in
-// Name[T]("slab.Slab").
+// Name returns the name of a generic type for T, as in Name[T]("slab.Slab"). It leaves out the path
+// of T's package.
 func Name[T any](generic string) string {
 	return fmt.Sprintf("%s[%v]", generic, reflect.TypeFor[T]())
 }

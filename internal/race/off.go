@@ -4,11 +4,10 @@ package race
 
 import "unsafe"
 
-// Enabled says whether this is a build under the race detector. It is a constant, so that what it
-// guards costs nothing elsewhere.
+// Enabled reports whether the race detector is on. As a constant it costs ordinary builds nothing.
 const Enabled = false
 
-// Shadow stands for the memory of one mapping; in ordinary builds it is nothing.
+// Shadow is empty in ordinary builds.
 type Shadow struct{}
 
 func (*Shadow) Read(unsafe.Pointer, uintptr)  {}

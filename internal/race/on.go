@@ -8,8 +8,7 @@ import (
 	"unsafe"
 )
 
-// Enabled says whether this is a build under the race detector. It is a constant, so that what it
-// guards costs nothing elsewhere.
+// Enabled reports whether the race detector is on. As a constant it costs ordinary builds nothing.
 const Enabled = true
 
 // Shadow stands for the memory of one mapping. The zero Shadow is ready for use. All methods are
@@ -42,15 +41,14 @@ func (s *Shadow) Acquire(p unsafe.Pointer) { runtime.RaceAcquire(s.at(uintptr(p)
 // the byte at p.
 func (s *Shadow) Release(p unsafe.Pointer) { runtime.RaceReleaseMerge(s.at(uintptr(p))) }
 
-// Share has o, which stands for a part of the memory that s stood for, go on with what is known of
-// it.
+// Share gives what s knows to o, which stands for a part of the memory of s from now on.
 func (s *Shadow) Share(o *Shadow) {
 	runtime.RaceDisable()
 	defer runtime.RaceEnable()
 	o.table.Store(s.known())
 }
 
-// Join has s, which stands for the memory of o as well from now on, go on with what is known of it.
+// Join gives what o knows to s, which stands for the memory of both from now on.
 func (s *Shadow) Join(o *Shadow) {
 	runtime.RaceDisable()
 	defer runtime.RaceEnable()

@@ -10,13 +10,12 @@ import (
 
 const blockSize = 4096
 
-// table finds the block of the Go heap that stands for a block of mapped memory. The collector
-// takes it with the mapping, so that a mapping that gets the same addresses later begins with a
-// clean one.
+// table finds the block of the Go heap that stands for a block of mapped memory. It dies with its
+// mapping, so that a later one at the same addresses begins with a clean table.
 //
-// The detector must not see how the table is kept: its atomics would order the very accesses that
-// are to be reported. Its functions therefore run between RaceDisable and RaceEnable, and are
-// marked norace since the detector then misses what orders their own accesses.
+// The detector must not see the table itself: its atomics would order the accesses that are to be
+// checked. So its functions run between RaceDisable and RaceEnable. They are norace, since the
+// detector then misses what orders their own accesses.
 type table struct {
 	buckets [1024]atomic.Pointer[block]
 	older   [2]*table // of mappings that were merged into this one: looked at first
@@ -49,7 +48,7 @@ func (s *Shadow) known() *table {
 	return t
 }
 
-// block returns the block for key and makes it where there is none.
+// block returns the block for key, and makes it if necessary.
 //
 //go:norace
 func (t *table) block(key uintptr) *block {

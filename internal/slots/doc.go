@@ -1,3 +1,3 @@
-// Package slots has the words of the slots of a slab, which say which handles are valid: what their
-// bits mean, how they are published, and what the race detector is told about the objects.
+// Package slots holds the words of a slab's slots, which tell valid handles from stale ones: their
+// bits, how they are published, and what the race detector is told about the objects.
 package slots

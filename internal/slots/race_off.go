@@ -4,7 +4,7 @@ package slots
 
 import "sync/atomic"
 
-// RaceEnabled: in ordinary builds nothing is told to the race detector, at no cost.
+// RaceEnabled is false in ordinary builds, where the race detector is told nothing.
 const RaceEnabled = false
 
 // Shadows has no state in ordinary builds.

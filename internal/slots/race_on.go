@@ -8,20 +8,19 @@ import (
 	"unsafe"
 )
 
-// RaceEnabled: the race detector does not see mapped memory. So each object has an atomic on the
-// heap. Load, Store, Update, Insert and Free use it as they use the object, and so order each other
-// as operations of sync/atomic do. The next object of the slot has another one: a Load that lost
-// against a Free must not count as a race with a later owner.
+// RaceEnabled is true: the race detector does not see mapped memory, so each object has an atomic
+// on the heap. Load, Store, Update, Insert and Free use it as they use the object, and so order
+// each other as operations of sync/atomic do. The next object of the slot has another atomic: a
+// Load that lost against a Free must not count as a race with a later owner.
 const RaceEnabled = true
 
 const (
-	shadowObjects = 32   // of one slot, that share a block
+	shadowObjects = 32   // objects of one slot that share a block
 	shadowChunk   = 1024 // slots
 )
 
-// shadowBlock stands for shadowObjects objects that one slot holds in turn. The objects after them
-// get a new block: the detector must not take what was done to the old ones for accesses to the new
-// ones.
+// shadowBlock stands for shadowObjects successive objects of one slot. Later objects get a new
+// block, so that the detector does not mix up the accesses.
 type shadowBlock struct {
 	objects [shadowObjects]atomic.Uint32
 	epoch   uint32 // which objects: generation / (2*shadowObjects)
@@ -52,7 +51,7 @@ func (s *Shadows) Write(h uint64) {
 	}
 }
 
-// Seen is Read for a handle that may be of no object of the slab.
+// Seen is Read for a handle that may not belong to the slab.
 func (s *Shadows) Seen(h uint64) {
 	if p := s.of(h, false); p != nil {
 		p.Load()

@@ -18,7 +18,7 @@ import (
 const (
 	OneGeneration = 1 << 32              // added to a word or handle: the next generation
 	Busy          = 1                    // in the word of an object that one goroutine holds
-	LiveBits      = OneGeneration | Busy // OneGeneration of these: live, and nobody holds it
+	LiveBits      = OneGeneration | Busy // with only OneGeneration of these set, an object is live and held by nobody
 
 	LastLive = 1<<32 - 3 // the generation of the last object of a slot, which is retired after it
 	Retired  = 1<<32 - 2 // the generation of a slot that is never used again
@@ -50,15 +50,15 @@ func Mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// FirstGeneration returns the generation that slot i has before its first object: even, between 2
-// and 1<<31, and not to be guessed without the salt of the slab. So a handle of one slab is stale
-// in another, and a handle of one slot in the slot beside it.
+// FirstGeneration returns the generation of slot i before its first object: even, and from 2 to
+// 1<<31. It depends on the salt and on i, so that a handle is stale in another slab and in another
+// slot.
 func FirstGeneration(salt uint64, i uint32) uint32 {
 	return uint32(Mix(salt^uint64(i)))&(1<<30-1)<<1 + 2
 }
 
-// FileWord returns the word that a file has for slot i: the generation, and in bits 1..31 a check
-// that shows damage. Bit 0 is 0, so that readers can use it as a word.
+// FileWord returns the word that a file has for slot i: the generation, and in bits 1..31 a
+// checksum that shows damage. Bit 0 is 0, so that readers can use it as a word.
 func FileWord(salt uint64, i, generation uint32) uint64 {
 	return uint64(generation)<<32 | Mix(salt+uint64(generation)<<32+uint64(i))&0xfffffffe
 }
@@ -70,8 +70,8 @@ func ValidFileWord(salt uint64, i uint32, word uint64) bool {
 	return word == 0 || word == FileWord(salt, i, g) && FirstGeneration(salt, i) <= g && g <= Retired
 }
 
-// AfterStore returns the word of an object after a Store. It counts the Store, so that a Load that
-// saw the word before sees that it changed. Nobody holds the object any more.
+// AfterStore returns the word of an object after a Store: not busy, and with the Store counted, so
+// that a Load that saw the word before notices.
 func AfterStore(word uint64) uint64 {
 	return word&^(OneGeneration-1) | uint64(uint32(word)+2)&^Busy
 }
