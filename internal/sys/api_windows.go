@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// Calls that golang.org/x/sys/windows does not have, or has with the wrong layout. Each is named as
-// its page in the Windows API reference.
+// Calls that golang.org/x/sys/windows lacks or has with the wrong layout. Each is named as in the
+// Windows API reference.
 
 var (
 	kernel32   = windows.NewLazySystemDLL("kernel32.dll")
@@ -48,7 +48,7 @@ const (
 	pageModifiers = windows.PAGE_GUARD | windows.PAGE_NOCACHE | windows.PAGE_WRITECOMBINE
 )
 
-// withoutPlaceholders is set by tests, to run as on a system that has none.
+// withoutPlaceholders is set by tests, to run as on a system without placeholders.
 var withoutPlaceholders bool
 
 var findPlaceholders = sync.OnceValue(func() bool {
@@ -127,7 +127,7 @@ func unmapViewOfFile2(addr uintptr, how uint32) error {
 }
 
 // memoryBasicInformation is MEMORY_BASIC_INFORMATION. That of x/sys has a PartitionId on 386 too,
-// where Windows has none; on 64 bits the member falls into the padding.
+// where Windows has none; on 64-bit systems it falls into the padding.
 type memoryBasicInformation struct {
 	baseAddress       uintptr
 	allocationBase    uintptr
@@ -138,7 +138,7 @@ type memoryBasicInformation struct {
 	kind              uint32
 }
 
-// end is the address after the region; the last one of the address space where that does not fit.
+// end returns the address after the region, or the last address if that overflows.
 func (i memoryBasicInformation) end() uintptr {
 	if end := i.baseAddress + i.regionSize; end > i.baseAddress {
 		return end
@@ -159,8 +159,8 @@ func virtualQuery(process windows.Handle, addr uintptr) (info memoryBasicInforma
 	return info, false, failed(err)
 }
 
-// prefetch is PrefetchVirtualMemory: a hint. Where it is missing, and where it refuses, the first
-// access brings the pages in.
+// prefetch is PrefetchVirtualMemory: a hint. If it is missing or fails, the first access brings the
+// pages in.
 func prefetch(addr uintptr, n int) {
 	if procPrefetchVirtualMemory.Find() != nil {
 		return
@@ -170,8 +170,8 @@ func prefetch(addr uintptr, n int) {
 	procPrefetchVirtualMemory.Call(uintptr(windows.CurrentProcess()), 1, uintptr(unsafe.Pointer(&entry)), 0)
 }
 
-// reOpenFile is ReOpenFile: another handle of the same file with other rights, if the file's own
-// permissions allow them.
+// reOpenFile is ReOpenFile: another handle of the file with other rights, if the file's permissions
+// allow them.
 func reOpenFile(h windows.Handle, access uint32) (windows.Handle, error) {
 	const share = windows.FILE_SHARE_READ | windows.FILE_SHARE_WRITE | windows.FILE_SHARE_DELETE
 	r, _, err := procReOpenFile.Call(uintptr(h), uintptr(access), share, 0)

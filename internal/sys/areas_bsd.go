@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// protOfBits turns the protection bits of mmap(2), which the systems' lists of areas hold too, into
-// a Protection.
+// protOfBits turns the protection bits of mmap(2) into a Protection. The systems' lists of areas
+// use them too.
 func protOfBits(bits uint32) flags.Protection {
 	var p flags.Protection
 	if bits&unix.PROT_READ != 0 {
@@ -33,8 +33,7 @@ func processID(pid int) int {
 	return pid
 }
 
-// yieldInside passes an area on if it overlaps [lo, hi); more is false when no later one has to be
-// looked at.
+// yieldInside yields an area if it overlaps [lo, hi). more is false if no later area is wanted.
 func yieldInside(a Area, lo, hi uintptr, yield func(Area) bool) (more bool) {
 	if a.Start >= hi {
 		return false

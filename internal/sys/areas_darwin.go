@@ -28,15 +28,15 @@ const (
 	inheritanceShare = 0   // VM_INHERIT_SHARE of mach/vm_inherit.h, which mmap(2) sets for MAP_SHARED
 )
 
-// areas asks the system call under proc_pidinfo(3) for one area after the other. Other processes
-// are for root or the same user. The call takes a submap for one area; mach_vm_region_recurse,
-// which goes into it, is a Mach call that cannot be made without cgo.
+// areas asks for one area after the other by the system call of proc_pidinfo(3). It needs root, or
+// the same user, for other processes. A submap counts as one area: mach_vm_region_recurse, which
+// looks into it, needs cgo.
 func areas(pid int, lo, hi uintptr, yield func(Area) bool) error {
 	r := new(regionWithPath)
 	for at := uint64(lo); at < uint64(hi); at = r.address + r.size {
 		*r = regionWithPath{}
-		// SAFETY: r stays alive over the call, which writes at most its size. arg is the address to
-		// begin at.
+		// SAFETY: r stays alive over the call, which writes no more than its size. arg is the first
+		// address.
 		var n uintptr
 		err := uninterrupted(func() error {
 			var errno unix.Errno

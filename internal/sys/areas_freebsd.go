@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Where struct kinfo_vmentry of sys/user.h holds its fields. Records are cut off after the path and
-// say how long they are.
+// Offsets of the fields of struct kinfo_vmentry of sys/user.h. Records end after the path and hold
+// their size.
 const (
 	entrySize       = 0
 	entryType       = 4
@@ -24,7 +24,7 @@ const (
 )
 
 // areas is the sysctl kern.proc.vmmap, as kinfo_getvmmap(3) reads it. It tells shared from private
-// for files only: other memory is reported as private.
+// for files only; other memory is reported as private.
 func areas(pid int, lo, hi uintptr, yield func(Area) bool) error {
 	list, err := areaList("kern.proc.vmmap", processID(pid))
 	if err != nil {

@@ -28,13 +28,13 @@ func areas(pid int, lo, hi uintptr, yield func(Area) bool) error {
 	return queryAreas(f, lo, hi, checkDeleted(who, yield))
 }
 
-// checkDeleted asks the file system about each name that ends in " (deleted)": a file may be
-// called so.
+// checkDeleted asks the file system about each name that ends in " (deleted)": a file can have such
+// a name.
 func checkDeleted(who string, yield func(Area) bool) func(Area) bool {
 	return func(a Area) bool {
 		if a.Deleted {
 			name := a.Path + " (deleted)"
-			info, err := os.Stat("/proc/" + who + "/root" + name) // the names of the process itself, which may be in a container
+			info, err := os.Stat("/proc/" + who + "/root" + name) // as the process sees it, which may be in a container
 			if stat, ok := statOf(info, err); ok && stat.Ino == a.inode {
 				a.Path, a.Deleted = name, false
 			}
@@ -69,8 +69,8 @@ const (
 	queryCoveringOrNext = 0x10
 )
 
-// procmap is the ioctl PROCMAP_QUERY (Linux 6.11). A test can have it refused, as kernels before
-// and sandboxes do.
+// procmap is the ioctl PROCMAP_QUERY (Linux 6.11). Tests make it fail, as older kernels and
+// sandboxes do.
 var procmap = func(fd uintptr, q *procmapQuery) unix.Errno {
 	// SAFETY: q stays alive over the call, and the name that it points to is pinned; the kernel
 	// writes at most nameSize bytes there.
@@ -78,15 +78,16 @@ var procmap = func(fd uintptr, q *procmapQuery) unix.Errno {
 	return errno
 }
 
-// queryAreas asks with the ioctl PROCMAP_QUERY, whose cost does not grow with the number of
-// mappings. Where that is refused, for whatever reason, the text has the rest.
+// queryAreas uses the ioctl PROCMAP_QUERY, whose cost does not grow with the number of areas. If
+// that fails, for any reason, it reads the rest from the text.
 func queryAreas(f *os.File, lo, hi uintptr, yield func(Area) bool) error {
 	return withFd(f, func(fd uintptr) error { return queryDescriptor(f, fd, lo, hi, yield) })
 }
 
 func queryDescriptor(f *os.File, fd, lo, hi uintptr, yield func(Area) bool) error {
 	name := make([]byte, unix.PathMax)
-	var pin runtime.Pinner // the kernel gets the address of name as a number: on a stack that grows it would move
+	// The kernel gets the address of name as a number: on the stack, name could move.
+	var pin runtime.Pinner
 	pin.Pin(&name[0])
 	defer pin.Unpin()
 	q := new(procmapQuery)
@@ -102,7 +103,7 @@ func queryDescriptor(f *os.File, fd, lo, hi uintptr, yield func(Area) bool) erro
 		case unix.Errno(0):
 		case unix.ENOENT:
 			return readGate(f, at, hi, yield)
-		case unix.ENAMETOOLONG: // the text knows no limit
+		case unix.ENAMETOOLONG: // the text has no limit
 			next, err := readArea(f, at, hi, yield)
 			if next == 0 || err != nil {
 				return err
@@ -118,7 +119,7 @@ func queryDescriptor(f *os.File, fd, lo, hi uintptr, yield func(Area) bool) erro
 			return nil
 		}
 		if q.end > uint64(^uintptr(0)) {
-			return fmt.Errorf("the area from %#x to %#x lies beyond the addresses of this program: %w", q.start, q.end, errors.ErrUnsupported)
+			return fmt.Errorf("the area from %#x to %#x has addresses that this 32-bit program cannot hold: %w", q.start, q.end, errors.ErrUnsupported)
 		}
 		a := Area{
 			AllocationBase: uintptr(q.start),
@@ -137,8 +138,8 @@ func queryDescriptor(f *os.File, fd, lo, hi uintptr, yield func(Area) bool) erro
 	return nil
 }
 
-// readGate yields the one area that the ioctl leaves out and the text has: a page of the kernel's
-// above all others. Only a query that reaches its address pays for reading the text.
+// readGate yields a page of the kernel's above all other areas, which only the text lists. Only
+// queries that reach its address pay for reading the text.
 func readGate(f *os.File, lo, hi uintptr, yield func(Area) bool) error {
 	var gate uint64
 	switch runtime.GOARCH {
@@ -153,8 +154,8 @@ func readGate(f *os.File, lo, hi uintptr, yield func(Area) bool) error {
 	return readAreas(f, uintptr(gate), hi, yield)
 }
 
-// readArea yields the first area that ends behind lo from the text, and returns its end: 0 where
-// there is none or no more is wanted.
+// readArea yields from the text the first area that ends after lo, and returns its end. It returns
+// 0 if there is no such area, or no more are wanted.
 func readArea(f *os.File, lo, hi uintptr, yield func(Area) bool) (end uintptr, err error) {
 	err = readAreas(f, lo, hi, func(a Area) bool {
 		if yield(a) {

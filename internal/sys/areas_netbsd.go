@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Where struct kinfo_vmentry of sys/sysctl.h holds its fields, and how long it is.
+// Offsets of the fields of struct kinfo_vmentry of sys/sysctl.h, and its size.
 const (
 	entryStart       = 0
 	entryEnd         = 8

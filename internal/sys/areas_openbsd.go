@@ -24,15 +24,17 @@ const (
 	inheritShare = 0        // KVE_INH_SHARE: what mmap(2) sets for MAP_SHARED
 )
 
-// areas is the sysctl kern.proc_vmmap. It names no files: Path and Offset stay empty. Other
-// processes are for root.
+// areas is the sysctl kern.proc_vmmap. It names no files: Path and Offset stay empty. Only root may
+// ask about other processes.
 func areas(pid int, lo, hi uintptr, yield func(Area) bool) error {
 	if strconv.IntSize != 64 {
 		return errors.ErrUnsupported
 	}
 	name := [3]int32{unix.CTL_KERN, listAreas, int32(processID(pid))}
 	list := make([]vmEntry, listBytes/unsafe.Sizeof(vmEntry{}))
-	for next := uint64(0); ; { // the entries that start at next or later; the one that lo lies in may start anywhere below
+	// A call returns entries that start at next or later. The entry that holds lo may start
+	// anywhere below, so next begins at 0.
+	for next := uint64(0); ; {
 		list[0].start = next
 		n := uintptr(len(list)) * unsafe.Sizeof(vmEntry{})
 		// SAFETY: name, list and n stay alive over the call; the kernel writes at most n bytes to

@@ -12,11 +12,11 @@ import (
 // Sources: VirtualQueryEx, MEMORY_BASIC_INFORMATION, GetMappedFileName and QueryDosDevice of the
 // Windows API reference.
 
-// areas walks the address space with VirtualQueryEx. On Windows
-//   - addresses that are reserved without memory are areas with protection None;
-//   - an area is shared if it is of a section and was not mapped copy-on-write;
-//   - Offset is known for views that this process made with this package, and 0 for all others: no
-//     call tells it.
+// areas walks the address space with VirtualQueryEx.
+//   - Reserved addresses without memory are areas with protection None.
+//   - An area is shared if it is part of a section and not mapped copy-on-write.
+//   - No call tells the Offset. It is known for views that this process made with this package, and
+//     0 for others.
 func areas(pid int, lo, hi uintptr, yield func(Area) bool) (err error) {
 	process := windows.CurrentProcess()
 	if pid != 0 {
@@ -48,12 +48,12 @@ func areas(pid int, lo, hi uintptr, yield func(Area) bool) (err error) {
 type walk struct {
 	process windows.Handle
 	own     bool
-	base    uintptr // of the allocation whose path is known
+	base    uintptr // of the allocation that path belongs to
 	path    string
 }
 
-// start returns where the area that holds lo begins. VirtualQueryEx counts from the page that it is
-// asked for, so the walk begins with the allocation.
+// start returns where the area that holds lo begins. VirtualQueryEx counts from the given page, so
+// the walk begins with the allocation.
 func (w *walk) start(lo uintptr) (uintptr, error) {
 	info, ok, err := virtualQuery(w.process, lo)
 	if !ok || info.state == memFree {
@@ -99,7 +99,7 @@ func (t *table) viewAt(base uintptr) (p allocation, ok bool) {
 	return allocation{}, false
 }
 
-// mappedFile returns the name of the file behind an address, "" for a section without one.
+// mappedFile returns the name of the file mapped at an address, "" for a section without a file.
 func mappedFile(process windows.Handle, addr uintptr) (string, error) {
 	name := make([]uint16, windows.MAX_LONG_PATH)
 	// SAFETY: GetMappedFileNameW writes no more than the given number of characters.
@@ -107,15 +107,15 @@ func mappedFile(process windows.Handle, addr uintptr) (string, error) {
 	if n == 0 {
 		switch err {
 		case windows.ERROR_FILE_INVALID, windows.ERROR_UNEXP_NET_ERR, windows.ERROR_INVALID_ADDRESS, windows.ERROR_INVALID_PARAMETER:
-			return "", nil // memory that is shared by way of the paging file, or gone since it was listed
+			return "", nil // memory shared through the paging file, or released since it was listed
 		}
 		return "", fmt.Errorf("GetMappedFileName: %w", failed(err))
 	}
 	return drivePath(windows.UTF16ToString(name[:n])), nil
 }
 
-// drivePath turns the kernel's name of a file into the one that programs use, as far as a drive or
-// share stands for its device.
+// drivePath turns the kernel's name of a file into the one that programs use, if a drive or share
+// stands for its device.
 func drivePath(name string) string {
 	if rest, ok := strings.CutPrefix(name, `\??\UNC\`); ok {
 		return `\\` + rest

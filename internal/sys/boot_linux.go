@@ -22,8 +22,7 @@ func bootID() (id [16]byte, ok bool) {
 	return parseUUID(string(text))
 }
 
-// privateBootID looks where the file lies: a container manager mounts one of its own over the
-// kernel's.
+// privateBootID reports whether a container manager has mounted its own file over the kernel's.
 func privateBootID() bool {
 	var fs unix.Statfs_t
 	err := uninterrupted(func() error { return unix.Statfs(bootIDFile, &fs) })
@@ -40,8 +39,8 @@ func uptime() (started, up int64, ok bool) {
 }
 
 // timeOffset is what the time namespace of the process adds to CLOCK_BOOTTIME, in nanoseconds. The
-// file tells the offsets of the namespace for children, which is the process's own but between
-// unshare(2) and the next exec.
+// file has the offsets for child processes, which are the process's own except between unshare(2)
+// and the next exec.
 var timeOffset = sync.OnceValue(func() int64 {
 	text, err := os.ReadFile("/proc/self/timens_offsets")
 	if err != nil {

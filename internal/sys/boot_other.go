@@ -2,7 +2,7 @@
 
 package sys
 
-// privateBootID: no other system gives containers names of their own for the boot.
+// privateBootID: other systems give containers no boot ID of their own.
 func privateBootID() bool { return false }
 
 func uptime() (started, up int64, ok bool) { return 0, 0, false }

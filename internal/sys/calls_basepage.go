@@ -10,9 +10,8 @@ import (
 	"github.com/typedmem/typedmem/flags"
 )
 
-// What systems share that map pages of one size, and whose mmap(2), fcntl(2) and sysctl(2) neither
-// set disk space aside, nor punch holes, nor name the boot: kern.boottime moves when
-// the clock is set, and cannot.
+// Systems with pages of one size, whose calls neither set disk space aside nor punch holes. Nothing
+// identifies the boot: kern.boottime moves when the clock is set.
 
 func pageSizes() (flags.PageSizes, error) {
 	base, _ := flags.PageSizeOf(int64(os.Getpagesize()))
@@ -23,7 +22,7 @@ func hugePageSize() (flags.PageSize, error) {
 	return 0, fmt.Errorf("the system has no huge pages for programs: %w", errors.ErrUnsupported)
 }
 
-// allocate has no call: posix_fallocate(2) is missing, or refused by the native file systems.
+// allocate: posix_fallocate(2) is missing, or the native file systems refuse it.
 func allocate(*os.File, int64, int64) error { return errors.ErrUnsupported }
 
 func zero(f *os.File, off, n int64) error { return writeZeros(f, off, n) }

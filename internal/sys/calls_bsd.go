@@ -12,11 +12,11 @@ import (
 // What macOS, iOS and the BSDs have in common. Sources: mmap(2), madvise(2), msync(2), fsync(2) of
 // each.
 
-// FlushNeedsFile says whether Flush has to be given a handle of the mapped file. msync(2) hands the
-// pages to the file system; that they and the file's length reach the device takes an fsync(2).
+// FlushNeedsFile says whether Flush must be given a handle of the mapped file. msync(2) hands the
+// pages to the file system; only fsync(2) writes them and the file's length to the device.
 const FlushNeedsFile = true
 
-// paging is the advice that all of them know under the same names.
+// paging is the advice that all of them have under the same names.
 var paging = []advice{
 	{flag: flags.Sequential, advice: unix.MADV_SEQUENTIAL},
 	{flag: flags.RandomAccess, advice: unix.MADV_RANDOM},
@@ -24,7 +24,7 @@ var paging = []advice{
 	{flag: flags.DontNeed, advice: unix.MADV_DONTNEED},
 }
 
-// sharing returns the flags of mmap(2) that are the same on all of them.
+// sharing returns the flags of mmap(2) that all of them share.
 func sharing(r Request) int {
 	flag := unix.MAP_PRIVATE
 	if r.Flags.Has(flags.Shared) {
@@ -36,8 +36,8 @@ func sharing(r Request) int {
 	return flag | int(r.System)
 }
 
-// populate asks for the pages ahead of their use. It is a hint, and so is a refusal.
+// populate asks for the pages ahead of their use. It is a hint, so a refusal is ignored.
 func populate(addr uintptr, r Request) { _ = unix.Madvise(bytesAt(addr, r.Len), unix.MADV_WILLNEED) }
 
-// prefault: none of these systems has a call that brings pages in and reports one that cannot come.
+// prefault: none of these systems can bring pages in and report those that fail.
 func prefault(uintptr, int, bool) error { return errors.ErrUnsupported }

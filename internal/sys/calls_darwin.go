@@ -16,21 +16,20 @@ import (
 const (
 	mapNoReserve = unix.MAP_NORESERVE
 
-	// MAP_JIT is taken by the call that takes the addresses and by no other: xnu's mmap refuses it
-	// together with MAP_FIXED, MAP_SHARED or a file. So addresses are reserved with it, and memory
-	// is put behind them by mprotect(2), as V8 does for its code ranges (kNoAccessWillJitLater).
-	// What was given back by Hold has lost it.
+	// MAP_JIT must be given when addresses are reserved: xnu's mmap refuses it with MAP_FIXED,
+	// MAP_SHARED or a file. mprotect(2) later adds the memory, as V8 does for its code ranges
+	// (kNoAccessWillJitLater). A range that Hold released has lost the flag.
 	mapJIT = unix.MAP_JIT
 
-	superpage2M = 2 << 16 // VM_FLAGS_SUPERPAGE_SIZE_2MB of mach/vm_statistics.h, given to mmap(2) in place of a descriptor
+	superpage2M = 2 << 16 // VM_FLAGS_SUPERPAGE_SIZE_2MB of mach/vm_statistics.h; mmap(2) takes it as the descriptor
 )
 
-// advices lacks NoCoreDump and TransparentHugePages, which the system has nothing for.
+// advices lacks NoCoreDump and TransparentHugePages: the system has no advice for them.
 var advices = paging
 
-// mapFlags passes MAP_JIT where the kernel takes it: for private memory whose place the kernel
-// chooses. Elsewhere the system's own rules decide about memory that is writable and executable: on
-// Apple silicon they refuse it.
+// mapFlags passes MAP_JIT where the kernel takes it: for private memory at a place that the kernel
+// chooses. Elsewhere the system may refuse memory that is writable and executable, as on Apple
+// silicon.
 func mapFlags(r Request) (flag, fd int, err error) {
 	flag, fd = sharing(r), noFile
 	if r.Flags.Has(flags.NoReserve) {
@@ -48,7 +47,7 @@ func mapFlags(r Request) (flag, fd int, err error) {
 	return flag, fd, nil
 }
 
-// pageSizes: superpages are for Intel processors (mmap(2), VM_FLAGS_SUPERPAGE_SIZE).
+// pageSizes: only Intel processors have superpages (mmap(2), VM_FLAGS_SUPERPAGE_SIZE).
 func pageSizes() (flags.PageSizes, error) {
 	base, _ := flags.PageSizeOf(int64(os.Getpagesize()))
 	if runtime.GOARCH == "amd64" {
@@ -64,14 +63,14 @@ func hugePageSize() (flags.PageSize, error) {
 	return 0, fmt.Errorf("the processor has no superpages: %w", errors.ErrUnsupported)
 }
 
-// newStore returns the argument of fcntl(2)'s F_PREALLOCATE on the heap: FcntlFstore hands the
-// pointer on as a number, which would go stale if the stack moved.
+// newStore returns the argument of fcntl(2)'s F_PREALLOCATE on the heap: FcntlFstore passes the
+// pointer as a number, which would be stale after the stack moved.
 //
 //go:noinline
 func newStore(s unix.Fstore_t) *unix.Fstore_t { return &s }
 
-// fcntlStore is fcntl(2) with a struct fstore, or with a struct fpunchhole, whose fields are the
-// first of it under other names.
+// fcntlStore is fcntl(2) with a struct fstore. A struct fpunchhole begins with the same fields
+// under other names.
 func fcntlStore(f *os.File, command int, s unix.Fstore_t) error {
 	return onFd(f, func(fd int) error {
 		arg := newStore(s)
@@ -81,7 +80,7 @@ func fcntlStore(f *os.File, command int, s unix.Fstore_t) error {
 }
 
 // allocate asks for space past the end of the file (F_PREALLOCATE), contiguous or not, and makes
-// the file longer. The system has nothing that fills a hole within the file.
+// the file longer. The system cannot fill holes within the file.
 func allocate(f *os.File, off, n int64) error {
 	return restoring(f, func() error {
 		info, err := f.Stat()
@@ -104,8 +103,7 @@ func allocate(f *os.File, off, n int64) error {
 	})
 }
 
-// zero punches a hole (F_PUNCHHOLE) of whole blocks and writes zeros to what is left of the range
-// at both ends.
+// zero punches a hole of whole blocks (F_PUNCHHOLE) and writes zeros to the rest at both ends.
 func zero(f *os.File, off, n int64) error {
 	info, err := f.Stat()
 	if err != nil {

@@ -20,8 +20,8 @@ const mapNoReserve = 0
 
 var advices = append([]advice{{flag: flags.NoCoreDump, advice: unix.MADV_NOCORE}}, paging...)
 
-// mapFlags passes MAP_ALIGNED_SUPER for the smallest superpage size. Larger ones are for
-// shm_create_largepage(3) only.
+// mapFlags passes MAP_ALIGNED_SUPER for the smallest superpage size. Larger sizes need
+// shm_create_largepage(3).
 func mapFlags(r Request) (flag, fd int, err error) {
 	flag = sharing(r)
 	if stackFits(r) {
@@ -36,7 +36,7 @@ func mapFlags(r Request) (flag, fd int, err error) {
 	return flag, noFile, nil
 }
 
-// pageSizes reads hw.pagesizes, an array of u_long that ends with a zero: the base page and the
+// pageSizes reads hw.pagesizes, a zero-terminated array of u_long: the base page and the
 // superpages.
 func pageSizes() (flags.PageSizes, error) {
 	list, err := unix.SysctlRaw("hw.pagesizes")
@@ -70,8 +70,8 @@ func hugePageSize() (flags.PageSize, error) {
 	return 0, fmt.Errorf("the processor has no superpages: %w", errors.ErrUnsupported)
 }
 
-// allocate is posix_fallocate(2), which makes the file longer too. File systems that cannot, ZFS
-// among them, return EINVAL or EOPNOTSUPP.
+// allocate is posix_fallocate(2), which makes the file longer too. File systems without it, such as
+// ZFS, return EINVAL or EOPNOTSUPP.
 func allocate(f *os.File, off, n int64) error {
 	return restoring(f, func() error {
 		err := onFd(f, func(fd int) error {
@@ -87,8 +87,8 @@ func allocate(f *os.File, off, n int64) error {
 	})
 }
 
-// posixFallocate passes a 64-bit number in two registers where registers have 32 bits, on arm in an
-// even and an odd one. The kernel returns the error as the call's result.
+// posixFallocate passes each 64-bit number in two registers on 32-bit processors, on arm in an even
+// and an odd one. The kernel returns the error as the result.
 func posixFallocate(fd int, off, n int64) unix.Errno {
 	args := [5]uintptr{uintptr(off), uintptr(n)}
 	switch runtime.GOARCH {
@@ -106,7 +106,7 @@ func posixFallocate(fd int, off, n int64) unix.Errno {
 
 const (
 	spacectlCall    = 580     // SYS_fspacectl of sys/syscall.h
-	spacectlSince   = 1400032 // kern.osreldate of the first kernel that has it; an older one kills the caller with SIGSYS
+	spacectlSince   = 1400032 // kern.osreldate of the first kernel that has it; older ones kill the caller with SIGSYS
 	spacectlDealloc = 1       // SPACECTL_DEALLOC of sys/fcntl.h
 )
 
@@ -125,8 +125,8 @@ func zero(f *os.File, off, n int64) error {
 	err := onFd(f, func(fd int) error {
 		for left.length > 0 {
 			before := *left
-			// SAFETY: left stays alive over the call, which reads it and writes what remains to be
-			// done to it.
+			// SAFETY: left stays alive over the call, which reads it and writes back what remains
+			// to be done.
 			_, _, errno := unix.Syscall6(spacectlCall, uintptr(fd), spacectlDealloc, uintptr(unsafe.Pointer(left)), 0, uintptr(unsafe.Pointer(left)), 0)
 			switch {
 			case errno != 0:
@@ -146,7 +146,7 @@ func zero(f *os.File, off, n int64) error {
 
 func syncFile(f *os.File) error { return f.Sync() }
 
-// bootID is kern.boot_id, random bytes drawn once a boot (sys/kern/kern_mib.c).
+// bootID is kern.boot_id, random bytes made at each boot (sys/kern/kern_mib.c).
 func bootID() (id [16]byte, ok bool) {
 	bytes, err := unix.SysctlRaw("kern.boot_id")
 	if err != nil || len(bytes) != len(id) {

@@ -32,8 +32,8 @@ var advices = []advice{
 	{flag: flags.DontNeed, advice: unix.MADV_DONTNEED},
 }
 
-// FlushNeedsFile says whether Flush has to be given a handle of the mapped file. Here msync does
-// all that fsync does.
+// FlushNeedsFile says whether Flush must be given a handle of the mapped file. Here msync does all
+// that fsync does.
 const FlushNeedsFile = false
 
 // mapFlags returns the flags of mmap(2) for the request, and the descriptor that stands for memory.
@@ -81,12 +81,12 @@ func prefault(addr uintptr, n int, write bool) error {
 	}
 }
 
-// madviseAnswers reports whether madvise(2) says no to advice that nothing knows. qemu's user mode
-// says yes to everything and does nothing, so that a page which cannot come would go unnoticed.
+// madviseAnswers reports whether madvise(2) refuses unknown advice. qemu's user mode accepts any
+// advice and does nothing, so that it would report no missing page.
 var madviseAnswers = sync.OnceValue(func() bool {
 	const unknown = 0x7fff
 	n := os.Getpagesize()
-	addr, err := mmap(0, n, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON, noFile, 0) // an address off a page is refused by all
+	addr, err := mmap(0, n, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON, noFile, 0) // everyone refuses an unaligned address
 	if err != nil {
 		return false
 	}
@@ -94,10 +94,9 @@ var madviseAnswers = sync.OnceValue(func() bool {
 	return munmap(addr, n) == nil && answer != nil
 })
 
-// allocate makes the file longer with ftruncate(2) and leaves to fallocate(2) the space alone. ext4
-// with blocks smaller than a page does not look at a page that is mapped for writing when fallocate
-// moves the end of the file inside it, and loses what is stored there from then on (seen on Linux
-// 6.1).
+// allocate makes the file longer with ftruncate(2), and uses fallocate(2) for the space alone. When
+// fallocate moves the end of the file inside a page that is mapped for writing, ext4 with blocks
+// smaller than a page loses later stores to that page (seen on Linux 6.1).
 func allocate(f *os.File, off, n int64) error {
 	return restoring(f, func() error {
 		if err := extend(f, off+n); err != nil {
@@ -129,8 +128,8 @@ func syncFile(f *os.File) error {
 	return err
 }
 
-// hugePages is the directory with one entry for each size of huge pages; a kernel that has none
-// lacks it.
+// hugePages is the directory with one entry for each size of huge pages. Kernels without huge pages
+// lack it.
 var hugePages = "/sys/kernel/mm/hugepages"
 
 func pageSizes() (flags.PageSizes, error) {
@@ -149,7 +148,7 @@ func pageSizes() (flags.PageSizes, error) {
 	for _, dir := range dirs {
 		var kb int64
 		if _, err := fmt.Sscanf(dir.Name(), "hugepages-%dkB", &kb); err != nil {
-			continue // none of the sizes
+			continue // not a size
 		}
 		if p, ok := flags.PageSizeOf(kb << 10); ok {
 			set |= flags.Sizes(p)

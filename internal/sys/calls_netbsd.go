@@ -14,11 +14,11 @@ import (
 const (
 	mapNoReserve = unix.MAP_NORESERVE
 
-	fileSync = 0x20 // FFILESYNC of sys/fcntl.h: data and all of the file's description
+	fileSync = 0x20 // FFILESYNC of sys/fcntl.h: data and all metadata of the file
 	diskSync = 0x40 // FDISKSYNC: the device's own cache too
 )
 
-// advices lacks NoCoreDump and TransparentHugePages, which the system has nothing for.
+// advices lacks NoCoreDump and TransparentHugePages: the system has no advice for them.
 var advices = paging
 
 func mapFlags(r Request) (flag, fd int, err error) {
@@ -35,8 +35,8 @@ func mapFlags(r Request) (flag, fd int, err error) {
 	return flag, noFile, nil
 }
 
-// syncFile is fsync_range(2) over the whole file. A device without a cache to flush returns
-// EOPNOTSUPP or ENOTTY to that part only.
+// syncFile is fsync_range(2) over the whole file. It fails with EOPNOTSUPP or ENOTTY on a device
+// without a cache to flush.
 func syncFile(f *os.File) error {
 	err := onFd(f, func(fd int) error {
 		_, _, errno := unix.Syscall6(unix.SYS_FSYNC_RANGE, uintptr(fd), fileSync|diskSync, 0, 0, 0, 0)

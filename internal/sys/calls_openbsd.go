@@ -14,11 +14,11 @@ import (
 // mapNoReserve is nothing: the system reserves no swap space.
 const mapNoReserve = 0
 
-// advices lacks NoCoreDump, which mapFlags sees to, and TransparentHugePages.
+// advices lacks NoCoreDump, which mapFlags handles, and TransparentHugePages.
 var advices = paging
 
-// mapFlags passes MAP_CONCEAL or MAP_STACK: mmap(2) refuses the two together, and code that runs on
-// memory without MAP_STACK is killed.
+// mapFlags passes MAP_CONCEAL or MAP_STACK: mmap(2) refuses both together. A stack without
+// MAP_STACK kills the program.
 func mapFlags(r Request) (flag, fd int, err error) {
 	flag = sharing(r)
 	if stackFits(r) {

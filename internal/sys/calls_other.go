@@ -9,7 +9,7 @@ import (
 	"github.com/typedmem/typedmem/flags"
 )
 
-// No implementation: every call says so.
+// No implementation: every call returns errors.ErrUnsupported.
 
 const (
 	FlushNeedsFile  = false
