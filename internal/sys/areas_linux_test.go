@@ -77,8 +77,7 @@ func collect(t *testing.T, list func(*os.File, uintptr, uintptr, func(Area) bool
 	return all
 }
 
-// Where the ioctl is refused, as by old kernels and sandboxes, at once or half-way, the text has
-// the answer.
+// Where the ioctl is refused, at once or half-way, the text supplies the rest.
 func TestAreasWithoutTheQuery(t *testing.T) {
 	lo, hi := someAreas(t)
 	want := collect(t, readAreas, lo, hi)
@@ -100,8 +99,7 @@ func TestAreasWithoutTheQuery(t *testing.T) {
 	}
 }
 
-// A list of areas is in ascending order and none overlaps another one, while another thread changes
-// what there is.
+// Areas ascend and do not overlap while another thread changes the address space.
 func TestAreasAscendBesideChanges(t *testing.T) {
 	page := os.Getpagesize()
 	const pages = 64
@@ -163,8 +161,8 @@ func TestAscendingAreasAreClipped(t *testing.T) {
 	}
 }
 
-// PageSizes says so where it cannot know all sizes: without sysfs, or without a descriptor to read
-// it with.
+// PageSizes returns an error where it cannot know all sizes: without sysfs, or without a free
+// descriptor.
 func TestPageSizesThatCannotBeListed(t *testing.T) {
 	defer func(old string) { hugePages = old }(hugePages)
 	base, _ := flags.PageSizeOf(int64(os.Getpagesize()))
@@ -210,7 +208,7 @@ func TestQueryAndTextAgree(t *testing.T) {
 	if n := len(collect(t, queryAreas, lo, hi)); n < 14 {
 		t.Errorf("%d areas", n)
 	}
-	// Both lists end alike: with the page of the kernel's that only the text has.
+	// Both lists end with the kernel's page that only the text has.
 	query, text := collect(t, queryAreas, 0, math.MaxUint), collect(t, readAreas, 0, math.MaxUint)
 	if a, b := query[len(query)-1], text[len(text)-1]; a != b {
 		t.Errorf("the last area is %+v by ioctl, %+v by text", a, b)
@@ -243,8 +241,7 @@ func TestQueryForOneAddressReadsNoText(t *testing.T) {
 	}
 }
 
-// A line that does not parse ends a list with an error that names it, and after the areas before
-// it.
+// A line that does not parse ends the list with an error that shows it, after the areas before it.
 func TestListEndsAtABadLine(t *testing.T) {
 	path := t.TempDir() + "/maps"
 	if err := os.WriteFile(path, []byte("1000-2000 r--p 00000000 00:00 0\nnonsense\n3000-4000 r--p 00000000 00:00 0\n"), 0o600); err != nil {

@@ -43,7 +43,7 @@ func TestAreasShowWhatIsMapped(t *testing.T) {
 			addr, err := Map(c.req)
 			testkit.Check(t, err)
 			defer func() { testkit.Check(t, Release(addr, 3*unit)) }()
-			testkit.Check(t, Protect(addr+unit, unit, r)) // an area of its own, but where it is that already
+			testkit.Check(t, Protect(addr+unit, unit, r)) // makes it an area of its own
 			for _, pid := range []int{0, os.Getpid()} {
 				all := list(t, pid, addr+2*unit+5, addr+2*unit+6)
 				if len(all) != 1 {

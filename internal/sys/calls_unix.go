@@ -14,23 +14,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrNoRoom is the system's error for a process that has as many areas as it may have.
+// ErrNoRoom is the system's error for a process at its limit of areas.
 var ErrNoRoom error = unix.ENOMEM
 
-// OutOfAddresses reports whether the system refused because no addresses, areas or memory are left,
-// or because all that is mapped is locked in memory (mlockall) and no more may be.
+// OutOfAddresses reports whether the system refused because no addresses, areas or memory are left.
+// OutOfLocks counts as such.
 func OutOfAddresses(err error) bool { return errors.Is(err, unix.ENOMEM) || OutOfLocks(err) }
 
-// OutOfLocks reports whether the system refused because no more memory may be locked: where
-// mlockall(2) with MCL_FUTURE locks all that is mapped, addresses without memory count too.
+// OutOfLocks reports whether the system refused because no more memory may be locked. After
+// mlockall(2) with MCL_FUTURE even addresses without memory count.
 func OutOfLocks(err error) bool { return errors.Is(err, unix.EAGAIN) }
 
-// HasFixed says whether Map knows flags.Fixed.
+// HasFixed says whether Map supports flags.Fixed.
 const HasFixed = true
 
 func granularity() int { return os.Getpagesize() }
 
-// mmap is mmap(2) on plain addresses. x/sys's own Mmap keeps a table of slices that splitting and
+// mmap is mmap(2) on plain addresses. unix.Mmap keeps a table of slices, which splitting and
 // merging would break.
 func mmap(addr uintptr, n, prot, flag, fd int, off int64) (uintptr, error) {
 	// SAFETY: the address is a hint or a range that the caller owns; no Go object lives there.
@@ -41,8 +41,8 @@ func mmap(addr uintptr, n, prot, flag, fd int, off int64) (uintptr, error) {
 	return uintptr(p), err
 }
 
-// locksAll says that the system locks in memory all that is mapped, reserved ranges too: it refused
-// one for that.
+// locksAll says that the system locks all that is mapped, reserved ranges too: it refused one for
+// that reason.
 var locksAll atomic.Bool
 
 // noFile is the descriptor of anonymous memory.
@@ -52,8 +52,8 @@ func munmap(addr uintptr, n int) error {
 	return unix.MunmapPtr(unsafe.Add(unsafe.Pointer(nil), addr), uintptr(n))
 }
 
-// bytesAt shows a mapped range to the x/sys wrappers that take a slice for no other reason than its
-// address and length.
+// bytesAt returns a mapped range for x/sys wrappers that take a slice only for its address and
+// length.
 func bytesAt(addr uintptr, n int) []byte {
 	// SAFETY: the slice is handed to a system call and never read here; the range is owned by the
 	// caller and off the Go heap.
@@ -72,7 +72,7 @@ func reserveAs(hint uintptr, n, align, flag int) (uintptr, error) {
 	if align <= os.Getpagesize() {
 		return mmap(hint, n, unix.PROT_NONE, flag, noFile, 0)
 	}
-	// Ask for so much that a multiple of align lies inside, then give both ends back.
+	// Reserve enough to hold n bytes at a multiple of align, then release both ends.
 	addr, err := mmap(hint, n+align, unix.PROT_NONE, flag, noFile, 0)
 	if err != nil {
 		return 0, err
@@ -109,16 +109,16 @@ func mapMemory(r Request) (uintptr, error) {
 	return addr, nil
 }
 
-// onFd is withFd for calls that take a descriptor as an int, and makes them again where a signal
-// interrupts them.
+// onFd is withFd for calls that take a descriptor as an int. It repeats a call that a signal
+// interrupts.
 func onFd(f *os.File, call func(fd int) error) error {
 	return withFd(f, func(fd uintptr) error {
 		return uninterrupted(func() error { return call(int(fd)) })
 	})
 }
 
-// uninterrupted makes a system call for as long as a signal interrupts it: the Go runtime sends
-// signals to its own threads (signal(7)).
+// uninterrupted repeats a system call until no signal interrupts it: the Go runtime sends signals
+// to its own threads (signal(7)).
 func uninterrupted(call func() error) error {
 	for {
 		if err := call(); err != unix.EINTR {
@@ -127,8 +127,8 @@ func uninterrupted(call func() error) error {
 	}
 }
 
-// takesJIT reports whether memory gets the system's own flag for what flags.JIT allows: private
-// memory whose place the kernel chooses.
+// takesJIT reports whether memory gets the system's own flag for flags.JIT: private memory at a
+// place that the kernel chooses.
 func takesJIT(r Request) bool {
 	return mapJIT != 0 && r.Unsafe.Has(flags.JIT) && !r.Unsafe.Has(flags.Fixed) && !r.Flags.Has(flags.Shared) && r.File == nil && r.PageSize == 0
 }
@@ -160,8 +160,8 @@ func mapDescriptor(r Request, flag, fd int) (uintptr, error) {
 		return mmap(r.Addr, r.Len, protBits(r.Prot), flag, fd, r.Offset)
 	}
 	if fd == noFile && flag&^mapNoReserve == unix.MAP_PRIVATE|unix.MAP_ANON {
-		// The reserved range is private anonymous memory already. Opening it cannot leave a hole,
-		// as a failing MAP_FIXED may.
+		// The reserved range is private anonymous memory already. A change of protection leaves no
+		// hole, as a failing MAP_FIXED may.
 		return r.Addr, protect(r.Addr, r.Len, r.Prot)
 	}
 	addr, err := mmap(r.Addr, r.Len, protBits(r.Prot), flag|unix.MAP_FIXED, fd, r.Offset)
@@ -171,8 +171,8 @@ func mapDescriptor(r Request, flag, fd int) (uintptr, error) {
 	return addr, nil
 }
 
-// mapFixed places a mapping where another one may be. The kernel may unmap that and then find that
-// it cannot map the file.
+// mapFixed maps where another mapping may be. The kernel may unmap that one and then fail to map
+// the file.
 func mapFixed(r Request, flag, fd int) (uintptr, error) {
 	was := mapped(r.Addr, r.Len)
 	addr, err := mmap(r.Addr, r.Len, protBits(r.Prot), flag, fd, r.Offset)
@@ -182,17 +182,17 @@ func mapFixed(r Request, flag, fd int) (uintptr, error) {
 	return addr, err
 }
 
-// mapped reports whether all of a range is mapped: msync(2) says ENOMEM where a part is not.
+// mapped reports whether all of a range is mapped. msync(2) returns ENOMEM if a part is not.
 func mapped(addr uintptr, n int) bool {
 	return !errors.Is(unix.Msync(bytesAt(addr, n), unix.MS_ASYNC), unix.ENOMEM)
 }
 
-// applyFlags carries out the flags that mmap itself does not know. Each step is a call of the seam,
-// so that tests can make it fail.
+// applyFlags carries out the flags that mmap does not have. It calls the exported functions, so
+// that tests can make each step fail.
 func applyFlags(addr uintptr, r Request) error {
 	if r.Flags&flags.Advice != 0 {
 		err := Advise(addr, r.Len, r.Flags&flags.Advice)
-		if err != nil && (r.Flags.Has(flags.NoCoreDump) || !Refused(err)) { // what is new has no contents to drop
+		if err != nil && (r.Flags.Has(flags.NoCoreDump) || !Refused(err)) { // new memory has nothing to drop
 			return fmt.Errorf("advice %v: %w", r.Flags&flags.Advice, err)
 		}
 	}
@@ -218,12 +218,12 @@ func hold(addr uintptr, n int) error {
 	return holdInPlace(addr, n, err)
 }
 
-// holdInPlace is hold where the system refuses a new mapping even in place of another one. A change
-// of protection and an unmapping need no area as long as they cut none in two.
+// holdInPlace is hold where the system refuses a new mapping even in place of another. Changing the
+// protection and unmapping take no further area unless they split one.
 func holdInPlace(addr uintptr, n int, err error) error {
 	if protect(addr, n, flags.None) == nil {
 		_ = unlock(addr, n)
-		_ = drop(addr, n) // what is not dropped goes with the addresses
+		_ = drop(addr, n) // the rest is released with the addresses
 		return nil
 	}
 	if munmap(addr, n) == nil {
@@ -274,7 +274,7 @@ func advise(addr uintptr, n int, f flags.Map) error {
 type advice struct {
 	flag   flags.Map
 	advice int
-	ignore error // the answer of a kernel built without the thing: a hint does nothing there; nil for none
+	ignore error // the error of a kernel built without this feature, which ignores the hint; may be nil
 }
 
 func duplicate(f *os.File) (*os.File, error) {
@@ -283,7 +283,7 @@ func duplicate(f *os.File) (*os.File, error) {
 		if copied, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0); !Refused(err) {
 			return err
 		}
-		syscall.ForkLock.RLock() // no child gets the descriptor before it closes with exec
+		syscall.ForkLock.RLock() // keeps a child from inheriting the descriptor
 		defer syscall.ForkLock.RUnlock()
 		if copied, err = unix.Dup(fd); err == nil {
 			unix.CloseOnExec(copied)

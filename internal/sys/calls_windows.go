@@ -13,10 +13,10 @@ import (
 // Sources: VirtualProtect, VirtualLock, FlushViewOfFile, PrefetchVirtualMemory, ReadProcessMemory,
 // FlushInstructionCache and GetLargePageMinimum of the Windows API reference.
 
-// FlushNeedsFile says whether Flush has to be given a handle of the mapped file.
+// FlushNeedsFile says whether Flush must be given a handle of the mapped file.
 const FlushNeedsFile = true
 
-// HasFixed says whether Map knows flags.Fixed. Windows maps nothing over what is there.
+// HasFixed says whether Map supports flags.Fixed. Windows does not map over what is mapped.
 const HasFixed = false
 
 // OutOfAddresses reports whether the system refused because no addresses, areas or memory are left.
@@ -29,19 +29,19 @@ func OutOfAddresses(err error) bool {
 	return false
 }
 
-// ErrNoRoom is the system's error for a process that has as many areas as it may have.
+// ErrNoRoom is the system's error for a process at its limit of areas.
 var ErrNoRoom error = windows.ERROR_NOT_ENOUGH_MEMORY
 
 // OutOfLocks reports whether the system refused because no more memory may be locked. Mapping locks
-// nothing here.
+// nothing on Windows.
 func OutOfLocks(error) bool { return false }
 
-// drop: Windows takes back the memory of any range that is held.
+// drop is not implemented: on Windows hold releases the memory of any range.
 func drop(uintptr, int) error { return errors.ErrUnsupported }
 
 func granularity() int { return int(theSystem().allocationGranularity) }
 
-// protect changes one allocation after the other. When one refuses, it restores those before.
+// protect changes one allocation after the other. If one fails, it restores those before it.
 func protect(addr uintptr, n int, p flags.Protection) error {
 	list, err := owned.mapped(addr, n)
 	if err != nil {
@@ -62,8 +62,8 @@ func protect(addr uintptr, n int, p flags.Protection) error {
 	return nil
 }
 
-// lock locks one allocation after the other. VirtualLock is limited by the minimum of the working
-// set, which is raised where that is too small.
+// lock locks one allocation after the other. VirtualLock is limited by the minimum working set,
+// which lock raises if necessary.
 func lock(addr uintptr, n int) error {
 	list, err := owned.mapped(addr, n)
 	if err != nil {
@@ -87,7 +87,7 @@ func lock(addr uintptr, n int) error {
 	return nil
 }
 
-// growWorkingSet lets n bytes more be locked (SetProcessWorkingSetSize).
+// growWorkingSet allows n more bytes to be locked (SetProcessWorkingSetSize).
 func growWorkingSet(n uintptr) error {
 	const slack = 1 << 20 // the system needs a few pages itself
 	var least, most uintptr
@@ -96,7 +96,7 @@ func growWorkingSet(n uintptr) error {
 	return windows.SetProcessWorkingSetSizeEx(windows.CurrentProcess(), least+n+slack, max(most, least+n)+2*slack, 0)
 }
 
-// unlock undoes lock. Pages that are not locked stay so, as with munlock; VirtualUnlock alone would
+// unlock undoes lock. Like munlock it accepts pages that are not locked; VirtualUnlock alone would
 // refuse the whole range.
 func unlock(addr uintptr, n int) error {
 	list, err := owned.mapped(addr, n)
@@ -138,14 +138,14 @@ func flush(addr uintptr, n int, f *os.File, async bool) error {
 	}
 	err = onHandle(f, windows.FlushFileBuffers)
 	if errors.Is(err, windows.ERROR_ACCESS_DENIED) {
-		// The handle cannot write, so its views never could: nothing of theirs is left to write.
+		// The handle cannot write, so neither could its views: nothing is left to write.
 		return nil
 	}
 	return err
 }
 
-// flushView is FlushViewOfFile. It returns ERROR_LOCK_VIOLATION while the system itself is writing
-// the pages: that passes.
+// flushView is FlushViewOfFile. It returns ERROR_LOCK_VIOLATION while the system is writing the
+// pages, which soon ends.
 func flushView(s part) (err error) {
 	for range 100 {
 		err = windows.FlushViewOfFile(s.start, s.end-s.start)
@@ -157,7 +157,7 @@ func flushView(s part) (err error) {
 	return err
 }
 
-// advise knows WillNeed. Windows has nothing for the others, which are hints.
+// advise supports WillNeed. The others are hints, and Windows has nothing for them.
 func advise(addr uintptr, n int, f flags.Map) error {
 	_, err := owned.mapped(addr, n)
 	if err == nil && f.Has(flags.WillNeed) {
@@ -166,14 +166,13 @@ func advise(addr uintptr, n int, f flags.Map) error {
 	return err
 }
 
-// prefault reads every page through the kernel, which reports a page that cannot come where an
-// access would fault. Memory that is committed has its room already, so that writing needs no more
-// than reading.
+// prefault reads every page through the kernel, which returns an error where an access would fault.
+// Committed memory has its space already, so reading is enough for writing too.
 func prefault(addr uintptr, n int, _ bool) error {
 	if _, err := owned.mapped(addr, n); err != nil {
 		return err
 	}
-	prefetch(addr, n) // in large strides, as far as it goes
+	prefetch(addr, n) // the fast way, as far as it works
 	buffer := make([]byte, min(n, 1<<16))
 	for done := 0; done < n; {
 		part := min(n-done, len(buffer))

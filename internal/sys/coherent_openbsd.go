@@ -1,5 +1,5 @@
 package sys
 
 // WritesShowInMappings says whether a mapping shows what a call writes to its file. OpenBSD has a
-// buffer cache beside the pages of mappings.
+// separate buffer cache.
 const WritesShowInMappings = false

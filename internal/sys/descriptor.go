@@ -5,12 +5,12 @@ import (
 	"os"
 )
 
-// CheckOpen returns an error that wraps os.ErrClosed where f is closed. It asks the system nothing
-// and changes nothing, as File.Fd would: that makes reads of a pipe or socket block for good.
+// CheckOpen returns an error that wraps os.ErrClosed if f is closed. It makes no system call.
+// File.Fd would put a pipe or socket into blocking mode.
 func CheckOpen(f *os.File) error { return withFd(f, func(uintptr) error { return nil }) }
 
-// withFd runs call with the descriptor of f, which nobody can close meanwhile: neither another
-// goroutine nor the collector.
+// withFd runs call with the descriptor of f, which neither another goroutine nor the collector can
+// close meanwhile.
 func withFd(f *os.File, call func(fd uintptr) error) error {
 	raw, err := f.SyscallConn()
 	if err != nil {
@@ -18,7 +18,7 @@ func withFd(f *os.File, call func(fd uintptr) error) error {
 	}
 	var result error
 	if err := raw.Control(func(fd uintptr) { result = call(fd) }); err != nil {
-		return fmt.Errorf("%s: %w", f.Name(), os.ErrClosed) // Control has no other reason, and does not wrap this one
+		return fmt.Errorf("%s: %w", f.Name(), os.ErrClosed) // the only reason of Control, which does not wrap it
 	}
 	return result
 }

@@ -5,8 +5,8 @@ import (
 	"os"
 )
 
-// Extend makes the file off+n bytes long by writing zeros past its end: so space is taken where
-// Allocate cannot set it aside. On error the file has the length that it had.
+// Extend makes the file off+n bytes long by writing zeros past its end. So it takes space where
+// Allocate cannot set it aside. On error the file keeps its length.
 func Extend(f *os.File, off, n int64) error {
 	return restoring(f, func() error {
 		info, err := f.Stat()
@@ -17,7 +17,7 @@ func Extend(f *os.File, off, n int64) error {
 	})
 }
 
-// restoring calls grow and, when that fails, cuts the file back to the length it had.
+// restoring calls grow, and on error cuts the file back to its former length.
 func restoring(f *os.File, grow func() error) error {
 	info, err := f.Stat()
 	if err != nil {

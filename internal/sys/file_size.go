@@ -7,12 +7,12 @@ import (
 	"os"
 )
 
-// Unlimited is the size of a file of which only its driver knows what can be mapped: /dev/zero, or
-// what has no place in a file system.
+// Unlimited is the size of a file whose size only its driver knows, such as /dev/zero, or that is
+// in no file system.
 const Unlimited = math.MaxInt64
 
-// FileSize returns how many bytes of f there are to map. fixed says that f is a device, which keeps
-// its size; Stat has 0 for those.
+// FileSize returns how many bytes of f can be mapped. fixed says that f is a device, whose size
+// never changes; Stat returns 0 for devices.
 func FileSize(f *os.File) (size int64, fixed bool, err error) {
 	info, err := f.Stat()
 	if err != nil {
@@ -28,7 +28,7 @@ func FileSize(f *os.File) (size int64, fixed bool, err error) {
 	return info.Size(), false, nil
 }
 
-// seekSize finds the size of a device by the position of its end. f is where it was afterwards.
+// seekSize finds the size of a device by seeking to its end, and restores the position of f.
 func seekSize(f *os.File) (int64, error) {
 	at, err := f.Seek(0, io.SeekCurrent)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// deviceSize asks the block device. An ioctl leaves the position of the file alone; where a sandbox
-// refuses it, the position tells.
+// deviceSize asks the block device by an ioctl, which does not move the position of the file. Where
+// a sandbox refuses that, it seeks.
 func deviceSize(f *os.File) (int64, error) {
 	size := new(uint64)
 	err := withFd(f, func(fd uintptr) error {
@@ -25,8 +25,8 @@ func deviceSize(f *os.File) (int64, error) {
 	return int64(*size), nil
 }
 
-// placeless tells a file of no type: a dma-buf or another object of the kernel, whose size Stat
-// does not know.
+// placeless reports whether a file has no type: a dma-buf or another object of the kernel, whose
+// size Stat does not know.
 func placeless(info os.FileInfo) bool {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	return ok && stat.Mode&unix.S_IFMT == 0

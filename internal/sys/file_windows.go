@@ -28,7 +28,7 @@ func duplicate(f *os.File) (*os.File, error) {
 	return os.NewFile(uintptr(h), f.Name()), nil
 }
 
-// notThere reports whether the file system, or the system, does not know a request.
+// notThere reports whether the system or the file system lacks a request.
 func notThere(err error) bool {
 	for _, e := range []error{windows.ERROR_INVALID_FUNCTION, windows.ERROR_NOT_SUPPORTED, windows.ERROR_CALL_NOT_IMPLEMENTED, windows.ERROR_INVALID_PARAMETER} {
 		if errors.Is(err, e) {
@@ -38,8 +38,8 @@ func notThere(err error) bool {
 	return false
 }
 
-// allocate sets space aside by the allocation size, which a file system keeps for the bytes past
-// the end. Bytes before the end have theirs, but for holes of a sparse file.
+// allocate sets the allocation size, with which a file system keeps space for the bytes past the
+// end. Bytes before the end have space already, except in holes of a sparse file.
 func allocate(f *os.File, off, n int64) error {
 	info, err := f.Stat()
 	if err != nil || off+n <= info.Size() {
@@ -58,8 +58,8 @@ func allocate(f *os.File, off, n int64) error {
 	})
 }
 
-// zero asks the file system, which gives space back only in a sparse or compressed file; where it
-// cannot, or must not because the file is mapped, zeros are written.
+// zero uses FSCTL_SET_ZERO_DATA, which releases space only in a sparse or compressed file. Where
+// the file system cannot, or the file is mapped, it writes zeros.
 func zero(f *os.File, off, n int64) error {
 	info, err := f.Stat()
 	if err != nil {
@@ -81,12 +81,12 @@ func zero(f *os.File, off, n int64) error {
 	return err
 }
 
-// The byte that stands for the file's writer lock. Locks on Windows keep others from reading and
-// writing the bytes; no file is as long as this.
+// lockOffset is the byte that stands for the file's writer lock. On Windows a lock keeps others
+// from reading and writing the locked bytes, and no file is this long.
 const lockOffset = 1<<62 - 1
 
-// lockFile uses LockFileEx, whose locks belong to the open file: also a second LockFile of the same
-// one returns ErrLocked.
+// lockFile uses LockFileEx, whose locks belong to the open file: a second LockFile of the same one
+// returns ErrLocked too.
 func lockFile(f *os.File) error {
 	err := onHandle(f, func(h windows.Handle) error {
 		return windows.LockFileEx(h, windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, lockedByte())
@@ -101,7 +101,7 @@ func unlockFile(f *os.File) error {
 	return onHandle(f, func(h windows.Handle) error { return windows.UnlockFileEx(h, 0, 1, 0, lockedByte()) })
 }
 
-// lockedByte is where the lock lies, as the calls take it.
+// lockedByte is lockOffset as the calls take it.
 func lockedByte() *windows.Overlapped {
 	const offset = uint64(lockOffset)
 	return &windows.Overlapped{Offset: uint32(offset & (1<<32 - 1)), OffsetHigh: uint32(offset >> 32)}

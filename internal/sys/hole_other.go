@@ -4,7 +4,6 @@ package sys
 
 import "os"
 
-// Hole returns where the first hole of the file begins in [off, end), or end where there is none:
-// only Linux is asked, elsewhere Solid knows no file system where that matters but NTFS, whose
-// files are made without holes.
+// Hole returns where the first hole of the file begins in [off, end), or end if there is none.
+// Outside Linux holes matter on NTFS only (see Solid), where files are created without holes.
 func Hole(_ *os.File, _, end int64) int64 { return end }

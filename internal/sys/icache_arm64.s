@@ -2,8 +2,8 @@
 
 #include "textflag.h"
 
-// Arm Architecture Reference Manual for A-profile, B2.7.4.2 "Instruction cache maintenance" and the sequence of K13.5; LLVM's
-// compiler-rt does the same in __clear_cache.
+// Arm Architecture Reference Manual for A-profile, B2.7.4.2 "Instruction cache maintenance" and the
+// sequence of K13.5. __clear_cache of LLVM's compiler-rt does the same.
 
 #define DC_CVAU_R4 WORD $0xd50b7b24 // DC CVAU, X4
 #define IC_IVAU_R4 WORD $0xd50b7524 // IC IVAU, X4
@@ -15,7 +15,7 @@ TEXT ·flushInstructionLines(SB), NOSPLIT, $0-16
 	MOVD start+0(FP), R0
 	MOVD end+8(FP), R1
 #ifdef GOOS_darwin
-	// CTR_EL0 is not for programs here. Every Apple core has lines of 64 bytes or more.
+	// Programs cannot read CTR_EL0 here. Every Apple core has lines of 64 bytes or more.
 	MOVD $64, R2
 	MOVD $64, R3
 #else

@@ -2,8 +2,8 @@
 
 package sys
 
-// flushInstructionCache uses the processor's own instructions, which work on whole cache lines and
-// touch no memory's contents.
+// flushInstructionCache uses the processor's instructions, which work on whole cache lines and
+// change no memory.
 func flushInstructionCache(addr uintptr, n int) error {
 	if n > 0 {
 		flushInstructionLines(addr, addr+uintptr(n))
@@ -11,8 +11,8 @@ func flushInstructionCache(addr uintptr, n int) error {
 	return nil
 }
 
-// flushInstructionLines writes the data cache lines that overlap [start, end) back to where
-// instruction fetches see them and drops the instruction cache lines. The range is mapped and
+// flushInstructionLines writes back the data cache lines that overlap [start, end), to where
+// instruction fetches see them, and drops the instruction cache lines. The range is mapped and
 // readable.
 //
 //go:noescape

@@ -1,7 +1,7 @@
 #include "textflag.h"
 
-// LoongArch Reference Manual volume 1, 2.2.8.2 "IBAR": the hardware keeps the caches coherent, the barrier has later fetches
-// see earlier stores.
+// LoongArch Reference Manual volume 1, 2.2.8.2 "IBAR". The hardware keeps the caches coherent; the
+// barrier makes later fetches see earlier stores.
 
 // func flushInstructionLines(start, end uintptr)
 TEXT ·flushInstructionLines(SB), NOSPLIT, $0-16

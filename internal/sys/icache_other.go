@@ -5,5 +5,5 @@ package sys
 import "errors"
 
 // The instructions are privileged or reach one processor only, and the system's own call is not
-// wired up.
+// implemented here.
 func flushInstructionCache(uintptr, int) error { return errors.ErrUnsupported }

@@ -2,8 +2,8 @@
 
 #include "textflag.h"
 
-// Power ISA 3.1 Book II, 1.8 "Instruction Storage". 32 bytes are the smallest line of any of these processors; a larger line is
-// gone over more than once.
+// Power ISA 3.1 Book II, 1.8 "Instruction Storage". The smallest line of these processors has 32
+// bytes; a longer line is flushed more than once.
 
 // func flushInstructionLines(start, end uintptr)
 TEXT ·flushInstructionLines(SB), NOSPLIT, $0-16

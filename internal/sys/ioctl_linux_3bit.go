@@ -2,5 +2,5 @@
 
 package sys
 
-// procmapQueryRequest is _IOWR('f', 17, struct procmap_query) where the direction takes three bits.
+// procmapQueryRequest is _IOWR('f', 17, struct procmap_query) where the direction has three bits.
 const procmapQueryRequest = 6<<29 | 104<<16 | 'f'<<8 | 17

@@ -2,6 +2,5 @@
 
 package sys
 
-// mapJIT is nothing: these systems have no flag of their own for memory that is writable and
-// executable at once.
+// mapJIT is 0: these systems need no flag for memory that is writable and executable at once.
 const mapJIT = 0

@@ -11,7 +11,7 @@ import (
 // Sources: VirtualAlloc, VirtualAlloc2, VirtualFree and UnmapViewOfFile2 of the Windows API
 // reference, "Memory Management".
 
-// fits refuses a size that no address space of this system has, which some calls answer as a wrong
+// fits refuses a size that exceeds the address space, which some calls report as an invalid
 // argument.
 func fits(n int) error {
 	if room := theSystem().highest - theSystem().lowest; n <= 0 || uintptr(n) > room {
@@ -20,8 +20,7 @@ func fits(n int) error {
 	return nil
 }
 
-// nearHint asks with the hint, and without one when the place is taken: a hint is no more than
-// that.
+// nearHint asks with the hint, and without it if that place is taken.
 func nearHint(hint uintptr, ask func(addr uintptr) (uintptr, error)) (uintptr, error) {
 	if hint != 0 {
 		if addr, err := ask(hint); err == nil {
@@ -60,8 +59,8 @@ func reservePlaceholder(addr uintptr, n int) (uintptr, error) {
 	return virtualAlloc2(addr, n, windows.MEM_RESERVE|memReservePlaceholder, windows.PAGE_NOACCESS)
 }
 
-// aligned makes an ask without an address look for a multiple of align: it finds a larger free
-// range and asks for a place inside, again when somebody else was faster.
+// aligned makes an ask without an address look for a multiple of align. It finds a larger free
+// range and asks for a place inside, and tries again if another thread took that first.
 func aligned(ask func(uintptr) (uintptr, error), n, align int) func(uintptr) (uintptr, error) {
 	return func(addr uintptr) (uintptr, error) {
 		if addr != 0 {
@@ -114,7 +113,7 @@ func mapMemory(r Request) (uintptr, error) {
 
 func checkRequest(r Request) error {
 	if r.Unsafe.Has(flags.Fixed) {
-		return fmt.Errorf("flags.Fixed: mapping over what is there is nothing that Windows does: %w", errors.ErrUnsupported)
+		return fmt.Errorf("flags.Fixed: Windows cannot map over what is mapped: %w", errors.ErrUnsupported)
 	}
 	if err := fits(r.Len); err != nil {
 		return err
@@ -136,8 +135,8 @@ func checkRequest(r Request) error {
 	return nil
 }
 
-// applyFlags carries out the flags that mapping itself does not know, in the order in which they
-// can fail.
+// applyFlags carries out the flags that mapping itself does not have. Those that can fail come
+// first.
 func applyFlags(addr uintptr, r Request) error {
 	if r.Flags&flags.Advice != 0 {
 		if err := Advise(addr, r.Len, r.Flags&flags.Advice); err != nil {
@@ -173,8 +172,7 @@ func placeMemory(r Request) (uintptr, error) {
 	return addr, nil
 }
 
-// fill puts memory or a file behind a reserved range. When it fails, what it had filled is taken
-// back.
+// fill maps memory or a file into a reserved range. On error it undoes what it has filled.
 func fill(r Request) error {
 	owned.Lock()
 	defer owned.Unlock()
@@ -238,8 +236,8 @@ func fillMemory(r Request, s part) error {
 	return fmt.Errorf("the range is part of a view that is in use: %w", errors.ErrUnsupported)
 }
 
-// carve returns the placeholder that covers [start, end) exactly; it joins and splits those that
-// are there. The caller holds the lock.
+// carve returns the placeholder that covers exactly [start, end), and joins and splits others for
+// that. The caller holds the lock.
 func (t *table) carve(start, end uintptr) (*allocation, error) {
 	list, err := t.within(start, int(end-start))
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 //
 //	START-END PERMS OFFSET MAJOR:MINOR INODE [spaces NAME]
 //
-// It needs no file and no Linux.
+// It works on every system.
 func ParseMapsLine(line string) (Area, error) {
 	bad := func(what string) (Area, error) {
 		return Area{}, fmt.Errorf("a line of a maps file has no %s: %q", what, line)
@@ -71,9 +71,8 @@ func ParseMapsLine(line string) (Area, error) {
 
 func oneOf(c byte, set string) bool { return strings.IndexByte(set, c) >= 0 }
 
-// setName sorts a name of the kernel's into Path and Label. An area with an inode is of a file,
-// unless the kernel made the file itself, to have memory to share or, without a path, to have
-// something to map.
+// setName stores a name of the kernel's as Path or Label. An area with an inode shows a file,
+// unless the kernel made that file itself: to share memory, or to have something to map.
 func (a *Area) setName(name string, inode uint64) {
 	path, deleted := strings.CutSuffix(name, " (deleted)")
 	switch {
@@ -87,11 +86,11 @@ func (a *Area) setName(name string, inode uint64) {
 }
 
 // memoryName reports whether the kernel gives this name to memory without a file: shared anonymous
-// memory, huge pages, System V segments and asynchronous I/O.
+// memory, huge pages, System V segments or asynchronous I/O.
 func memoryName(path string) bool {
 	return path == "/dev/zero" || path == "/anon_hugepage" || path == "/[aio]" || strings.HasPrefix(path, "/SYSV")
 }
 
-// unescape turns the \012 that stands for a newline in a name into the newline. The kernel escapes
-// no other character, a backslash included.
+// unescape turns each \012 in a name into a newline. The kernel escapes no other character, not
+// even a backslash.
 func unescape(name string) string { return strings.ReplaceAll(name, `\012`, "\n") }

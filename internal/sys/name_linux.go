@@ -12,9 +12,8 @@ func renameNew(from, to string) error {
 	})
 }
 
-// syncEntry is syncfs(2): the whole file system, and the directory with it. Where that may not be
-// called, the file's own sync: file systems with a journal write the entry of a file that is new
-// with it.
+// syncEntry is syncfs(2), which writes the whole file system, with the directory. Where that is
+// refused, it syncs the file: file systems with a journal then write the entry of a new file too.
 func syncEntry(f *os.File) error {
 	err := onFd(f, syncFilesystem)
 	if unknown(err) {

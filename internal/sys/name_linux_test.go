@@ -8,7 +8,7 @@ import (
 	"github.com/typedmem/typedmem/internal/testkit"
 )
 
-// An entry is made durable also where a sandbox refuses syncfs.
+// syncEntry works where a sandbox refuses syncfs.
 func TestSyncEntryWithoutSyncfs(t *testing.T) {
 	f := newFile(t, []byte("x"))
 	testkit.Check(t, SyncEntry(f))

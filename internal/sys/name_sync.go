@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// syncEntry is sync(2), which hands the directory to the device, and then the file's own sync,
-// which empties the device's cache.
+// syncEntry is sync(2), which hands the directory to the device, then a sync of the file, which
+// empties the device's cache.
 func syncEntry(f *os.File) error {
 	_ = unix.Sync()
 	return syncFile(f)

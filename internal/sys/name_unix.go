@@ -12,10 +12,10 @@ import (
 
 // Sources: open(2), rename(2) with RENAME_NOREPLACE, renamex_np(2), link(2), syncfs(2), sync(2).
 
-// EntriesNeedSync says whether a new entry of a directory is durable only after a sync.
+// EntriesNeedSync says whether a new directory entry is durable only after a sync.
 const EntriesNeedSync = true
 
-// createFile is os.OpenFile, but for the name of the handle.
+// createFile is os.OpenFile with a name for the handle.
 func createFile(path, name string) (*os.File, error) {
 	fd := -1
 	err := uninterrupted(func() (err error) {
@@ -36,13 +36,15 @@ func openFile(path string, write bool) (*os.File, error) {
 	return os.OpenFile(path, mode, 0)
 }
 
-// namings are the ways to give a file its name, the best first: a rename that replaces nothing,
-// after which the system knows the open file and its mappings by that name; a second name, and the
-// first one removed; a rename that replaces an empty file, made for it under the new name, which
-// others see while that lasts.
+// namings are the ways to give a file its name, the best first:
+//   - A rename that replaces nothing. The system then knows the open file and its mappings by that
+//     name.
+//   - A second name; then the first one is removed.
+//   - A rename that replaces an empty file, created under the new name. Others see the empty file
+//     meanwhile.
 var namings = []func(from, to string) error{renameNew, linkNew, replaceEmpty}
 
-// nameFile takes the first way that the system and the file system know.
+// nameFile uses the first way that the system and the file system support.
 func nameFile(from, to string) (err error) {
 	for _, name := range namings {
 		if err = name(from, to); err == nil {
@@ -55,9 +57,8 @@ func nameFile(from, to string) (err error) {
 	return &fs.PathError{Op: "create", Path: to, Err: err}
 }
 
-// unknown reports whether err is what a call returns that the system, the file system or a sandbox
-// does not let anyone use. For one that is refused for a reason of its own the next way finds the
-// same reason.
+// unknown reports whether err may mean that the system, the file system or a sandbox does not
+// support a call. If the call failed for another reason, the next way fails for the same reason.
 func unknown(err error) bool {
 	return err == unix.EINVAL || err == unix.ENOSYS || err == unix.EPERM || err == unix.EACCES || err == unix.EOPNOTSUPP || err == unix.ENOTSUP
 }
@@ -65,7 +66,7 @@ func unknown(err error) bool {
 func linkNew(from, to string) error {
 	err := uninterrupted(func() error { return unix.Link(from, to) })
 	if err == nil {
-		_ = os.Remove(from) // a name too many, which the next create of this file removes
+		_ = os.Remove(from) // if it fails, the next create of this file removes the extra name
 	}
 	return err
 }

@@ -13,8 +13,7 @@ import (
 	"github.com/typedmem/typedmem/internal/testkit"
 )
 
-// Each way to name a file, and the choice of one where those before it are unknown, moves the file
-// and replaces none.
+// Each way to name a file moves it and replaces none, and so does the choice among them.
 func TestNamingReplacesNothing(t *testing.T) {
 	all := namings
 	t.Cleanup(func() { namings = all })

@@ -9,8 +9,8 @@ import (
 
 // Sources: CreateFile and MoveFileEx of the Windows API reference.
 
-// EntriesNeedSync says whether a new entry of a directory is durable only after a sync. Here the
-// file system logs entries itself, and a directory cannot be flushed.
+// EntriesNeedSync says whether a new directory entry is durable only after a sync. On Windows the
+// file system logs entries, and a directory cannot be flushed.
 const EntriesNeedSync = false
 
 func createFile(path, name string) (*os.File, error) {
@@ -25,8 +25,8 @@ func openFile(path string, write bool) (*os.File, error) {
 	return openHandle("open", path, path, access, windows.OPEN_EXISTING)
 }
 
-// openHandle is CreateFile with FILE_SHARE_DELETE, which os.OpenFile does not pass: without it
-// nobody can rename an open file, its maker neither, nor open one while it is being renamed.
+// openHandle is CreateFile with FILE_SHARE_DELETE, which os.OpenFile does not pass. Without it
+// nobody can rename the open file, not even its creator, or open it while it is renamed.
 func openHandle(op, path, name string, access, how uint32) (*os.File, error) {
 	p, err := windows.UTF16PtrFromString(path)
 	if err == nil {

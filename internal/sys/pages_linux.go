@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// FilePageSize returns the page size that f dictates to its mappings: that of a file on hugetlbfs
-// (fstatfs(2)), 0 for the usual one. known is false where the system does not tell.
+// FilePageSize returns the page size that f requires of its mappings: that of a file on hugetlbfs
+// (fstatfs(2)), or 0 for the usual one. known is false if the system does not tell.
 func FilePageSize(f *os.File) (p flags.PageSize, known bool, err error) {
 	var fs unix.Statfs_t
 	err = onFd(f, func(fd int) error { return unix.Fstatfs(fd, &fs) })

@@ -6,9 +6,8 @@ import (
 	"syscall"
 )
 
-// Refused reports whether err is how a kernel says that it lacks a call, or a sandbox that it
-// forbids one: ENOSYS, EOPNOTSUPP, EPERM, EACCES or EINVAL. What is a mere hint is then left out,
-// and what has another way takes that.
+// Refused reports whether err says that the kernel lacks a call or a sandbox forbids it: ENOSYS,
+// EOPNOTSUPP, EPERM, EACCES or EINVAL. Callers then leave out a hint, or do it in another way.
 func Refused(err error) bool {
 	return errors.Is(err, errors.ErrUnsupported) || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EINVAL)
 }

@@ -14,12 +14,12 @@ func hold(addr uintptr, n int) error {
 	return owned.hold(addr, n)
 }
 
-// hold is hold for a caller that has the lock.
+// hold is the function hold for a caller that has the lock.
 func (t *table) hold(addr uintptr, n int) error {
 	list, err := t.within(addr, n)
 	if err != nil {
 		// On Unix the range would be taken from its owner.
-		return fmt.Errorf("the addresses were given by neither Reserve nor Map: %w: %w", errors.ErrUnsupported, err)
+		return fmt.Errorf("the addresses came from neither Reserve nor Map: %w: %w", errors.ErrUnsupported, err)
 	}
 	for _, s := range list {
 		if !s.mapped {
@@ -32,7 +32,7 @@ func (t *table) hold(addr uintptr, n int) error {
 	return nil
 }
 
-// holdPart makes one mapped part of an allocation reserved.
+// holdPart turns a mapped part of an allocation into a reserved one.
 func (t *table) holdPart(s part) error {
 	p := s.of
 	if p.kind == view && p.replaces && t.mappedOutside(p, s.start, s.end) == 0 {
@@ -45,8 +45,8 @@ func (t *table) holdPart(s part) error {
 	return nil
 }
 
-// takeAway ends every access to a mapped part, and gives its memory back where the system can do
-// that for a part.
+// takeAway ends every access to a mapped part, and releases its memory if the system can do that
+// for a part.
 func takeAway(s part) error {
 	if s.of.kind == memory && !s.of.large {
 		return windows.VirtualFree(s.start, s.end-s.start, windows.MEM_DECOMMIT)
@@ -69,8 +69,8 @@ func (t *table) mappedOutside(p *allocation, start, end uintptr) (n uintptr) {
 	return n
 }
 
-// vacate unmaps a view of which nothing is to stay mapped. Placeholders remain for the parts that
-// are still in the table; what was released becomes free.
+// vacate unmaps a view of which nothing stays mapped. Placeholders remain for the parts that are
+// still in the table; what was released becomes free.
 func (t *table) vacate(p *allocation, last part) error {
 	if err := unmapViewOfFile2(p.base, memPreservePlaceholder); err != nil {
 		return err
@@ -80,8 +80,8 @@ func (t *table) vacate(p *allocation, last part) error {
 	was := append([]part(nil), t.parts[i:j]...)
 	whole := &allocation{base: p.base, end: p.end, kind: placeholder}
 	t.replace(p, part{p.base, p.end, whole, false})
-	// Everything is reserved now, in one placeholder. A gap that cannot be cut off stays reserved
-	// with it, which harms nobody, and what was asked for has been done.
+	// Everything is reserved now, in one placeholder. A gap that cannot be cut off stays reserved,
+	// which harms nobody, so its error is ignored.
 	at := p.base
 	for _, s := range append(was, part{start: p.end}) {
 		if at < s.start {
@@ -120,7 +120,8 @@ func release(addr uintptr, n int) error {
 	return nil
 }
 
-// releaseParts releases neighbouring parts of one allocation, and the allocation when none is left.
+// releaseParts releases neighbouring parts of one allocation, and the allocation if no part is
+// left.
 func (t *table) releaseParts(group []part) error {
 	p, start, end := group[0].of, group[0].start, group[len(group)-1].end
 	if p.kind == placeholder {
@@ -152,7 +153,7 @@ func (t *table) releaseParts(group []part) error {
 	return nil
 }
 
-// free gives a whole allocation back to the system.
+// free releases a whole allocation.
 func free(p *allocation) error {
 	if p.kind == view {
 		return os.NewSyscallError("UnmapViewOfFile", windows.UnmapViewOfFile(p.base))

@@ -8,10 +8,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// drop: MADV_DONTNEED of these systems may leave the contents.
+// drop: MADV_DONTNEED may leave the contents on these systems.
 func drop(uintptr, int) error { return errors.ErrUnsupported }
 
-// reserveAgain reserves a range that was just unmapped, unless somebody else was faster.
+// reserveAgain reserves a range that was just unmapped, unless another thread has taken it.
 func reserveAgain(addr uintptr, n int) bool {
 	got, err := mmap(addr, n, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON|mapNoReserve, noFile, 0)
 	if err == nil && got != addr {

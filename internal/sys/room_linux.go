@@ -12,15 +12,14 @@ import (
 // Sources: proc_pid_maps(5), proc_pid_statm(5), proc_pid_status(5), getrlimit(2) and
 // vm.max_map_count of Documentation/admin-guide/sysctl/vm.rst of the kernel.
 
-// procBuffer is what files below /proc are read into. It is not on the heap, which may not be able
-// to grow when these files are asked.
+// procBuffer is where files of /proc are read. It is not on the heap, which may not be able to grow
+// at that moment.
 var procBuffer struct {
 	sync.Mutex
 	bytes [64 << 10]byte
 }
 
-// eachRead calls do with the file's bytes, a part at a time. The caller holds the lock of
-// procBuffer.
+// eachRead calls do with the file's bytes, part by part. The caller holds the lock of procBuffer.
 func eachRead(path string, do func([]byte)) error {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -40,7 +39,7 @@ func eachRead(path string, do func([]byte)) error {
 	}
 }
 
-// numberIn reads the first number that follows the text key in a short file.
+// numberIn reads the first number after the text key in a short file.
 func numberIn(path, key string) (n uint64, ok bool) {
 	err := eachRead(path, func(b []byte) {
 		at := bytes.Index(b, []byte(key))
@@ -70,8 +69,8 @@ func areaCount() (count, limit int, ok bool) {
 	return count, int(most), err == nil
 }
 
-// softLimit returns one of the limits of getrlimit(2). It asks prlimit(2), whose word for "no
-// limit" is the same on every processor: the largest number of 64 bits.
+// softLimit returns one of the limits of getrlimit(2). It uses prlimit(2), where "no limit" is the
+// largest 64-bit number on every processor.
 func softLimit(resource int) (uint64, error) {
 	var r unix.Rlimit
 	err := unix.Prlimit(0, resource, nil, &r)
@@ -89,7 +88,7 @@ func addressLimit() (limit, used uint64, ok bool) {
 	return limit, pages * uint64(PageSize()), ok
 }
 
-// addressSpace is told by the place where the kernel puts a page: below the stack, at the top.
+// addressSpace maps a page: the kernel places it near the top, just below the stack.
 var addressSpace = sync.OnceValue(func() uint64 {
 	if bits.UintSize == 32 {
 		return 1 << 32
@@ -113,7 +112,7 @@ func lockRoom() (left uint64, ok bool) {
 	return limit - min(limit, kb<<10), ok
 }
 
-// drop is MADV_DONTNEED, which leaves pages alone that are locked in memory.
+// drop is MADV_DONTNEED, which fails for pages that are locked in memory.
 func drop(addr uintptr, n int) error {
 	if !madviseAnswers() {
 		return unix.ENOSYS
@@ -130,11 +129,11 @@ func drop(addr uintptr, n int) error {
 	return err
 }
 
-// reserveAgain reserves a range that was just unmapped, unless somebody else was faster.
+// reserveAgain reserves a range that was just unmapped, unless another thread has taken it.
 func reserveAgain(addr uintptr, n int) bool {
 	got, err := mmap(addr, n, unix.PROT_NONE,
 		unix.MAP_PRIVATE|unix.MAP_ANON|mapNoReserve|unix.MAP_FIXED_NOREPLACE, noFile, 0)
-	if err == nil && got != addr { // before Linux 4.17 the address is a hint
+	if err == nil && got != addr { // before Linux 4.17 the address is only a hint
 		_ = munmap(got, n)
 	}
 	return err == nil && got == addr

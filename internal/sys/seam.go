@@ -9,17 +9,17 @@ import (
 // ErrLocked is returned by LockFile when another open file has the lock.
 var ErrLocked = errors.New("the file is locked by another writer")
 
-// ErrNoPage is what Prefault's answer wraps when a page of the range cannot be brought in: the file
-// ends before it, or cannot be read.
+// ErrNoPage is wrapped by the error of Prefault when a page cannot be brought in: the file ends
+// before it, or cannot be read.
 var ErrNoPage = errors.New("a page cannot be brought in")
 
 // ErrReplaced is wrapped by the error of a Map with flags.Fixed that failed after it had replaced
-// what was there: now nothing is.
+// what was mapped. Nothing is mapped there now.
 var ErrReplaced = errors.New("what was mapped at the fixed address is gone")
 
-// ErrFreed is wrapped by the error of a Hold that gave the memory back and lost the addresses: they
+// ErrFreed is wrapped by the error of a Hold that released the memory and lost the addresses: they
 // are free.
-var ErrFreed = errors.New("the addresses are given back too")
+var ErrFreed = errors.New("the addresses were released too")
 
 // Op names a function of this package that asks the system for something.
 type Op uint8
@@ -42,14 +42,14 @@ const (
 	OpOpenFile
 	OpNameFile
 	OpAllocate
-	OpSetAside // what Allocate asks for last, on Linux
+	OpSetAside // the last step of Allocate on Linux
 	OpZero
 	OpLockFile
 	OpUnlockFile
 	OpSyncFile
 	OpSyncEntry
 	OpAreas
-	OpCount // how many there are
+	OpCount // the number of operations
 )
 
 var opNames = [OpCount]string{
@@ -59,8 +59,7 @@ var opNames = [OpCount]string{
 
 func (op Op) String() string { return opNames[op] }
 
-// Call is one call into this package, as a test sees it. Fields that the function does not take are
-// zero.
+// Call is one call of this package, as a test sees it. Fields that do not apply are zero.
 type Call struct {
 	Op     Op
 	Addr   uintptr
@@ -72,9 +71,9 @@ type Call struct {
 
 var interposed atomic.Pointer[func(Call) error]
 
-// Interpose has f asked before each call of this package: an error that f returns is the call's
-// result, and the system is not asked. It returns what puts the former state back. For tests: they
-// make calls fail and record their order.
+// Interpose has f called before each call of this package. An error that f returns becomes the
+// result, without a system call. It returns a function that restores the former state. Tests use it
+// to make calls fail and to record their order.
 func Interpose(f func(Call) error) (restore func()) {
 	old := interposed.Swap(&f)
 	return func() { interposed.Store(old) }

@@ -322,8 +322,8 @@ func TestLockFileExcludesOthers(t *testing.T) {
 	testkit.Check(t, LockFile(other))
 }
 
-// Prefault brings the pages of a file in and names one that is not there; it never says yes to what
-// it did not do.
+// Prefault brings the pages of a file in and fails for a missing page. It never reports success for
+// what it did not do.
 func TestPrefaultFindsMissingPages(t *testing.T) {
 	page := PageSize()
 	f := newFile(t, make([]byte, page+1))

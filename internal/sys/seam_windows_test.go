@@ -15,9 +15,8 @@ import (
 
 const unit = 1 << 16 // the granularity of every Windows
 
-// quiet is the middle of the largest free range of addresses, far from where the system and the Go
-// runtime place what nobody gave an address: what a test frees there stays free until the test
-// looks.
+// quiet is the middle of the largest free range of addresses, where neither the system nor the Go
+// runtime places anything: what a test frees there stays free.
 var quiet = func() uintptr {
 	var best memoryBasicInformation
 	for addr := uintptr(0); ; {
@@ -32,7 +31,7 @@ var quiet = func() uintptr {
 	}
 }()
 
-// at shows n bytes of memory.
+// at returns n bytes of memory.
 func at(addr uintptr, n int) []byte {
 	// SAFETY: the tests pass ranges that they mapped; the memory is off the Go heap.
 	return unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(nil), addr)), n)
@@ -291,7 +290,7 @@ func TestFailedMapIsTakenBack(t *testing.T) {
 	req := Request{Addr: addr + unit, Len: 2 * unit, Prot: flags.Read, Flags: flags.Shared, File: f, Offset: unit, Replace: true}
 	_, err = Map(req)
 	testkit.Check(t, err)
-	testkit.Check(t, Hold(addr+unit, unit)) // part of a view now, which another file cannot take; before it is a range that it can
+	testkit.Check(t, Hold(addr+unit, unit)) // now part of a view, where another file cannot be mapped; the range before it is free for that
 	other := req
 	other.Addr, other.File, other.Offset = addr, newFile(t, 4*unit), 0
 	if _, err := Map(other); !errors.Is(err, errors.ErrUnsupported) {
@@ -438,7 +437,7 @@ func TestLockAndUnlock(t *testing.T) {
 	addr, err := Map(Request{Addr: quiet, Len: n, Prot: flags.Read | flags.Write, Flags: flags.Locked})
 	testkit.Check(t, err)
 	testkit.Check(t, Unlock(addr, n))
-	testkit.Check(t, Unlock(addr, n)) // as munlock, which knows no pages that are not locked
+	testkit.Check(t, Unlock(addr, n)) // like munlock it accepts pages that are not locked
 	testkit.Check(t, Lock(addr, unit))
 	testkit.Check(t, Unlock(addr, n))
 	testkit.Check(t, Release(addr, n))
@@ -465,8 +464,7 @@ func TestBootIDIsStable(t *testing.T) {
 	}
 }
 
-// No handle and no address may be left by anything that maps, fails to map, locks, duplicates or
-// lists.
+// Mapping, failing to map, locking, duplicating and listing leave no handle and no address behind.
 func TestNothingIsLeft(t *testing.T) {
 	f := newFile(t, 2*unit)
 	readOnly := open(t, f.Name(), os.O_RDONLY)

@@ -6,14 +6,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// extents is FS_EXTENT_FL of linux/fs.h: a file of ext4 proper. One whose blocks are mapped as
-// those of ext2 has no space set aside.
+// extents is FS_EXTENT_FL of linux/fs.h. An ext4 file without it has block maps as on ext2, for
+// which no space is set aside.
 const extents = 0x80000
 
-// Solid reports whether a store into space that Allocate has set aside always finds it: the file
-// system writes in place. Not so on btrfs, bcachefs or XFS (whose files share extents with copies),
-// which need new space for a page that was written back, nor on ext2 and ext3, which set none
-// aside. What is not known counts as not solid.
+// Solid reports whether a store into space that Allocate has set aside always succeeds, because the
+// file system writes in place. It is false for btrfs, bcachefs and XFS (whose files share extents
+// with copies), which need new space for a page that was written back, for ext2 and ext3, which set
+// none aside, and for unknown file systems.
 func Solid(f *os.File) (solid bool) {
 	_ = onFd(f, func(fd int) error {
 		var fs unix.Statfs_t

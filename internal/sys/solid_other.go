@@ -7,6 +7,6 @@ import (
 	"runtime"
 )
 
-// Solid reports whether a store into space that Allocate has set aside always finds it: NTFS writes
-// in place. Of other systems' file systems it is not known.
+// Solid reports whether a store into space that Allocate has set aside always succeeds. NTFS writes
+// in place; of other file systems it is not known.
 func Solid(*os.File) bool { return runtime.GOOS == "windows" }

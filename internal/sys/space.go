@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// OutOfSpace reports whether the system refused because a file cannot have more space.
+// OutOfSpace reports whether the system refused because a file cannot get more space.
 func OutOfSpace(err error) bool { return spaceAdvice(err) != "" }
 
 func spaceAdvice(err error) string {
@@ -18,8 +18,7 @@ func spaceAdvice(err error) string {
 	return ""
 }
 
-// SpaceError names the file and what to do where err says that the file cannot have more space;
-// other errors stay as they are.
+// SpaceError adds the file and what to do to an error of OutOfSpace. Other errors stay as they are.
 func SpaceError(path string, err error) error {
 	advice := spaceAdvice(err)
 	if advice == "" || strings.Contains(err.Error(), advice) {

@@ -2,7 +2,7 @@ package sys
 
 import "errors"
 
-// ErrNoSpace stands for the system's error for a disk that is full.
+// ErrNoSpace stands for the system's error for a full disk.
 var ErrNoSpace = errors.New("file system full")
 
 var noSpace = map[error]string{}

@@ -7,10 +7,10 @@ import (
 	"syscall"
 )
 
-// ErrNoSpace is the system's error for a disk that is full.
+// ErrNoSpace is the system's error for a full disk.
 const ErrNoSpace = syscall.ENOSPC
 
-// noSpace are the errors of a file that cannot become longer, and what to do about each.
+// noSpace maps the errors of a file that cannot become longer to what to do about each.
 var noSpace = map[error]string{
 	syscall.ENOSPC: "the disk is full; free some space and try again",
 	syscall.EDQUOT: "the quota is used up; free some space and try again",

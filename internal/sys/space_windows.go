@@ -6,10 +6,10 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// ErrNoSpace is the system's error for a disk that is full.
+// ErrNoSpace is the system's error for a full disk.
 const ErrNoSpace = windows.ERROR_DISK_FULL
 
-// noSpace are the errors of a file that cannot become longer, and what to do about each.
+// noSpace maps the errors of a file that cannot become longer to what to do about each.
 var noSpace = map[error]string{
 	windows.ERROR_DISK_FULL:        "the disk is full; free some space and try again",
 	windows.ERROR_HANDLE_DISK_FULL: "the disk is full; free some space and try again",

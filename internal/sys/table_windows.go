@@ -21,7 +21,7 @@ import (
 //	view         no access, addresses kept    unmapped
 //	placeholder  cut off and freed            freed
 //
-// What is kept is released together with the last part of its allocation.
+// What is kept is released with the last part of its allocation.
 
 type allocationKind uint8
 
@@ -31,12 +31,12 @@ const (
 	placeholder                       // reserved addresses that a view or memory can replace
 )
 
-// allocation is what one call of the system allocated: only the whole of it can be freed.
+// allocation is what one system call allocated. It can only be freed as a whole.
 type allocation struct {
 	base, end uintptr
 	kind      allocationKind
 	large     bool // memory in large pages: it cannot be decommitted
-	replaces  bool // a view that took the place of a placeholder and can leave one
+	replaces  bool // a view that replaced a placeholder and can leave one
 
 	// Of a view.
 	private bool  // writes go to copies
@@ -59,7 +59,7 @@ type table struct {
 
 var owned table
 
-// add enters a new allocation, all in one state.
+// add enters a new allocation in one state.
 func (t *table) add(p *allocation, mapped bool) {
 	t.Lock()
 	defer t.Unlock()
@@ -82,8 +82,8 @@ func (t *table) after(addr uintptr) int {
 	return i
 }
 
-// cut makes sure that no part reaches across addr. A placeholder is left whole: its one part stands
-// for it.
+// cut makes sure that no part reaches across addr. A placeholder stays whole, since it has exactly
+// one part.
 func (t *table) cut(addr uintptr) {
 	i := t.after(addr)
 	if i == len(t.parts) || t.parts[i].start >= addr || t.parts[i].of.kind == placeholder {
@@ -95,8 +95,7 @@ func (t *table) cut(addr uintptr) {
 	t.parts = slices.Insert(t.parts, i+1, right)
 }
 
-// within returns the parts that make up [addr, addr+n), clipped to it, and an error when there is
-// any gap.
+// within returns the parts that make up [addr, addr+n), clipped to it. A gap is an error.
 func (t *table) within(addr uintptr, n int) ([]part, error) {
 	end := addr + uintptr(n)
 	if n <= 0 || end < addr {
@@ -118,7 +117,7 @@ func (t *table) within(addr uintptr, n int) ([]part, error) {
 	return list, nil
 }
 
-// mapped is within for a range that has memory behind all of it.
+// mapped is within for a range that must be mapped as a whole.
 func (t *table) mapped(addr uintptr, n int) ([]part, error) {
 	t.Lock()
 	defer t.Unlock()

@@ -7,8 +7,7 @@ import (
 	"strings"
 )
 
-// parseUUID reads a UUID as systems print it, as in 1b4e28ba-2fa1-11d2-883f-b9a761bde3fb, with or
-// without a newline.
+// parseUUID parses a UUID such as 1b4e28ba-2fa1-11d2-883f-b9a761bde3fb, with or without a newline.
 func parseUUID(text string) (id [16]byte, ok bool) {
 	bytes, err := hex.DecodeString(strings.ReplaceAll(strings.TrimSpace(text), "-", ""))
 	if err != nil || len(bytes) != len(id) {

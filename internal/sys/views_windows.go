@@ -14,7 +14,7 @@ import (
 // Sources: CreateFileMapping, MapViewOfFile3, MapViewOfFileEx, VirtualProtect and "Memory
 // Protection Constants" of the Windows API reference.
 
-// fileID tells one file from another (GetFileInformationByHandle).
+// fileID identifies a file (GetFileInformationByHandle).
 type fileID struct{ volume, high, low uint32 }
 
 func identify(f *os.File) (fileID, error) {
@@ -26,8 +26,8 @@ func identify(f *os.File) (fileID, error) {
 	return fileID{info.VolumeSerialNumber, info.FileIndexHigh, info.FileIndexLow}, nil
 }
 
-// checkEnd refuses a view that reaches past the page with the file's last byte: Windows would have
-// to make the file longer.
+// checkEnd refuses a view that reaches past the page of the file's last byte: Windows would have to
+// make the file longer.
 func checkEnd(r Request) error {
 	info, err := r.File.Stat()
 	if err != nil {
@@ -41,11 +41,11 @@ func checkEnd(r Request) error {
 	return nil
 }
 
-// attempt is a way to open a file for mapping: the protection of the section, and that of the view,
-// which is the most that the pages can be given later.
+// attempt is a way to open a file for mapping. view, the protection of the view, is the most that
+// its pages can be given later.
 type attempt struct{ section, view uint32 }
 
-// attempts lists the ways that serve the request, the widest first.
+// attempts returns the ways that suit the request, the most permissive first.
 func attempts(r Request) []attempt {
 	list := []attempt{
 		{windows.PAGE_EXECUTE_READWRITE, windows.PAGE_EXECUTE_READWRITE},
@@ -54,8 +54,8 @@ func attempts(r Request) []attempt {
 		{windows.PAGE_READONLY, windows.PAGE_READONLY},
 	}
 	if !r.Flags.Has(flags.Shared) {
-		// Copy-on-write views count against the commit limit in full, which large files may not
-		// fit. Those that need no writing then do without.
+		// Copy-on-write views count in full against the commit limit, which large files may exceed.
+		// Requests that do not write then use a plain view.
 		list = []attempt{
 			{windows.PAGE_EXECUTE_READ, windows.PAGE_EXECUTE_WRITECOPY},
 			{windows.PAGE_READONLY, windows.PAGE_WRITECOPY},
@@ -72,18 +72,18 @@ func attempts(r Request) []attempt {
 	return fit
 }
 
-// openSection makes a section of the whole file as it is now, so that it cannot make the file
+// openSection makes a section of the whole file at its present length. It never makes the file
 // longer.
 func openSection(h windows.Handle, protection uint32) (windows.Handle, error) {
 	section, err := windows.CreateFileMapping(h, nil, protection, 0, 0, nil)
-	if err != nil && section != 0 { // ERROR_ALREADY_EXISTS is of named sections
+	if err != nil && section != 0 { // ERROR_ALREADY_EXISTS is for named sections
 		return 0, errors.Join(err, windows.CloseHandle(section))
 	}
 	return section, err
 }
 
-// openExecutable is openSection for a handle that was opened without the right to execute, as
-// os.Open does: it takes a second handle with that right and no other new one.
+// openExecutable is openSection for a handle without the right to execute, such as that of os.Open.
+// It opens a second handle with this right and no other new one.
 func openExecutable(h windows.Handle, protection uint32) (windows.Handle, error) {
 	section, err := openSection(h, protection)
 	if err == nil || !errors.Is(err, windows.ERROR_ACCESS_DENIED) {
@@ -96,8 +96,8 @@ func openExecutable(h windows.Handle, protection uint32) (windows.Handle, error)
 	return section, nil
 }
 
-// openReopened is openSection with another handle of the file, which adds the right to execute to
-// those that h has.
+// openReopened is openSection with another handle of the file, with the rights of h and the right
+// to execute.
 func openReopened(h windows.Handle, protection uint32) (windows.Handle, error) {
 	granted, err := grantedAccess(h)
 	if err != nil {
@@ -120,8 +120,8 @@ func openReopened(h windows.Handle, protection uint32) (windows.Handle, error) {
 	return section, errors.Join(err, windows.CloseHandle(second))
 }
 
-// tryViews calls mapIt with a section of the file for each attempt, until one succeeds. It leaves
-// no handle open: a view keeps its section.
+// tryViews calls mapIt with a section of the file for each attempt, until one succeeds. It closes
+// every section: a view keeps its own alive.
 func tryViews(r Request, mapIt func(section windows.Handle, a attempt) error) error {
 	err := error(windows.ERROR_ACCESS_DENIED)
 	for _, a := range attempts(r) {
@@ -141,15 +141,15 @@ func tryViews(r Request, mapIt func(section windows.Handle, a attempt) error) er
 		err = mapIt(section, a)
 		closeErr := windows.CloseHandle(section)
 		if err == nil {
-			return nil // with the view in place: a handle that could not be closed does not change that
+			return nil // the view is mapped, whatever closing returned
 		}
 		err = errors.Join(err, closeErr)
 	}
 	return err
 }
 
-// viewLengths are the lengths to ask of the system for a view of n bytes: it wants to hear of no
-// byte past the end of the section, and gives whole pages.
+// viewLengths returns the lengths to try for a view of n bytes. The system takes no length past the
+// end of the section, and maps whole pages.
 func viewLengths(r Request, offset int64, n int) []int {
 	info, err := r.File.Stat()
 	if exact := info.Size() - offset; err == nil && exact > 0 && exact < int64(n) {
@@ -214,7 +214,7 @@ func fillView(r Request, s part) error {
 	return nil
 }
 
-// narrow gives a new view the protection that was asked for, or undoes the view.
+// narrow gives a new view the requested protection, or undoes the view.
 func narrow(addr uintptr, n int, has uint32, want flags.Protection, private bool, undo func() error) error {
 	protection := pageProtection(want, private)
 	if protection == has {
@@ -227,8 +227,8 @@ func narrow(addr uintptr, n int, has uint32, want flags.Protection, private bool
 	return nil
 }
 
-// revive maps a part of a view that was held while another part stayed in use. The view is still
-// there: it has to be of the same bytes. A private part gets the bytes that the file has now.
+// revive maps a part of a view that was held while another part stayed in use. The view still
+// exists, so it must show the same bytes. A private part gets the present bytes of the file.
 func revive(r Request, s part, offset int64, id fileID) error {
 	p := s.of
 	private := !r.Flags.Has(flags.Shared)
@@ -241,8 +241,8 @@ func revive(r Request, s part, offset int64, id fileID) error {
 		if err := windows.VirtualProtect(s.start, n, windows.PAGE_WRITECOPY, &old); err != nil {
 			return err
 		}
-		// SAFETY: the range is part of a view of this table and was made writable; its owner has
-		// not got it yet.
+		// SAFETY: the range is part of a view of this table and was made writable. Its owner does
+		// not have it yet.
 		content := unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(nil), s.start)), n)
 		got, err := r.File.ReadAt(content, offset)
 		if err != nil && err != io.EOF {
@@ -257,9 +257,8 @@ func revive(r Request, s part, offset int64, id fileID) error {
 	return nil
 }
 
-// placePlainView maps a file where the system has no placeholders. Such a view, once held, keeps
-// its file mapped without access until it is released: unmapping it would leave its addresses to
-// anyone.
+// placePlainView maps a file where the system has no placeholders. Once held, such a view keeps its
+// file mapped without access until it is released: unmapping it would free its addresses.
 func placePlainView(r Request) (uintptr, error) {
 	id, err := identify(r.File)
 	if err != nil {
@@ -285,7 +284,7 @@ func placePlainView(r Request) (uintptr, error) {
 	return addr, nil
 }
 
-// viewAccess is a view's protection in the terms of MapViewOfFileEx.
+// viewAccess returns a view's protection in the terms of MapViewOfFileEx.
 func viewAccess(protection uint32) uint32 {
 	switch protection {
 	case windows.PAGE_EXECUTE_READWRITE:
@@ -302,8 +301,8 @@ func viewAccess(protection uint32) uint32 {
 	return windows.FILE_MAP_READ
 }
 
-// pageProtection is a protection in the terms of VirtualProtect; private is for views whose writes
-// go to copies. Windows has no pages that can be written but not read.
+// pageProtection returns a protection in the terms of VirtualProtect. private is for views whose
+// writes go to copies. Windows has no pages that can be written but not read.
 func pageProtection(p flags.Protection, private bool) uint32 {
 	writable, executable := uint32(windows.PAGE_READWRITE), uint32(windows.PAGE_EXECUTE_READWRITE)
 	if private {
@@ -324,7 +323,7 @@ func pageProtection(p flags.Protection, private bool) uint32 {
 	return windows.PAGE_NOACCESS
 }
 
-// protectionOf is what pages with the given protection may be used for.
+// protectionOf returns what pages with the given protection may be used for.
 func protectionOf(protection uint32) flags.Protection {
 	switch protection &^ pageModifiers {
 	case windows.PAGE_READONLY:

@@ -24,8 +24,8 @@ const (
 
 var everyProtection = []flags.Protection{none, r, rw, rx, rwx}
 
-// A view gives every protection that its file's handle allows, whatever it was mapped with, and no
-// other.
+// A view can get every protection that its file's handle allows, whatever it was mapped with, and
+// no other.
 func TestProtectionIsRaisedAndLowered(t *testing.T) {
 	path := newFile(t, unit).Name()
 	for _, c := range []struct {
@@ -84,7 +84,7 @@ func wantProtection(t *testing.T, addr uintptr, want flags.Protection, writable 
 	}
 }
 
-// A change of several allocations that one of them refuses changes none.
+// A change of protection that one of several allocations refuses changes none of them.
 func TestRefusedProtectionChangesNothing(t *testing.T) {
 	needPlaceholders(t)
 	f := newFile(t, 2*unit)
@@ -362,7 +362,7 @@ func TestLockFileKeepsOtherWritersOut(t *testing.T) {
 	if _, err := second.ReadAt(make([]byte, 100), 0); err != nil {
 		t.Errorf("reading beside the lock: %v", err)
 	}
-	// Wine lets everybody past a lock on data; another lock there it does not.
+	// Wine does not enforce locks on data, but refuses a second lock.
 	testkit.Check(t, onHandle(second, func(h windows.Handle) error {
 		const how = windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY
 		if err := windows.LockFileEx(h, how, 0, 1<<30, 0, new(windows.Overlapped)); err != nil {

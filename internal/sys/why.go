@@ -6,7 +6,7 @@ import (
 	"os"
 )
 
-// ErrNotLocked is wrapped by the error of a Map with flags.Locked that could map and not lock.
+// ErrNotLocked is wrapped by the error of a Map with flags.Locked that could map but not lock.
 var ErrNotLocked = errors.New("memory could not be locked")
 
 // NotLocked is the error of such a Map of n bytes.
@@ -14,25 +14,25 @@ func NotLocked(n int, err error) error {
 	return fmt.Errorf("locking %d bytes in memory (see ulimit -l; every page must exist and be readable): %w: %w", n, ErrNotLocked, err)
 }
 
-// FileFacts is what decides how an open file may be mapped.
+// FileFacts says how an open file may be mapped.
 type FileFacts struct {
 	Read, Write bool // how it was opened
 	NoExec      bool // its file system may not hold running code
-	Made        bool // its contents are made while it is read: procfs, sysfs
+	Made        bool // its contents are generated when it is read: procfs, sysfs
 	Sealed      bool // nobody may write it any more (F_SEAL_WRITE)
 }
 
-// FactsOf asks how an open file may be mapped; errors.ErrUnsupported where the system does not
+// FactsOf returns how an open file may be mapped, or errors.ErrUnsupported if the system does not
 // tell.
 func FactsOf(f *os.File) (FileFacts, error) { return factsOf(f) }
 
-// LockLimit returns how many bytes the process may lock (RLIMIT_MEMLOCK); errors.ErrUnsupported
-// where the system has no such limit.
+// LockLimit returns how many bytes the process may lock (RLIMIT_MEMLOCK), or errors.ErrUnsupported
+// if the system has no such limit.
 func LockLimit() (uint64, error) { return lockLimit() }
 
-// CannotMap reports whether the system refused because the file is of a kind that has no memory.
+// CannotMap reports whether the system refused because files of this kind cannot be mapped.
 func CannotMap(err error) bool { return cannotMap(err) }
 
-// CannotDrop reports whether the system refused flags.DontNeed because of what the memory is:
-// locked, or of a device.
+// CannotDrop reports whether the system refused flags.DontNeed because the memory is locked, or of
+// a device.
 func CannotDrop(err error) bool { return cannotDrop(err) }

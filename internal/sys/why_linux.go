@@ -2,7 +2,8 @@ package sys
 
 import "golang.org/x/sys/unix"
 
-// moreFacts asks statfs(2) and F_GET_SEALS of fcntl(2). What the system does not tell stays false.
+// moreFacts uses statfs(2) and F_GET_SEALS of fcntl(2). Facts that the system does not tell stay
+// false.
 func moreFacts(fd int, facts *FileFacts) {
 	var fs unix.Statfs_t
 	if unix.Fstatfs(fd, &fs) == nil {

@@ -23,7 +23,7 @@ func factsOf(f *os.File) (facts FileFacts, err error) {
 	return facts, err
 }
 
-// cannotMap knows ENODEV, and EIO, which procfs has for it.
+// cannotMap: the error is ENODEV, or EIO on procfs.
 func cannotMap(err error) bool { return errors.Is(err, unix.ENODEV) || errors.Is(err, unix.EIO) }
 
 func cannotDrop(err error) bool { return errors.Is(err, unix.EINVAL) }
