@@ -3,6 +3,9 @@ package options_test
 import (
 	"errors"
 	"fmt"
+	"log"
+	"os"
+	"path/filepath"
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
@@ -64,4 +67,45 @@ func ExampleOptions_WithCapacity() {
 	// Output:
 	// 500000 true <nil>
 	// true
+}
+
+// A file is mapped from any offset that is a multiple of the allocation granularity.
+func ExampleOptions_WithFile() {
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	f, err := os.Create(filepath.Join(dir, "data"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteString("hello"); err != nil {
+		log.Fatal(err)
+	}
+	m, err := options.New(5).WithFile(f, 0).Map()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer m.Close()
+	fmt.Println(string(m.Bytes()), m.Protection())
+	// Output: hello Read
+}
+
+// Options are values: each With returns a new one.
+func ExampleOptions_WithFlags() {
+	plain := options.New(100)
+	populated := plain.WithFlags(flags.Populate)
+	fmt.Println(plain)
+	fmt.Println(populated)
+	// Output:
+	// options.New(100)
+	// options.New(100).WithFlags(Populate)
+}
+
+func ExamplePageSize() {
+	page, granularity := options.PageSize()
+	fmt.Println(page >= 4096, granularity%page)
+	// Output: true 0
 }
