@@ -30,7 +30,7 @@ func (s ShareMode) String() string {
 
 // Area is one stretch of a process's address space that has one protection and one backing.
 type Area struct {
-	AllocationBase uintptr // start of the area's allocation; Start where the system does not tell it
+	AllocationBase uintptr // start of the area's allocation, or Start if not known
 	Start, End     uintptr // the addresses [Start, End)
 	Protection     flags.Protection
 	Share          ShareMode

@@ -146,7 +146,8 @@ func reclaim() bool {
 		runtime.GC()
 		last := before
 		waiting := 0
-		for quiet, waited := 0, 0; quiet < 5 && waited < 100; quiet, waited = quiet+1, waited+1 { // bounded: others may keep closing mappings
+		// Bounded, since others may keep closing mappings.
+		for quiet, waited := 0, 0; quiet < 5 && waited < 100; quiet, waited = quiet+1, waited+1 {
 			time.Sleep(time.Millisecond) // cleanups run in a goroutine of their own
 			var now int
 			if waiting, now = count(); now != last {

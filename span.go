@@ -18,7 +18,7 @@ import (
 // The mapping's lock guards it.
 type span struct {
 	base     uintptr // multiple of the granularity or the page size
-	ready    int     // bytes from base that the mapping can grow to without a system call; at most mapped
+	ready    int     // bytes from base that growth needs no system call for; at most mapped
 	mapped   int     // bytes from base that have memory
 	reached  int     // the highest mapped so far: what a view may have seen
 	reserved int     // bytes from base that belong to the span; at least reached

@@ -61,7 +61,7 @@ func Of(t reflect.Type) *Layout {
 	}
 	l.Natural = l.walk(t, "", 0)
 	if l.Natural > 0 && l.Size%l.Natural != 0 {
-		l.inFile(fmt.Errorf("has %d bytes, which keeps a following value off its alignment of %d on some platforms: fill it up with _ [%d]byte",
+		l.inFile(fmt.Errorf("has %d bytes, so that the value after it is not aligned to %d on some platforms: fill it up with _ [%d]byte",
 			l.Size, l.Natural, l.Natural-l.Size%l.Natural))
 	}
 	first, _ := cache.LoadOrStore(t, l)

@@ -6,25 +6,24 @@ import (
 	"github.com/typedmem/typedmem/flags"
 )
 
-// A limit is an address, or one of these reasons why nothing may be accessed. The access that found
-// it keeps it, so that its error says what was then, whatever happens to the mapping afterwards.
+// A limit is an address, or one of these reasons why nothing may be accessed. A refused access
+// keeps the reason, so that its error stays true whatever happens to the mapping afterwards.
 const (
 	Closed       uintptr = iota // also what the zero Limits say
 	Reserved                    // not committed
 	readOnlyView                // see Limits.ReadOnly
 	ReadOnlyFile                // see Request.ReadOnlyFile
 	sealed                      // see Limits.Sealed
-	Protected                   // and the flags.Protection that is in the way, added
+	Protected                   // plus the flags.Protection that forbids it
 	lastReason   = Protected + uintptr(flags.Read|flags.Write|flags.Execute)
 )
 
-// Allows reports whether a limit lets something be accessed: whether it is an address, and not a
-// reason why not. No mapping begins in the first page of an address space.
+// Allows reports whether a limit is an address, and not a reason. No mapping begins in the first
+// page of an address space.
 func Allows(limit uintptr) bool { return limit > lastReason }
 
-// Refusal returns why an access was refused that compared its address with limit. It looks at
-// nothing but the limit: however late it is called, the reason is the one of the moment at which
-// the limit was loaded.
+// Refusal returns why an access that compared its address with limit was refused. It looks only at
+// limit, so the reason is that of the moment at which limit was loaded.
 func Refusal(limit uintptr) error {
 	if Allows(limit) {
 		return errCutOff

@@ -9,11 +9,11 @@ import (
 // Request says what Map is to make. Package options builds it; its methods say what each field
 // means.
 type Request struct {
-	Size       int      // bytes; negative stands for a size that overflowed while it was computed
+	Size       int      // bytes; negative if computing the size overflowed
 	Capacity   int      // bytes of address space to reserve for growth in place, 0 for Size
-	Address    uintptr  // where to place the mapping, a hint unless Unsafe has flags.Fixed; 0 for anywhere
+	Address    uintptr  // 0 for anywhere; a hint unless Unsafe has flags.Fixed
 	File       *os.File // what to map, nil for anonymous memory
-	HasFile    bool     // WithFile was called, be File nil or not
+	HasFile    bool     // WithFile was called, even if File is nil
 	Offset     int64    // bytes from the start of the file to the first byte
 	Flags      flags.Map
 	Unsafe     flags.Unsafe
@@ -21,14 +21,13 @@ type Request struct {
 	PageSize   flags.PageSize   // 0 for the usual one
 	Protection flags.Protection // of the memory, for Reserve once it is committed
 	Reserve    bool             // address space only, until Commit
-	Elastic    bool             // Capacity is the least that is needed: reserve more, as much as suits the process
-	Follows    bool             // Elastic is modest: Larger takes over when the file has outgrown the mapping
-	LeaveFile  bool             // Close leaves a file as long as growth has made it: the caller sees to that
+	Elastic    bool             // Capacity is the minimum: reserve as much as suits the process
+	Follows    bool             // with Elastic: reserve little, Larger takes over when the file outgrows it
+	LeaveFile  bool             // Close does not cut the file back after growth: the caller does
 	WithinFile bool             // refuse a range that reaches past the end of the file
-	// FileOwner, where it is not nil, is asked for a share of File in place of a duplicate where
-	// the mapping needs it later. done gives up the share: until then File stays open.
+	// FileOwner, if not nil, is asked for a share of File instead of duplicating it, if the mapping
+	// needs File later. File stays open until done is called.
 	FileOwner interface{ Share() (done func() error) }
-	// ReadOnlyFile: only opening the file for writing would make the mapping writable, which is
-	// what a refused write then says.
+	// ReadOnlyFile makes a refused write say that the file must be opened for writing.
 	ReadOnlyFile bool
 }

@@ -34,7 +34,7 @@ func checkDeleted(who string, yield func(Area) bool) func(Area) bool {
 	return func(a Area) bool {
 		if a.Deleted {
 			name := a.Path + " (deleted)"
-			info, err := os.Stat("/proc/" + who + "/root" + name) // as the process sees it, which may be in a container
+			info, err := os.Stat("/proc/" + who + "/root" + name) // the process may be in a container
 			if stat, ok := statOf(info, err); ok && stat.Ino == a.inode {
 				a.Path, a.Deleted = name, false
 			}

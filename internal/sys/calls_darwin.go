@@ -137,7 +137,7 @@ func zero(f *os.File, off, n int64) error {
 // cache.
 func syncFile(f *os.File) error { return f.Sync() }
 
-// bootID is kern.bootsessionuuid, drawn once a boot.
+// bootID is kern.bootsessionuuid, made at each boot.
 func bootID() (id [16]byte, ok bool) {
 	text, err := unix.Sysctl("kern.bootsessionuuid")
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 
 // Sources: mmap(2), madvise(2), fsync(2) of DragonFly 6.4.
 
-// mapNoReserve is nothing: MAP_NORESERVE is accepted and has no effect.
+// mapNoReserve is 0: the system accepts MAP_NORESERVE and ignores it.
 const mapNoReserve = 0
 
 var advices = append([]advice{{flag: flags.NoCoreDump, advice: unix.MADV_NOCORE}}, paging...)

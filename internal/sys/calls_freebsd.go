@@ -15,7 +15,7 @@ import (
 // Sources: mmap(2), madvise(2), getpagesizes(3), posix_fallocate(2), fspacectl(2), fsync(2) of
 // FreeBSD 14.
 
-// mapNoReserve is nothing: the system has no MAP_NORESERVE.
+// mapNoReserve is 0: the system has no MAP_NORESERVE.
 const mapNoReserve = 0
 
 var advices = append([]advice{{flag: flags.NoCoreDump, advice: unix.MADV_NOCORE}}, paging...)

@@ -86,7 +86,8 @@ func prefault(addr uintptr, n int, write bool) error {
 var madviseAnswers = sync.OnceValue(func() bool {
 	const unknown = 0x7fff
 	n := os.Getpagesize()
-	addr, err := mmap(0, n, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON, noFile, 0) // everyone refuses an unaligned address
+	// A mapped page, since everyone refuses an unaligned address.
+	addr, err := mmap(0, n, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON, noFile, 0)
 	if err != nil {
 		return false
 	}

@@ -11,7 +11,7 @@ import (
 
 // Sources: mmap(2), madvise(2), fsync(2) of OpenBSD 7.6 and sys/uvm/uvm_mmap.c.
 
-// mapNoReserve is nothing: the system reserves no swap space.
+// mapNoReserve is 0: the system reserves no swap space.
 const mapNoReserve = 0
 
 // advices lacks NoCoreDump, which mapFlags handles, and TransparentHugePages.

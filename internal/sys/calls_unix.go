@@ -192,7 +192,8 @@ func mapped(addr uintptr, n int) bool {
 func applyFlags(addr uintptr, r Request) error {
 	if r.Flags&flags.Advice != 0 {
 		err := Advise(addr, r.Len, r.Flags&flags.Advice)
-		if err != nil && (r.Flags.Has(flags.NoCoreDump) || !Refused(err)) { // new memory has nothing to drop
+		// A refused DontNeed is no error: new memory has nothing to drop.
+		if err != nil && (r.Flags.Has(flags.NoCoreDump) || !Refused(err)) {
 			return fmt.Errorf("advice %v: %w", r.Flags&flags.Advice, err)
 		}
 	}
@@ -274,7 +275,7 @@ func advise(addr uintptr, n int, f flags.Map) error {
 type advice struct {
 	flag   flags.Map
 	advice int
-	ignore error // the error of a kernel built without this feature, which ignores the hint; may be nil
+	ignore error // error of a kernel built without this feature, which is ignored
 }
 
 func duplicate(f *os.File) (*os.File, error) {

@@ -18,7 +18,7 @@ func withFd(f *os.File, call func(fd uintptr) error) error {
 	}
 	var result error
 	if err := raw.Control(func(fd uintptr) { result = call(fd) }); err != nil {
-		return fmt.Errorf("%s: %w", f.Name(), os.ErrClosed) // the only reason of Control, which does not wrap it
+		return fmt.Errorf("%s: %w", f.Name(), os.ErrClosed) // Control has no other error, and wraps none
 	}
 	return result
 }
