@@ -78,9 +78,7 @@ func TestNothingAllocates(t *testing.T) {
 		},
 		"Append in room": func() { _ = r.Append(buf[:3]...) },
 	} {
-		if n := testing.AllocsPerRun(50, f); n != 0 {
-			t.Errorf("%s allocates %v times", name, n)
-		}
+		testkit.AllocatesNothing(t, name, 50, f)
 	}
 	if sum == 0 {
 		t.Error("nothing was read")

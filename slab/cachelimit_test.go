@@ -211,11 +211,9 @@ func TestCountingAllocatesNothing(t *testing.T) {
 		defer c.Close()
 		testkit.Must(c.Alloc())(t)
 	}
-	if n := testing.AllocsPerRun(100, func() {
+	testkit.AllocatesNothing(t, "Len and Stats", 100, func() {
 		if s.Len() != 10 || s.Stats().Live != 10 {
 			t.Error(s.Stats())
 		}
-	}); n != 0 {
-		t.Errorf("%v allocations", n)
-	}
+	})
 }

@@ -540,9 +540,7 @@ func TestNothingAllocates(t *testing.T) {
 		"stale load":     func() { s.Load(stale) },
 		"stale free":     func() { s.Free(stale); c.Free(stale) },
 	} {
-		if n := testing.AllocsPerRun(1000, f); n != 0 {
-			t.Errorf("%s: %v allocations", name, n)
-		}
+		testkit.AllocatesNothing(t, name, 1000, f)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -160,4 +161,17 @@ func Cond[T any](c bool, yes, no T) T {
 		return yes
 	}
 	return no
+}
+
+// AllocatesNothing fails the test if so many runs of f allocate once a run or more. The count is that of the whole process, so other
+// goroutines may add to it: f is cleared by one measurement without any.
+func AllocatesNothing(t testing.TB, what string, runs int, f func()) {
+	t.Helper()
+	least := math.Inf(1)
+	for range 10 {
+		if least = min(least, testing.AllocsPerRun(runs, f)); least == 0 {
+			return
+		}
+	}
+	t.Errorf("%s: %v allocations", what, least)
 }
