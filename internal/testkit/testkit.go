@@ -163,8 +163,9 @@ func Cond[T any](c bool, yes, no T) T {
 	return no
 }
 
-// AllocatesNothing fails the test if so many runs of f allocate once a run or more. The count is that of the whole process, so other
-// goroutines may add to it: f is cleared by one measurement without any.
+// AllocatesNothing fails the test if so many runs of f allocate once a run or more. The count is
+// that of the whole process, so other goroutines may add to it: f is cleared by one measurement
+// without any.
 func AllocatesNothing(t testing.TB, what string, runs int, f func()) {
 	t.Helper()
 	least := math.Inf(1)
