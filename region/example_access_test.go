@@ -33,16 +33,16 @@ func ExampleNew() {
 	// Output: 3 0 2.5
 }
 
-// The capacity is in bytes; an append past it is refused and changes nothing.
+// The capacity is in bytes, rounded up to whole pages. An append past it is refused and changes
+// nothing.
 func ExampleMapMut() {
-	page, _ := options.PageSize()
-	r, err := region.MapMut[byte](options.New(10).WithCapacity(page))
+	r, err := region.MapMut[byte](options.New(10).WithCapacity(1 << 16))
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer r.Close()
-	err = r.Append(make([]byte, page)...)
-	fmt.Println(r.Len(), r.Cap() == page, errors.Is(err, typedmem.ErrCapacity))
+	err = r.Append(make([]byte, 1<<20)...)
+	fmt.Println(r.Len(), r.Cap() >= 1<<16, errors.Is(err, typedmem.ErrCapacity))
 	// Output: 10 true true
 }
 
