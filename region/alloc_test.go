@@ -77,6 +77,7 @@ func TestNothingAllocates(t *testing.T) {
 			}
 		},
 		"Append in room": func() { _ = r.Append(buf[:3]...) },
+		"Append of one":  func() { _ = r.Append(wide{A: 1}) },
 	} {
 		testkit.AllocatesNothing(t, name, 50, f)
 	}

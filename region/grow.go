@@ -50,7 +50,7 @@ func (r *Region[T]) put(l *mem.Limits, end, stop uintptr, first int, xs []T) err
 		r.noteWritten(l, stop)
 		// SAFETY: the bytes of xs, which stays alive; its elements have no pointers.
 		b := unsafe.Slice((*byte)(unsafe.Pointer(&xs[0])), uintptr(len(xs))*unsafe.Sizeof(xs[0]))
-		if err := r.core.inner().Write(first*r.core.size, b); err != nil {
+		if err := mem.Write(r.core.inner(), first*r.core.size, b); err != nil {
 			return shell.Fail("append", err)
 		}
 	} else if len(xs) == 1 { // the usual case is not worth a call of memmove

@@ -1,0 +1,22 @@
+package mem
+
+import "sync"
+
+// Write is m.Write without letting b escape to the heap, as a call of an interface would: b may be
+// the variadic slice of an Append, which would then allocate. It copies b in parts.
+func Write(m Mapping, off int, b []byte) error {
+	part := parts.Get().(*[partSize]byte)
+	defer parts.Put(part)
+	for len(b) > 0 {
+		n := copy(part[:], b)
+		if err := m.Write(off, part[:n]); err != nil {
+			return err
+		}
+		off, b = off+n, b[n:]
+	}
+	return nil
+}
+
+const partSize = 64 << 10
+
+var parts = sync.Pool{New: func() any { return new([partSize]byte) }}
