@@ -116,7 +116,7 @@ func (c *core) slot(i uintptr) unsafe.Pointer {
 // write copies x to slot i, where storing to it may fault because a disk is full. On error the slot
 // may hold anything.
 func (c *core) write(i uintptr, x []byte) error {
-	return c.limits.Mapping().Write(int(i*c.size), x)
+	return mem.Write(c.limits.Mapping(), int(i*c.size), x)
 }
 
 // first returns the mapping that the first slot is in. After Mapping.SplitTo that is not m, which

@@ -3,7 +3,8 @@ package mem
 import "sync"
 
 // Write is m.Write without letting b escape to the heap, as a call of an interface would: b may be
-// the variadic slice of an Append, which would then allocate. It copies b in parts.
+// the variadic slice of an Append, or an object on the stack, which would then be allocated. It
+// copies b in parts.
 func Write(m Mapping, off int, b []byte) error {
 	part := parts.Get().(*[partSize]byte)
 	defer parts.Put(part)

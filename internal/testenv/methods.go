@@ -8,7 +8,8 @@ import (
 )
 
 // CheckZero calls each exported method of zero values of a type, with zero arguments. What a method
-// returns or panics with must wrap want. Where v is a nil pointer, each method but String and
+// returns or panics with must wrap want. A method that can return an error must not panic, and
+// where v is a pointer it must return one. Where v is a nil pointer, each method but String and
 // LogValue must panic as Go does.
 func CheckZero(t *testing.T, v any, want error) {
 	t.Helper()
@@ -22,12 +23,19 @@ func CheckZero(t *testing.T, v any, want error) {
 		if name == "Format" { // takes a fmt.State
 			continue
 		}
-		panicked, err := call(value.Method(i))
+		method := value.Method(i)
+		panicked, err := call(method)
+		outs := method.Type().NumOut()
+		canFail := outs > 0 && method.Type().Out(outs-1) == reflect.TypeFor[error]()
 		_, dereferenced := panicked.(runtime.Error)
 		switch prints := name == "String" || name == "LogValue"; {
 		case isNil && !prints && !dereferenced:
 			t.Errorf("%s of a nil %T returned %v, or panicked with %v", name, v, err, panicked)
 		case isNil && !prints:
+		case canFail && panicked != nil:
+			t.Errorf("%s of the zero %T panicked with %v instead of returning an error", name, v, panicked)
+		case canFail && err == nil && value.Kind() == reflect.Pointer:
+			t.Errorf("%s of the zero %T returned no error, want %v", name, v, want)
 		case panicked != nil:
 			if err, ok := panicked.(error); !ok || dereferenced || !errors.Is(err, want) {
 				t.Errorf("%s of the zero %T panicked with %v, want %v", name, v, panicked, want)
