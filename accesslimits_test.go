@@ -6,6 +6,7 @@ import (
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/sys"
+	"github.com/typedmem/typedmem/internal/testenv"
 	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 )
@@ -31,7 +32,7 @@ func TestLimitsComeDownBeforeTheMemory(t *testing.T) {
 		ro, sealed := l.ReadOnly(), l.Sealed()
 		bytes := func(end uintptr) int { return int(max(end, base) - base) }
 		calls := 0
-		restore := sys.Interpose(func(call sys.Call) error {
+		restore := testenv.InterposeHere(func(call sys.Call) error {
 			if call.Op == sys.OpAreas {
 				return nil
 			}

@@ -24,7 +24,7 @@ var errInjected = errors.New("injected")
 // count tells how many there were.
 func failing(k int) (count func() int, restore func()) {
 	n := 0
-	restore = sys.Interpose(func(c sys.Call) error {
+	restore = testenv.InterposeHere(func(c sys.Call) error {
 		if c.Op == sys.OpAreas {
 			return nil
 		}

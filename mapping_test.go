@@ -367,7 +367,7 @@ func TestFixedIsUnsupportedOnWindows(t *testing.T) {
 			}
 			old := mapMut(t, options.New(4*unit).WithCapacity(8*unit))
 			copy(old.Bytes(), pattern(4*unit))
-			restore := sys.Interpose(func(c sys.Call) error {
+			restore := testenv.InterposeHere(func(c sys.Call) error {
 				t.Errorf("%s of %s asks the system: %v", term.name, name, c.Op)
 				return nil
 			})

@@ -284,7 +284,7 @@ func TestDefect12FailedConversionKeepsTheMapping(t *testing.T) {
 		m := mapMut(t, options.New(2*unit).WithUnsafeFlags(flags.JIT))
 		copy(m.Bytes(), pattern(2*unit))
 		first := true
-		restore := sys.Interpose(func(sys.Call) error {
+		restore := testenv.InterposeHere(func(sys.Call) error {
 			if first {
 				first = false
 				return errInjected

@@ -85,7 +85,7 @@ func TestManyDefaultRegions(t *testing.T) {
 			started := time.Now()
 			before := testenv.AreaLines(t)
 			count := 0
-			restore := sys.Interpose(func(sys.Call) error { count++; return nil })
+			restore := testenv.InterposeHere(func(sys.Call) error { count++; return nil })
 			for i := range many {
 				count = 0
 				r, err := constructor(path(i))

@@ -449,7 +449,7 @@ func TestCallsActOnTheNewestMapping(t *testing.T) {
 		"Advise":   func() error { return r.Mapping().Advise(0, m.Len(), flags.WillNeed) },
 	} {
 		asked := 0
-		restore := sys.Interpose(func(c sys.Call) error {
+		restore := testenv.InterposeHere(func(c sys.Call) error {
 			if c.Addr != 0 {
 				asked++
 				if c.Addr < m.Addr() || c.Addr >= m.Addr()+uintptr(m.Len()) {

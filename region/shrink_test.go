@@ -74,7 +74,7 @@ func TestFailedShrinkLeavesTheSyncedLength(t *testing.T) {
 	for k, more := 0, true; more; k++ {
 		r, path := thousand(t)
 		n, failed := 0, sys.OpCount
-		restore := sys.Interpose(func(c sys.Call) error {
+		restore := testenv.InterposeHere(func(c sys.Call) error {
 			if n++; n-1 == k {
 				failed = c.Op
 				return fmt.Errorf("injected into %v", c.Op)
