@@ -20,32 +20,30 @@ func (c *core) access(op *operation, h uint64) (w *uint64, word uint64, err erro
 // find is access that waits for a few instructions only: the word may say Busy.
 func (c *core) find(op *operation, h uint64) (w *uint64, word uint64, err error) {
 	i := uintptr(slots.Index(h))
-	if c.file != nil {
-		c.file.follow(c, i)
-	}
+	c.follow(i)
 	if slots.RaceEnabled {
-		defer c.shadows.Seen(h)
+		defer c.pool.Shadows.Seen(h)
 	}
 	for look := 0; ; look++ {
-		if i >= c.n {
+		if i >= c.pool.Cap {
 			return nil, 0, c.closedOr(op, h)
 		}
 		// The limits rise before used does, so a slot that used counts and the limits do not was
 		// taken away.
-		used := uintptr(c.pool.used.Load())
-		if seen := c.limits.Readable(); c.end(i) > seen {
+		used := uintptr(c.pool.Used())
+		if seen := c.pool.Limits.Readable(); c.pool.End(i) > seen {
 			if mem.Allows(seen) && i >= used {
 				return nil, 0, op.invalid(h)
 			}
-			return nil, 0, shell.Fail(op.name, c.refusal(i, seen))
+			return nil, 0, shell.Fail(op.name, c.pool.Refusal(i, seen))
 		}
-		limit := c.limits.Writable()
-		w = slots.WordAt(c.words, i)
+		limit := c.pool.Limits.Writable()
+		w = c.pool.Word(i)
 		switch word = slots.Load(w); {
 		case slots.Generation(word) != slots.Generation(h) || !slots.IsLive(word):
 			return nil, 0, op.invalid(h)
 		case op.write && !mem.Allows(limit):
-			return nil, 0, shell.Fail(op.name, c.refusal(i, limit))
+			return nil, 0, shell.Fail(op.name, c.pool.Refusal(i, limit))
 		case word&slots.Busy == 0 || look == mostLooks:
 			return w, word, nil
 		}
@@ -56,9 +54,6 @@ const (
 	mostLooks = 8 // at a word that is busy, before a goroutine asks others to let it go first
 	patience  = 3 // attempts that another goroutine may spoil, likewise
 )
-
-// mayHold reports whether this process works on words of its own, in which it can set the busy bit.
-func (c *core) mayHold() bool { return c.file == nil || c.file.writer }
 
 // hold finds a live object for writing and sets Busy in its word, which the caller publishes
 // without it. Load, Store, Update and Free of others wait meanwhile.
@@ -115,7 +110,7 @@ func (c *core) letPass(h uint64) {
 
 // closedOr returns why nothing of the slab can be reached, or else that the handle is not valid.
 func (c *core) closedOr(op *operation, h uint64) error {
-	if err := c.limits.Err(false); err != nil {
+	if err := c.pool.Limits.Err(false); err != nil {
 		return shell.Fail(op.name, err)
 	}
 	return op.invalid(h)

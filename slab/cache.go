@@ -26,23 +26,23 @@ import (
 type Cache[T any] struct {
 	_ shell.NoCopy
 	s *Slab[T]
-	k *magazine // nil once closed
+	k *slots.Magazine // nil once closed
 }
 
 // Cache returns a new Cache on s.
 func (s *Slab[T]) Cache() *Cache[T] {
 	core := s.inner()
-	c := &Cache[T]{s: s, k: core.newCache()}
+	c := &Cache[T]{s: s, k: core.pool.NewCache()}
 	// Each method keeps c alive until it is done with the magazine.
-	runtime.AddCleanup(c, func(k *magazine) { core.endCache(k) }, c.k)
+	runtime.AddCleanup(c, func(k *slots.Magazine) { core.pool.CloseCache(k) }, c.k)
 	return c
 }
 
 // Alloc is [Slab.Alloc].
 func (c *Cache[T]) Alloc() (Handle[T], error) {
-	if k := c.k; k != nil && k.n-1 < magazineSize { // with n 0, n-1 is the greatest number
+	k := c.k
+	if h, ok := k.Peek(); ok {
 		s := c.s
-		h := k.handles[k.n-1]
 		// SAFETY: as in Insert.
 		p := unsafe.Add(s.slots, uintptr(uint32(h))*unsafe.Sizeof(*new(T)))
 		if uintptr(p)+(unsafe.Sizeof(*new(T))-1) < s.limits.Writable() && !s.special {
@@ -52,11 +52,10 @@ func (c *Cache[T]) Alloc() (Handle[T], error) {
 			// SAFETY: as in Insert.
 			*(*T)(p) = *new(T)
 			if slots.RaceEnabled {
-				s.core.shadows.Write(h)
+				s.core.pool.Shadows.Write(h)
 			}
 			slots.Publish(slots.WordAt(s.words, uintptr(uint32(h))), h&^(slots.OneGeneration-1))
-			slots.SetCount(&k.allocs, k.allocs+1)
-			slots.SetCount(&k.n, k.n-1)
+			k.Take()
 			runtime.KeepAlive(c)
 			return Handle[T]{h}, nil
 		}
@@ -72,9 +71,9 @@ func (c *Cache[T]) allocSlow() (Handle[T], error) {
 
 // Insert is [Slab.Insert].
 func (c *Cache[T]) Insert(x T) (Handle[T], error) {
-	if k := c.k; k != nil && k.n-1 < magazineSize {
+	k := c.k
+	if h, ok := k.Peek(); ok {
 		s := c.s
-		h := k.handles[k.n-1]
 		// SAFETY: handles of a magazine are of slots below n. The address is compared with the
 		// limits before it is used.
 		p := unsafe.Add(s.slots, uintptr(uint32(h))*unsafe.Sizeof(x))
@@ -85,11 +84,10 @@ func (c *Cache[T]) Insert(x T) (Handle[T], error) {
 			// SAFETY: p is the address of a free slot, aligned for T, that this cache alone uses.
 			*(*T)(p) = x
 			if slots.RaceEnabled {
-				s.core.shadows.Write(h)
+				s.core.pool.Shadows.Write(h)
 			}
 			slots.Publish(slots.WordAt(s.words, uintptr(uint32(h))), h&^(slots.OneGeneration-1))
-			slots.SetCount(&k.allocs, k.allocs+1)
-			slots.SetCount(&k.n, k.n-1)
+			k.Take()
 			runtime.KeepAlive(c)
 			return Handle[T]{h}, nil
 		}
@@ -101,10 +99,10 @@ func (c *Cache[T]) insert(x *T) (Handle[T], error) {
 	if c.k == nil {
 		return Handle[T]{}, shell.Fail("alloc", typedmem.ErrClosed)
 	}
-	u, err := c.s.inner().popFrom(c.k)
+	u, err := c.s.inner().pool.AllocateFrom(c.k)
 	runtime.KeepAlive(c)
 	if err != nil {
-		return Handle[T]{}, err
+		return Handle[T]{}, c.s.inner().allocError(err)
 	}
 	return c.s.put(u, x)
 }
@@ -120,17 +118,16 @@ func (c *Cache[T]) Free(h Handle[T]) error {
 		w := slots.WordAt(s.words, i)
 		word := atomic.LoadUint64(w)
 		if slots.RaceEnabled {
-			s.core.shadows.Freeing(h.Bits, word)
+			s.core.pool.Shadows.Freeing(h.Bits, word)
 		}
-		if slots.Generation(word) == slots.Generation(h.Bits) && word&slots.LiveBits == slots.OneGeneration && slots.Generation(h.Bits) < slots.LastLive && k.n < k.room() &&
+		if slots.Generation(word) == slots.Generation(h.Bits) && word&slots.LiveBits == slots.OneGeneration && slots.Generation(h.Bits) < slots.LastLive && k.HasRoom() &&
 			atomic.CompareAndSwapUint64(w, word, (h.Bits>>32+1)<<32) {
-			k.push(h.Bits + 2*slots.OneGeneration)
-			slots.SetCount(&k.frees, k.frees+1)
+			k.Put(h.Bits)
 			runtime.KeepAlive(c)
 			return nil
 		}
 	}
-	err := s.inner().freeSlow(h.Bits, k)
+	err := s.inner().free(h.Bits, k)
 	runtime.KeepAlive(c)
 	return err
 }
@@ -141,7 +138,7 @@ func (c *Cache[T]) Close() error {
 	if c.k == nil {
 		return shell.Fail("close", typedmem.ErrClosed)
 	}
-	c.s.inner().endCache(c.k)
+	c.s.inner().pool.CloseCache(c.k)
 	c.k = nil
 	return nil
 }

@@ -9,9 +9,9 @@ import (
 	"github.com/typedmem/typedmem/internal/container"
 )
 
-// lastSync is the sync of a Close, which holds flushLock and growing.
+// lastSync is the sync of a Close, which holds the locks.
 func (c *core) lastSync() error {
-	for _, step := range []func() error{c.flushSlots, c.flushAllWords, c.syncLength} {
+	for _, step := range []func() error{c.flushSlots, c.pool.Flush, c.kind.syncLength} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -22,23 +22,22 @@ func (c *core) lastSync() error {
 // close releases everything. What cannot be undone comes last. It does not wait for calls of others
 // that wait for the kernel.
 func (c *core) close() error {
-	p := &c.pool
-	p.closing.Lock()
-	defer p.closing.Unlock()
-	if p.closed.Load() {
+	c.closing.Lock()
+	defer c.closing.Unlock()
+	if c.pool.Closed() {
 		return typedmem.ErrClosed
 	}
 	if c.first() != c.m && !c.unmapped() {
 		return fmt.Errorf("Mapping was split, and the part with the first slots is open; close it first: %w", typedmem.ErrBusy)
 	}
-	for _, one := range []*sync.Mutex{&p.flushLock, &p.growing} {
+	for _, one := range []*sync.Mutex{&c.pool.Flushing, &c.pool.Growing} {
 		if !one.TryLock() {
 			return fmt.Errorf("a Sync or Flush is at work, or the slab is about to grow; close it again after that: %w", typedmem.ErrBusy)
 		}
 		defer one.Unlock()
 	}
 	var cut error // others have cut the file off, and no second Close could repair that
-	if c.file != nil && c.file.writer {
+	if c.pool.Durable {
 		err := c.lastSync()
 		if container.Foreign(err) {
 			cut = err
@@ -46,49 +45,35 @@ func (c *core) close() error {
 			return err
 		}
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	err := c.m.Close()
-	if err != nil && !errors.Is(err, typedmem.ErrClosed) {
+	var err error
+	failed := c.pool.Close(func() error {
+		if err = c.m.Close(); errors.Is(err, typedmem.ErrClosed) {
+			return nil
+		}
 		return err
+	})
+	if failed != nil {
+		return failed
 	}
-	p.shut()
-	if c.checks != nil {
-		err = errors.Join(err, c.checks.close())
-	}
-	if c.file == nil {
-		return errors.Join(err, c.meta.Close())
-	}
-	if !c.file.writer {
-		c.file.mu.Lock()
-		defer c.file.mu.Unlock()
-		c.file.closed = true
-		return errors.Join(err, c.file.m.Close(), c.file.c.Close(-1))
-	}
-	flushed := c.file.m.Flush(0, c.file.m.Len())
-	err = errors.Join(cut, err, flushed, c.meta.Close(), c.file.m.Close())
-	if cut != nil || flushed != nil { // the file must not say that it was closed
-		return errors.Join(err, c.file.c.Abandon())
-	}
-	return errors.Join(err, c.file.c.Close(c.slotsEnd(int(p.used.Load()))))
+	return errors.Join(cut, err, c.closeFences(), c.kind.close(cut != nil))
 }
 
-// closeMappings undoes what a constructor did before it failed.
-func (c *core) closeMappings() error {
-	var err error
-	closing := map[*typedmem.Mapping]bool{nil: true}
-	for _, m := range []*typedmem.Mapping{c.m, c.meta, c.fileWords()} {
-		if !closing[m] {
-			err = errors.Join(err, m.Close())
-		}
-		closing[m] = true
+// closeFences closes what debug mode and guard slots have mapped besides slots and words.
+func (c *core) closeFences() error {
+	err := c.guards.close()
+	for _, m := range c.fences {
+		err = errors.Join(err, m.Close())
 	}
 	return err
 }
 
-func (c *core) fileWords() *typedmem.Mapping {
-	if c.file == nil {
-		return nil
+// closeMappings undoes what a constructor did before it failed.
+func (c *core) closeMappings() error {
+	err := c.closeFences()
+	for _, m := range c.kind.mappings() {
+		if m != nil {
+			err = errors.Join(err, m.Close())
+		}
 	}
-	return c.file.m
+	return err
 }

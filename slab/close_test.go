@@ -10,15 +10,9 @@ import (
 
 // mappings are all that a slab has mapped, those included that nothing can be read from.
 func (c *core) mappings() []*typedmem.Mapping {
-	list := []*typedmem.Mapping{c.m, c.meta}
-	if c.file != nil {
-		list = append(list, c.file.m)
-	}
-	if c.checks != nil {
-		list = append(append(list, c.checks.fences...), c.checks.guards.fences...)
-		for i := range c.checks.guards.slots {
-			list = append(list, c.checks.guards.slots[i].m)
-		}
+	list := append(append(c.kind.mappings(), c.fences...), c.guards.fences...)
+	for i := range c.guards.slots {
+		list = append(list, c.guards.slots[i].m)
 	}
 	return list
 }

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"sync"
 	"sync/atomic"
-	"unsafe"
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/layout"
@@ -18,42 +18,60 @@ import (
 // mostSlots is the greatest capacity: an index+1 fits 32 bits, with room for guard slots behind.
 const mostSlots = 1<<32 - 1<<16
 
-// core is all of a slab that does not depend on the type of the objects. Sizes are in bytes, counts
-// in slots.
+// core is all of a slab that does not depend on the type of the objects. The pool has the slots;
+// core finds the object of a handle, and has what debug mode and guard slots need. Without these
+// lives, guards and fences are empty.
 type core struct {
-	n      uintptr        // the capacity
-	size   uintptr        // of an object
-	slots  unsafe.Pointer // of the first slot
-	words  unsafe.Pointer // of the first slot's word
-	limits *mem.Limits
+	pool   slots.Pool
+	kind   kind
 	layout *layout.Layout
-	salt   uint64
 
 	m    *typedmem.Mapping // the slots
 	meta *typedmem.Mapping // the words
 
-	file   *file   // of a slab file, else nil
-	checks *checks // debug mode and guard slots, else nil
-	// special: some of the steps around an allocation are not those of a plain slab in memory.
-	special      bool
-	mayLackSpace bool // m's, and that of file's words: stores that must not fault go through write
-
-	shadows slots.Shadows
+	mayLackSpace bool // m's, and that of a file's words: stores that must not fault go through write
+	checked      bool // debug mode, or guard slots
+	lives        lives
+	guards       guards
+	fences       []*typedmem.Mapping // reserved pages before and after the slots
 
 	// waited is the handle of an object whose turn somebody waits for, see inTurn, or 0. waiters is
 	// how many there are, for all objects: the last one to leave sets waited to 0.
 	waited  atomic.Uint64
 	waiters atomic.Int64
 
-	pool       pool
-	blocks     []atomic.Pointer[[blockChunk]block]
-	blockShift uint
-	live       uint64 // objects that were there when the slab was opened
+	closing sync.Mutex // one Close at a time; taken before the locks of the pool
+}
 
-	// Of a file: how many freed slots may wait in one magazine, and how many in the pool at the
-	// least and the most before the words are flushed for them. Large objects wait in small
-	// numbers.
-	mostWaits, leastWaiting, mostWaiting int
+// kind is what a slab in memory, a slab file and a reader of one do differently. Debug mode wraps
+// the kind of a slab.
+type kind interface {
+	slots.Backing
+
+	// follow lets a reader see slots that the writer has come to use.
+	follow()
+
+	// prepare is called for a slot that was allocated, before its object is written. On error the
+	// slot is retired.
+	prepare(h uint64) error
+
+	// cancel is called for a slot that was allocated and holds no object.
+	cancel(h uint64)
+
+	trim() (bytes int, err error)
+
+	// stats returns all numbers but Committed.
+	stats() Stats
+
+	// syncLength makes the length of the file and its name durable. The caller holds pool.Growing.
+	syncLength() error
+
+	// mappings returns the mappings of slots and words that were made.
+	mappings() []*typedmem.Mapping
+
+	// close closes what is left once the slots are closed. cut says that others have made the file
+	// shorter.
+	close(cut bool) error
 }
 
 // newCore makes the part of a slab that is the same for all kinds. attach follows.
@@ -67,20 +85,9 @@ func newCore(capacity int, l *layout.Layout, salt uint64) (*core, error) {
 	if _, ok := num.Mul(capacity, int(l.Size)+8); !ok {
 		return nil, fmt.Errorf("%d objects of %d bytes: %w", capacity, l.Size, typedmem.ErrSize)
 	}
-	c := &core{n: uintptr(capacity), size: l.Size, layout: l, salt: salt, shadows: slots.NewShadows(capacity)}
-	size := int(l.Size)
-	c.blockShift = blockShift(l.Size)
-	c.blocks = make([]atomic.Pointer[[blockChunk]block], capacity>>c.blockShift/blockChunk+1)
-	c.pool.waits.kind, c.pool.flushing.kind = waitingSlots, flushingSlots
-	c.mostWaits = max(min(magazineSize, waitsBytes/size), 1)
-	c.leastWaiting = max(min(leastWaiting, leastWaitingBytes/size), 1)
-	c.mostWaiting = max(c.leastWaiting, mostWaitingBytes/size)
-	c.pool.spread.Store(uint32(slots.Mix(1)) | 1)
-	c.pool.shards = make([]shard, shardCount(capacity))
-	for i := range c.pool.shards {
-		c.pool.shards[i].place = uint32(i)
-		c.pool.shards[i].limit = magazineSize
-	}
+	c := &core{layout: l}
+	c.kind = memory{c}
+	c.pool.Init(capacity, l.Size, salt)
 	return c, nil
 }
 
@@ -91,72 +98,73 @@ func (c *core) attach(m *typedmem.Mapping) error {
 	if err := shell.CheckAddress(c.layout, m); err != nil {
 		return err
 	}
-	c.m, c.limits, c.mayLackSpace = m, mem.Of(m).Limits(), mem.Of(m).MayLackSpace()
-	c.special = c.special || c.mayLackSpace
-	// SAFETY: the address of a mapping, off the Go heap; c.limits keeps the address range from
-	// being given to others.
-	c.slots = unsafe.Add(unsafe.Pointer(nil), m.Addr())
+	c.m, c.mayLackSpace = m, mem.Of(m).MayLackSpace()
+	c.pool.Attach(mem.Of(m).Limits())
 	return nil
 }
 
 // attachWords shows the words in m.
 func (c *core) attachWords(m *typedmem.Mapping) {
 	c.meta = m
-	// SAFETY: as in attach; m is kept as long as c is, and closed after the slots only.
-	c.words = unsafe.Add(unsafe.Pointer(nil), m.Addr())
+	c.pool.AttachWords(m.Addr())
 }
 
-// slot returns the address of slot i.
-func (c *core) slot(i uintptr) unsafe.Pointer {
-	// SAFETY: the callers have compared i with n, and compare the address with the limits before
-	// they touch it.
-	return unsafe.Add(c.slots, i*c.size)
+// special reports whether some of the steps around an allocation are not those of a plain slab in
+// memory.
+func (c *core) special() bool { return c.pool.Durable || c.mayLackSpace || c.checked }
+
+// reads reports whether Open made the slab: another process writes the words.
+func (c *core) reads() bool {
+	_, reads := c.kind.(*reader)
+	return reads
+}
+
+// follow lets a reader see slot i, if the writer has come to use it.
+func (c *core) follow(i uintptr) {
+	if i >= uintptr(c.pool.Used()) {
+		c.kind.follow()
+	}
 }
 
 // write copies x to slot i, where storing to it may fault because a disk is full. On error the slot
 // may hold anything.
 func (c *core) write(i uintptr, x []byte) error {
-	return mem.Write(c.limits.Mapping(), int(i*c.size), x)
+	return mem.Write(c.pool.Limits.Mapping(), int(i*c.pool.Size), x)
 }
 
 // first returns the mapping that the first slot is in. After Mapping.SplitTo that is not m, which
 // has the rest.
-func (c *core) first() *typedmem.Mapping { return mem.Public[*typedmem.Mapping](c.limits) }
-
-// end returns the address after slot i.
-func (c *core) end(i uintptr) uintptr { return uintptr(c.slot(i)) + c.size }
-
-// reachable reports whether slot i can be read now, writable also whether it can be written.
-func (c *core) reachable(i uintptr) bool { return c.end(i) <= c.limits.Readable() }
-
-func (c *core) writable(i uintptr) bool {
-	return c.end(i) <= c.limits.Writable()
-}
-
-// refusal returns why slot i, which has memory, is beyond a limit: ErrClosed, ErrProtection, or
-// ErrBounds of a mapping that was cut.
-func (c *core) refusal(i, limit uintptr) error {
-	if mem.Allows(limit) {
-		return fmt.Errorf("slot %d was cut off: the mapping was shrunk or split: %w", i, typedmem.ErrBounds)
-	}
-	return mem.Refusal(limit)
-}
+func (c *core) first() *typedmem.Mapping { return mem.Public[*typedmem.Mapping](c.pool.Limits) }
 
 // unmapped reports whether the mapping of the first slot was closed.
-func (c *core) unmapped() bool { return c.limits.Mapping().Limits() != c.limits }
+func (c *core) unmapped() bool { return c.pool.Limits.Mapping().Limits() != c.pool.Limits }
 
-// usable returns why no object can be allocated at all, or nil.
-func (c *core) usable() error {
-	if c.pool.closed.Load() {
-		return typedmem.ErrClosed
+// abort returns a slot that was allocated and holds no object.
+func (c *core) abort(h uint64) {
+	c.kind.cancel(h)
+	c.pool.Cancel(h)
+}
+
+// free ends the object of a handle, in every case. own is the magazine of a cache or nil.
+func (c *core) free(h uint64, own *slots.Magazine) error {
+	if c.guards.has(h) {
+		return c.guards.free(h)
 	}
-	return c.limits.Err(true)
+	for {
+		w, word, err := c.access(opFree, h)
+		if err != nil {
+			return err
+		}
+		if done, err := c.pool.Release(own, w, word, h); done || err != nil {
+			return shell.Fail("free", err)
+		}
+	}
 }
 
 // lent tells the race detector of raw access. Objects with atomic fields are left out: they can be
 // shared through their addresses, in ways that the detector does not see.
 func (c *core) lent(h uint64) {
 	if !c.layout.Atomic {
-		c.shadows.Lent(h)
+		c.pool.Shadows.Lent(h)
 	}
 }

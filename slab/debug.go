@@ -8,26 +8,18 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"unsafe"
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/num"
-	"github.com/typedmem/typedmem/internal/shell"
 	"github.com/typedmem/typedmem/internal/slots"
 )
 
-// checks is the state of debug mode and of guard slots.
-type checks struct {
-	debug  bool
-	every  uint64
-	made   atomic.Uint64 // allocations so far, for every
-	guards guards
-	fences []*typedmem.Mapping // reserved pages before and after the slots
-
-	mu    sync.Mutex
-	lives map[uint32]life // by index; of a slot that holds no object the last one
+// lives is what debug mode records about objects.
+type lives struct {
+	mu   sync.Mutex
+	last map[uint32]life // by index; of a slot that holds no object the last one
 }
 
 // life is what debug mode records about an object.
@@ -66,7 +58,8 @@ func (s stack) String() string {
 	}
 	for frames, more := runtime.CallersFrames(s[:n]), n > 0; more; {
 		var f runtime.Frame
-		if f, more = frames.Next(); !strings.HasPrefix(f.Function, inside) {
+		f, more = frames.Next()
+		if !slices.ContainsFunc(inside[:], func(p string) bool { return strings.HasPrefix(f.Function, p) }) {
 			fmt.Fprintf(&b, "\t%s\n\t\t%s:%d\n", f.Function, f.File, f.Line)
 		}
 	}
@@ -74,23 +67,28 @@ func (s stack) String() string {
 }
 
 // inside begins the names of the methods whose calls a stack leaves out.
-const inside = "github.com/typedmem/typedmem/slab.(*"
+var inside = [...]string{module + "slab.(*", module + "internal/slots.(*"}
+
+const module = "github.com/typedmem/typedmem/"
 
 // freed is what every byte of a freed slot holds in debug mode. In a file a freed slot keeps its
 // bytes: after a power failure its object may be back.
 const freed = 0xdb
 
-func newChecks(c *core, cfg Config) (*checks, error) {
-	d := &checks{debug: cfg.Debug, every: uint64(cfg.GuardEvery), lives: map[uint32]life{}}
-	if d.every == 0 {
-		return d, nil
-	}
-	return d, d.guards.make(c)
+// debugMode is the kind of a slab in debug mode: it records every allocation and Free.
+type debugMode struct {
+	kind
+	c *core
+}
+
+// watch turns debug mode on.
+func (c *core) watch() {
+	c.kind, c.checked, c.lives.last = &debugMode{c.kind, c}, true, map[uint32]life{}
 }
 
 // between maps bytes, or the size in r if that is more, between two reserved pages. All of it is
 // committed at once.
-func (d *checks) between(r mem.Request, bytes int) (_ *typedmem.Mapping, err error) {
+func (c *core) between(r mem.Request, bytes int) (_ *typedmem.Mapping, err error) {
 	if r.Size < 0 {
 		return nil, fmt.Errorf("%d bytes to commit at once: %w", r.Size, typedmem.ErrSize)
 	}
@@ -113,13 +111,13 @@ func (d *checks) between(r mem.Request, bytes int) (_ *typedmem.Mapping, err err
 	if err != nil {
 		return nil, err
 	}
-	d.fences = append(d.fences, m)
+	c.fences = append(c.fences, m)
 	if m, err = m.SplitOff(page); err != nil {
 		return nil, err
 	}
 	behind, err := m.SplitOff(whole)
 	if err == nil {
-		d.fences = append(d.fences, behind)
+		c.fences = append(c.fences, behind)
 		err = m.Commit()
 	}
 	if err != nil {
@@ -128,65 +126,48 @@ func (d *checks) between(r mem.Request, bytes int) (_ *typedmem.Mapping, err err
 	return m, nil
 }
 
-func (d *checks) close() error {
-	var err error
-	for _, m := range append(d.fences, d.guards.fences...) {
-		err = errors.Join(err, m.Close())
-	}
-	return errors.Join(err, d.guards.close())
+// bytes returns the memory of the slot of a handle, which this goroutine alone uses, and which was
+// found writable.
+func (d *debugMode) bytes(h uint64) []byte {
+	// SAFETY: the slot has so many bytes.
+	return unsafe.Slice((*byte)(d.c.pool.Slot(uintptr(slots.Index(h)))), d.c.pool.Size)
 }
 
-// prepare is called for a slot that was popped, before its object is written. It checks whether the
-// slot was written since its last object was freed, and may choose a guard slot for the new one.
-func (d *checks) prepare(c *core, h uint64, p unsafe.Pointer) (uint64, unsafe.Pointer, error) {
-	if d.every > 0 && d.made.Add(1)%d.every == 0 {
-		if g, at, ok := d.guards.take(c, h); ok {
-			return g, at, nil
+// prepare checks whether the slot was written since its last object was freed.
+func (d *debugMode) prepare(h uint64) error {
+	l, i := &d.c.lives, slots.Index(h)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if old, used := l.last[i]; used {
+		if at := old.written(d.bytes(h)); at >= 0 {
+			delete(l.last, i)
+			d.c.pool.Retire(h)
+			return &MisuseError{old.handle, at, old.alloc.String(), old.free.String()}
 		}
 	}
-	if !d.debug {
-		return h, p, nil
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if old, used := d.lives[slots.Index(h)]; used {
-		// SAFETY: the slot was popped by this goroutine, and found writable.
-		if at := old.written(unsafe.Slice((*byte)(p), c.size)); at >= 0 {
-			delete(d.lives, slots.Index(h))
-			c.pool.cancelled.Add(1)
-			slots.Publish(slots.WordAt(c.words, uintptr(slots.Index(h))), slots.Retired<<32)
-			c.pool.retired.Add(1)
-			return 0, nil, shell.Fail("alloc", &MisuseError{old.handle, at, old.alloc.String(), old.free.String()})
-		}
-	}
-	d.lives[slots.Index(h)] = life{handle: h, alloc: here()}
-	return h, p, nil
+	l.last[i] = life{handle: h, alloc: here()}
+	return nil
 }
 
-// forget is called for a slot that was popped and holds no object.
-func (d *checks) forget(h uint64) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	delete(d.lives, slots.Index(h))
+func (d *debugMode) cancel(h uint64) {
+	l := &d.c.lives
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.last, slots.Index(h))
 }
 
-// ended is called for a slot whose object just ended, before anyone can allocate the slot.
-func (d *checks) ended(c *core, h uint64) {
-	if !d.debug {
-		return
-	}
-	// SAFETY: nobody else uses the slot, and it was found writable.
-	slot := unsafe.Slice((*byte)(c.slot(uintptr(slots.Index(h)))), c.size)
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	l := d.lives[slots.Index(h)]
-	delete(d.lives, slots.Index(h)) // a fault leaves a slot of which nothing is known
-	l.handle, l.free = h, here()
+func (d *debugMode) Released(h uint64) {
+	l, slot := &d.c.lives, d.bytes(h)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	last := l.last[slots.Index(h)]
+	delete(l.last, slots.Index(h)) // a fault leaves a slot of which nothing is known
+	last.handle, last.free = h, here()
 	switch {
-	case c.file != nil:
-		l.left = bytes.Clone(slot)
-	case c.mayLackSpace:
-		if c.write(uintptr(slots.Index(h)), bytes.Repeat([]byte{freed}, len(slot))) != nil {
+	case d.c.pool.Durable:
+		last.left = bytes.Clone(slot)
+	case d.c.mayLackSpace:
+		if d.c.write(uintptr(slots.Index(h)), bytes.Repeat([]byte{freed}, len(slot))) != nil {
 			return
 		}
 	default:
@@ -194,10 +175,13 @@ func (d *checks) ended(c *core, h uint64) {
 			slot[i] = freed
 		}
 	}
-	d.lives[slots.Index(h)] = l
+	l.last[slots.Index(h)] = last
 }
 
-// written returns the first byte of a free slot that is not as ended left it, or -1.
+// trim releases nothing: free slots have to hold what Released left in them.
+func (d *debugMode) trim() (bytes int, err error) { return 0, d.c.pool.Usable() }
+
+// written returns the first byte of a free slot that is not as Released left it, or -1.
 func (l *life) written(slot []byte) int {
 	for i, b := range slot {
 		if l.left == nil && b != freed || l.left != nil && b != l.left[i] {
@@ -213,44 +197,39 @@ func (l *life) written(slot []byte) int {
 // guard slots, and returns "" where nothing is known, and after Close.
 func (s *Slab[T]) Explain(addr uintptr) string {
 	c := s.inner()
-	if c.checks == nil || c.closed() {
+	if c.pool.Closed() {
 		return ""
 	}
-	l, p, ok := c.checks.guards.at(addr, c.size)
+	size := c.pool.Size
+	l, p, ok := c.guards.at(addr, size)
 	if !ok {
-		l, p, ok = c.checks.at(c, addr)
+		l, p, ok = c.at(addr)
 	}
 	switch {
 	case !ok:
 		return ""
 	case addr < p:
 		return fmt.Sprintf("%d bytes before object %#x, %v", p-addr, l.handle, &l)
-	case addr-p >= c.size:
-		return fmt.Sprintf("byte %d, behind object %#x of %d bytes, %v", addr-p, l.handle, c.size, &l)
+	case addr-p >= size:
+		return fmt.Sprintf("byte %d, behind object %#x of %d bytes, %v", addr-p, l.handle, size, &l)
 	}
 	return fmt.Sprintf("byte %d of object %#x, %v", addr-p, l.handle, &l)
 }
 
 // at finds the last object of the slot at an address, and where it is; for the pages around the
 // slots that is the first one or the last.
-func (d *checks) at(c *core, addr uintptr) (l life, p uintptr, ok bool) {
-	base := uintptr(c.slots)
-	lo, hi := base, base+c.n*c.size
-	for _, m := range d.fences {
+func (c *core) at(addr uintptr) (l life, p uintptr, ok bool) {
+	base, size := uintptr(c.pool.Slots), c.pool.Size
+	lo, hi := base, base+c.pool.Cap*size
+	for _, m := range c.fences {
 		lo, hi = min(lo, m.Addr()), max(hi, m.Addr()+uintptr(m.Len()))
 	}
 	if addr < lo || addr >= hi {
 		return life{}, 0, false
 	}
-	i := min((max(addr, base)-base)/c.size, c.n-1)
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	l, ok = d.lives[uint32(i)]
-	return l, base + i*c.size, ok
-}
-
-func (c *core) closed() bool {
-	c.pool.mu.Lock()
-	defer c.pool.mu.Unlock()
-	return c.pool.closed.Load()
+	i := min((max(addr, base)-base)/size, c.pool.Cap-1)
+	c.lives.mu.Lock()
+	defer c.lives.mu.Unlock()
+	l, ok = c.lives.last[uint32(i)]
+	return l, base + i*size, ok
 }

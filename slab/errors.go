@@ -52,9 +52,6 @@ func (op *operation) invalid(h uint64) error {
 	return op.stale
 }
 
-// full is what refill returns where no slot is free; withNumbers replaces it.
-var full = shell.Fail("alloc", ErrFull)
-
 // fullError is ErrFull with what was known when no slot was found.
 type fullError struct {
 	capacity int
@@ -69,12 +66,12 @@ func (e *fullError) Error() string {
 
 func (e *fullError) Unwrap() error { return ErrFull }
 
-// withNumbers returns err, or if the slab is full an error that says how it is used.
-func (c *core) withNumbers(err error) error {
-	if err != full {
-		return err
+// allocError returns the error of an allocation; if the slab is full it says how it is used.
+func (c *core) allocError(err error) error {
+	if err == slots.ErrFull {
+		err = &fullError{int(c.pool.Cap), c.stats()}
 	}
-	return shell.Fail("alloc", &fullError{int(c.n), c.stats()})
+	return shell.Fail("alloc", err)
 }
 
 // MisuseError says that memory of an object was written after the object was freed.

@@ -13,6 +13,7 @@ import (
 	"github.com/typedmem/typedmem/internal/race"
 	"github.com/typedmem/typedmem/internal/sys"
 	"github.com/typedmem/typedmem/internal/testenv"
+	"github.com/typedmem/typedmem/internal/testkit"
 )
 
 // all counts the objects that All yields.
@@ -248,12 +249,8 @@ func TestCloseBesideFreeLeavesNoLockHeld(t *testing.T) {
 			t.Fatal(err)
 		}
 		wg.Wait()
-		for i := range s.core.pool.shards {
-			if !s.core.pool.shards[i].tryLock() {
-				t.Fatalf("round %d: shard %d is locked", round, i)
-			}
-			s.core.pool.shards[i].unlock()
-		}
+		// Close locks every shard.
+		testkit.Check(t, testkit.Returns(t, "closing the pool again", func() error { return s.core.pool.Close(func() error { return nil }) }))
 		if _, err := s.Alloc(); !errors.Is(err, typedmem.ErrClosed) {
 			t.Fatalf("round %d: %v", round, err)
 		}

@@ -1,7 +1,7 @@
 package slab
 
 import (
-	"sync"
+	"errors"
 	"unsafe"
 
 	"github.com/typedmem/typedmem"
@@ -10,8 +10,7 @@ import (
 	"github.com/typedmem/typedmem/internal/slots"
 )
 
-// file is the slab file of a core: the container's header block, then a word for each slot, then
-// the slots.
+// file is a slab file: the container's header block, then a word for each slot, then the slots.
 //
 // The words in the file are what counts: they say which objects live, and nothing else of the file
 // has to agree with them, so a process may be killed between any two instructions. A writer works
@@ -19,24 +18,14 @@ import (
 // again only when its word is on the device: before that, a power failure could bring the object
 // back with its successor's bytes.
 type file struct {
-	c      *container.File
-	m      *typedmem.Mapping // the words in the file
-	words  unsafe.Pointer    // the same
-	writer bool
-
-	mu     sync.Mutex // of a reader: it follows the writer
-	closed bool
+	memory
+	f     *container.File
+	m     *typedmem.Mapping // the words in the file
+	words unsafe.Pointer    // the same
 }
 
-// leastWaiting is how many freed slots a file's words are flushed for at once, unless the slab is
-// full before, or they are so large that they take leastWaitingBytes. More wait where more are in
-// use, up to mostWaitingBytes. In one magazine wait waitsBytes at the most.
-const (
-	leastWaiting      = 4096
-	leastWaitingBytes = 4 << 20
-	mostWaitingBytes  = 64 << 20
-	waitsBytes        = 256 << 10
-)
+// writer is the kind of a slab file that is open for writing.
+type writer struct{ file }
 
 // wordsEnd returns where in the file the words end and the slots begin: where every system can map
 // them.
@@ -44,93 +33,69 @@ func wordsEnd(capacity uint64) int64 {
 	return container.DataOffset + int64((capacity*8+container.DataOffset-1)/container.DataOffset*container.DataOffset)
 }
 
-// record writes the generation of a slot into the file: odd, its object lives; even, it is gone.
-func (f *file) record(c *core, i, g uint32) error {
-	word := slots.FileWord(c.salt, i, g)
-	if c.mayLackSpace {
+// slotsEnd is where used slots end in the file, in bytes.
+func (c *core) slotsEnd(used int) int64 {
+	return wordsEnd(uint64(c.pool.Cap)) + int64(used)*int64(c.pool.Size)
+}
+
+// Record writes the generation of a slot into the file.
+func (f *file) Record(i, g uint32) error {
+	word := slots.FileWord(f.c.pool.Salt, i, g)
+	if f.c.mayLackSpace {
 		return mem.Of(f.m).WriteWord(int(i)*8, word)
 	}
 	slots.Publish(slots.WordAt(f.words, uintptr(i)), word)
 	return nil
 }
 
-// extend makes the file ready for used slots. Before one of them is used the device knows that it
-// may be, and before that the size of the file, which comes with the flush of a word.
-func (f *file) extend(used int) error {
-	if err := f.m.Resize(used * 8); err != nil {
+// Flush flushes the words.
+func (w *writer) Flush() error { return w.m.Flush(0, w.m.Len()) }
+
+// Grow makes the file longer. Before a slot is used the device knows that it may be, and before
+// that the size of the file, which comes with the flush of a word.
+func (w *writer) Grow(from, to int) error {
+	if err := w.f.Whole(w.c.slotsEnd(from)); err != nil {
 		return err
 	}
-	if err := f.m.Flush(used*8-8, used*8); err != nil {
+	if err := w.memory.Grow(from, to); err != nil {
 		return err
 	}
-	if err := f.c.Publish(used); err != nil {
+	if err := w.m.Resize(to * 8); err != nil {
 		return err
 	}
-	return f.c.Sync(used, func() error { return nil })
+	if err := w.m.Flush(to*8-8, to*8); err != nil {
+		return err
+	}
+	if err := w.f.Publish(to); err != nil {
+		return err
+	}
+	return w.f.Sync(to, func() error { return nil })
 }
 
-// flushWaiting makes slots that were freed usable again, by a flush of the words, unless others
-// have done so. The caller holds mu, which is released meanwhile.
-func (c *core) flushWaiting() error {
-	p := &c.pool
-	return p.unlocked(&p.flushLock, func() error {
-		p.mu.Lock()
-		done := p.closed.Load() || p.free.count > 0 || p.waits.count == 0
-		p.mu.Unlock()
-		if done {
-			return nil
-		}
-		return c.flushWords()
-	})
+func (w *writer) syncLength() error {
+	used := w.c.pool.Used()
+	return w.f.Sync(used, func() error { return w.f.Whole(w.c.slotsEnd(used)) })
 }
 
-// flushWords flushes the words, after which slots are free that waited before. Those that come to
-// wait meanwhile are left to the next flush, since this one may have passed their words. The caller
-// holds flushLock.
-func (c *core) flushWords() error {
-	p := &c.pool
-	p.mu.Lock()
-	c.moveAll(&p.flushing, &p.waits)
-	p.mu.Unlock()
-	err := c.file.m.Flush(0, c.file.m.Len())
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if err != nil {
-		c.moveAll(&p.waits, &p.flushing)
-		return err
-	}
-	p.waiting.Add(-int64(p.flushing.count))
-	c.moveAll(&p.free, &p.flushing)
-	return nil
-}
+func (w *writer) mappings() []*typedmem.Mapping { return append(w.memory.mappings(), w.m) }
 
-// follow lets a reader see slots that the writer has come to use.
-func (f *file) follow(c *core, i uintptr) {
-	if f.writer || i < uintptr(c.pool.used.Load()) {
-		return
+func (w *writer) close(cut bool) error {
+	flushed := w.Flush()
+	err := errors.Join(flushed, w.c.meta.Close(), w.m.Close())
+	if cut || flushed != nil { // the file must not say that it was closed
+		return errors.Join(err, w.f.Abandon())
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.closed {
-		return
-	}
-	used, err := f.c.Refresh()
-	if err != nil || used <= int(c.pool.used.Load()) || uintptr(used) > c.n {
-		return
-	}
-	if c.m.Resize(used*int(c.size)) == nil {
-		c.pool.used.Store(uint64(used))
-	}
+	return errors.Join(err, w.f.Close(w.c.slotsEnd(w.c.pool.Used())))
 }
 
 // flush writes slots and words to the device.
 func (c *core) flush() error {
-	if err := c.flushSlots(); err != nil || c.file == nil || !c.file.writer {
+	if err := c.flushSlots(); err != nil || !c.pool.Durable {
 		return err
 	}
-	c.pool.flushLock.Lock()
-	defer c.pool.flushLock.Unlock()
-	return c.flushAllWords()
+	c.pool.Flushing.Lock()
+	defer c.pool.Flushing.Unlock()
+	return c.pool.Flush()
 }
 
 // flushSlots writes the slots to their file.
@@ -143,45 +108,21 @@ func (c *core) flushSlots() error {
 	if err := c.m.Flush(0, c.m.Len()); err != nil {
 		return err
 	}
-	if c.pool.closed.Load() {
+	if c.pool.Closed() {
 		return typedmem.ErrClosed
 	}
 	return nil
 }
 
-// flushAllWords flushes the words, after which all slots are free that wait now. The caller holds
-// flushLock.
-func (c *core) flushAllWords() error {
-	c.pool.mu.Lock()
-	closed := c.pool.closed.Load()
-	if !closed {
-		c.gather()
-	}
-	c.pool.mu.Unlock()
-	if closed {
-		return typedmem.ErrClosed
-	}
-	return c.flushWords()
-}
-
 // sync makes durable what flush writes, the length of the file and its name.
 func (c *core) sync() error {
-	if err := c.flush(); err != nil || c.file == nil || !c.file.writer {
+	if err := c.flush(); err != nil || !c.pool.Durable {
 		return err
 	}
-	c.pool.growing.Lock()
-	defer c.pool.growing.Unlock()
-	if c.pool.closed.Load() {
+	c.pool.Growing.Lock()
+	defer c.pool.Growing.Unlock()
+	if c.pool.Closed() {
 		return typedmem.ErrClosed
 	}
-	return c.syncLength()
+	return c.kind.syncLength()
 }
-
-// syncLength makes the length of the file durable. The caller holds growing.
-func (c *core) syncLength() error {
-	used := int(c.pool.used.Load())
-	return c.file.c.Sync(used, func() error { return c.file.c.Whole(c.slotsEnd(used)) })
-}
-
-// slotsEnd is where used slots end in the file, in bytes.
-func (c *core) slotsEnd(used int) int64 { return wordsEnd(uint64(c.n)) + int64(used)*int64(c.size) }

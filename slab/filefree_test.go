@@ -33,7 +33,7 @@ func TestAFreeIsInTheFileFirst(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.core.file.m.MakeReadOnly(); err != nil {
+		if err := s.core.kind.(*writer).m.MakeReadOnly(); err != nil {
 			t.Fatal(err)
 		}
 		if err := typedmem.Guard(func() error { return free(h) }); err == nil {
@@ -45,7 +45,7 @@ func TestAFreeIsInTheFileFirst(t *testing.T) {
 		if err := s.Store(h, 8); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.core.file.m.MakeMut(); err != nil {
+		if err := s.core.kind.(*writer).m.MakeMut(); err != nil {
 			t.Fatal(err)
 		}
 		if err := free(h); err != nil || s.Has(h) {
@@ -123,7 +123,7 @@ func wordsAt[T any](h Handle[T]) int64 { return 64<<10 + 8*int64(slots.Index(h.B
 func TestAGenerationBeyondTheLastIsDamage(t *testing.T) {
 	path := t.TempDir() + "/s"
 	s, h := withOneObject(t, path)
-	salt := s.core.salt
+	salt := s.core.pool.Salt
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}

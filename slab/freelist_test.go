@@ -1,12 +1,13 @@
 package slab
 
 import (
-	"math/rand/v2"
 	"runtime"
 	"testing"
 
 	"github.com/typedmem/typedmem/internal/slots"
 )
+
+type stocked [32]uint64
 
 // peak makes n objects and frees all but those that keep says.
 func peak(t testing.TB, s *Slab[stocked], n int, keep func(i int) bool) (kept []Handle[stocked]) {
@@ -37,7 +38,7 @@ func TestInsertsAfterTrimUseResidentSlots(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	size, page := int(s.core.size), s.Mapping().PageSize()
+	size, page := int(s.core.pool.Size), s.Mapping().PageSize()
 	perPage := page / size
 	kept := peak(t, s, n, func(i int) bool { return i%(64*perPage) == 5 })
 	if bytes, err := s.Trim(); err != nil || bytes == 0 {
@@ -83,8 +84,9 @@ func TestAPeakCostsLittleAfterwards(t *testing.T) {
 		t.Errorf("Trim allocates %d bytes for %d slots", bytes, n)
 	}
 	lookedAt := 0
-	for i := 0; i < n; i += s.core.blockSlots() {
-		if _, idle := s.core.idleBlock(uintptr(i)); !idle {
+	for i := uintptr(0); i < n; {
+		size, idle := s.core.pool.IdleBlock(i)
+		if i += size; !idle {
 			lookedAt++
 		}
 	}
@@ -128,82 +130,5 @@ func TestTrimOfSmallObjectsNeedsLittleMemory(t *testing.T) {
 	runtime.ReadMemStats(&after)
 	if bytes := after.TotalAlloc - before.TotalAlloc; bytes > 128<<10 {
 		t.Errorf("Trim allocates %d bytes for %d slots", bytes, n)
-	}
-}
-
-// The lists hold what was put into them, whatever the order and with Trim between; counts, queues
-// and the numbers that All reads agree.
-func TestTheListsOfFreeSlotsAgree(t *testing.T) {
-	for seed := range uint64(6) {
-		r := rand.New(rand.NewPCG(seed, 1))
-		s, err := New[stocked](20000 + r.IntN(20000))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var live []Handle[stocked]
-		for range 200 {
-			switch n := r.IntN(3000); r.IntN(5) {
-			case 0, 1:
-				for range n {
-					if h, err := s.Alloc(); err == nil {
-						live = append(live, h)
-					}
-				}
-			case 2, 3:
-				r.Shuffle(len(live), func(i, j int) { live[i], live[j] = live[j], live[i] })
-				for range min(n, len(live)) {
-					if err := s.Free(live[len(live)-1]); err != nil {
-						t.Fatal(err)
-					}
-					live = live[:len(live)-1]
-				}
-			default:
-				if _, err := s.Trim(); err != nil {
-					t.Fatal(err)
-				}
-			}
-			checkLists(t, s.core)
-			if n := s.allCount(); n != len(live) || s.Len() != n {
-				t.Fatalf("All yields %d, Len is %d, %d live", n, s.Len(), len(live))
-			}
-		}
-		if err := s.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-func checkLists(t *testing.T, c *core) {
-	t.Helper()
-	p := &c.pool
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	total := 0
-	for n := range (int(c.n) + c.blockSlots() - 1) >> c.blockShift {
-		b := c.blockAt(n)
-		if b == nil {
-			continue
-		}
-		at := &b.lists[freeSlots]
-		count := 0
-		for slot := at.head; slot != 0 && count < int(at.count); count++ {
-			word := slots.Load(slots.WordAt(c.words, uintptr(slot-1)))
-			if slots.IsLive(word) || int(slot-1)>>c.blockShift != n {
-				t.Fatalf("block %d: slot %d in its list is %x", n, slot-1, word)
-			}
-			if count == int(at.count)-1 && slot != at.tail {
-				t.Fatalf("block %d: the list ends with slot %d, not %d", n, slot-1, int(at.tail)-1)
-			}
-			slot = uint32(word)
-		}
-		total += count
-		queue := b.links[freeSlots].queue
-		if count != int(at.count) || b.idle.Load() != at.count || b.cold > at.count ||
-			(queue == nil) != (count == 0) || count > 0 && (queue == &p.free.cold) != (at.count == b.cold) {
-			t.Fatalf("block %d: %d slots of %+v, idle %d, cold %d", n, count, at, b.idle.Load(), b.cold)
-		}
-	}
-	if total != p.free.count {
-		t.Fatalf("%d slots in the lists, counted are %d", total, p.free.count)
 	}
 }

@@ -11,24 +11,15 @@ import (
 // left.
 func age[T any](t *testing.T, s *Slab[T], objects uint32) {
 	t.Helper()
-	c := s.core
-	c.pool.mu.Lock()
-	defer c.pool.mu.Unlock()
-	c.gather()
-	if c.file != nil {
-		if err := c.flushWaiting(); err != nil {
-			t.Fatal(err)
-		}
+	h, err := s.core.pool.Allocate()
+	if err != nil || slots.Index(h) != 0 {
+		t.Fatalf("slot %d is the next one: %v", slots.Index(h), err)
 	}
-	if c.blockAt(0).lists[freeSlots].head != 1 {
-		t.Fatalf("the free list begins with slot %d", c.blockAt(0).lists[freeSlots].head)
-	}
-	h := c.shift(&c.pool.free)
 	g := uint32(slots.LastLive) - 2*(objects-1)
-	if c.file != nil {
-		c.file.record(c, slots.Index(h), g-1)
+	if err := s.core.kind.Record(0, g-1); err != nil {
+		t.Fatal(err)
 	}
-	c.push(&c.pool.free, uint64(g)<<32|uint64(slots.Index(h)))
+	s.core.pool.Cancel(uint64(g) << 32)
 }
 
 // A slot that has had the objects that its generation can count is never used again, also not after
@@ -57,7 +48,7 @@ func TestExhaustedSlotsAreRetired(t *testing.T) {
 			alloc, free := s.Alloc, s.Free
 			if kind == "cache" {
 				c := s.Cache()
-				c.k.limit = 1 // a slab of one slot allows a cache none
+				c.k.Allow(1) // a slab of one slot allows a cache none
 				alloc, free = c.Alloc, c.Free
 			}
 			seen := map[Handle[T]]bool{h: true}

@@ -3,6 +3,7 @@ package slab
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/typedmem/typedmem"
@@ -19,6 +20,10 @@ import (
 // indexes follow those of the slots. An object there also has a slot, which stays empty, so that
 // capacity and counts are what they are without guard slots.
 type guards struct {
+	pool  *slots.Pool
+	every uint64 // one of so many objects comes here; 0 without guard slots
+	made  atomic.Uint64
+
 	mu     sync.Mutex
 	slots  []guardSlot
 	queue  []int // free ones, the one that was freed first in front
@@ -31,15 +36,16 @@ type guardSlot struct {
 	p    unsafe.Pointer // of the object
 	word uint32         // its generation
 	busy bool           // an Update is at work
-	slot uint64         // the handle that was popped for it
+	slot uint64         // the handle that was allocated for it
 }
 
 const guardSlots = 16
 
 // make reserves the pages: one before the first guard slot and one after each.
-func (g *guards) make(c *core) error {
+func (g *guards) make(p *slots.Pool, every uint64) error {
+	g.pool, g.every = p, every
 	page := options.AllocationGranularity()
-	bytes, ok := num.Up(int(c.size), page)
+	bytes, ok := num.Up(int(p.Size), page)
 	total, ok2 := num.Mul(bytes+page, guardSlots)
 	if !ok || !ok2 {
 		return typedmem.ErrSize
@@ -51,7 +57,7 @@ func (g *guards) make(c *core) error {
 	g.fences = append(g.fences, m)
 	rest, err := m.SplitOff(page)
 	for i := 0; err == nil && i < guardSlots; i++ {
-		s := guardSlot{m: rest, word: slots.FirstGeneration(c.salt, uint32(c.n)+uint32(i))}
+		s := guardSlot{m: rest, word: slots.FirstGeneration(p.Salt, uint32(p.Cap)+uint32(i))}
 		g.slots = append(g.slots, s)
 		var fence *typedmem.Mapping
 		if fence, err = s.m.SplitOff(bytes); err != nil {
@@ -67,20 +73,17 @@ func (g *guards) make(c *core) error {
 			err = s.m.MakeNone()
 		}
 		// SAFETY: inside the mapping, off the Go heap: as near to its end as the alignment allows.
-		g.slots[i].p = unsafe.Add(unsafe.Pointer(nil), s.m.Addr()+uintptr(bytes)-c.size)
+		g.slots[i].p = unsafe.Add(unsafe.Pointer(nil), s.m.Addr()+uintptr(bytes)-p.Size)
 		g.queue = append(g.queue, i)
 	}
-	if err != nil {
-		for _, m := range g.fences {
-			err = errors.Join(err, m.Close())
-		}
-		return errors.Join(err, g.close())
-	}
-	return nil
+	return err
 }
 
 func (g *guards) close() error {
 	var err error
+	for _, m := range g.fences {
+		err = errors.Join(err, m.Close())
+	}
 	for i := range g.slots {
 		err = errors.Join(err, g.slots[i].m.Close())
 	}
@@ -88,15 +91,24 @@ func (g *guards) close() error {
 }
 
 // has reports whether a handle has the index of a guard slot.
-func (g *guards) has(h uint64, c *core) bool {
+func (g *guards) has(h uint64) bool {
 	i := uintptr(slots.Index(h))
-	return i >= c.n && i-c.n < uintptr(len(g.slots))
+	return len(g.slots) > 0 && i >= g.pool.Cap && i-g.pool.Cap < uintptr(len(g.slots))
 }
 
-// take takes a free guard slot for an object for which the slot of h was popped. The handle is not
-// valid before publish: until the object is written nobody may read the memory, which holds the
-// bytes of its last object, or free it.
-func (g *guards) take(c *core, h uint64) (handle uint64, p unsafe.Pointer, ok bool) {
+// slot returns the guard slot of a handle.
+func (g *guards) slot(h uint64) *guardSlot { return &g.slots[g.number(h)] }
+
+// number returns which guard slot a handle is of.
+func (g *guards) number(h uint64) int { return int(uintptr(slots.Index(h)) - g.pool.Cap) }
+
+// take takes a free guard slot for one of so many objects; the slot of h was allocated for it. The
+// handle is not valid before publish: until the object is written nobody may read the memory, which
+// holds the bytes of its last object, or free it.
+func (g *guards) take(h uint64) (handle uint64, p unsafe.Pointer, ok bool) {
+	if g.every == 0 || g.made.Add(1)%g.every != 0 {
+		return 0, nil, false
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.queue) == 0 {
@@ -108,31 +120,30 @@ func (g *guards) take(c *core, h uint64) (handle uint64, p unsafe.Pointer, ok bo
 		return 0, nil, false
 	}
 	g.queue = g.queue[1:]
-	handle = uint64(s.word+1)<<32 | uint64(uint32(c.n)+uint32(i))
+	handle = uint64(s.word+1)<<32 | uint64(uint32(g.pool.Cap)+uint32(i))
 	s.slot, s.life = h, life{handle: handle, alloc: here()}
 	return handle, s.p, true
 }
 
 // cancel returns a guard slot that was taken and holds no object.
-func (g *guards) cancel(c *core, handle uint64) {
+func (g *guards) cancel(handle uint64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	i := int(uintptr(slots.Index(handle)) - c.n)
-	g.slots[i].life = life{}
-	g.queue = append(g.queue, i)
+	g.slot(handle).life = life{}
+	g.queue = append(g.queue, g.number(handle))
 }
 
 // publish makes the handle that take returned valid.
-func (g *guards) publish(c *core, handle uint64) {
+func (g *guards) publish(handle uint64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.slots[uintptr(slots.Index(handle))-c.n].word = slots.Generation(handle)
+	g.slot(handle).word = slots.Generation(handle)
 }
 
 // hold finds the object of a handle and locks it until unlock is called. It waits for an Update.
-func (g *guards) hold(op *operation, h uint64, c *core) (p unsafe.Pointer, unlock func(), err error) {
+func (g *guards) hold(op *operation, h uint64) (p unsafe.Pointer, unlock func(), err error) {
 	for spin := 0; ; spin++ {
-		s, err := g.find(op, h, c)
+		s, err := g.find(op, h)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -145,12 +156,12 @@ func (g *guards) hold(op *operation, h uint64, c *core) (p unsafe.Pointer, unloc
 }
 
 // find finds the object of a handle, and leaves mu locked unless it returns an error.
-func (g *guards) find(op *operation, h uint64, c *core) (*guardSlot, error) {
-	if err := c.limits.Err(op.write); err != nil {
+func (g *guards) find(op *operation, h uint64) (*guardSlot, error) {
+	if err := g.pool.Limits.Err(op.write); err != nil {
 		return nil, shell.Fail(op.name, err)
 	}
 	g.mu.Lock()
-	s := &g.slots[uintptr(slots.Index(h))-c.n]
+	s := g.slot(h)
 	if s.word&1 == 0 || s.word != slots.Generation(h) {
 		g.mu.Unlock()
 		return nil, op.invalid(h)
@@ -160,13 +171,13 @@ func (g *guards) find(op *operation, h uint64, c *core) (*guardSlot, error) {
 
 // borrow is hold for an Update, which runs code of the user: until release is called the object is
 // marked busy, and no lock is held.
-func (g *guards) borrow(op *operation, h uint64, c *core) (p unsafe.Pointer, release func(), err error) {
-	p, unlock, err := g.hold(op, h, c)
+func (g *guards) borrow(op *operation, h uint64) (p unsafe.Pointer, release func(), err error) {
+	p, unlock, err := g.hold(op, h)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer unlock()
-	s := &g.slots[uintptr(slots.Index(h))-c.n]
+	s := g.slot(h)
 	s.busy = true
 	return p, func() {
 		g.mu.Lock()
@@ -176,8 +187,8 @@ func (g *guards) borrow(op *operation, h uint64, c *core) (p unsafe.Pointer, rel
 }
 
 // present reports whether a handle is valid.
-func (g *guards) present(h uint64, c *core) bool {
-	if _, err := g.find(opPtr, h, c); err != nil {
+func (g *guards) present(h uint64) bool {
+	if _, err := g.find(opPtr, h); err != nil {
 		return false
 	}
 	g.mu.Unlock()
@@ -186,8 +197,8 @@ func (g *guards) present(h uint64, c *core) bool {
 
 // lend finds the object of a handle for raw access. forGood: the address may outlive the last use
 // of the slab.
-func (g *guards) lend(op *operation, h uint64, c *core, forGood bool) (unsafe.Pointer, error) {
-	s, err := g.find(op, h, c)
+func (g *guards) lend(op *operation, h uint64, forGood bool) (unsafe.Pointer, error) {
+	s, err := g.find(op, h)
 	if err != nil {
 		return nil, err
 	}
@@ -199,28 +210,22 @@ func (g *guards) lend(op *operation, h uint64, c *core, forGood bool) (unsafe.Po
 }
 
 // free ends the object of a handle.
-func (g *guards) free(c *core, h uint64) error {
-	_, unlock, err := g.hold(opFree, h, c)
+func (g *guards) free(h uint64) error {
+	_, unlock, err := g.hold(opFree, h)
 	if err != nil {
 		return err
 	}
-	i := int(uintptr(slots.Index(h)) - c.n)
-	s := &g.slots[i]
+	s := g.slot(h)
 	if err := s.m.MakeNone(); err != nil {
 		unlock()
 		return shell.Fail("free", err)
 	}
 	s.word++
 	s.free = here()
-	g.queue = append(g.queue, i)
+	g.queue = append(g.queue, g.number(h))
 	slot := s.slot
 	unlock()
-	c.pool.freed.Add(1)
-	c.pool.mu.Lock()
-	defer c.pool.mu.Unlock()
-	if !c.pool.closed.Load() {
-		c.push(&c.pool.free, slot)
-	}
+	g.pool.FreeUnused(slot)
 	return nil
 }
 

@@ -9,7 +9,6 @@ import (
 	"unsafe"
 
 	"github.com/typedmem/typedmem"
-	"github.com/typedmem/typedmem/internal/slots"
 )
 
 type guarded struct{ A [8]uint64 }
@@ -32,13 +31,13 @@ func TestAnObjectInAGuardSlotIsThereWhenItsBytesAre(t *testing.T) {
 	s := guardedSlab(t, 100)
 	defer s.Close()
 	for range 2 * guardSlots { // each guard slot twice, as memory of a last owner
-		u, err := s.core.pop()
+		popped, err := s.core.pool.Allocate()
 		if err != nil {
 			t.Fatal(err)
 		}
-		u, p, err := s.core.checks.prepare(s.core, u, s.core.slot(uintptr(slots.Index(u))))
-		if err != nil || !s.core.checks.guards.has(u, s.core) {
-			t.Fatalf("%#x: %v", u, err)
+		u, p, ok := s.core.guards.take(popped)
+		if !ok || !s.core.guards.has(u) {
+			t.Fatalf("%#x is no guard slot's", u)
 		}
 		h := Handle[guarded]{u}
 		none := func() {
@@ -59,7 +58,7 @@ func TestAnObjectInAGuardSlotIsThereWhenItsBytesAre(t *testing.T) {
 		none()
 		(*guarded)(p).A[7] = u
 		none()
-		s.core.checks.guards.publish(s.core, u)
+		s.core.guards.publish(u)
 		if x, err := s.Load(h); err != nil || x.A[7] != u {
 			t.Fatalf("%v, %v", x, err)
 		}
@@ -140,7 +139,7 @@ func TestAnAddressInAGuardSlotStaysGood(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			runtime.AddCleanup(s.core.checks.guards.slots[1].m, func(gone chan bool) { close(gone) }, gone)
+			runtime.AddCleanup(s.core.guards.slots[1].m, func(gone chan bool) { close(gone) }, gone)
 			return address(s, h)
 		}()
 		for collected := false; !collected; {

@@ -22,7 +22,7 @@ func (s *Slab[T]) All() iter.Seq2[Handle[T], *T] {
 		defer runtime.KeepAlive(s) // the loop uses memory that goes with it
 		for h, p := range c.objects {
 			if slots.RaceEnabled {
-				c.shadows.Seen(h) // others made the object; that its address is used is not known
+				c.pool.Shadows.Seen(h) // others made the object; that its address is used is not known
 			}
 			if !yield(Handle[T]{h}, (*T)(p)) {
 				return
@@ -47,35 +47,27 @@ func (s *Slab[T]) Values() iter.Seq2[Handle[T], T] {
 
 // objects yields handle and address of every object.
 func (c *core) objects(yield func(h uint64, p unsafe.Pointer) bool) {
-	for i := uintptr(0); i < c.n; i++ {
-		if i >= uintptr(c.pool.used.Load()) {
-			if c.file != nil {
-				c.file.follow(c, i)
-			}
-			if i >= uintptr(c.pool.used.Load()) {
-				break
-			}
+	for i := uintptr(0); i < c.pool.Cap; i++ {
+		if c.follow(i); i >= uintptr(c.pool.Used()) {
+			break
 		}
-		if slots, idle := c.idleBlock(i); idle {
-			i += slots - 1
+		if n, idle := c.pool.IdleBlock(i); idle {
+			i += n - 1
 			continue
 		}
-		if !c.reachable(i) {
+		if !c.pool.Readable(i) {
 			return
 		}
-		word := slots.Load(slots.WordAt(c.words, i))
+		word := slots.Load(c.pool.Word(i))
 		// SAFETY: slot i is readable and holds an object.
-		if slots.IsLive(word) && !yield(word&^(slots.OneGeneration-1)|uint64(i), c.slot(i)) {
+		if slots.IsLive(word) && !yield(word&^(slots.OneGeneration-1)|uint64(i), c.pool.Slot(i)) {
 			return
 		}
-	}
-	if c.checks == nil {
-		return
 	}
 	var handles []uint64
-	c.checks.guards.each(func(l life) { handles = append(handles, l.handle) })
+	c.guards.each(func(l life) { handles = append(handles, l.handle) })
 	for _, h := range handles {
-		if p, err := c.checks.guards.lend(opPtr, h, c, false); err == nil && !yield(h, p) {
+		if p, err := c.guards.lend(opPtr, h, false); err == nil && !yield(h, p) {
 			return
 		}
 	}

@@ -19,10 +19,7 @@ type Leak[T any] struct {
 // debug mode; without it Leaks returns only the objects in guard slots. After Close it returns the
 // objects that lived at the end.
 func (s *Slab[T]) Leaks() []Leak[T] {
-	d := s.inner().checks
-	if d == nil {
-		return nil
-	}
+	c := s.inner()
 	by := map[stack]*Leak[T]{}
 	add := func(l life) {
 		if by[l.alloc] == nil {
@@ -30,16 +27,16 @@ func (s *Slab[T]) Leaks() []Leak[T] {
 		}
 		leak := by[l.alloc]
 		leak.Handles = append(leak.Handles, Handle[T]{l.handle})
-		leak.Bytes += int(s.core.size)
+		leak.Bytes += int(c.pool.Size)
 	}
-	d.mu.Lock()
-	for _, l := range d.lives {
+	c.lives.mu.Lock()
+	for _, l := range c.lives.last {
 		if l.free[0] == 0 {
 			add(l)
 		}
 	}
-	d.mu.Unlock()
-	d.guards.each(func(l life) { add(l) })
+	c.lives.mu.Unlock()
+	c.guards.each(add)
 	var all []Leak[T]
 	for _, l := range by {
 		slices.SortFunc(l.Handles, func(a, b Handle[T]) int { return cmp.Compare(slots.Index(a.Bits), slots.Index(b.Bits)) })

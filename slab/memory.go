@@ -11,14 +11,44 @@ import (
 	"github.com/typedmem/typedmem/internal/shell"
 )
 
-// memoryForWords makes the words that the process itself works with.
-func (c *core) memoryForWords() error {
-	m, err := mem.Map[*typedmem.Mapping](mem.Request{Size: int(c.n) * 8, Flags: flags.NoReserve | huge(int(c.n)*8), Protection: flags.Read | flags.Write})
-	if err != nil {
-		return fmt.Errorf("the words of %d slots: %w", c.n, err)
+// memory is the kind of a slab that is no slab file. The other kinds change what they do
+// differently.
+type memory struct{ c *core }
+
+// Grow makes the mapping of the slots longer.
+func (m memory) Grow(from, to int) error {
+	c, size := m.c, int(m.c.pool.Size)
+	if c.m.Len() < from*size { // objects out there would come back as zeros
+		return fmt.Errorf("the mapping was made shorter than its %d slots in use: %w", from, typedmem.ErrBounds)
 	}
-	c.attachWords(m)
+	if c.m.Len() < to*size {
+		if err := c.m.Resize(to * size); err != nil {
+			return err
+		}
+	}
+	if i, limit := uintptr(to-1), c.pool.Limits.Writable(); c.pool.End(i) > limit {
+		return c.pool.Refusal(i, limit)
+	}
 	return nil
+}
+
+func (memory) Record(_, _ uint32) error { return nil }
+func (memory) Flush() error             { return nil }
+func (memory) Released(uint64)          {}
+func (memory) follow()                  {}
+func (memory) prepare(uint64) error     { return nil }
+func (memory) cancel(uint64)            {}
+func (memory) syncLength() error        { return nil }
+func (m memory) close(bool) error       { return m.c.meta.Close() }
+
+func (m memory) mappings() []*typedmem.Mapping { return []*typedmem.Mapping{m.c.m, m.c.meta} }
+
+func (m memory) stats() Stats {
+	n := m.c.pool.Counts()
+	return Stats{
+		Live: n.Live, Free: n.Free, Cached: n.Cached, Waiting: n.Waiting, Retired: n.Retired,
+		Allocs: n.Allocs, Frees: n.Frees,
+	}
 }
 
 func newInMemory(capacity int, l *layout.Layout, cfg Config) (_ *core, err error) {
@@ -39,16 +69,14 @@ func newInMemory(capacity int, l *layout.Layout, cfg Config) (_ *core, err error
 			err = errors.Join(err, c.closeMappings())
 		}
 	}()
-	if cfg.Debug || cfg.GuardEvery > 0 {
-		c.special = true
-		if c.checks, err = newChecks(c, cfg); err != nil {
+	if cfg.GuardEvery > 0 {
+		c.checked = true
+		if err = c.guards.make(&c.pool, uint64(cfg.GuardEvery)); err != nil {
 			return nil, err
 		}
-		defer func() {
-			if err != nil {
-				err = errors.Join(err, c.checks.close())
-			}
-		}()
+	}
+	if cfg.Debug {
+		c.watch()
 	}
 	if err = c.memoryForWords(); err != nil {
 		return nil, err
@@ -63,12 +91,24 @@ func newInMemory(capacity int, l *layout.Layout, cfg Config) (_ *core, err error
 	return c, nil
 }
 
+// memoryForWords makes the words that the process itself works with.
+func (c *core) memoryForWords() error {
+	bytes := int(c.pool.Cap) * 8
+	m, err := mem.Map[*typedmem.Mapping](mem.Request{Size: bytes, Flags: flags.NoReserve | huge(bytes), Protection: flags.Read | flags.Write})
+	if err != nil {
+		return fmt.Errorf("the words of %d slots: %w", c.pool.Cap, err)
+	}
+	c.attachWords(m)
+	return nil
+}
+
 // memoryForSlots maps the slots of a slab that is no slab file.
 func (c *core) memoryForSlots(r mem.Request, debug bool) (*typedmem.Mapping, error) {
+	bytes := int(c.pool.Cap * c.pool.Size)
 	if debug && !r.HasFile && r.Address == 0 {
-		return c.checks.between(r, int(c.n*c.size))
+		return c.between(r, bytes)
 	}
-	r.Capacity = max(r.Capacity, r.Size, int(c.n*c.size))
+	r.Capacity = max(r.Capacity, r.Size, bytes)
 	r.WithinFile = true
 	return mem.Map[*typedmem.Mapping](r)
 }

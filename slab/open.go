@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"os"
 	"unsafe"
 
 	"github.com/typedmem/typedmem"
@@ -29,26 +30,23 @@ func create(path string, capacity int, l *layout.Layout, cfg Config) (*core, err
 	if err != nil {
 		return nil, err
 	}
-	f, err := container.Create(path, spec(l, capacity, c.salt))
+	f, err := container.Create(path, spec(l, capacity, c.pool.Salt))
 	if err != nil {
 		return nil, err
 	}
 	if err = f.Handle().Truncate(wordsEnd(uint64(capacity))); err == nil {
-		err = c.attachFile(f, 0, 0)
+		_, err = c.attachFile(f, 0, 0)
 	}
 	if err == nil {
 		err = c.memoryForWords()
 	}
-	if err == nil && cfg.Debug {
-		c.checks, err = newChecks(c, cfg)
+	if cfg.Debug {
+		c.watch()
 	}
 	if err == nil {
 		err = f.Link(0)
 	}
 	if err != nil {
-		if c.checks != nil {
-			err = errors.Join(err, c.checks.close())
-		}
 		return nil, errors.Join(err, c.closeMappings(), f.Discard())
 	}
 	return c, nil
@@ -65,7 +63,7 @@ func open(path string, write bool, l *layout.Layout, cfg Config) (*core, error) 
 	}
 	c, err := openCore(f, l)
 	if err == nil && cfg.Debug {
-		c.checks, err = newChecks(c, cfg)
+		c.watch()
 	}
 	if err != nil {
 		if c != nil {
@@ -100,36 +98,35 @@ func openCore(f *container.File, l *layout.Layout) (*core, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.attachFile(f, used, there); err != nil {
+	file, err := c.attachFile(f, used, there)
+	if err != nil {
 		return c, err
 	}
 	if f.Writer() && !c.mayLackSpace {
-		if err := c.fillHoles(used, there); err != nil {
+		if err := c.fillHoles(f.Handle(), used, there); err != nil {
 			return c, err
 		}
 	}
 	// The file may be cut off by others at any moment: its pages are read under Guard.
-	if err := typedmem.Guard(func() error { return c.checkWords(used, there, info.Size()) }); err != nil {
+	if err := typedmem.Guard(func() error { return file.checkWords(used, there, info.Size()) }); err != nil {
 		return c, err
 	}
 	if there < used {
 		used = there
 		f.Shorten(used)
 	}
-	c.pool.used.Store(uint64(used))
-	c.pool.bump = used
+	c.pool.SetUsed(used)
 	if !f.Writer() {
-		c.attachWords(c.file.m)
 		return c, nil
 	}
 	if err := c.memoryForWords(); err != nil {
 		return c, err
 	}
-	if err := typedmem.Guard(func() error { return c.restore(used, f.Left().MayMiss()) }); err != nil {
+	if err := typedmem.Guard(func() error { return file.restore(used, f.Left().MayMiss()) }); err != nil {
 		return c, err
 	}
 	if f.Left() != container.LeftClosed {
-		if err := c.file.m.Flush(0, c.file.m.Len()); err != nil {
+		if err := file.m.Flush(0, file.m.Len()); err != nil {
 			return c, err
 		}
 		// A writer that was killed while it grew has published a length that the device may not
@@ -147,9 +144,9 @@ func cutOff(size, end int64) error {
 
 // fillHoles allocates space for holes in the file where slots in use and their words are. A copy
 // has holes where pages were zero. If no space can be allocated ahead, stores go through write.
-func (c *core) fillHoles(used, there int) error {
-	f, slots := c.file.c.Handle(), wordsEnd(uint64(c.n))
-	for _, part := range [][2]int64{{container.DataOffset, container.DataOffset + int64(used)*8}, {slots, slots + int64(there)*int64(c.size)}} {
+func (c *core) fillHoles(f *os.File, used, there int) error {
+	slots := wordsEnd(uint64(c.pool.Cap))
+	for _, part := range [][2]int64{{container.DataOffset, container.DataOffset + int64(used)*8}, {slots, slots + int64(there)*int64(c.pool.Size)}} {
 		at := sys.Hole(f, part[0], part[1])
 		if at == part[1] {
 			continue
@@ -165,11 +162,9 @@ func (c *core) fillHoles(used, there int) error {
 
 // attachFile maps the words of the used slots of a file, and of these slots the first there, which
 // the file is long enough for.
-func (c *core) attachFile(f *container.File, used, there int) error {
-	c.file = &file{c: f, writer: f.Writer()}
-	c.special = true
+func (c *core) attachFile(f *container.File, used, there int) (*file, error) {
 	r := mem.Request{
-		Size: used * 8, Capacity: int(c.n) * 8, File: f.Handle(), FileOwner: f, HasFile: true, Offset: container.DataOffset, Flags: flags.Shared, Protection: flags.Read,
+		Size: used * 8, Capacity: int(c.pool.Cap) * 8, File: f.Handle(), FileOwner: f, HasFile: true, Offset: container.DataOffset, Flags: flags.Shared, Protection: flags.Read,
 		LeaveFile: true, WithinFile: true,
 	}
 	if f.Writer() {
@@ -179,30 +174,35 @@ func (c *core) attachFile(f *container.File, used, there int) error {
 	}
 	m, err := mem.Map[*typedmem.Mapping](r)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	c.file.m = m
-	// SAFETY: the address of a mapping that c.file keeps, off the Go heap.
-	c.file.words = unsafe.Add(unsafe.Pointer(nil), m.Addr())
-	r.Size, r.Capacity, r.Offset = there*int(c.size), int(c.n*c.size), wordsEnd(uint64(c.n))
+	// SAFETY: the address of a mapping that the file keeps, off the Go heap.
+	words := file{memory{c}, f, m, unsafe.Add(unsafe.Pointer(nil), m.Addr())}
+	if f.Writer() {
+		c.kind, c.pool.Durable = &writer{words}, true
+	} else {
+		c.kind = &reader{file: words}
+		c.attachWords(m)
+	}
+	r.Size, r.Capacity, r.Offset = there*int(c.pool.Size), int(c.pool.Cap*c.pool.Size), wordsEnd(uint64(c.pool.Cap))
 	if m, err = mem.Map[*typedmem.Mapping](r); err != nil {
-		return err
+		return nil, err
 	}
 	if err = c.attach(m); err != nil {
-		return errors.Join(err, m.Close())
+		return nil, errors.Join(err, m.Close())
 	}
-	return nil
+	return &words, nil
 }
 
 // checkWords checks every word of the file. If the file is too short for some slots, either a crash
 // of the system has lost its growth, and those slots were never used, or the file was cut off.
-func (c *core) checkWords(used, there int, size int64) error {
+func (f *file) checkWords(used, there int, size int64) error {
 	for i := range uint32(used) {
-		switch word := slots.Load(slots.WordAt(c.file.words, uintptr(i))); {
-		case !slots.ValidFileWord(c.salt, i, word):
+		switch word := slots.Load(slots.WordAt(f.words, uintptr(i))); {
+		case !slots.ValidFileWord(f.c.pool.Salt, i, word):
 			return fmt.Errorf("the word of slot %d is %016x: %w", i, word, typedmem.ErrCorrupt)
 		case int(i) >= there && word != 0:
-			return cutOff(size, c.slotsEnd(used))
+			return cutOff(size, f.c.slotsEnd(used))
 		}
 	}
 	return nil
@@ -211,30 +211,20 @@ func (c *core) checkWords(used, there int, size int64) error {
 // restore makes the words in memory and the free list from the words of the file. lost: the last
 // writer's changes may be lost. Then handles that it returned for slots that are free now must not
 // become handles of new objects. Each slot has at most one such handle, see file.
-func (c *core) restore(used int, lost bool) error {
+func (f *file) restore(used int, lost bool) error {
+	p := &f.c.pool
 	for i := used - 1; i >= 0; i-- {
-		w := slots.WordAt(c.words, uintptr(i))
-		g := slots.Generation(slots.Load(slots.WordAt(c.file.words, uintptr(i))))
-		if g&1 != 0 {
-			slots.Publish(w, uint64(g)<<32)
-			c.live++
-			continue
-		}
+		g := slots.Generation(slots.Load(slots.WordAt(f.words, uintptr(i))))
 		if g == 0 {
-			g = slots.FirstGeneration(c.salt, uint32(i))
+			g = slots.FirstGeneration(p.Salt, uint32(i))
 		}
-		if lost {
+		if lost && g&1 == 0 {
 			g = min(g, slots.Retired-2) + 2
-			if err := c.file.record(c, uint32(i), g); err != nil {
+			if err := f.Record(uint32(i), g); err != nil {
 				return err
 			}
 		}
-		if g == slots.Retired {
-			slots.Publish(w, slots.Retired<<32)
-			c.pool.retired.Add(1)
-			continue
-		}
-		c.push(&c.pool.free, uint64(g+1)<<32|uint64(i))
+		p.Restore(uint32(i), g)
 	}
 	return nil
 }

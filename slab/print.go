@@ -18,16 +18,16 @@ func (s *Slab[T]) String() string {
 		return printing.Name[T]("slab.Slab") + "(nil)"
 	}
 	c := s.inner()
-	state := c.limits.State()
+	state := c.pool.Limits.State()
 	switch {
 	case state == "closed":
 		return printing.Name[T]("slab.Slab") + "(closed)"
-	case c.file != nil && !c.file.writer:
-		return fmt.Sprintf("%s(%d slots, %s)", printing.Name[T]("slab.Slab"), c.n, state)
-	case c.checks != nil:
+	case c.reads():
+		return fmt.Sprintf("%s(%d slots, %s)", printing.Name[T]("slab.Slab"), c.pool.Cap, state)
+	case c.checked:
 		state += ", checked"
 	}
-	return fmt.Sprintf("%s(%d of %d objects, %s)", printing.Name[T]("slab.Slab"), s.Len(), c.n, state)
+	return fmt.Sprintf("%s(%d of %d objects, %s)", printing.Name[T]("slab.Slab"), s.Len(), c.pool.Cap, state)
 }
 
 // Format prints String under every verb of fmt.
@@ -44,7 +44,7 @@ func (c *Cache[T]) String() string {
 	case c.k == nil:
 		return printing.Name[T]("slab.Cache") + "(closed)"
 	}
-	return fmt.Sprintf("%s(%d slots parked)", printing.Name[T]("slab.Cache"), c.k.parked())
+	return fmt.Sprintf("%s(%d slots parked)", printing.Name[T]("slab.Cache"), c.k.Parked())
 }
 
 // Format prints String under every verb of fmt.

@@ -39,17 +39,22 @@ func newSlab[T any](op string, c *core, err error) (*Slab[T], error) {
 		return nil, shell.Fail(op, err)
 	}
 	faults.Look()
-	s := &Slab[T]{words: c.words, slots: c.slots, limits: c.limits, plain: c.limits, n: c.n, special: c.special, core: c}
+	p := &c.pool
+	p.SetBacking(c.kind, c.m.FileBacked())
+	s := &Slab[T]{words: p.Words, slots: p.Slots, limits: p.Limits, plain: p.Limits, n: p.Cap, special: c.special(), core: c}
 	if c.layout.Atomic {
-		s.plain = c.limits.Sealed()
+		s.plain = p.Limits.Sealed()
 	}
 	return s, nil
 }
 
 // none is the core of the zero Slab: closed, without a slot.
-var none = &core{limits: new(mem.Limits), layout: new(layout.Layout), pool: pool{shards: make([]shard, 1)}}
+var none = &core{layout: new(layout.Layout)}
 
-func init() { none.pool.closed.Store(true) }
+func init() {
+	none.kind = memory{none}
+	none.pool.InitClosed()
+}
 
 func (s *Slab[T]) inner() *core {
 	if s.core == nil {
@@ -65,9 +70,9 @@ func (s *Slab[T]) inner() *core {
 //   - [typedmem.ErrTruncated]: others have made the file shorter.
 //   - An error that wraps the system's: there is no memory for more slots, or the disk is full.
 func (s *Slab[T]) Alloc() (Handle[T], error) {
-	u, err := s.inner().pop()
+	u, err := s.inner().pool.Allocate()
 	if err != nil {
-		return Handle[T]{}, err
+		return Handle[T]{}, s.inner().allocError(err)
 	}
 	if s.special || faults.Caught() {
 		return s.putZero(u)
@@ -78,7 +83,7 @@ func (s *Slab[T]) Alloc() (Handle[T], error) {
 	// SAFETY: as in Insert.
 	*(*T)(unsafe.Add(s.slots, uintptr(uint32(u))*unsafe.Sizeof(*new(T)))) = *new(T)
 	if slots.RaceEnabled {
-		s.core.shadows.Write(u)
+		s.core.pool.Shadows.Write(u)
 	}
 	slots.Publish(slots.WordAt(s.words, uintptr(uint32(u))), u&^(slots.OneGeneration-1))
 	return Handle[T]{u}, nil
@@ -86,9 +91,9 @@ func (s *Slab[T]) Alloc() (Handle[T], error) {
 
 // Insert allocates an object with the value x, with the errors of [Slab.Alloc].
 func (s *Slab[T]) Insert(x T) (Handle[T], error) {
-	u, err := s.inner().pop()
+	u, err := s.inner().pool.Allocate()
 	if err != nil {
-		return Handle[T]{}, err
+		return Handle[T]{}, s.inner().allocError(err)
 	}
 	if s.special || faults.Caught() {
 		return s.put(u, &x)
@@ -96,10 +101,10 @@ func (s *Slab[T]) Insert(x T) (Handle[T], error) {
 	if !slots.Ordered {
 		slots.Fence()
 	}
-	// SAFETY: pop found the slot writable and gave it to nobody else.
+	// SAFETY: Allocate found the slot writable and gave it to nobody else.
 	*(*T)(unsafe.Add(s.slots, uintptr(uint32(u))*unsafe.Sizeof(x))) = x
 	if slots.RaceEnabled {
-		s.core.shadows.Write(u)
+		s.core.pool.Shadows.Write(u)
 	}
 	slots.Publish(slots.WordAt(s.words, uintptr(uint32(u))), u&^(slots.OneGeneration-1))
 	return Handle[T]{u}, nil
@@ -116,44 +121,45 @@ func (s *Slab[T]) putZero(u uint64) (Handle[T], error) {
 // caught, see package faults: a defer costs them a tenth of their time, and a fault that nothing
 // catches ends the process.
 func (s *Slab[T]) put(u uint64, x *T) (Handle[T], error) {
-	c := s.core
-	p := c.slot(uintptr(slots.Index(u)))
-	popped, done := u, false
+	c, done := s.core, false
 	defer func() {
 		if !done {
-			c.abortAlloc(popped)
+			c.abort(u)
 		}
 	}()
-	if c.checks != nil {
-		var err error
-		if u, p, err = c.checks.prepare(c, u, p); err != nil {
-			done = true // the slot is retired
-			return Handle[T]{}, err
-		}
+	if g, p, ok := c.guards.take(u); ok {
 		defer func() {
-			if !done && u != popped {
-				c.checks.guards.cancel(c, u)
+			if !done {
+				c.guards.cancel(g)
 			}
 		}()
+		// SAFETY: the memory of a guard slot that nobody else has.
+		*(*T)(p) = *x
+		c.guards.publish(g)
+		done = true
+		return Handle[T]{g}, nil
+	}
+	if s.special {
+		if err := c.kind.prepare(u); err != nil {
+			done = true // the slot is retired
+			return Handle[T]{}, shell.Fail("alloc", err)
+		}
 	}
 	if !slots.Ordered {
 		slots.Fence()
 	}
-	if c.mayLackSpace && u == popped {
+	if c.mayLackSpace {
 		if err := s.copyTo(u, *x); err != nil {
 			return Handle[T]{}, shell.Fail("alloc", err)
 		}
 	} else {
-		// SAFETY: p is a free slot that was found writable and given to nobody else, or the memory
-		// of a guard slot.
-		*(*T)(p) = *x
+		// SAFETY: a free slot that was found writable and given to nobody else.
+		*(*T)(c.pool.Slot(uintptr(slots.Index(u)))) = *x
 	}
 	if slots.RaceEnabled {
-		c.shadows.Write(u)
+		c.pool.Shadows.Write(u)
 	}
-	if uintptr(slots.Index(u)) >= c.n {
-		c.checks.guards.publish(c, u)
-	} else if err := c.complete(u); err != nil {
+	if err := c.pool.Complete(u); err != nil {
 		return Handle[T]{}, shell.Fail("alloc", err)
 	}
 	done = true
@@ -170,7 +176,13 @@ func (s *Slab[T]) copyTo(h uint64, x T) error {
 //
 //   - [ErrStale]: the handle is not valid. A second Free of the same handle returns it too.
 //   - An error that wraps the system's: in a file on a full disk. The object lives on.
-func (s *Slab[T]) Free(h Handle[T]) error { return s.inner().free(h.Bits) }
+func (s *Slab[T]) Free(h Handle[T]) error {
+	c := s.inner()
+	if !s.special && c.pool.Free(h.Bits) {
+		return nil
+	}
+	return c.free(h.Bits, nil)
+}
 
 // Load returns the object's value. A Load that races with a Free returns the object's own value or
 // [ErrStale]. One that races with a Store or Update returns the value before or after it: it copies
@@ -196,7 +208,7 @@ func (s *Slab[T]) Load(h Handle[T]) (x T, err error) {
 				}
 				if atomic.LoadUint64(w) == word {
 					if slots.RaceEnabled {
-						s.core.shadows.Read(h.Bits)
+						s.core.pool.Shadows.Read(h.Bits)
 					}
 					return x, nil
 				}
@@ -212,8 +224,8 @@ func (s *Slab[T]) load(h Handle[T]) (x T, err error) {
 	if c.layout.Atomic {
 		return x, shell.Fail("load", s.plain.Err(false))
 	}
-	if c.checks != nil && c.checks.guards.has(h.Bits, c) {
-		p, unlock, err := c.checks.guards.hold(opLoad, h.Bits, c)
+	if c.guards.has(h.Bits) {
+		p, unlock, err := c.guards.hold(opLoad, h.Bits)
 		if err != nil {
 			return x, err
 		}
@@ -221,19 +233,19 @@ func (s *Slab[T]) load(h Handle[T]) (x T, err error) {
 		// SAFETY: the guard slot holds a live T until unlock.
 		return *(*T)(p), nil
 	}
-	for tries := 0; tries < patience || !c.mayHold(); tries++ {
+	for tries := 0; tries < patience || c.reads(); tries++ {
 		w, word, err := c.access(opLoad, h.Bits)
 		if err != nil {
 			return x, err
 		}
 		// SAFETY: access found the slot readable; see Load for the copy.
-		y := *(*T)(c.slot(uintptr(slots.Index(h.Bits))))
+		y := *(*T)(c.pool.Slot(uintptr(slots.Index(h.Bits))))
 		if !slots.Ordered {
 			slots.Fence()
 		}
 		if atomic.LoadUint64(w) == word {
 			if slots.RaceEnabled {
-				c.shadows.Read(h.Bits)
+				c.pool.Shadows.Read(h.Bits)
 			}
 			return y, nil
 		}
@@ -253,7 +265,7 @@ func (s *Slab[T]) copyHeld(w *uint64, word uint64, h Handle[T], x *T) {
 	// it.
 	*x = *(*T)(unsafe.Add(s.slots, uintptr(slots.Index(h.Bits))*unsafe.Sizeof(*x)))
 	if slots.RaceEnabled {
-		s.core.shadows.Read(h.Bits)
+		s.core.pool.Shadows.Read(h.Bits)
 	}
 }
 
@@ -268,8 +280,8 @@ func (s *Slab[T]) Store(h Handle[T], x T) error {
 	if c.layout.Atomic {
 		return shell.Fail("store", s.plain.Err(true))
 	}
-	if c.checks != nil && c.checks.guards.has(h.Bits, c) {
-		p, unlock, err := c.checks.guards.hold(opStore, h.Bits, c)
+	if c.guards.has(h.Bits) {
+		p, unlock, err := c.guards.hold(opStore, h.Bits)
 		if err != nil {
 			return err
 		}
@@ -283,7 +295,7 @@ func (s *Slab[T]) Store(h Handle[T], x T) error {
 		return err
 	}
 	if slots.RaceEnabled {
-		c.shadows.Write(h.Bits)
+		c.pool.Shadows.Write(h.Bits)
 	}
 	if s.special && c.mayLackSpace {
 		return s.writeWhole(w, word, h, &x)
@@ -340,38 +352,35 @@ func (s *Slab[T]) Ptr(h Handle[T]) (*T, error) {
 
 func (s *Slab[T]) ptr(h Handle[T]) (*T, error) {
 	c := s.inner()
-	if c.checks != nil && c.checks.guards.has(h.Bits, c) {
-		p, err := c.checks.guards.lend(opPtr, h.Bits, c, true)
+	if c.guards.has(h.Bits) {
+		p, err := c.guards.lend(opPtr, h.Bits, true)
 		return (*T)(p), err
 	}
 	if _, _, err := c.access(opPtr, h.Bits); err != nil {
 		return nil, err
 	}
-	c.limits.Lend()
+	c.pool.Limits.Lend()
 	if slots.RaceEnabled {
 		c.lent(h.Bits)
 	}
 	// SAFETY: access found the slot readable and its object alive.
-	return (*T)(c.slot(uintptr(slots.Index(h.Bits)))), nil
+	return (*T)(c.pool.Slot(uintptr(slots.Index(h.Bits)))), nil
 }
 
 // Has reports whether the handle is valid. It returns false for every handle if the memory is
 // closed or not readable.
 func (s *Slab[T]) Has(h Handle[T]) bool {
 	c := s.inner()
-	if c.checks != nil && c.checks.guards.has(h.Bits, c) {
-		return c.checks.guards.present(h.Bits, c)
+	if c.guards.has(h.Bits) {
+		return c.guards.present(h.Bits)
 	}
 	i := uintptr(uint32(h.Bits))
-	if c.file != nil {
-		c.file.follow(c, i)
-	}
-	if i >= s.n || !c.reachable(i) {
+	if c.follow(i); i >= s.n || !c.pool.Readable(i) {
 		return false
 	}
 	word := slots.Load(slots.WordAt(s.words, i))
 	if slots.RaceEnabled {
-		c.shadows.Seen(h.Bits)
+		c.pool.Shadows.Seen(h.Bits)
 	}
 	return slots.Generation(word) == slots.Generation(h.Bits) && slots.IsLive(word)
 }
@@ -379,7 +388,7 @@ func (s *Slab[T]) Has(h Handle[T]) bool {
 // Len returns the number of objects, 0 after Close. Slots that are parked in caches do not count.
 // It adds up a few counters without a lock: objects that others allocate or free meanwhile may
 // count or not. A slab that [Open] returned counts the words of all slots in use.
-func (s *Slab[T]) Len() int { return s.inner().len() }
+func (s *Slab[T]) Len() int { return s.inner().stats().Live }
 
 // Cap returns the number of objects that the slab can hold.
 func (s *Slab[T]) Cap() int { return int(s.n) }
@@ -398,7 +407,7 @@ func (s *Slab[T]) Stats() Stats { return s.inner().stats() }
 //   - macOS, BSD: the system takes the pages when it needs them.
 //   - Windows: it keeps the pages; bytes is what other systems would take.
 func (s *Slab[T]) Trim() (bytes int, err error) {
-	bytes, err = s.inner().trim()
+	bytes, err = s.inner().kind.trim()
 	return bytes, shell.Fail("trim", err)
 }
 

@@ -89,7 +89,7 @@ func TestACutOffFileIsTold(t *testing.T) {
 			if err := s.Sync(); err != nil {
 				t.Fatal(err)
 			}
-			size := s.core.slotsEnd(int(s.core.pool.used.Load())) - 1 // within the page: nothing faults
+			size := s.core.slotsEnd(s.core.pool.Used()) - 1 // within the page: nothing faults
 			if err := os.Truncate(path, size); err != nil {
 				t.Fatal(err)
 			}

@@ -28,8 +28,8 @@ import (
 //     inside it, the file has a part of the change.
 func (s *Slab[T]) Update(h Handle[T], f func(*T)) error {
 	c := s.inner()
-	if c.checks != nil && c.checks.guards.has(h.Bits, c) {
-		p, release, err := c.checks.guards.borrow(opUpdate, h.Bits, c)
+	if c.guards.has(h.Bits) {
+		p, release, err := c.guards.borrow(opUpdate, h.Bits)
 		if err != nil {
 			return err
 		}
@@ -44,17 +44,17 @@ func (s *Slab[T]) Update(h Handle[T], f func(*T)) error {
 	}
 	defer func() {
 		if slots.RaceEnabled {
-			c.shadows.Write(h.Bits)
+			c.pool.Shadows.Write(h.Bits)
 		}
 		slots.Publish(w, slots.AfterStore(word))
 	}()
 	if c.mayLackSpace {
-		if err := c.limits.Mapping().FindSpace(int(uintptr(slots.Index(h.Bits))*c.size), int(c.size)); err != nil {
+		if err := c.pool.Limits.Mapping().FindSpace(int(uintptr(slots.Index(h.Bits))*c.pool.Size), int(c.pool.Size)); err != nil {
 			return shell.Fail("update", err)
 		}
 	}
 	if slots.RaceEnabled {
-		c.shadows.Write(h.Bits)
+		c.pool.Shadows.Write(h.Bits)
 	}
 	if !slots.Ordered {
 		slots.Fence()

@@ -1,3 +1,22 @@
-// Package slots holds the words of a slab's slots, which tell valid handles from stale ones: their
-// bits, how they are published, and what the race detector is told about the objects.
+// Package slots has the slots of a slab: the words, which say which handles are valid, what the
+// race detector is told about the objects, and the pool that slots are allocated from and released
+// to. It knows neither the type of the objects nor whether there is a file: a [Backing] does what
+// differs.
 package slots
+
+// Backing provides the memory of the slots. In a file it also makes durable which objects live.
+type Backing interface {
+	// Grow provides memory for the slots up to number to; those up to from have some. One goroutine
+	// at a time calls it.
+	Grow(from, to int) error
+
+	// Record writes the generation of slot i into the file: odd, its object lives; even, it does
+	// not. On error the file is as it was.
+	Record(i, generation uint32) error
+
+	// Flush makes durable what Record wrote.
+	Flush() error
+
+	// Released is called for an object that just ended, before anyone can allocate its slot.
+	Released(h uint64)
+}

@@ -15,10 +15,10 @@ func (*Shadows) Write(uint64)        {}
 func (*Shadows) Seen(uint64)         {}
 func (*Shadows) Lent(uint64)         {}
 func (*Shadows) Freeing(_, _ uint64) {}
-func NewShadows(int) Shadows         { return Shadows{} }
+func newShadows(int) Shadows         { return Shadows{} }
 
-// SetCount stores a counter that its owner alone changes and others read.
-func SetCount(p *uint64, n uint64) {
+// setCount stores a counter that its owner alone changes and others read.
+func setCount(p *uint64, n uint64) {
 	if Ordered {
 		*p = n
 		return
@@ -26,8 +26,8 @@ func SetCount(p *uint64, n uint64) {
 	atomic.StoreUint64(p, n)
 }
 
-// SetFlag is SetCount for a lock word.
-func SetFlag(p *uint32, n uint32) {
+// setFlag is setCount for a lock word.
+func setFlag(p *uint32, n uint32) {
 	if Ordered {
 		*p = n
 		return

@@ -31,7 +31,7 @@ type Shadows struct {
 	chunks []atomic.Pointer[[shadowChunk]atomic.Pointer[shadowBlock]]
 }
 
-func NewShadows(slots int) Shadows {
+func newShadows(slots int) Shadows {
 	return Shadows{make([]atomic.Pointer[[shadowChunk]atomic.Pointer[shadowBlock]], (slots+shadowChunk-1)/shadowChunk)}
 }
 
@@ -110,8 +110,8 @@ func (s *Shadows) of(h uint64, make bool) *atomic.Uint32 {
 	}
 }
 
-// SetCount stores a counter that its owner alone changes and others read.
-func SetCount(p *uint64, n uint64) { atomic.StoreUint64(p, n) }
+// setCount stores a counter that its owner alone changes and others read.
+func setCount(p *uint64, n uint64) { atomic.StoreUint64(p, n) }
 
-// SetFlag is SetCount for a lock word.
-func SetFlag(p *uint32, n uint32) { atomic.StoreUint32(p, n) }
+// setFlag is setCount for a lock word.
+func setFlag(p *uint32, n uint32) { atomic.StoreUint32(p, n) }

@@ -43,8 +43,8 @@ func WordAt(words unsafe.Pointer, i uintptr) *uint64 {
 // Load loads a word.
 func Load(w *uint64) uint64 { return atomic.LoadUint64(w) }
 
-// Mix spreads x over 64 bits: the finalizer of SplitMix64. Files depend on it; see FORMAT.md.
-func Mix(x uint64) uint64 {
+// mix spreads x over 64 bits: the finalizer of SplitMix64. Files depend on it; see FORMAT.md.
+func mix(x uint64) uint64 {
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
 	return x ^ x>>31
@@ -54,13 +54,13 @@ func Mix(x uint64) uint64 {
 // 1<<31. It depends on the salt and on i, so that a handle is stale in another slab and in another
 // slot.
 func FirstGeneration(salt uint64, i uint32) uint32 {
-	return uint32(Mix(salt^uint64(i)))&(1<<30-1)<<1 + 2
+	return uint32(mix(salt^uint64(i)))&(1<<30-1)<<1 + 2
 }
 
 // FileWord returns the word that a file has for slot i: the generation, and in bits 1..31 a
 // checksum that shows damage. Bit 0 is 0, so that readers can use it as a word.
 func FileWord(salt uint64, i, generation uint32) uint64 {
-	return uint64(generation)<<32 | Mix(salt+uint64(generation)<<32+uint64(i))&0xfffffffe
+	return uint64(generation)<<32 | mix(salt+uint64(generation)<<32+uint64(i))&0xfffffffe
 }
 
 // ValidFileWord reports whether a word of a file is one that FileWord makes, or that of a slot that

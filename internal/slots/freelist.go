@@ -1,9 +1,7 @@
-package slab
+package slots
 
 import (
 	"sync/atomic"
-
-	"github.com/typedmem/typedmem/internal/slots"
 )
 
 // Free slots lie in lists by block, a run of neighbouring slots of about four megabytes: so anyone
@@ -44,9 +42,9 @@ type blockList struct {
 }
 
 const (
-	freeSlots     = iota // of pool.free
-	waitingSlots         // of pool.waits
-	flushingSlots        // of pool.flushing
+	freeSlots     = iota // of Pool.free
+	waitingSlots         // of Pool.waits
+	flushingSlots        // of Pool.flushing
 	slotKinds
 )
 
@@ -60,14 +58,14 @@ func blockShift(size uintptr) uint {
 }
 
 // blockSlots returns the number of slots in a block.
-func (c *core) blockSlots() int { return 1 << c.blockShift }
+func (p *Pool) blockSlots() int { return 1 << p.blockShift }
 
 // blockAt returns block n, or nil if neither it nor its neighbours ever had a free slot.
-func (c *core) blockAt(n int) *block {
-	if n/blockChunk >= len(c.blocks) {
+func (p *Pool) blockAt(n int) *block {
+	if n/blockChunk >= len(p.blocks) {
 		return nil
 	}
-	chunk := c.blocks[n/blockChunk].Load()
+	chunk := p.blocks[n/blockChunk].Load()
 	if chunk == nil {
 		return nil
 	}
@@ -75,9 +73,9 @@ func (c *core) blockAt(n int) *block {
 }
 
 // blockOf returns the block of a slot, and its number. It makes the block if there is none yet.
-func (c *core) blockOf(slot uint32) (b *block, n int) {
-	n = int(slot >> c.blockShift)
-	chunk := &c.blocks[n/blockChunk]
+func (p *Pool) blockOf(slot uint32) (b *block, n int) {
+	n = int(slot >> p.blockShift)
+	chunk := &p.blocks[n/blockChunk]
 	if chunk.Load() == nil {
 		chunk.Store(new([blockChunk]block))
 	}
@@ -85,61 +83,61 @@ func (c *core) blockOf(slot uint32) (b *block, n int) {
 }
 
 // push adds a slot by the handle of its next object. The caller holds mu.
-func (c *core) push(l *blockList, h uint64) {
-	i := slots.Index(h)
-	b, n := c.blockOf(i)
+func (p *Pool) push(l *blockList, h uint64) {
+	i := Index(h)
+	b, n := p.blockOf(i)
 	at := &b.lists[l.kind]
-	slots.Publish(slots.WordAt(c.words, uintptr(i)), uint64(slots.Generation(h)-1)<<32|uint64(at.head))
+	Publish(WordAt(p.Words, uintptr(i)), uint64(Generation(h)-1)<<32|uint64(at.head))
 	if at.head = i + 1; at.count == 0 {
 		at.tail = at.head
 	}
 	at.count++
 	l.count++
 	b.idle.Store(b.idle.Load() + 1)
-	c.requeue(l, b, n)
+	p.requeue(l, b, n)
 }
 
 // shift takes a slot out of a list that is not empty, and returns the handle of its next object.
 // The caller holds mu.
-func (c *core) shift(l *blockList) uint64 {
+func (p *Pool) shift(l *blockList) uint64 {
 	n := l.warm
 	if n == 0 {
 		n = l.cold
 	}
-	b := c.blockAt(int(n - 1))
+	b := p.blockAt(int(n - 1))
 	at := &b.lists[l.kind]
 	i := at.head - 1
-	word := slots.Load(slots.WordAt(c.words, uintptr(i)))
+	word := Load(WordAt(p.Words, uintptr(i)))
 	at.head = uint32(word)
 	at.count--
 	l.count--
 	b.cold = min(b.cold, b.lists[freeSlots].count)
 	b.idle.Store(b.idle.Load() - 1)
-	c.requeue(l, b, int(n-1))
-	return uint64(slots.Generation(word)+1)<<32 | uint64(i)
+	p.requeue(l, b, int(n-1))
+	return uint64(Generation(word)+1)<<32 | uint64(i)
 }
 
 // moveAll moves all slots from one list, which has no cold ones, to another. The caller holds mu.
-func (c *core) moveAll(to, from *blockList) {
+func (p *Pool) moveAll(to, from *blockList) {
 	for from.warm != 0 {
 		n := int(from.warm - 1)
-		b := c.blockAt(n)
+		b := p.blockAt(n)
 		moved := int(b.lists[from.kind].count)
-		c.join(&b.lists[to.kind], &b.lists[from.kind])
+		p.join(&b.lists[to.kind], &b.lists[from.kind])
 		from.count -= moved
 		to.count += moved
-		c.requeue(from, b, n)
-		c.requeue(to, b, n)
+		p.requeue(from, b, n)
+		p.requeue(to, b, n)
 	}
 }
 
 // join moves all of from to the front of to. The caller holds mu.
-func (c *core) join(to, from *list) {
+func (p *Pool) join(to, from *list) {
 	if from.count == 0 {
 		return
 	}
-	w := slots.WordAt(c.words, uintptr(from.tail-1))
-	slots.Publish(w, uint64(slots.Generation(slots.Load(w)))<<32|uint64(to.head))
+	w := WordAt(p.Words, uintptr(from.tail-1))
+	Publish(w, uint64(Generation(Load(w)))<<32|uint64(to.head))
 	if to.count == 0 {
 		to.tail = from.tail
 	}
@@ -149,7 +147,7 @@ func (c *core) join(to, from *list) {
 }
 
 // requeue moves a block whose list has changed to the queue where it belongs.
-func (c *core) requeue(l *blockList, b *block, n int) {
+func (p *Pool) requeue(l *blockList, b *block, n int) {
 	var queue *uint32
 	switch count := b.lists[l.kind].count; {
 	case count == 0:
@@ -164,30 +162,30 @@ func (c *core) requeue(l *blockList, b *block, n int) {
 	}
 	if at.queue != nil {
 		if at.prev != 0 {
-			c.blockAt(int(at.prev - 1)).links[l.kind].next = at.next
+			p.blockAt(int(at.prev - 1)).links[l.kind].next = at.next
 		} else {
 			*at.queue = at.next
 		}
 		if at.next != 0 {
-			c.blockAt(int(at.next - 1)).links[l.kind].prev = at.prev
+			p.blockAt(int(at.next - 1)).links[l.kind].prev = at.prev
 		}
 	}
 	*at = link{queue: queue}
 	if queue != nil {
 		if at.next = *queue; at.next != 0 {
-			c.blockAt(int(at.next - 1)).links[l.kind].prev = uint32(n) + 1
+			p.blockAt(int(at.next - 1)).links[l.kind].prev = uint32(n) + 1
 		}
 		*queue = uint32(n) + 1
 	}
 }
 
-// idleBlock reports whether slot i begins a block without objects, and how many slots that block
+// IdleBlock reports whether slot i begins a block without objects, and how many slots that block
 // has. It reads one number.
-func (c *core) idleBlock(i uintptr) (slots uintptr, idle bool) {
-	slots = uintptr(c.blockSlots())
+func (p *Pool) IdleBlock(i uintptr) (slots uintptr, idle bool) {
+	slots = uintptr(p.blockSlots())
 	if i&(slots-1) != 0 {
 		return 0, false
 	}
-	b := c.blockAt(int(i >> c.blockShift))
+	b := p.blockAt(int(i >> p.blockShift))
 	return slots, b != nil && b.idle.Load() == uint32(slots)
 }

@@ -1,0 +1,200 @@
+package slots
+
+import (
+	"errors"
+	"runtime"
+
+	"github.com/typedmem/typedmem/internal/faults"
+	"github.com/typedmem/typedmem/internal/mem"
+)
+
+// ErrFull is returned where no slot is free.
+var ErrFull = errors.New("no slot is free")
+
+// refill puts slots into an empty magazine. s is its shard, which must not be locked, or nil for a
+// cache, whose owner calls. It returns ErrFull when there is no slot, or why memory cannot be had.
+func (p *Pool) refill(k *Magazine, s *shard) error {
+	faults.Look()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.Usable(); err != nil {
+		return err
+	}
+	stocked := len(k.stock) > 0
+	if !stocked {
+		if err := p.provide(); err != nil {
+			return err
+		}
+	}
+	if s != nil {
+		s.lockWait()
+		defer s.unlock()
+	}
+	if stocked {
+		rest := len(k.stock) - min(len(k.stock), MagazineSize/2, max(int(k.room()), 1), int(MagazineSize-k.n))
+		setCount(&k.n, k.n+uint64(copy(k.handles[k.n:], k.stock[rest:])))
+		p.stocks -= len(k.stock) - rest
+		k.stock = k.stock[:rest]
+		return nil
+	}
+	most := p.free.count + int(p.Cap) - p.bump
+	if p.tight && most > int(p.Cap)/4 {
+		p.tight = false
+		p.allot()
+	}
+	batch := min(MagazineSize/2, max(1, min(most/16, int(k.room()))))
+	start := k.n
+	for k.n < start+uint64(batch) && k.n < MagazineSize && (p.free.count > 0 || p.bump < p.Used()) {
+		k.push(p.next())
+	}
+	// The slot with the lowest address is allocated first.
+	for a, b := start, k.n; a+1 < b; a, b = a+1, b-1 {
+		k.handles[a], k.handles[b-1] = k.handles[b-1], k.handles[a]
+	}
+	return nil
+}
+
+// next takes a slot that provide has found.
+func (p *Pool) next() uint64 {
+	if p.free.count > 0 {
+		return p.shift(&p.free)
+	}
+	i := uint32(p.bump)
+	p.bump++
+	return uint64(FirstGeneration(p.Salt, i)+1)<<32 | uint64(i)
+}
+
+// provide makes sure that next finds a slot. The caller holds mu, which may be released meanwhile.
+func (p *Pool) provide() error {
+	for {
+		if err := p.Usable(); err != nil {
+			return err
+		}
+		used := p.Used()
+		switch {
+		case p.free.count > 0 || p.bump < used:
+			return nil
+		case p.waits.count > 0 && (used == int(p.Cap) || p.waits.count >= min(max(p.leastWaiting, used/2), p.mostWaiting)):
+			if err := p.flushWaiting(); err != nil {
+				return err
+			}
+		case p.stocks >= p.mostStocked(used) && p.unstockAll():
+		case used < int(p.Cap):
+			if err := p.grow(used); err != nil && !p.findMore() {
+				return err
+			}
+		case p.gather():
+		case p.flushing.count == 0:
+			return ErrFull
+		default: // somebody's flush is about to make slots free
+			if err := p.flushWaiting(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// findMore looks for slots where there is no memory for more, as on a full disk: in shards, in
+// stocks, and among those that wait for a flush.
+func (p *Pool) findMore() bool {
+	p.gather()
+	return p.free.count > 0 || p.waits.count+p.flushing.count > 0 && p.flushWaiting() == nil
+}
+
+// leastStocked is in bytes, see mostStocked.
+const leastStocked = 2 << 20
+
+// mostStocked returns how many slots may be in stocks before they are moved to the free list rather
+// than more memory provided: a quarter of the slots in use, or as many as take leastStocked bytes.
+func (p *Pool) mostStocked(used int) int { return max(used/4, leastStocked/int(p.Size)) }
+
+// grow provides memory for more slots than used, unless somebody else has. The caller holds mu,
+// which is released where growth waits for the kernel: where there is a file.
+func (p *Pool) grow(used int) error {
+	if !p.slowGrow {
+		return p.growNow(used)
+	}
+	return p.unlocked(&p.Growing, func() error {
+		if p.closed.Load() || p.Used() != used {
+			return nil
+		}
+		return p.growNow(used)
+	})
+}
+
+// growNow is grow for the one goroutine at a time that grows.
+func (p *Pool) growNow(used int) error {
+	more := max(mem.GrowthStep(used*int(p.Size))/int(p.Size), 1)
+	to := min(used+more, int(p.Cap))
+	if err := p.backing.Grow(used, to); err != nil {
+		return err
+	}
+	p.SetUsed(to)
+	return nil
+}
+
+// Allocate takes a free slot and returns the handle of its next object. The handle is not valid
+// before the caller has written the object and called Complete; Cancel returns the slot instead.
+func (p *Pool) Allocate() (uint64, error) {
+	for {
+		s := p.near()
+		if !s.lockNow() {
+			s = p.pick()
+		}
+		if s.n > 0 {
+			h := s.handles[(s.n-1)&(MagazineSize-1)]
+			i, limit := uintptr(Index(h)), p.Limits.Writable()
+			if p.End(i) <= limit {
+				s.Take()
+				s.unlock()
+				return h, nil
+			}
+			s.unlock()
+			return 0, p.Refusal(i, limit)
+		}
+		s.unlock()
+		if err := p.refillPatiently(&s.Magazine, s); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// refillPatiently is refill; before it returns ErrFull it lets goroutines run whose caches hold
+// slots, which they give back.
+func (p *Pool) refillPatiently(k *Magazine, s *shard) error {
+	err := p.refill(k, s)
+	for try := 0; err == ErrFull && try < 8 && p.drainCaches(k); try++ {
+		for range 4 {
+			runtime.Gosched()
+		}
+		err = p.refill(k, s)
+	}
+	return err
+}
+
+// Complete makes a handle from Allocate valid: the object is in its slot.
+func (p *Pool) Complete(h uint64) error {
+	if p.Durable {
+		if err := p.backing.Record(Index(h), Generation(h)); err != nil {
+			return err
+		}
+	}
+	Publish(p.Word(uintptr(Index(h))), h&^(OneGeneration-1))
+	return nil
+}
+
+// Cancel returns a slot that was allocated and holds no object.
+func (p *Pool) Cancel(h uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.cancelled.Add(1)
+	if !p.closed.Load() {
+		p.push(&p.free, h)
+	}
+}
+
+// Retire takes a slot that was allocated and holds no object out of use for good.
+func (p *Pool) Retire(h uint64) {
+	p.cancelled.Add(1)
+	p.retire(Index(h))
+}

@@ -1,0 +1,264 @@
+package slots
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/typedmem/typedmem/internal/mem"
+)
+
+// pool has the slots that hold no object: in the free list, in shards, in caches, or never used.
+// What moves between these moves under mu, so that anyone who holds mu and all shards sees every
+// slot; only those in caches belong to the owner of the cache.
+//
+// Locks are taken in this order: Flushing, Growing, mu, the shards by index. Only the first two are
+// held while the kernel works on a file; see unlocked.
+type Pool struct {
+	Table
+	Durable bool // the Backing records which objects live: freed slots wait for a flush
+
+	backing  Backing
+	slowGrow bool // Grow waits for the kernel
+
+	// How many freed slots may wait for a flush in one magazine, and how many in the pool at the
+	// least and the most before they are flushed. Large objects wait in small numbers.
+	mostWaits, leastWaiting, mostWaiting int
+
+	Flushing sync.Mutex // one Flush at a time
+	Growing  sync.Mutex // one growth, or write of a file's length, at a time
+
+	mu       sync.Mutex
+	closed   atomic.Bool // changes under mu
+	free     blockList
+	waits    blockList // slots of a file that must not be used before its words were flushed
+	flushing blockList // those of waits that a flush which is at work will make free
+	stocks   int       // slots in the stocks of all magazines
+	bump     int       // the first slot that was never handed out; those up to used follow
+	tight    bool      // there was no free slot but in caches, which keep none until there are many again
+	share    uint64    // how many slots each cache may keep
+
+	blocks     []atomic.Pointer[[blockChunk]block]
+	blockShift uint
+	live       uint64 // objects that were there when the slab was opened
+
+	registry sync.Mutex // of what follows, for a few instructions; taken after mu, or alone
+	caches   map[*Magazine]struct{}
+	allocs   uint64 // objects made from caches that are closed
+	frees    uint64 // objects freed into them
+
+	waiting   atomic.Int64  // how many are in waits and flushing, to read without mu
+	freed     atomic.Uint64 // objects that were freed into no magazine
+	used      atomic.Uint64 // slots with memory behind them
+	retired   atomic.Uint64
+	cancelled atomic.Uint64 // slots that were popped and came to hold no object
+	clashes   atomic.Uint64 // calls of pick, which found the first shard held
+
+	_      [64]byte // what follows is only read, mostly: it keeps off the cache lines of what is not
+	shards []shard
+	spread atomic.Uint32 // what a stack's address is multiplied with to find a shard: odd
+	_      [64]byte
+}
+
+// leastWaiting is how many freed slots the words are flushed for at once, unless the slab is full
+// before, or they are so large that they take leastWaitingBytes. More wait where more are in use,
+// up to mostWaitingBytes. In one magazine wait waitsBytes at the most.
+const (
+	leastWaiting      = 4096
+	leastWaitingBytes = 4 << 20
+	mostWaitingBytes  = 64 << 20
+	waitsBytes        = 256 << 10
+)
+
+// Init makes the pool of a slab. Attach, AttachWords and SetBacking follow.
+func (p *Pool) Init(capacity int, size uintptr, salt uint64) {
+	p.Cap, p.Size, p.Salt, p.Shadows = uintptr(capacity), size, salt, newShadows(capacity)
+	p.blockShift = blockShift(size)
+	p.blocks = make([]atomic.Pointer[[blockChunk]block], capacity>>p.blockShift/blockChunk+1)
+	p.waits.kind, p.flushing.kind = waitingSlots, flushingSlots
+	p.mostWaits = max(min(MagazineSize, waitsBytes/int(size)), 1)
+	p.leastWaiting = max(min(leastWaiting, leastWaitingBytes/int(size)), 1)
+	p.mostWaiting = max(p.leastWaiting, mostWaitingBytes/int(size))
+	p.spread.Store(uint32(mix(1)) | 1)
+	p.shards = make([]shard, shardCount(capacity))
+	for i := range p.shards {
+		p.shards[i].place = uint32(i)
+		p.shards[i].limit = MagazineSize
+	}
+}
+
+// InitClosed makes a pool that has no slots and is closed.
+func (p *Pool) InitClosed() {
+	p.Limits, p.shards = new(mem.Limits), make([]shard, 1)
+	p.closed.Store(true)
+}
+
+// SetBacking sets what provides the memory. slow says that growth waits for the kernel.
+func (p *Pool) SetBacking(b Backing, slow bool) { p.backing, p.slowGrow = b, slow }
+
+// Used returns how many slots have memory. Those after them were never used.
+func (p *Pool) Used() int { return int(p.used.Load()) }
+
+// SetUsed sets how many slots have memory, outside of growth.
+func (p *Pool) SetUsed(n int) { p.used.Store(uint64(n)) }
+
+// Restore sets the generation of slot i while a slab is opened, from the last slot down to the
+// first one.
+func (p *Pool) Restore(i, generation uint32) {
+	p.bump = max(p.bump, int(i)+1)
+	switch {
+	case generation&1 != 0:
+		Publish(p.Word(uintptr(i)), uint64(generation)<<32)
+		p.live++
+	case generation == Retired:
+		p.retire(i)
+	default:
+		p.push(&p.free, uint64(generation+1)<<32|uint64(i))
+	}
+}
+
+// retire takes slot i, which holds no object, out of use for good.
+func (p *Pool) retire(i uint32) {
+	Publish(p.Word(uintptr(i)), Retired<<32)
+	p.retired.Add(1)
+}
+
+// Usable returns why no object can be allocated at all, or nil.
+func (p *Pool) Usable() error {
+	if p.closed.Load() {
+		return mem.ErrClosed
+	}
+	return p.Limits.Err(true)
+}
+
+// Closed reports whether the pool is closed. One Close that is at work is not waited for.
+func (p *Pool) Closed() bool { return p.closed.Load() }
+
+// Close ends the use of the slots and their words: after it the words can be unmapped too. unmap
+// unmaps the slots; if it fails the pool stays open. Nobody is inside a shard then. Anyone who
+// comes later finds it full, and takes the path that asks whether the slab is closed.
+func (p *Pool) Close(unmap func() error) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := unmap(); err != nil {
+		return err
+	}
+	p.closed.Store(true)
+	defer p.lockShards()()
+	for i := range p.shards {
+		setCount(&p.shards[i].n, MagazineSize)
+	}
+	return nil
+}
+
+// Flush makes durable which objects live, after which all slots are free that wait now. The caller
+// holds Flushing.
+func (p *Pool) Flush() error {
+	p.mu.Lock()
+	closed := p.closed.Load()
+	if !closed {
+		p.gather()
+	}
+	p.mu.Unlock()
+	if closed {
+		return mem.ErrClosed
+	}
+	return p.flushWords()
+}
+
+// flushWaiting makes slots that were freed usable again, unless others have done so. The caller
+// holds mu, which is released meanwhile.
+func (p *Pool) flushWaiting() error {
+	return p.unlocked(&p.Flushing, func() error {
+		p.mu.Lock()
+		done := p.closed.Load() || p.free.count > 0 || p.waits.count == 0
+		p.mu.Unlock()
+		if done {
+			return nil
+		}
+		return p.flushWords()
+	})
+}
+
+// flushWords flushes the words, after which slots are free that waited before. Those that come to
+// wait meanwhile are left to the next flush, since this one may have passed their words. The caller
+// holds Flushing.
+func (p *Pool) flushWords() error {
+	p.mu.Lock()
+	p.moveAll(&p.flushing, &p.waits)
+	p.mu.Unlock()
+	err := p.backing.Flush()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err != nil {
+		p.moveAll(&p.waits, &p.flushing)
+		return err
+	}
+	p.waiting.Add(-int64(p.flushing.count))
+	p.moveAll(&p.free, &p.flushing)
+	return nil
+}
+
+// empty moves all slots of a magazine to the pool. The caller holds mu and owns k.
+func (p *Pool) empty(k *Magazine) {
+	for _, h := range k.handles[:k.n] {
+		p.push(&p.free, h)
+	}
+	setCount(&k.n, 0)
+	p.moveWaiting(k)
+	p.unstock(k)
+}
+
+// unstock moves the stock of a magazine to the free list. The caller holds mu.
+func (p *Pool) unstock(k *Magazine) {
+	for _, h := range k.stock {
+		p.push(&p.free, h)
+	}
+	p.stocks -= len(k.stock)
+	k.stock = nil
+}
+
+// unstockAll does it for all magazines, and reports whether there were any slots.
+func (p *Pool) unstockAll() bool {
+	if p.stocks == 0 {
+		return false
+	}
+	for i := range p.shards {
+		p.unstock(&p.shards[i].Magazine)
+	}
+	for k := range p.caches {
+		p.unstock(k)
+	}
+	return true
+}
+
+// gather moves the slots of all shards and all stocks to the lists, and reports whether there were
+// any. The caller holds mu.
+func (p *Pool) gather() bool {
+	before := p.free.count + p.waits.count
+	p.unstockAll()
+	defer p.lockShards()()
+	for i := range p.shards {
+		p.empty(&p.shards[i].Magazine)
+	}
+	return p.free.count+p.waits.count > before
+}
+
+// moveWaiting moves the slots that wait for a flush from a magazine to the pool. The caller holds
+// mu and owns k.
+func (p *Pool) moveWaiting(k *Magazine) {
+	for _, h := range k.waiting[:k.waits] {
+		p.push(&p.waits, h)
+	}
+	p.waiting.Add(int64(k.waits))
+	setCount(&k.waits, 0)
+}
+
+// unlocked calls f, which waits for the kernel, without mu, which the caller holds; one is locked
+// meanwhile. So only those wait who need the same. All that mu protects may change.
+func (p *Pool) unlocked(one *sync.Mutex, f func() error) error {
+	p.mu.Unlock()
+	defer p.mu.Lock()
+	one.Lock()
+	defer one.Unlock()
+	return f()
+}

@@ -1,0 +1,151 @@
+package slots
+
+import "sync/atomic"
+
+// spill makes room in a full magazine: it moves half of the slots that can be used, and all that
+// wait. s is its shard, which must not be locked, or nil for a cache, whose owner calls.
+func (p *Pool) spill(k *Magazine, s *shard) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed.Load() {
+		return
+	}
+	if s != nil {
+		s.lockWait()
+		defer s.unlock()
+	}
+	if room := k.room(); k.n >= room { // the older half goes: what was freed last is in the processor's cache
+		rest := room / 2
+		old := k.handles[:k.n-rest]
+		if len(k.stock) < stockSize && !p.tight {
+			k.stock = append(k.stock, old...)
+			p.stocks += len(old)
+		} else {
+			for _, h := range old {
+				p.push(&p.free, h)
+			}
+		}
+		copy(k.handles[:rest], k.handles[len(old):k.n])
+		setCount(&k.n, rest)
+	}
+	if k.waits >= min(k.room(), uint64(p.mostWaits)) {
+		p.moveWaiting(k)
+	}
+}
+
+// Free ends the object of a handle, where that takes a few instructions: in memory that needs
+// neither a record nor checks. It returns false, and has done nothing, where it takes Release.
+func (p *Pool) Free(h uint64) bool {
+	i := uintptr(Index(h))
+	if i >= p.Cap || p.End(i) > p.Limits.Writable() {
+		return false
+	}
+	w := p.Word(i)
+	// The word is read before the shard is locked: a processor does not look ahead over the lock.
+	word := Load(w)
+	if RaceEnabled {
+		p.Shadows.Freeing(h, word)
+	}
+	if Generation(word) != Generation(h) || word&LiveBits != OneGeneration || Generation(h) >= LastLive {
+		return false
+	}
+	s := p.near()
+	if !s.lockNow() {
+		s = p.pick()
+	}
+	done := s.n < MagazineSize && atomic.CompareAndSwapUint64(w, word, uint64(Generation(h)+1)<<32)
+	if done {
+		s.Put(h)
+	}
+	s.unlock()
+	return done
+}
+
+// Release ends the object of a handle, whose word at w was found to be word, and adds the slot to
+// own, the magazine of a cache, or to a shard if own is nil. done is false where nothing was done,
+// since the word has changed or room had to be made: the caller looks at the word again.
+func (p *Pool) Release(own *Magazine, w *uint64, word, h uint64) (done bool, err error) {
+	if own != nil && own.full(uint64(p.mostWaits)) {
+		p.spill(own, nil)
+		if own.room() > 0 {
+			return false, nil
+		}
+		own = nil
+	}
+	if own != nil {
+		return p.releaseTo(own, w, word, h)
+	}
+	s := p.near()
+	if !s.lockNow() {
+		s = p.pick()
+	}
+	if s.full(uint64(p.mostWaits)) {
+		s.unlock()
+		p.spill(&s.Magazine, s)
+		return false, nil
+	}
+	// The object ends while the shard is locked: ErrFull, which takes all locks, is never returned
+	// while a slot is on its way. That may fault, where a file was cut off.
+	defer s.unlock()
+	return p.releaseTo(&s.Magazine, w, word, h)
+}
+
+// releaseTo ends an object, unless its word changed since it was word, and puts the slot where it
+// belongs. k has room.
+func (p *Pool) releaseTo(k *Magazine, w *uint64, word, h uint64) (done bool, err error) {
+	if done, err = p.markFreed(w, word, h); !done {
+		return false, err
+	}
+	switch {
+	case Generation(h) == LastLive:
+		p.retired.Add(1)
+	case p.Durable:
+		k.pushWaiting(h + 2*OneGeneration)
+	default:
+		k.push(h + 2*OneGeneration)
+	}
+	setCount(&k.frees, k.frees+1)
+	p.backing.Released(h) // last: it may fault
+	return true, nil
+}
+
+// markFreed ends an object, unless its word changed since it was word: from here on its handle is
+// stale. In a file the object ends first: anyone who finds the handle stale and calls Sync has that
+// on the device.
+func (p *Pool) markFreed(w *uint64, word, h uint64) (done bool, err error) {
+	dead := uint64(Generation(h)+1) << 32
+	if RaceEnabled {
+		p.Shadows.Freeing(h, word)
+	}
+	if !p.Durable {
+		return atomic.CompareAndSwapUint64(w, word, dead), nil
+	}
+	if !atomic.CompareAndSwapUint64(w, word, word|Busy) {
+		return false, nil
+	}
+	err = p.recordFree(w, word, dead, Index(h))
+	return err == nil, err
+}
+
+// recordFree is markFreed in a file, for a word that says Busy. An error, or a fault where the file
+// was cut off, leaves the object alive.
+func (p *Pool) recordFree(w *uint64, word, dead uint64, i uint32) error {
+	next := word
+	defer func() { Publish(w, next) }()
+	err := p.backing.Record(i, Generation(dead))
+	if err == nil {
+		next = dead
+	}
+	return err
+}
+
+// FreeUnused counts the end of an object that was elsewhere, and returns the slot that was
+// allocated for it.
+func (p *Pool) FreeUnused(h uint64) {
+	p.freed.Add(1)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.closed.Load() {
+		p.push(&p.free, h)
+	}
+}

@@ -1,0 +1,144 @@
+package slots
+
+// trimBytes and trimSlots are how much Trim looks at in one step, at the most. Between steps others
+// make and free objects.
+const (
+	trimBytes = 16 << 20
+	trimSlots = 1 << 17
+)
+
+// Trim releases the memory of free slots, in steps. release releases the whole pages within the
+// bytes [lo, hi) of the slots, which need not begin at a page, and returns which bytes those are.
+func (p *Pool) Trim(release func(lo, hi int) (first, last int, err error)) (bytes int, err error) {
+	t := trimmer{release: release}
+	for lo := 0; ; {
+		n, hi, err := p.trimStep(&t, lo)
+		if bytes += n; err != nil || hi == lo {
+			return bytes, err
+		}
+		lo = hi
+	}
+}
+
+// trimmer is what the steps of a Trim share: a bit for each slot of a step.
+type trimmer struct {
+	free, cold bitmap
+	release    func(lo, hi int) (first, last int, err error)
+}
+
+type bitmap []uint64
+
+func (b bitmap) set(i int)      { b[i/64] |= 1 << (i % 64) }
+func (b bitmap) has(i int) bool { return b[i/64]>>(i%64)&1 != 0 }
+
+// trimStep is one step, which begins at slot lo. It returns where the step ends. While mu is held
+// no slot leaves the lists.
+func (p *Pool) trimStep(t *trimmer, lo int) (bytes, hi int, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.Usable(); err != nil {
+		return 0, lo, err
+	}
+	if lo == 0 {
+		p.gather()
+	}
+	used := p.Used()
+	slots := max(min(trimBytes/int(p.Size), trimSlots)>>p.blockShift, 1) << p.blockShift
+	if hi = min(lo+slots, used); hi <= lo {
+		return 0, lo, nil
+	}
+	if t.free == nil {
+		t.free, t.cold = make(bitmap, (slots+63)/64), make(bitmap, (slots+63)/64)
+	}
+	clear(t.free)
+	clear(t.cold)
+	if !p.markFree(t, lo, hi) {
+		return 0, hi, nil
+	}
+	for i := lo; i < hi; {
+		end := i
+		for end < hi && t.free.has(end-lo) {
+			end++
+		}
+		if end > i {
+			first, last, err := t.release(i*int(p.Size), end*int(p.Size))
+			if err != nil {
+				return bytes, hi, err
+			}
+			if bytes += last - first; last > first {
+				for k := i; k < end; k++ {
+					if k*int(p.Size) < last && (k+1)*int(p.Size) > first {
+						t.cold.set(k - lo)
+					}
+				}
+			}
+		}
+		i = end + 1
+	}
+	for i := lo; i < hi; i += p.blockSlots() {
+		p.sortBlock(t, i, lo)
+	}
+	return bytes, hi, nil
+}
+
+// markFree sets the bit of each free slot from lo to hi, and reports whether any may have memory.
+func (p *Pool) markFree(t *trimmer, lo, hi int) (warm bool) {
+	for i := max(lo, p.bump); i < hi; i++ { // never used, but growth may have brought them in
+		t.free.set(i - lo)
+		warm = true
+	}
+	for i := lo; i < hi; i += p.blockSlots() {
+		b := p.blockAt(i >> p.blockShift)
+		if b == nil {
+			continue
+		}
+		at := &b.lists[freeSlots]
+		warm = warm || at.count > b.cold
+		if int(at.count) == p.blockSlots() {
+			for k := range at.count {
+				t.free.set(i - lo + int(k))
+			}
+			continue
+		}
+		for slot, left := at.head, at.count; left > 0; left-- {
+			t.free.set(int(slot-1) - lo)
+			slot = uint32(Load(WordAt(p.Words, uintptr(slot-1))))
+		}
+	}
+	return warm
+}
+
+// sortBlock sorts the free slots of a block: those with memory come first.
+func (p *Pool) sortBlock(t *trimmer, i, lo int) {
+	b, n := p.blockAt(i>>p.blockShift), i>>p.blockShift
+	if b == nil || b.lists[freeSlots].count == 0 {
+		return
+	}
+	at := &b.lists[freeSlots]
+	var cold uint32
+	for k := range p.blockSlots() {
+		if i+k < int(p.bump) && i+k-lo < 64*len(t.cold) && t.cold.has(i+k-lo) {
+			cold++
+		}
+	}
+	if cold > 0 && cold < at.count {
+		var sorted list
+		for _, want := range []bool{true, false} { // pushed in front: the last ones come first
+			for k := p.blockSlots() - 1; k >= 0; k-- {
+				slot := i + k
+				if slot >= int(p.bump) || !t.free.has(slot-lo) || t.cold.has(slot-lo) != want {
+					continue
+				}
+				w := WordAt(p.Words, uintptr(slot))
+				Publish(w, uint64(Generation(Load(w)))<<32|uint64(sorted.head))
+				if sorted.head = uint32(slot) + 1; sorted.count == 0 {
+					sorted.tail = sorted.head
+				}
+				sorted.count++
+			}
+		}
+		*at = sorted
+	}
+	b.cold = cold
+	p.requeue(&p.free, b, n)
+}
