@@ -26,7 +26,10 @@ func (c *core) find(op *operation, h uint64) (w *uint64, word uint64, err error)
 	}
 	for look := 0; ; look++ {
 		if i >= c.pool.Cap {
-			return nil, 0, c.closedOr(op, h)
+			if err := c.pool.Limits.Err(false); err != nil {
+				return nil, 0, shell.Fail(op.name, err)
+			}
+			return nil, 0, op.invalid(h)
 		}
 		// The limits rise before used does, so a slot that used counts and the limits do not was
 		// taken away.
@@ -106,12 +109,4 @@ func (c *core) letPass(h uint64) {
 	for spin := 0; c.waited.Load() == h; spin++ {
 		slots.Pause(spin)
 	}
-}
-
-// closedOr returns why nothing of the slab can be reached, or else that the handle is not valid.
-func (c *core) closedOr(op *operation, h uint64) error {
-	if err := c.pool.Limits.Err(false); err != nil {
-		return shell.Fail(op.name, err)
-	}
-	return op.invalid(h)
 }

@@ -9,16 +9,6 @@ import (
 	"github.com/typedmem/typedmem/internal/container"
 )
 
-// lastSync is the sync of a Close, which holds the locks.
-func (c *core) lastSync() error {
-	for _, step := range []func() error{c.flushSlots, c.pool.Flush, c.kind.syncLength} {
-		if err := step(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // close releases everything. What cannot be undone comes last. It does not wait for calls of others
 // that wait for the kernel.
 func (c *core) close() error {
@@ -38,7 +28,13 @@ func (c *core) close() error {
 	}
 	var cut error // others have cut the file off, and no second Close could repair that
 	if c.pool.Durable {
-		err := c.lastSync()
+		err := c.flushSlots()
+		if err == nil {
+			err = c.pool.Flush()
+		}
+		if err == nil {
+			err = c.kind.syncLength()
+		}
 		if container.Foreign(err) {
 			cut = err
 		} else if err != nil && !errors.Is(err, typedmem.ErrClosed) { // a closed mapping has nothing to flush
@@ -55,22 +51,25 @@ func (c *core) close() error {
 	if failed != nil {
 		return failed
 	}
-	return errors.Join(cut, err, c.closeFences(), c.kind.close(cut != nil))
+	return errors.Join(cut, err, closeAll(c.fenceMappings()), c.kind.close(cut != nil))
 }
 
-// closeFences closes what debug mode and guard slots have mapped besides slots and words.
-func (c *core) closeFences() error {
-	err := c.guards.close()
-	for _, m := range c.fences {
-		err = errors.Join(err, m.Close())
+// fenceMappings returns what debug mode and guard slots have mapped besides slots and words.
+func (c *core) fenceMappings() []*typedmem.Mapping {
+	list := append(c.fences, c.guards.fences...)
+	for i := range c.guards.slots {
+		list = append(list, c.guards.slots[i].m)
 	}
-	return err
+	return list
 }
 
 // closeMappings undoes what a constructor did before it failed.
 func (c *core) closeMappings() error {
-	err := c.closeFences()
-	for _, m := range c.kind.mappings() {
+	return closeAll(append(c.fenceMappings(), c.kind.mappings()...))
+}
+
+func closeAll(list []*typedmem.Mapping) (err error) {
+	for _, m := range list {
 		if m != nil {
 			err = errors.Join(err, m.Close())
 		}

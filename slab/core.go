@@ -3,7 +3,6 @@ package slab
 import (
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 
@@ -47,31 +46,14 @@ type core struct {
 // the kind of a slab.
 type kind interface {
 	slots.Backing
-
-	// follow lets a reader see slots that the writer has come to use.
-	follow()
-
-	// prepare is called for a slot that was allocated, before its object is written. On error the
-	// slot is retired.
-	prepare(h uint64) error
-
-	// cancel is called for a slot that was allocated and holds no object.
-	cancel(h uint64)
-
-	trim() (bytes int, err error)
-
-	// stats returns all numbers but Committed.
-	stats() Stats
-
-	// syncLength makes the length of the file and its name durable. The caller holds pool.Growing.
-	syncLength() error
-
-	// mappings returns the mappings of slots and words that were made.
-	mappings() []*typedmem.Mapping
-
-	// close closes what is left once the slots are closed. cut says that others have made the file
-	// shorter.
-	close(cut bool) error
+	follow()                       // lets a reader see slots that the writer has come to use
+	prepare(h uint64) error        // the object of slot h is about to be written; an error retires it
+	cancel(h uint64)               // the slot was allocated and holds no object
+	trim() (bytes int, err error)  // releases the memory of free slots
+	stats() Stats                  // of a slab that is open
+	syncLength() error             // of the file, and its name; the caller holds pool.Growing
+	mappings() []*typedmem.Mapping // of slots and words, as far as they were made
+	close(cut bool) error          // what the slots need; cut: others have made the file shorter
 }
 
 // newCore makes the part of a slab that is the same for all kinds. attach follows.
@@ -91,14 +73,15 @@ func newCore(capacity int, l *layout.Layout, salt uint64) (*core, error) {
 	return c, nil
 }
 
-func newSalt() uint64 { return rand.Uint64() }
-
-// attach shows the slots in m.
-func (c *core) attach(m *typedmem.Mapping) error {
-	if err := shell.CheckAddress(c.layout, m); err != nil {
+// attach shows the slots in m, if mapping it has succeeded.
+func (c *core) attach(m *typedmem.Mapping, err error) error {
+	if err != nil {
 		return err
 	}
 	c.m, c.mayLackSpace = m, mem.Of(m).MayLackSpace()
+	if err := shell.CheckAddress(c.layout, m); err != nil {
+		return err
+	}
 	c.pool.Attach(mem.Of(m).Limits())
 	return nil
 }

@@ -34,9 +34,7 @@ func wordsEnd(capacity uint64) int64 {
 }
 
 // slotsEnd is where used slots end in the file, in bytes.
-func (c *core) slotsEnd(used int) int64 {
-	return wordsEnd(uint64(c.pool.Cap)) + int64(used)*int64(c.pool.Size)
-}
+func (c *core) slotsEnd(used int) int64 { return wordsEnd(uint64(c.pool.Cap)) + int64(used)*int64(c.pool.Size) }
 
 // Record writes the generation of a slot into the file.
 func (f *file) Record(i, g uint32) error {
@@ -90,6 +88,9 @@ func (w *writer) close(cut bool) error {
 
 // flush writes slots and words to the device.
 func (c *core) flush() error {
+	if c.pool.Closed() {
+		return typedmem.ErrClosed
+	}
 	if err := c.flushSlots(); err != nil || !c.pool.Durable {
 		return err
 	}

@@ -1,7 +1,6 @@
 package slab
 
 import (
-	"errors"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -79,17 +78,6 @@ func (g *guards) make(p *slots.Pool, every uint64) error {
 	return err
 }
 
-func (g *guards) close() error {
-	var err error
-	for _, m := range g.fences {
-		err = errors.Join(err, m.Close())
-	}
-	for i := range g.slots {
-		err = errors.Join(err, g.slots[i].m.Close())
-	}
-	return err
-}
-
 // has reports whether a handle has the index of a guard slot.
 func (g *guards) has(h uint64) bool {
 	i := uintptr(slots.Index(h))
@@ -140,65 +128,47 @@ func (g *guards) publish(handle uint64) {
 	g.slot(handle).word = slots.Generation(handle)
 }
 
-// hold finds the object of a handle and locks it until unlock is called. It waits for an Update.
-func (g *guards) hold(op *operation, h uint64) (p unsafe.Pointer, unlock func(), err error) {
+// find finds the object of a handle, and leaves mu locked unless it returns an error. It waits for
+// an Update, but in Ptr.
+func (g *guards) find(op *operation, h uint64) (*guardSlot, error) {
 	for spin := 0; ; spin++ {
-		s, err := g.find(op, h)
-		if err != nil {
-			return nil, nil, err
+		if err := g.pool.Limits.Err(op.write); err != nil {
+			return nil, shell.Fail(op.name, err)
 		}
-		if !s.busy {
-			return s.p, g.mu.Unlock, nil
+		g.mu.Lock()
+		s := g.slot(h)
+		if s.word&1 == 0 || s.word != slots.Generation(h) {
+			g.mu.Unlock()
+			return nil, op.invalid(h)
+		}
+		if !s.busy || op == opPtr {
+			return s, nil
 		}
 		g.mu.Unlock()
 		slots.Pause(spin)
 	}
 }
 
-// find finds the object of a handle, and leaves mu locked unless it returns an error.
-func (g *guards) find(op *operation, h uint64) (*guardSlot, error) {
-	if err := g.pool.Limits.Err(op.write); err != nil {
-		return nil, shell.Fail(op.name, err)
-	}
-	g.mu.Lock()
-	s := g.slot(h)
-	if s.word&1 == 0 || s.word != slots.Generation(h) {
-		g.mu.Unlock()
-		return nil, op.invalid(h)
-	}
-	return s, nil
-}
-
-// borrow is hold for an Update, which runs code of the user: until release is called the object is
+// borrow finds the object for an Update, which runs code of the user: until release is called it is
 // marked busy, and no lock is held.
-func (g *guards) borrow(op *operation, h uint64) (p unsafe.Pointer, release func(), err error) {
-	p, unlock, err := g.hold(op, h)
+func (g *guards) borrow(h uint64) (p unsafe.Pointer, release func(), err error) {
+	s, err := g.find(opUpdate, h)
 	if err != nil {
 		return nil, nil, err
 	}
-	defer unlock()
-	s := g.slot(h)
+	defer g.mu.Unlock()
 	s.busy = true
-	return p, func() {
+	return s.p, func() {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		s.busy = false
 	}, nil
 }
 
-// present reports whether a handle is valid.
-func (g *guards) present(h uint64) bool {
-	if _, err := g.find(opPtr, h); err != nil {
-		return false
-	}
-	g.mu.Unlock()
-	return true
-}
-
 // lend finds the object of a handle for raw access. forGood: the address may outlive the last use
 // of the slab.
-func (g *guards) lend(op *operation, h uint64, forGood bool) (unsafe.Pointer, error) {
-	s, err := g.find(op, h)
+func (g *guards) lend(h uint64, forGood bool) (unsafe.Pointer, error) {
+	s, err := g.find(opPtr, h)
 	if err != nil {
 		return nil, err
 	}
@@ -211,20 +181,19 @@ func (g *guards) lend(op *operation, h uint64, forGood bool) (unsafe.Pointer, er
 
 // free ends the object of a handle.
 func (g *guards) free(h uint64) error {
-	_, unlock, err := g.hold(opFree, h)
+	s, err := g.find(opFree, h)
 	if err != nil {
 		return err
 	}
-	s := g.slot(h)
 	if err := s.m.MakeNone(); err != nil {
-		unlock()
+		g.mu.Unlock()
 		return shell.Fail("free", err)
 	}
 	s.word++
 	s.free = here()
 	g.queue = append(g.queue, g.number(h))
 	slot := s.slot
-	unlock()
+	g.mu.Unlock()
 	g.pool.FreeUnused(slot)
 	return nil
 }

@@ -67,7 +67,7 @@ func (c *core) objects(yield func(h uint64, p unsafe.Pointer) bool) {
 	var handles []uint64
 	c.guards.each(func(l life) { handles = append(handles, l.handle) })
 	for _, h := range handles {
-		if p, err := c.guards.lend(opPtr, h, false); err == nil && !yield(h, p) {
+		if p, err := c.guards.lend(h, false); err == nil && !yield(h, p) {
 			return
 		}
 	}

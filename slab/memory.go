@@ -3,12 +3,15 @@ package slab
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/layout"
 	"github.com/typedmem/typedmem/internal/mem"
+	"github.com/typedmem/typedmem/internal/num"
 	"github.com/typedmem/typedmem/internal/shell"
+	"github.com/typedmem/typedmem/internal/sys"
 )
 
 // memory is the kind of a slab that is no slab file. The other kinds change what they do
@@ -43,15 +46,41 @@ func (m memory) close(bool) error       { return m.c.meta.Close() }
 
 func (m memory) mappings() []*typedmem.Mapping { return []*typedmem.Mapping{m.c.m, m.c.meta} }
 
-func (m memory) stats() Stats {
-	n := m.c.pool.Counts()
-	return Stats{
-		Live: n.Live, Free: n.Free, Cached: n.Cached, Waiting: n.Waiting, Retired: n.Retired,
-		Allocs: n.Allocs, Frees: n.Frees,
+func (m memory) stats() Stats { return Stats(m.c.pool.Counts()) }
+
+// trim releases the memory of free slots.
+func (m memory) trim() (bytes int, err error) {
+	c := m.c
+	if err := c.pool.Usable(); err != nil {
+		return 0, err
 	}
+	if c.m.Shared() && !c.m.FileBacked() { // shared memory stays what it is while it is mapped
+		return 0, nil
+	}
+	return c.pool.Trim(c.releasePages)
 }
 
-func newInMemory(capacity int, l *layout.Layout, cfg Config) (_ *core, err error) {
+// releasePages releases the whole pages within the bytes [lo, hi) of the slots, and returns which
+// bytes those are.
+func (c *core) releasePages(lo, hi int) (first, last int, err error) {
+	m := c.first() // the one that begins at the slots, were it cut or not
+	base, page := uintptr(c.pool.Slots), uintptr(m.PageSize())
+	from := num.Down(base+uintptr(lo)+page-1, page)
+	to := num.Down(base+uintptr(hi), page)
+	if from >= to {
+		return 0, 0, nil
+	}
+	first, last = int(from-base), int(to-base)
+	switch err := m.Advise(first, last, flags.DontNeed); {
+	case sys.Refused(err): // they are locked, or huge ones of an old kernel, or a sandbox forbids the call
+		return 0, 0, nil
+	case err != nil:
+		return 0, 0, err
+	}
+	return first, last, nil
+}
+
+func newInMemory(capacity int, l *layout.Layout, cfg Config) (*core, error) {
 	r := mem.RequestOf(cfg.Options)
 	r.Protection = flags.Read | flags.Write
 	if err := shell.CheckType(l, shell.MemoryOf(r.HasFile, r.Flags.Has(flags.Shared))); err != nil {
@@ -60,41 +89,38 @@ func newInMemory(capacity int, l *layout.Layout, cfg Config) (_ *core, err error
 	if cfg.GuardEvery < 0 {
 		return nil, fmt.Errorf("a guard slot for one of %d objects: %w", cfg.GuardEvery, typedmem.ErrSize)
 	}
-	c, err := newCore(capacity, l, newSalt())
+	c, err := newCore(capacity, l, rand.Uint64())
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, c.closeMappings())
-		}
-	}()
-	if cfg.GuardEvery > 0 {
-		c.checked = true
-		if err = c.guards.make(&c.pool, uint64(cfg.GuardEvery)); err != nil {
-			return nil, err
-		}
+	if c.checked = cfg.GuardEvery > 0; c.checked {
+		err = c.guards.make(&c.pool, uint64(cfg.GuardEvery))
 	}
 	if cfg.Debug {
 		c.watch()
 	}
-	if err = c.memoryForWords(); err != nil {
-		return nil, err
+	if err == nil {
+		err = c.memoryForWords()
 	}
-	m, err := c.memoryForSlots(r, cfg.Debug)
+	if err == nil {
+		err = c.memoryForSlots(r, cfg.Debug)
+	}
 	if err != nil {
-		return nil, err
-	}
-	if err = c.attach(m); err != nil {
-		return nil, errors.Join(err, m.Close())
+		return nil, errors.Join(err, c.closeMappings())
 	}
 	return c, nil
 }
 
 // memoryForWords makes the words that the process itself works with.
 func (c *core) memoryForWords() error {
-	bytes := int(c.pool.Cap) * 8
-	m, err := mem.Map[*typedmem.Mapping](mem.Request{Size: bytes, Flags: flags.NoReserve | huge(bytes), Protection: flags.Read | flags.Write})
+	r := mem.Request{Size: int(c.pool.Cap) * 8, Flags: flags.NoReserve, Protection: flags.Read | flags.Write}
+	// Words are read in no order, and in huge pages a lookup misses the processor's table of
+	// addresses less often. Slots get none: Trim releases their memory, which the kernel would bring
+	// back to make a huge page.
+	if r.Size >= 8<<20 {
+		r.Flags |= flags.TransparentHugePages
+	}
+	m, err := mem.Map[*typedmem.Mapping](r)
 	if err != nil {
 		return fmt.Errorf("the words of %d slots: %w", c.pool.Cap, err)
 	}
@@ -103,22 +129,12 @@ func (c *core) memoryForWords() error {
 }
 
 // memoryForSlots maps the slots of a slab that is no slab file.
-func (c *core) memoryForSlots(r mem.Request, debug bool) (*typedmem.Mapping, error) {
+func (c *core) memoryForSlots(r mem.Request, debug bool) error {
 	bytes := int(c.pool.Cap * c.pool.Size)
 	if debug && !r.HasFile && r.Address == 0 {
-		return c.between(r, bytes)
+		return c.attach(c.between(r, bytes))
 	}
 	r.Capacity = max(r.Capacity, r.Size, bytes)
 	r.WithinFile = true
-	return mem.Map[*typedmem.Mapping](r)
-}
-
-// huge asks for huge pages where there are many bytes of words. Words are read in no order, and in
-// huge pages a lookup misses the processor's table of addresses less often. It does not do so for
-// slots: Trim releases their memory, which the kernel would bring back to make a huge page.
-func huge(bytes int) flags.Map {
-	if bytes < 8<<20 {
-		return 0
-	}
-	return flags.TransparentHugePages
+	return c.attach(mem.Map[*typedmem.Mapping](r))
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"math/rand/v2"
 	"os"
 	"unsafe"
 
@@ -26,7 +27,7 @@ func create(path string, capacity int, l *layout.Layout, cfg Config) (*core, err
 	if err := errors.Join(shell.CheckType(l, layout.SharedFile), cfg.checkFile()); err != nil {
 		return nil, err
 	}
-	c, err := newCore(capacity, l, newSalt())
+	c, err := newCore(capacity, l, rand.Uint64())
 	if err != nil {
 		return nil, err
 	}
@@ -185,13 +186,7 @@ func (c *core) attachFile(f *container.File, used, there int) (*file, error) {
 		c.attachWords(m)
 	}
 	r.Size, r.Capacity, r.Offset = there*int(c.pool.Size), int(c.pool.Cap*c.pool.Size), wordsEnd(uint64(c.pool.Cap))
-	if m, err = mem.Map[*typedmem.Mapping](r); err != nil {
-		return nil, err
-	}
-	if err = c.attach(m); err != nil {
-		return nil, errors.Join(err, m.Close())
-	}
-	return &words, nil
+	return &words, c.attach(mem.Map[*typedmem.Mapping](r))
 }
 
 // checkWords checks every word of the file. If the file is too short for some slots, either a crash

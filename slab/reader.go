@@ -38,6 +38,7 @@ func (r *reader) stats() Stats {
 	// A file that is cut off meanwhile ends the count.
 	_ = typedmem.Guard(func() error {
 		r.follow()
+		s.Committed = uint64(p.Used()) * uint64(p.Size+8)
 		for i := range uintptr(p.Used()) {
 			switch word := slots.Load(p.Word(i)); {
 			case slots.IsLive(word):

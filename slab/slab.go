@@ -53,7 +53,9 @@ var none = &core{layout: new(layout.Layout)}
 
 func init() {
 	none.kind = memory{none}
-	none.pool.InitClosed()
+	none.pool.Init(0, 1, 0)
+	none.pool.Attach(new(mem.Limits))
+	_ = none.pool.Close(func() error { return nil })
 }
 
 func (s *Slab[T]) inner() *core {
@@ -225,13 +227,13 @@ func (s *Slab[T]) load(h Handle[T]) (x T, err error) {
 		return x, shell.Fail("load", s.plain.Err(false))
 	}
 	if c.guards.has(h.Bits) {
-		p, unlock, err := c.guards.hold(opLoad, h.Bits)
+		slot, err := c.guards.find(opLoad, h.Bits)
 		if err != nil {
 			return x, err
 		}
-		defer unlock()
-		// SAFETY: the guard slot holds a live T until unlock.
-		return *(*T)(p), nil
+		defer c.guards.mu.Unlock()
+		// SAFETY: the guard slot holds a live T until the unlock.
+		return *(*T)(slot.p), nil
 	}
 	for tries := 0; tries < patience || c.reads(); tries++ {
 		w, word, err := c.access(opLoad, h.Bits)
@@ -281,13 +283,13 @@ func (s *Slab[T]) Store(h Handle[T], x T) error {
 		return shell.Fail("store", s.plain.Err(true))
 	}
 	if c.guards.has(h.Bits) {
-		p, unlock, err := c.guards.hold(opStore, h.Bits)
+		slot, err := c.guards.find(opStore, h.Bits)
 		if err != nil {
 			return err
 		}
-		defer unlock()
-		// SAFETY: the guard slot holds a live T until unlock.
-		*(*T)(p) = x
+		defer c.guards.mu.Unlock()
+		// SAFETY: the guard slot holds a live T until the unlock.
+		*(*T)(slot.p) = x
 		return nil
 	}
 	w, word, err := c.hold(opStore, h.Bits)
@@ -353,7 +355,7 @@ func (s *Slab[T]) Ptr(h Handle[T]) (*T, error) {
 func (s *Slab[T]) ptr(h Handle[T]) (*T, error) {
 	c := s.inner()
 	if c.guards.has(h.Bits) {
-		p, err := c.guards.lend(opPtr, h.Bits, true)
+		p, err := c.guards.lend(h.Bits, true)
 		return (*T)(p), err
 	}
 	if _, _, err := c.access(opPtr, h.Bits); err != nil {
@@ -372,7 +374,8 @@ func (s *Slab[T]) ptr(h Handle[T]) (*T, error) {
 func (s *Slab[T]) Has(h Handle[T]) bool {
 	c := s.inner()
 	if c.guards.has(h.Bits) {
-		return c.guards.present(h.Bits)
+		_, err := c.guards.lend(h.Bits, false)
+		return err == nil
 	}
 	i := uintptr(uint32(h.Bits))
 	if c.follow(i); i >= s.n || !c.pool.Readable(i) {
@@ -414,11 +417,7 @@ func (s *Slab[T]) Trim() (bytes int, err error) {
 // Flush writes the objects of a slab file to the device; see [Slab.Sync]. A slab in memory has
 // nothing to write.
 func (s *Slab[T]) Flush() error {
-	err := typedmem.ErrClosed
-	if s.core != nil {
-		err = s.core.flush()
-	}
-	return shell.Fail("flush", err)
+	return shell.Fail("flush", s.inner().flush())
 }
 
 // Sync makes durable what was done before the call. After a power failure every object that lived
@@ -427,11 +426,7 @@ func (s *Slab[T]) Flush() error {
 // mixture of old and new bytes, and one that was freed may be back. Sync returns
 // [typedmem.ErrTruncated] if others have made the file shorter.
 func (s *Slab[T]) Sync() error {
-	err := typedmem.ErrClosed
-	if s.core != nil {
-		err = s.core.sync()
-	}
-	return shell.Fail("sync", err)
+	return shell.Fail("sync", s.inner().sync())
 }
 
 // Mapping returns the mapping that holds the objects; that of the zero Slab is nil. To protect, pin

@@ -15,15 +15,9 @@ type Stats struct {
 	Frees  uint64 // objects freed since then
 }
 
-// stats returns all numbers.
 func (c *core) stats() Stats {
 	if c.pool.Closed() || c.unmapped() {
 		return Stats{}
 	}
-	s, words := c.kind.stats(), 8
-	if c.pool.Durable { // in the file as well
-		words = 16
-	}
-	s.Committed = uint64(c.pool.Used()) * uint64(int(c.pool.Size)+words)
-	return s
+	return c.kind.stats()
 }

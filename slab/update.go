@@ -29,7 +29,7 @@ import (
 func (s *Slab[T]) Update(h Handle[T], f func(*T)) error {
 	c := s.inner()
 	if c.guards.has(h.Bits) {
-		p, release, err := c.guards.borrow(opUpdate, h.Bits)
+		p, release, err := c.guards.borrow(h.Bits)
 		if err != nil {
 			return err
 		}

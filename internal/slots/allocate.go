@@ -3,6 +3,7 @@ package slots
 import (
 	"errors"
 	"runtime"
+	"sync/atomic"
 
 	"github.com/typedmem/typedmem/internal/faults"
 	"github.com/typedmem/typedmem/internal/mem"
@@ -74,7 +75,7 @@ func (p *Pool) provide() error {
 		switch {
 		case p.free.count > 0 || p.bump < used:
 			return nil
-		case p.waits.count > 0 && (used == int(p.Cap) || p.waits.count >= min(max(p.leastWaiting, used/2), p.mostWaiting)):
+		case p.waits.count > 0 && (used == int(p.Cap) || p.waits.count >= p.enoughWaiting(used)):
 			if err := p.flushWaiting(); err != nil {
 				return err
 			}
@@ -101,8 +102,21 @@ func (p *Pool) findMore() bool {
 	return p.free.count > 0 || p.waits.count+p.flushing.count > 0 && p.flushWaiting() == nil
 }
 
-// leastStocked is in bytes, see mostStocked.
-const leastStocked = 2 << 20
+const (
+	leastStocked = 2 << 20 // bytes, see mostStocked
+
+	leastWaiting      = 4096 // see enoughWaiting
+	leastWaitingBytes = 4 << 20
+	mostWaitingBytes  = 64 << 20
+	waitsBytes        = 256 << 10 // that wait in one magazine, at the most
+)
+
+// enoughWaiting returns how many freed slots the words are flushed for at once: half of those in
+// use, at least leastWaiting, or fewer if they take leastWaitingBytes, at most mostWaitingBytes.
+func (p *Pool) enoughWaiting(used int) int {
+	least := max(min(leastWaiting, leastWaitingBytes/int(p.Size)), 1)
+	return min(max(least, used/2), max(least, mostWaitingBytes/int(p.Size)))
+}
 
 // mostStocked returns how many slots may be in stocks before they are moved to the free list rather
 // than more memory provided: a quarter of the slots in use, or as many as take leastStocked bytes.
@@ -111,26 +125,22 @@ func (p *Pool) mostStocked(used int) int { return max(used/4, leastStocked/int(p
 // grow provides memory for more slots than used, unless somebody else has. The caller holds mu,
 // which is released where growth waits for the kernel: where there is a file.
 func (p *Pool) grow(used int) error {
-	if !p.slowGrow {
-		return p.growNow(used)
-	}
-	return p.unlocked(&p.Growing, func() error {
+	grow := func() error {
 		if p.closed.Load() || p.Used() != used {
 			return nil
 		}
-		return p.growNow(used)
-	})
-}
-
-// growNow is grow for the one goroutine at a time that grows.
-func (p *Pool) growNow(used int) error {
-	more := max(mem.GrowthStep(used*int(p.Size))/int(p.Size), 1)
-	to := min(used+more, int(p.Cap))
-	if err := p.backing.Grow(used, to); err != nil {
-		return err
+		more := max(mem.GrowthStep(used*int(p.Size))/int(p.Size), 1)
+		to := min(used+more, int(p.Cap))
+		if err := p.backing.Grow(used, to); err != nil {
+			return err
+		}
+		p.SetUsed(to)
+		return nil
 	}
-	p.SetUsed(to)
-	return nil
+	if !p.slowGrow {
+		return grow()
+	}
+	return p.unlocked(&p.Growing, grow)
 }
 
 // Allocate takes a free slot and returns the handle of its next object. The handle is not valid
@@ -184,10 +194,13 @@ func (p *Pool) Complete(h uint64) error {
 }
 
 // Cancel returns a slot that was allocated and holds no object.
-func (p *Pool) Cancel(h uint64) {
+func (p *Pool) Cancel(h uint64) { p.putBack(h, &p.cancelled) }
+
+// putBack returns a slot by the handle of its next object, and counts it.
+func (p *Pool) putBack(h uint64, count *atomic.Uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.cancelled.Add(1)
+	count.Add(1)
 	if !p.closed.Load() {
 		p.push(&p.free, h)
 	}

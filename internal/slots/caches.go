@@ -66,9 +66,6 @@ func (p *Pool) NewCache() *Magazine {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.registry.Lock()
-	if p.caches == nil {
-		p.caches = map[*Magazine]struct{}{}
-	}
 	p.caches[k] = struct{}{}
 	p.registry.Unlock()
 	p.allot()

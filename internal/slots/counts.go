@@ -2,10 +2,10 @@ package slots
 
 import "sync/atomic"
 
-// Counts says where the slots are; see slab.Stats.
+// Counts says where the slots are. Its fields are those of slab.Stats.
 type Counts struct {
 	Live, Free, Cached, Waiting, Retired int
-	Allocs, Frees                        uint64
+	Committed, Allocs, Frees             uint64
 }
 
 // Counts adds up what shards and caches have counted. It takes no lock of the pool: each number is
@@ -29,6 +29,10 @@ func (p *Pool) Counts() (n Counts) {
 	n.Live = min(max(int(p.live+n.Allocs-n.Frees), 0), int(p.Cap))
 	n.Frees = p.live + n.Allocs - uint64(n.Live)
 	n.Free = max(int(p.Cap)-n.Live-n.Cached-n.Waiting-n.Retired, 0)
+	n.Committed = p.used.Load() * (uint64(p.Size) + 8)
+	if p.Durable { // the words are in the file as well
+		n.Committed += p.used.Load() * 8
+	}
 	return n
 }
 

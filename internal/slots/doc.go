@@ -9,14 +9,11 @@ type Backing interface {
 	// Grow provides memory for the slots up to number to; those up to from have some. One goroutine
 	// at a time calls it.
 	Grow(from, to int) error
-
 	// Record writes the generation of slot i into the file: odd, its object lives; even, it does
 	// not. On error the file is as it was.
 	Record(i, generation uint32) error
-
 	// Flush makes durable what Record wrote.
 	Flush() error
-
 	// Released is called for an object that just ended, before anyone can allocate its slot.
 	Released(h uint64)
 }

@@ -1,17 +1,14 @@
 package slots
 
-import (
-	"sync/atomic"
-)
+import "sync/atomic"
 
 // Free slots lie in lists by block, a run of neighbouring slots of about four megabytes: so anyone
 // who iterates can pass over a block in which no object lives, Trim works in steps, and slots with
 // memory behind them are used before those whose memory Trim gave back.
 const (
-	leastBlock = 1 << 6 // slots
-	mostBlock  = 1 << 12
+	leastShift = 6  // a block has at least 1<<leastShift slots
+	mostShift  = 12 // and at most 1<<mostShift
 	blockBytes = 4 << 20
-
 	blockChunk = 64 // blocks that are made at a time
 )
 
@@ -50,11 +47,11 @@ const (
 
 // blockShift returns the base-2 logarithm of the number of slots in a block.
 func blockShift(size uintptr) uint {
-	shift := uint(0)
-	for n := leastBlock; n < mostBlock && uintptr(n)*size < blockBytes; n *= 2 {
+	shift := uint(leastShift)
+	for shift < mostShift && size<<shift < blockBytes {
 		shift++
 	}
-	return shift + 6
+	return shift
 }
 
 // blockSlots returns the number of slots in a block.
@@ -72,29 +69,26 @@ func (p *Pool) blockAt(n int) *block {
 	return &chunk[n%blockChunk]
 }
 
-// blockOf returns the block of a slot, and its number. It makes the block if there is none yet.
-func (p *Pool) blockOf(slot uint32) (b *block, n int) {
-	n = int(slot >> p.blockShift)
-	chunk := &p.blocks[n/blockChunk]
-	if chunk.Load() == nil {
-		chunk.Store(new([blockChunk]block))
-	}
-	return &chunk.Load()[n%blockChunk], n
-}
-
 // push adds a slot by the handle of its next object. The caller holds mu.
 func (p *Pool) push(l *blockList, h uint64) {
-	i := Index(h)
-	b, n := p.blockOf(i)
-	at := &b.lists[l.kind]
-	Publish(WordAt(p.Words, uintptr(i)), uint64(Generation(h)-1)<<32|uint64(at.head))
+	n := int(Index(h) >> p.blockShift)
+	if chunk := &p.blocks[n/blockChunk]; chunk.Load() == nil {
+		chunk.Store(new([blockChunk]block))
+	}
+	b := p.blockAt(n)
+	p.prepend(&b.lists[l.kind], Index(h), Generation(h)-1)
+	l.count++
+	b.idle.Store(b.idle.Load() + 1)
+	p.requeue(l, b, n)
+}
+
+// prepend puts slot i, which has this generation, in front of a list.
+func (p *Pool) prepend(at *list, i, generation uint32) {
+	Publish(p.Word(uintptr(i)), uint64(generation)<<32|uint64(at.head))
 	if at.head = i + 1; at.count == 0 {
 		at.tail = at.head
 	}
 	at.count++
-	l.count++
-	b.idle.Store(b.idle.Load() + 1)
-	p.requeue(l, b, n)
 }
 
 // shift takes a slot out of a list that is not empty, and returns the handle of its next object.
@@ -107,7 +101,7 @@ func (p *Pool) shift(l *blockList) uint64 {
 	b := p.blockAt(int(n - 1))
 	at := &b.lists[l.kind]
 	i := at.head - 1
-	word := Load(WordAt(p.Words, uintptr(i)))
+	word := Load(p.Word(uintptr(i)))
 	at.head = uint32(word)
 	at.count--
 	l.count--
@@ -122,28 +116,20 @@ func (p *Pool) moveAll(to, from *blockList) {
 	for from.warm != 0 {
 		n := int(from.warm - 1)
 		b := p.blockAt(n)
-		moved := int(b.lists[from.kind].count)
-		p.join(&b.lists[to.kind], &b.lists[from.kind])
-		from.count -= moved
-		to.count += moved
+		old, at := &b.lists[from.kind], &b.lists[to.kind]
+		last := p.Word(uintptr(old.tail - 1))
+		Publish(last, uint64(Generation(Load(last)))<<32|uint64(at.head))
+		if at.count == 0 {
+			at.tail = old.tail
+		}
+		at.head = old.head
+		at.count += old.count
+		from.count -= int(old.count)
+		to.count += int(old.count)
+		*old = list{}
 		p.requeue(from, b, n)
 		p.requeue(to, b, n)
 	}
-}
-
-// join moves all of from to the front of to. The caller holds mu.
-func (p *Pool) join(to, from *list) {
-	if from.count == 0 {
-		return
-	}
-	w := WordAt(p.Words, uintptr(from.tail-1))
-	Publish(w, uint64(Generation(Load(w)))<<32|uint64(to.head))
-	if to.count == 0 {
-		to.tail = from.tail
-	}
-	to.head = from.head
-	to.count += from.count
-	*from = list{}
 }
 
 // requeue moves a block whose list has changed to the queue where it belongs.

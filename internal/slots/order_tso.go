@@ -7,8 +7,4 @@ package slots
 // compiler moves no store over another one, and no load over a store.
 const Ordered = true
 
-// Publish stores the word of a slot that no other goroutine changes. A goroutine that loads the
-// word sees what was written before it.
-func Publish(w *uint64, word uint64) { *w = word }
-
 func Fence() {}

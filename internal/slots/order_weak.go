@@ -7,10 +7,6 @@ import "sync/atomic"
 // Ordered: see order_tso.go. 386 keeps the order, but has no plain store of 64 bits.
 const Ordered = false
 
-// Publish stores the word of a slot that no other goroutine changes. A goroutine that loads the
-// word sees what was written before it.
-func Publish(w *uint64, word uint64) { atomic.StoreUint64(w, word) }
-
 // Fence keeps the loads and stores before it from being seen after those that follow. Go's atomic
 // store and load do that together: these processors have full barriers in them.
 func Fence() {

@@ -1,28 +1,36 @@
 package slots
 
 import (
+	"fmt"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/typedmem/typedmem/internal/mem"
 )
 
-// pool has the slots that hold no object: in the free list, in shards, in caches, or never used.
+// Pool has the slots that hold no object: in the free list, in shards, in caches, or never used.
 // What moves between these moves under mu, so that anyone who holds mu and all shards sees every
 // slot; only those in caches belong to the owner of the cache.
 //
 // Locks are taken in this order: Flushing, Growing, mu, the shards by index. Only the first two are
 // held while the kernel works on a file; see unlocked.
 type Pool struct {
-	Table
+	// Set before the slots are used, and only read then. Sizes are in bytes, counts in slots.
+	Cap     uintptr        // the capacity
+	Size    uintptr        // of an object
+	Salt    uint64         // see FirstGeneration
+	Slots   unsafe.Pointer // of the first slot
+	Words   unsafe.Pointer // of the first slot's word
+	Limits  *mem.Limits    // of the slots
+	Shadows Shadows
 	Durable bool // the Backing records which objects live: freed slots wait for a flush
 
 	backing  Backing
 	slowGrow bool // Grow waits for the kernel
 
-	// How many freed slots may wait for a flush in one magazine, and how many in the pool at the
-	// least and the most before they are flushed. Large objects wait in small numbers.
-	mostWaits, leastWaiting, mostWaiting int
+	// How many freed slots may wait for a flush in one magazine. Large objects wait in small numbers.
+	mostWaits uint64
 
 	Flushing sync.Mutex // one Flush at a time
 	Growing  sync.Mutex // one growth, or write of a file's length, at a time
@@ -33,7 +41,7 @@ type Pool struct {
 	waits    blockList // slots of a file that must not be used before its words were flushed
 	flushing blockList // those of waits that a flush which is at work will make free
 	stocks   int       // slots in the stocks of all magazines
-	bump     int       // the first slot that was never handed out; those up to used follow
+	bump     int       // the first slot that was never allocated; those up to used follow
 	tight    bool      // there was no free slot but in caches, which keep none until there are many again
 	share    uint64    // how many slots each cache may keep
 
@@ -50,7 +58,7 @@ type Pool struct {
 	freed     atomic.Uint64 // objects that were freed into no magazine
 	used      atomic.Uint64 // slots with memory behind them
 	retired   atomic.Uint64
-	cancelled atomic.Uint64 // slots that were popped and came to hold no object
+	cancelled atomic.Uint64 // slots that were allocated and came to hold no object
 	clashes   atomic.Uint64 // calls of pick, which found the first shard held
 
 	_      [64]byte // what follows is only read, mostly: it keeps off the cache lines of what is not
@@ -59,26 +67,15 @@ type Pool struct {
 	_      [64]byte
 }
 
-// leastWaiting is how many freed slots the words are flushed for at once, unless the slab is full
-// before, or they are so large that they take leastWaitingBytes. More wait where more are in use,
-// up to mostWaitingBytes. In one magazine wait waitsBytes at the most.
-const (
-	leastWaiting      = 4096
-	leastWaitingBytes = 4 << 20
-	mostWaitingBytes  = 64 << 20
-	waitsBytes        = 256 << 10
-)
-
 // Init makes the pool of a slab. Attach, AttachWords and SetBacking follow.
 func (p *Pool) Init(capacity int, size uintptr, salt uint64) {
 	p.Cap, p.Size, p.Salt, p.Shadows = uintptr(capacity), size, salt, newShadows(capacity)
 	p.blockShift = blockShift(size)
 	p.blocks = make([]atomic.Pointer[[blockChunk]block], capacity>>p.blockShift/blockChunk+1)
 	p.waits.kind, p.flushing.kind = waitingSlots, flushingSlots
-	p.mostWaits = max(min(MagazineSize, waitsBytes/int(size)), 1)
-	p.leastWaiting = max(min(leastWaiting, leastWaitingBytes/int(size)), 1)
-	p.mostWaiting = max(p.leastWaiting, mostWaitingBytes/int(size))
+	p.mostWaits = max(min(MagazineSize, waitsBytes/uint64(size)), 1)
 	p.spread.Store(uint32(mix(1)) | 1)
+	p.caches = map[*Magazine]struct{}{}
 	p.shards = make([]shard, shardCount(capacity))
 	for i := range p.shards {
 		p.shards[i].place = uint32(i)
@@ -86,10 +83,43 @@ func (p *Pool) Init(capacity int, size uintptr, salt uint64) {
 	}
 }
 
-// InitClosed makes a pool that has no slots and is closed.
-func (p *Pool) InitClosed() {
-	p.Limits, p.shards = new(mem.Limits), make([]shard, 1)
-	p.closed.Store(true)
+// Attach shows the slots in the memory of these limits.
+func (p *Pool) Attach(limits *mem.Limits) {
+	p.Limits = limits
+	// SAFETY: the address of a mapping, off the Go heap; the limits keep the address range from
+	// being given to others.
+	p.Slots = unsafe.Add(unsafe.Pointer(nil), limits.Base())
+}
+
+// AttachWords shows the words at an address.
+func (p *Pool) AttachWords(addr uintptr) {
+	// SAFETY: the address of a mapping, off the Go heap, that is closed after the slots only.
+	p.Words = unsafe.Add(unsafe.Pointer(nil), addr)
+}
+
+// Slot returns the address of slot i.
+func (p *Pool) Slot(i uintptr) unsafe.Pointer {
+	// SAFETY: the callers have compared i with Cap, and compare the address with the limits before
+	// they touch ip.
+	return unsafe.Add(p.Slots, i*p.Size)
+}
+
+// Word returns the address of the word of slot i.
+func (p *Pool) Word(i uintptr) *uint64 { return WordAt(p.Words, i) }
+
+// End returns the address after slot i.
+func (p *Pool) End(i uintptr) uintptr { return uintptr(p.Slot(i)) + p.Size }
+
+// Readable reports whether slot i can be read now.
+func (p *Pool) Readable(i uintptr) bool { return p.End(i) <= p.Limits.Readable() }
+
+// Refusal returns why slot i, which has memory, is beyond a limit: ErrClosed, ErrProtection, or
+// ErrBounds of a mapping that was cup.
+func (p *Pool) Refusal(i, limit uintptr) error {
+	if mem.Allows(limit) {
+		return fmt.Errorf("slot %d was cut off: the mapping was shrunk or split: %w", i, mem.ErrBounds)
+	}
+	return mem.Refusal(limit)
 }
 
 // SetBacking sets what provides the memory. slow says that growth waits for the kernel.
@@ -154,14 +184,11 @@ func (p *Pool) Close(unmap func() error) error {
 // holds Flushing.
 func (p *Pool) Flush() error {
 	p.mu.Lock()
-	closed := p.closed.Load()
-	if !closed {
-		p.gather()
-	}
-	p.mu.Unlock()
-	if closed {
+	defer p.mu.Unlock()
+	if p.closed.Load() {
 		return mem.ErrClosed
 	}
+	p.gather()
 	return p.flushWords()
 }
 
@@ -170,9 +197,8 @@ func (p *Pool) Flush() error {
 func (p *Pool) flushWaiting() error {
 	return p.unlocked(&p.Flushing, func() error {
 		p.mu.Lock()
-		done := p.closed.Load() || p.free.count > 0 || p.waits.count == 0
-		p.mu.Unlock()
-		if done {
+		defer p.mu.Unlock()
+		if p.closed.Load() || p.free.count > 0 || p.waits.count == 0 {
 			return nil
 		}
 		return p.flushWords()
@@ -181,14 +207,12 @@ func (p *Pool) flushWaiting() error {
 
 // flushWords flushes the words, after which slots are free that waited before. Those that come to
 // wait meanwhile are left to the next flush, since this one may have passed their words. The caller
-// holds Flushing.
+// holds Flushing, and mu, which is released meanwhile.
 func (p *Pool) flushWords() error {
-	p.mu.Lock()
 	p.moveAll(&p.flushing, &p.waits)
 	p.mu.Unlock()
 	err := p.backing.Flush()
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	if err != nil {
 		p.moveAll(&p.waits, &p.flushing)
 		return err

@@ -109,9 +109,3 @@ func (s *Shadows) of(h uint64, make bool) *atomic.Uint32 {
 		}
 	}
 }
-
-// setCount stores a counter that its owner alone changes and others read.
-func setCount(p *uint64, n uint64) { atomic.StoreUint64(p, n) }
-
-// setFlag is setCount for a lock word.
-func setFlag(p *uint32, n uint32) { atomic.StoreUint32(p, n) }

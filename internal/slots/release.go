@@ -28,7 +28,7 @@ func (p *Pool) spill(k *Magazine, s *shard) {
 		copy(k.handles[:rest], k.handles[len(old):k.n])
 		setCount(&k.n, rest)
 	}
-	if k.waits >= min(k.room(), uint64(p.mostWaits)) {
+	if k.waits >= min(k.room(), p.mostWaits) {
 		p.moveWaiting(k)
 	}
 }
@@ -65,7 +65,7 @@ func (p *Pool) Free(h uint64) bool {
 // own, the magazine of a cache, or to a shard if own is nil. done is false where nothing was done,
 // since the word has changed or room had to be made: the caller looks at the word again.
 func (p *Pool) Release(own *Magazine, w *uint64, word, h uint64) (done bool, err error) {
-	if own != nil && own.full(uint64(p.mostWaits)) {
+	if own != nil && own.full(p.mostWaits) {
 		p.spill(own, nil)
 		if own.room() > 0 {
 			return false, nil
@@ -79,7 +79,7 @@ func (p *Pool) Release(own *Magazine, w *uint64, word, h uint64) (done bool, err
 	if !s.lockNow() {
 		s = p.pick()
 	}
-	if s.full(uint64(p.mostWaits)) {
+	if s.full(p.mostWaits) {
 		s.unlock()
 		p.spill(&s.Magazine, s)
 		return false, nil
@@ -123,29 +123,15 @@ func (p *Pool) markFreed(w *uint64, word, h uint64) (done bool, err error) {
 	if !atomic.CompareAndSwapUint64(w, word, word|Busy) {
 		return false, nil
 	}
-	err = p.recordFree(w, word, dead, Index(h))
-	return err == nil, err
-}
-
-// recordFree is markFreed in a file, for a word that says Busy. An error, or a fault where the file
-// was cut off, leaves the object alive.
-func (p *Pool) recordFree(w *uint64, word, dead uint64, i uint32) error {
-	next := word
+	next := word // an error, or a fault where the file was cut off, leaves the object alive
 	defer func() { Publish(w, next) }()
-	err := p.backing.Record(i, Generation(dead))
-	if err == nil {
-		next = dead
+	if err = p.backing.Record(Index(h), Generation(dead)); err != nil {
+		return false, err
 	}
-	return err
+	next = dead
+	return true, nil
 }
 
 // FreeUnused counts the end of an object that was elsewhere, and returns the slot that was
 // allocated for it.
-func (p *Pool) FreeUnused(h uint64) {
-	p.freed.Add(1)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.closed.Load() {
-		p.push(&p.free, h)
-	}
-}
+func (p *Pool) FreeUnused(h uint64) { p.putBack(h, &p.freed) }

@@ -24,7 +24,13 @@ func (s *shard) tryLock() bool {
 // lockNow is tryLock for a lock that is likely free.
 func (s *shard) lockNow() bool { return atomic.CompareAndSwapUint32(&s.lock, 0, 1) }
 
-func (s *shard) unlock() { setFlag(&s.lock, 0) }
+func (s *shard) unlock() {
+	if Ordered && !RaceEnabled {
+		s.lock = 0
+	} else {
+		atomic.StoreUint32(&s.lock, 0)
+	}
+}
 
 func (s *shard) lockWait() {
 	for spin := 0; !s.tryLock(); spin++ {

@@ -102,7 +102,7 @@ func (p *Pool) markFree(t *trimmer, lo, hi int) (warm bool) {
 		}
 		for slot, left := at.head, at.count; left > 0; left-- {
 			t.free.set(int(slot-1) - lo)
-			slot = uint32(Load(WordAt(p.Words, uintptr(slot-1))))
+			slot = uint32(Load(p.Word(uintptr(slot - 1))))
 		}
 	}
 	return warm
@@ -129,12 +129,7 @@ func (p *Pool) sortBlock(t *trimmer, i, lo int) {
 				if slot >= int(p.bump) || !t.free.has(slot-lo) || t.cold.has(slot-lo) != want {
 					continue
 				}
-				w := WordAt(p.Words, uintptr(slot))
-				Publish(w, uint64(Generation(Load(w)))<<32|uint64(sorted.head))
-				if sorted.head = uint32(slot) + 1; sorted.count == 0 {
-					sorted.tail = sorted.head
-				}
-				sorted.count++
+				p.prepend(&sorted, uint32(slot), Generation(Load(p.Word(uintptr(slot)))))
 			}
 		}
 		*at = sorted
