@@ -34,7 +34,9 @@ func wordsEnd(capacity uint64) int64 {
 }
 
 // slotsEnd is where used slots end in the file, in bytes.
-func (c *core) slotsEnd(used int) int64 { return wordsEnd(uint64(c.pool.Cap)) + int64(used)*int64(c.pool.Size) }
+func (c *core) slotsEnd(used int) int64 {
+	return wordsEnd(uint64(c.pool.Cap)) + int64(used)*int64(c.pool.Size)
+}
 
 // Record writes the generation of a slot into the file.
 func (f *file) Record(i, g uint32) error {
@@ -88,9 +90,6 @@ func (w *writer) close(cut bool) error {
 
 // flush writes slots and words to the device.
 func (c *core) flush() error {
-	if c.pool.Closed() {
-		return typedmem.ErrClosed
-	}
 	if err := c.flushSlots(); err != nil || !c.pool.Durable {
 		return err
 	}
@@ -101,18 +100,15 @@ func (c *core) flush() error {
 
 // flushSlots writes the slots to their file.
 func (c *core) flushSlots() error {
+	if c.pool.Closed() {
+		return typedmem.ErrClosed
+	}
 	if left := c.first(); left != c.m { // SplitTo cut the mapping: c.m has what follows the cut
 		if err := left.Flush(0, left.Len()); err != nil {
 			return err
 		}
 	}
-	if err := c.m.Flush(0, c.m.Len()); err != nil {
-		return err
-	}
-	if c.pool.Closed() {
-		return typedmem.ErrClosed
-	}
-	return nil
+	return c.m.Flush(0, c.m.Len())
 }
 
 // sync makes durable what flush writes, the length of the file and its name.
