@@ -14,7 +14,7 @@ import (
 	"github.com/typedmem/typedmem/internal/slots"
 )
 
-// mostSlots is the greatest capacity: an index+1 fits 32 bits, with room for guard slots behind.
+// mostSlots is the greatest capacity: an index+1 fits 32 bits, with room for guard slots after it.
 const mostSlots = 1<<32 - 1<<16
 
 // core is all of a slab that does not depend on the type of the objects. The pool has the slots;
@@ -28,7 +28,7 @@ type core struct {
 	m    *typedmem.Mapping // the slots
 	meta *typedmem.Mapping // the words
 
-	mayLackSpace bool // m's, and that of a file's words: stores that must not fault go through write
+	mayLackSpace bool // m's, and that of a file's words: stores that must not fault use write
 	checked      bool // debug mode, or guard slots
 	lives        lives
 	guards       guards

@@ -118,8 +118,8 @@ func (s *Slab[T]) putZero(u uint64) (Handle[T], error) {
 	return s.put(u, &zero)
 }
 
-// put makes the object of a slot that was popped. If a step faults, because a file was cut off or
-// memory was protected, put returns the slot. Alloc and Insert use it only where a fault can be
+// put makes the object of a slot that was allocated. If a step faults, because a file was cut off
+// or memory was protected, put returns the slot. Alloc and Insert use it only where a fault can be
 // caught, see package faults: a defer costs them a tenth of their time, and a fault that nothing
 // catches ends the process.
 func (s *Slab[T]) put(u uint64, x *T) (Handle[T], error) {

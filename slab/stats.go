@@ -9,7 +9,7 @@ type Stats struct {
 	Waiting int // slots of a file that were freed, and are free once the file's words are flushed: by Sync, Flush, or when slots run short
 	Retired int // slots that are never used again: their generations are exhausted, or debug mode found that they were written after a Free
 
-	Committed uint64 // bytes behind the slots in use and their words; what Trim gave back included
+	Committed uint64 // bytes of the slots in use and their words, with those that Trim released
 
 	Allocs uint64 // objects made since the slab was made or opened
 	Frees  uint64 // objects freed since then

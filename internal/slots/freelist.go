@@ -2,9 +2,9 @@ package slots
 
 import "sync/atomic"
 
-// Free slots lie in lists by block, a run of neighbouring slots of about four megabytes: so anyone
-// who iterates can pass over a block in which no object lives, Trim works in steps, and slots with
-// memory behind them are used before those whose memory Trim gave back.
+// Free slots are in lists by block. A block is a run of neighbouring slots of about four megabytes.
+// So an iteration can pass over a block without objects, Trim works in steps, and slots with memory
+// are used before those whose memory Trim released.
 const (
 	leastShift = 6  // a block has at least 1<<leastShift slots
 	mostShift  = 12 // and at most 1<<mostShift
@@ -21,13 +21,13 @@ type list struct {
 // block is the state of one run of slots. All but idle is read and changed under mu.
 type block struct {
 	lists [slotKinds]list
-	links [slotKinds]link // where the block stands in a queue of the blocks that have such slots
-	cold  uint32          // slots at the end of the free list whose memory Trim gave back
+	links [slotKinds]link // its place in the queue of the blocks that have such slots
+	cold  uint32          // slots at the end of the free list whose memory Trim released
 	idle  atomic.Uint32   // slots in all lists
 }
 
 type link struct {
-	queue      *uint32 // the head of the queue that the block is in, nil for none
+	queue      *uint32 // the head of the queue that the block is in, nil if in none
 	prev, next uint32  // block+1
 }
 
@@ -35,7 +35,7 @@ type link struct {
 type blockList struct {
 	kind       int
 	count      int
-	warm, cold uint32 // the first block of each queue, +1; the blocks in cold have cold slots only
+	warm, cold uint32 // the first block of each queue, +1; blocks in cold have only cold slots
 }
 
 const (

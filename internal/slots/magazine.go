@@ -3,8 +3,8 @@ package slots
 import "sync/atomic"
 
 const (
-	MagazineSize = 128
-	stockSize    = 64 * MagazineSize
+	MagazineSize = 128               // slots in a magazine, a power of two
+	stockSize    = 64 * MagazineSize // slots in its stock
 )
 
 // Magazine is a stack of free slots that one owner at a time uses: a cache, or anyone who holds
@@ -17,13 +17,13 @@ type Magazine struct {
 	waits  uint64 // slots of a file that were freed and wait for the next flush of its words
 	allocs uint64 // objects made from this magazine
 	frees  uint64 // objects freed into it
-	limit  uint64 // how many slots it may keep, at most MagazineSize; the pool sets it, see share
+	limit  uint64 // how many slots it may hold, at most MagazineSize; see Pool.share
 
 	handles [MagazineSize]uint64 // of the next object of each slot
-	waiting []uint64             // likewise; of a file only
+	waiting []uint64             // the same for slots that wait; nil in memory
 
-	// What was spilled from handles and is first in line to refill it. It belongs to the pool and
-	// moves under its mu: anyone who finds no other slot takes it.
+	// stock has slots that were moved out of handles and refill it first. It belongs to the pool and
+	// changes under its mu: anyone who finds no other slot takes it.
 	stock []uint64
 }
 

@@ -29,8 +29,7 @@ type Pool struct {
 	backing  Backing
 	slowGrow bool // Grow waits for the kernel
 
-	// How many freed slots may wait for a flush in one magazine. Large objects wait in small numbers.
-	mostWaits uint64
+	mostWaits uint64 // how many freed slots may wait for a flush in one magazine
 
 	Flushing sync.Mutex // one Flush at a time
 	Growing  sync.Mutex // one growth, or write of a file's length, at a time
@@ -39,11 +38,11 @@ type Pool struct {
 	closed   atomic.Bool // changes under mu
 	free     blockList
 	waits    blockList // slots of a file that must not be used before its words were flushed
-	flushing blockList // those of waits that a flush which is at work will make free
+	flushing blockList // those of waits that the flush at work will make free
 	stocks   int       // slots in the stocks of all magazines
 	bump     int       // the first slot that was never allocated; those up to used follow
-	tight    bool      // there was no free slot but in caches, which keep none until there are many again
-	share    uint64    // how many slots each cache may keep
+	tight    bool      // only caches had free slots; they hold none until many slots are free
+	share    uint64    // how many slots each cache may hold
 
 	blocks     []atomic.Pointer[[blockChunk]block]
 	blockShift uint
@@ -56,14 +55,14 @@ type Pool struct {
 
 	waiting   atomic.Int64  // how many are in waits and flushing, to read without mu
 	freed     atomic.Uint64 // objects that were freed into no magazine
-	used      atomic.Uint64 // slots with memory behind them
+	used      atomic.Uint64 // slots with memory
 	retired   atomic.Uint64
 	cancelled atomic.Uint64 // slots that were allocated and came to hold no object
-	clashes   atomic.Uint64 // calls of pick, which found the first shard held
+	clashes   atomic.Uint64 // calls of pick, which found the first shard locked
 
-	_      [64]byte // what follows is only read, mostly: it keeps off the cache lines of what is not
+	_      [64]byte // what follows is mostly read: it shares no cache line with what changes
 	shards []shard
-	spread atomic.Uint32 // what a stack's address is multiplied with to find a shard: odd
+	spread atomic.Uint32 // odd; a stack's address is multiplied by it to find a shard
 	_      [64]byte
 }
 
@@ -160,12 +159,12 @@ func (p *Pool) Usable() error {
 	return p.Limits.Err(true)
 }
 
-// Closed reports whether the pool is closed. One Close that is at work is not waited for.
+// Closed reports whether the pool is closed. It does not wait for a Close at work.
 func (p *Pool) Closed() bool { return p.closed.Load() }
 
 // Close ends the use of the slots and their words: after it the words can be unmapped too. unmap
-// unmaps the slots; if it fails the pool stays open. Nobody is inside a shard then. Anyone who
-// comes later finds it full, and takes the path that asks whether the slab is closed.
+// unmaps the slots; if it fails the pool stays open. Nobody is inside a shard afterwards. Anyone who
+// comes later finds it full, and takes the path that asks whether the pool is closed.
 func (p *Pool) Close(unmap func() error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

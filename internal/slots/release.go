@@ -14,7 +14,7 @@ func (p *Pool) spill(k *Magazine, s *shard) {
 		s.lockWait()
 		defer s.unlock()
 	}
-	if room := k.room(); k.n >= room { // the older half goes: what was freed last is in the processor's cache
+	if room := k.room(); k.n >= room { // the older half: what was freed last is in the processor's cache
 		rest := room / 2
 		old := k.handles[:k.n-rest]
 		if len(k.stock) < stockSize && !p.tight {

@@ -1,7 +1,7 @@
 package slots
 
-// trimBytes and trimSlots are how much Trim looks at in one step, at the most. Between steps others
-// make and free objects.
+// trimBytes and trimSlots bound what Trim looks at in one step. Between steps others allocate and
+// free objects.
 const (
 	trimBytes = 16 << 20
 	trimSlots = 1 << 17
@@ -83,7 +83,7 @@ func (p *Pool) trimStep(t *trimmer, lo int) (bytes, hi int, err error) {
 
 // markFree sets the bit of each free slot from lo to hi, and reports whether any may have memory.
 func (p *Pool) markFree(t *trimmer, lo, hi int) (warm bool) {
-	for i := max(lo, p.bump); i < hi; i++ { // never used, but growth may have brought them in
+	for i := max(lo, p.bump); i < hi; i++ { // never used, but growth may have given them memory
 		t.free.set(i - lo)
 		warm = true
 	}
