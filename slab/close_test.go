@@ -10,7 +10,11 @@ import (
 
 // mappings are all that a slab has mapped, those included that nothing can be read from.
 func (c *core) mappings() []*typedmem.Mapping {
-	return append(c.kind.mappings(), c.fenceMappings()...)
+	list := append(append(c.kind.mappings(), c.fences...), c.guards.fences...)
+	for i := range c.guards.slots {
+		list = append(list, c.guards.slots[i].m)
+	}
+	return list
 }
 
 func TestCloseClosesEveryMapping(t *testing.T) {
