@@ -115,8 +115,8 @@ func newInMemory(capacity int, l *layout.Layout, cfg Config) (*core, error) {
 func (c *core) memoryForWords() error {
 	r := mem.Request{Size: int(c.pool.Cap) * 8, Flags: flags.NoReserve, Protection: flags.Read | flags.Write}
 	// Words are read in no order, and in huge pages a lookup misses the processor's table of
-	// addresses less often. Slots get none: Trim releases their memory, which the kernel would bring
-	// back to make a huge page.
+	// addresses less often. Slots get none: Trim releases their memory, which the kernel would
+	// bring back to make a huge page.
 	if r.Size >= 8<<20 {
 		r.Flags |= flags.TransparentHugePages
 	}

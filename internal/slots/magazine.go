@@ -22,8 +22,8 @@ type Magazine struct {
 	handles [MagazineSize]uint64 // of the next object of each slot
 	waiting []uint64             // the same for slots that wait; nil in memory
 
-	// stock has slots that were moved out of handles and refill it first. It belongs to the pool and
-	// changes under its mu: anyone who finds no other slot takes it.
+	// stock has slots that were moved out of handles and refill it first. It belongs to the pool
+	// and changes under its mu: anyone who finds no other slot takes it.
 	stock []uint64
 }
 

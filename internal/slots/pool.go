@@ -163,8 +163,8 @@ func (p *Pool) Usable() error {
 func (p *Pool) Closed() bool { return p.closed.Load() }
 
 // Close ends the use of the slots and their words: after it the words can be unmapped too. unmap
-// unmaps the slots; if it fails the pool stays open. Nobody is inside a shard afterwards. Anyone who
-// comes later finds it full, and takes the path that asks whether the pool is closed.
+// unmaps the slots; if it fails the pool stays open. Nobody is inside a shard afterwards. Anyone
+// who comes later finds it full, and takes the path that asks whether the pool is closed.
 func (p *Pool) Close(unmap func() error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
