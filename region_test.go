@@ -13,12 +13,13 @@ import (
 	"testing"
 	"unsafe"
 
+	xmmap "golang.org/x/exp/mmap"
+
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/testenv"
 	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/region"
-	xmmap "golang.org/x/exp/mmap"
 )
 
 const (
@@ -37,7 +38,7 @@ type Tick struct {
 }
 
 // smallCapacity keeps address space small where many regions are made.
-var smallCapacity = options.New(0).WithCapacity(1 << 20)
+var smallCapacity = region.FileOptions{Write: true, Create: true, Capacity: 1 << 16}
 
 func ticks(n int) []Tick {
 	r := rand.New(rand.NewPCG(7, 7))
@@ -126,7 +127,7 @@ func TestTypedArrayInAFile(t *testing.T) {
 func TestTakingOverKeepsWhatAKilledWriterPublished(t *testing.T) {
 	testenv.Differs(t, partialLargePage)
 	dir := t.TempDir()
-	writer, err := region.CreateWith[Tick](filepath.Join(dir, "writer.tm"), 0, smallCapacity)
+	writer, err := region.OpenFile[Tick](filepath.Join(dir, "writer.tm"), smallCapacity)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +147,7 @@ func TestTakingOverKeepsWhatAKilledWriterPublished(t *testing.T) {
 		return filepath.Join(dir, to)
 	}
 	killed := copied("writer.tm", "killed.tm", func([]byte) {})
-	next, err := region.OpenMutWith[Tick](killed, smallCapacity)
+	next, err := region.OpenFile[Tick](killed, smallCapacity)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +170,7 @@ func TestTakingOverKeepsWhatAKilledWriterPublished(t *testing.T) {
 // clear error or the whole content, and never a change.
 func TestEveryTruncation(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ticks.tm")
-	r, err := region.CreateWith[Tick](path, 0, smallCapacity)
+	r, err := region.OpenFile[Tick](path, smallCapacity)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,8 +244,8 @@ func TestFailedConstructorsLeaveNothing(t *testing.T) {
 		{"Create over a file", func() error { _, err := region.Create[Tick](taken, 1); return err }, fs.ErrExist},
 		{"Open of some text", func() error { _, err := region.Open[Tick](taken); return err }, typedmem.ErrCorrupt},
 		{"Open of nothing", func() error { _, err := region.Open[Tick](filepath.Join(dir, "c")); return err }, fs.ErrNotExist},
-		{"CreateWith a file", func() error {
-			_, err := region.CreateWith[Tick](filepath.Join(dir, "d"), 0, options.New(1))
+		{"OpenFile of new huge pages", func() error {
+			_, err := region.OpenFile[Tick](filepath.Join(dir, "d"), region.FileOptions{Write: true, Create: true, Flags: flags.HugePages})
 			return err
 		}, typedmem.ErrOperation},
 		{"From nothing", func() error { _, err := region.From[Tick](nil); return err }, typedmem.ErrOperation},

@@ -7,7 +7,6 @@ import (
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/layout"
 	"github.com/typedmem/typedmem/internal/mem"
-	"github.com/typedmem/typedmem/internal/printing"
 	"github.com/typedmem/typedmem/internal/shell"
 	"github.com/typedmem/typedmem/options"
 )
@@ -46,55 +45,6 @@ func From[T any](m *typedmem.Mapping) (*Region[T], error) {
 	return show[T]("from", c, err)
 }
 
-// Create makes a new self-describing file of n zero elements and opens it for writing. If the file
-// exists it returns an error that wraps [fs.ErrExist]. The file appears under its name when it is
-// complete and on the device, so others never see a part of it. A system crash before the first
-// Sync may remove it as a whole. On error no file is left. Address space is reserved as with [New];
-// use [CreateWith] for another capacity.
-func Create[T any](path string, n int) (*Region[T], error) {
-	return CreateWith[T](path, n, options.New(0))
-}
-
-// Open opens a self-describing file for reading. Any number of readers and one writer may have it
-// open. [Region.Refresh] follows the writer. Open never changes the file.
-//
-//   - [typedmem.ErrLayout]: the file was made for another T, and the error shows the difference
-//     field by field; or it has a later version of the format.
-//   - [typedmem.ErrCorrupt]: it is damaged.
-//   - [typedmem.ErrTruncated]: it was cut off.
-func Open[T any](path string) (*Region[T], error) { return OpenWith[T](path, options.New(0)) }
-
-// OpenMut opens a self-describing file for reading and writing, with the errors of [Open]. A file
-// has one writer at a time: for a second one it returns [typedmem.ErrBusy] with the process ID of
-// the first.
-//
-// After a crash of a writer the length is the one that it published last, and what follows is
-// cleared. After a system crash it is that of the last Sync. The boot ID tells the two apart. A
-// container with a boot ID of its own goes by clocks instead; if a clock was set forward there by
-// more than the system had run, a crash of a writer looks like a system crash. See FORMAT.md.
-func OpenMut[T any](path string) (*Region[T], error) { return OpenMutWith[T](path, options.New(0)) }
-
-// CreateWith is [Create] with flags, an address and a capacity in bytes from o, as in
-// options.New(0).WithCapacity(1<<40). A size or any other option is [typedmem.ErrOperation].
-func CreateWith[T any](path string, n int, o options.Options) (*Region[T], error) {
-	c, err := create(path, n, shell.LayoutOf[T](), o)
-	return show[T]("create", c, printing.Named(path, err))
-}
-
-// OpenWith is [Open] with flags, an address and a capacity in bytes from o, as in
-// options.New(0).WithCapacity(1<<40). A size or any other option is [typedmem.ErrOperation].
-func OpenWith[T any](path string, o options.Options) (*Region[T], error) {
-	c, err := open(path, false, shell.LayoutOf[T](), o)
-	return show[T]("open", c, printing.Named(path, err))
-}
-
-// OpenMutWith is [OpenMut] with flags, an address and a capacity in bytes from o, as in
-// options.New(0).WithCapacity(1<<40). A size or any other option is [typedmem.ErrOperation].
-func OpenMutWith[T any](path string, o options.Options) (*Region[T], error) {
-	c, err := open(path, true, shell.LayoutOf[T](), o)
-	return show[T]("open", c, printing.Named(path, err))
-}
-
 // newInMemory makes a region of n elements in anonymous memory.
 func newInMemory(n int, l *layout.Layout) (*core, error) {
 	bytes, err := shell.Bytes(n, l)
@@ -122,13 +72,4 @@ func request(o options.Options, p flags.Protection) mem.Request {
 	r := mem.RequestOf(o)
 	r.Protection = p
 	return r
-}
-
-// fileRequest returns what o asks for. It refuses what a region file decides by itself.
-func fileRequest(o options.Options) (mem.Request, error) {
-	r := request(o, flags.None)
-	if r.HasFile || r.Size != 0 || r.Unsafe != 0 || r.System != 0 || r.PageSize != 0 || r.Flags.Has(flags.HugePages) {
-		return r, fmt.Errorf("a region file takes flags, an address and a capacity from Options, nothing else: %w", typedmem.ErrOperation)
-	}
-	return r, nil
 }

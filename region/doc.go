@@ -5,7 +5,8 @@
 // # Memory
 //
 //   - [New] makes anonymous memory.
-//   - [Create], [Open] and [OpenMut] work on self-describing files (FORMAT.md).
+//   - [OpenFile], and its short forms [Create], [Open] and [OpenMut], work on self-describing files
+//     (FORMAT.md).
 //   - [Map] and [MapMut] take any [options.Options], such as a raw file at any offset.
 //   - [From] takes over a [typedmem.Mapping].
 //
@@ -25,8 +26,8 @@
 // # Capacity
 //
 // A region grows without moving, into address space that is reserved when the region is made. Use
-// [options.Options.WithCapacity], in bytes, with MapMut, CreateWith and their like to reserve an
-// exact amount. Without it New, Create and OpenMut choose:
+// [options.Options.WithCapacity], in bytes, with MapMut, and FileOptions.Capacity, in elements,
+// with OpenFile to reserve an exact amount. Without it New, Create and OpenMut choose:
 //
 //   - 64-bit systems: 16 GiB for each of the first 2,048 open regions, 8 GiB for each of the next
 //     2,048, and so on: the ten thousandth gets 1 GiB. Together they take at most half of the
@@ -41,9 +42,31 @@
 // Open reserves twice the length of the file, and at least 1 MiB. When the writer makes the file
 // longer than that, [Region.Refresh] moves the reader to a range of addresses of twice the new
 // length. Views, slices and pointers taken before stay valid where they are, until Close; those
-// taken afterwards lie in the new range. WithCapacity sets the size of the first range. In a 32-bit
-// program readers do not move: they reserve as much as a writer does, and when the file outgrows
-// that, Refresh returns [typedmem.ErrCapacity].
+// taken afterwards lie in the new range. FileOptions.Capacity sets the size of the first range. In
+// a 32-bit program readers do not move: they reserve as much as a writer does, and when the file
+// outgrows that, Refresh returns [typedmem.ErrCapacity].
+//
+// # Files
+//
+// What the fields of [FileOptions] mean together. Any other combination is
+// [typedmem.ErrOperation], whatever the file is.
+//
+//	Write  Create   no file           a file
+//	-      -        fs.ErrNotExist    opened for reading
+//	yes    -        fs.ErrNotExist    opened for writing
+//	yes    yes      made              opened for writing
+//
+//	          a new file                    a file that exists
+//	Len       elements, all zero            not used
+//	Width     elements in a row, 0: 1       ErrLayout if it has another one, 0: any
+//	Capacity  ErrSize if less than Len      ErrLayout if less than its length
+//	Perm      permission bits, less umask   not used
+//	Flags     how it is mapped              how it is mapped
+//
+// Numbers below 0, and lengths past the address space, are [typedmem.ErrSize]; bits in Perm that
+// are no permissions, and flags.HugePages, are [typedmem.ErrOperation]. A symbolic link to a file
+// stands for that file. No file is made in place of a link to nothing: that is [fs.ErrNotExist]. A
+// directory or device is [typedmem.ErrOperation], an empty file [typedmem.ErrTruncated].
 //
 // # Access
 //

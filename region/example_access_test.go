@@ -100,8 +100,25 @@ func ExampleOpenMut() {
 	// Output: <nil> [1 2 3] true
 }
 
-// OpenWith takes flags and a capacity: here the file is mapped for reading in order.
-func ExampleOpenWith() {
+// OpenFile makes the file at the first start, and finds it at every other one.
+func ExampleOpenFile() {
+	path, remove := temporary("numbers.tm")
+	defer remove()
+	for range 3 {
+		r, err := region.OpenFile[int64](path, region.FileOptions{Write: true, Create: true})
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(r.Len(), r.Append(7), r.Close())
+	}
+	// Output:
+	// 0 <nil> <nil>
+	// 1 <nil> <nil>
+	// 2 <nil> <nil>
+}
+
+// Flags say how the file is mapped: here for reading in order.
+func ExampleFileOptions() {
 	path, remove := temporary("numbers.tm")
 	defer remove()
 	r, err := region.Create[int64](path, 3)
@@ -109,33 +126,13 @@ func ExampleOpenWith() {
 		log.Fatal(err)
 	}
 	defer r.Close()
-	reader, err := region.OpenWith[int64](path, options.New(0).WithFlags(flags.Sequential))
+	reader, err := region.OpenFile[int64](path, region.FileOptions{Flags: flags.Sequential})
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer reader.Close()
 	fmt.Println(reader.Len())
 	// Output: 3
-}
-
-// OpenMutWith reserves 64 MiB of addresses for a file that may grow to that.
-func ExampleOpenMutWith() {
-	path, remove := temporary("numbers.tm")
-	defer remove()
-	r, err := region.Create[int64](path, 3)
-	if err == nil {
-		err = r.Close()
-	}
-	if err != nil {
-		log.Fatal(err)
-	}
-	r, err = region.OpenMutWith[int64](path, options.New(0).WithCapacity(1<<26))
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer r.Close()
-	fmt.Println(r.Len(), r.Cap() >= 1<<23)
-	// Output: 3 true
 }
 
 // Sync makes elements and length durable; Flush only writes the elements.

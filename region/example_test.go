@@ -44,19 +44,19 @@ func Example() {
 	// 2 3 9.75
 }
 
-// A file with 256 MiB of address space to grow into, in place of what Create sets aside.
-func ExampleCreateWith() {
+// A file with address space for 16 million elements, in place of what the library chooses.
+func ExampleOpenFile_capacity() {
 	dir, err := os.MkdirTemp("", "")
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	r, err := region.CreateWith[tick](filepath.Join(dir, "ticks.tm"), 0, options.New(0).WithCapacity(1<<28))
+	r, err := region.OpenFile[tick](filepath.Join(dir, "ticks.tm"), region.FileOptions{Write: true, Create: true, Capacity: 1 << 24})
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer r.Close()
-	fmt.Println(r.Len(), r.Cap() >= 1<<28/16)
+	fmt.Println(r.Len(), r.Cap() >= 1<<24)
 	// Output: 0 true
 }
 

@@ -10,35 +10,29 @@ import (
 	"github.com/typedmem/typedmem/internal/container"
 	"github.com/typedmem/typedmem/internal/layout"
 	"github.com/typedmem/typedmem/internal/mem"
-	"github.com/typedmem/typedmem/internal/shell"
-	"github.com/typedmem/typedmem/options"
 )
 
 // spec describes a region file of a type.
-func spec(l *layout.Layout) container.Spec {
-	return container.Spec{Kind: container.KindRegion, Layout: l}
+func spec(l *layout.Layout, width int) container.Spec {
+	return container.Spec{Kind: container.KindRegion, Layout: l, Width: width}
 }
 
-// create makes a new file with n elements.
-func create(path string, n int, l *layout.Layout, o options.Options) (*core, error) {
-	if err := shell.CheckType(l, layout.SharedFile); err != nil {
+// create makes a new file.
+func create(path string, l *layout.Layout, o FileOptions) (*core, error) {
+	ask, bytes, err := o.check(l)
+	if err != nil {
 		return nil, err
 	}
 	if l.Size > 1<<31-1 {
 		return nil, fmt.Errorf("elements of %d bytes: %w", l.Size, typedmem.ErrSize)
 	}
-	bytes, err := shell.Bytes(n, l)
-	if err != nil {
-		return nil, err
-	}
-	ask, err := fileRequest(o)
-	if err != nil {
-		return nil, err
-	}
-	if ask.Capacity == 0 { // it goes by the size, and the file is mapped before it has one
+	switch {
+	case ask.Capacity == 0: // it goes by the size, and the file is mapped before it has one
 		ask.Capacity, ask.Elastic = bytes, true
+	case ask.Capacity < bytes:
+		return nil, fmt.Errorf("%d elements with a capacity of %d; it must be at least the length: %w", o.Len, o.Capacity, typedmem.ErrSize)
 	}
-	f, err := container.Create(path, spec(l))
+	f, err := container.Create(path, spec(l, o.Width), o.Perm)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +41,7 @@ func create(path string, n int, l *layout.Layout, o options.Options) (*core, err
 		return nil, errors.Join(err, f.Discard())
 	}
 	if err = c.resize(bytes); err == nil {
-		err = f.Link(n)
+		err = f.Link(o.Len)
 	}
 	if err != nil {
 		return nil, errors.Join(err, c.mapping().Close(), f.Discard())
@@ -56,27 +50,33 @@ func create(path string, n int, l *layout.Layout, o options.Options) (*core, err
 }
 
 // open opens a file.
-func open(path string, write bool, l *layout.Layout, o options.Options) (*core, error) {
-	if err := shell.CheckType(l, layout.SharedFile); err != nil {
-		return nil, err
-	}
-	ask, err := fileRequest(o)
+func open(path string, l *layout.Layout, o FileOptions) (*core, error) {
+	ask, _, err := o.check(l)
 	if err != nil {
 		return nil, err
 	}
-	f, err := container.Open(path, spec(l), write)
+	f, err := container.Open(path, spec(l, o.Width), o.Write)
 	if err != nil {
 		return nil, err
 	}
-	bytes := f.Length() * int(l.Size) // checked by Open
-	c, err := attach(f, bytes, l, ask, write)
-	if err == nil && write {
-		if err = c.takeOver(bytes); err != nil {
-			err = errors.Join(err, c.mapping().Close())
-		}
-	}
+	c, err := openAs(f, l, o, ask)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Abandon())
+	}
+	return c, nil
+}
+
+func openAs(f *container.File, l *layout.Layout, o FileOptions, ask mem.Request) (*core, error) {
+	bytes := f.Length() * int(l.Size) // checked by Open
+	if ask.Capacity > 0 && ask.Capacity < bytes {
+		return nil, fmt.Errorf("it has %d elements, a capacity of %d was asked for; ask for more, or for 0: %w", f.Length(), o.Capacity, typedmem.ErrLayout)
+	}
+	c, err := attach(f, bytes, l, ask, o.Write)
+	if err != nil || !o.Write {
+		return c, err
+	}
+	if err := c.takeOver(bytes); err != nil {
+		return nil, errors.Join(err, c.mapping().Close())
 	}
 	return c, nil
 }

@@ -82,26 +82,19 @@ func TestFileKeepsWhatWasWritten(t *testing.T) {
 	testkit.Wants(t, "Open of a folder", err, typedmem.ErrOperation)
 }
 
-func TestCreateWithOptions(t *testing.T) {
+func TestOpenFileTakesACapacityInElements(t *testing.T) {
 	testenv.PartialPages(t)
 	path := filepath.Join(t.TempDir(), "r")
 	page, _ := options.PageSize()
-	r, err := region.CreateWith[uint64](path, 1, options.New(0).WithCapacity(4*page))
-	testkit.Wants(t, "CreateWith", err, nil)
+	r, err := region.OpenFile[uint64](path, region.FileOptions{Write: true, Create: true, Len: 1, Capacity: page / 2})
+	testkit.Wants(t, "OpenFile", err, nil)
+	if r.Len() != 1 || r.Cap() < page/2 || r.Cap() > page {
+		t.Errorf("%d elements, a capacity of %d, %d were asked for", r.Len(), r.Cap(), page/2)
+	}
 	testkit.Wants(t, "Append past the capacity", r.Append(make([]uint64, r.Cap())...), typedmem.ErrCapacity)
 	testkit.Wants(t, "Close", r.Close(), nil)
-	for name, o := range map[string]options.Options{
-		"a size": options.New(page), "a file": options.New(0).WithFile(os.Stdin, 0), "fixed": options.New(0).WithUnsafeFlags(flags.JIT), "huge pages": options.New(0).WithPageSize(flags.Page2M),
-	} {
-		_, err := region.OpenWith[uint64](path, o)
-		testkit.Wants(t, name, err, typedmem.ErrOperation)
-		_, err = region.OpenMutWith[uint64](path, o)
-		testkit.Wants(t, name, err, typedmem.ErrOperation)
-		_, err = region.CreateWith[uint64](path+"2", 1, o)
-		testkit.Wants(t, name, err, typedmem.ErrOperation)
-	}
-	r, err = region.OpenMutWith[uint64](path, options.New(0).WithFlags(flags.Populate).WithCapacity(1<<20))
-	testkit.Wants(t, "OpenMutWith", err, nil)
+	r, err = region.OpenFile[uint64](path, region.FileOptions{Write: true, Flags: flags.Populate, Capacity: 1 << 17})
+	testkit.Wants(t, "OpenFile", err, nil)
 	testkit.Wants(t, "Append", r.Append(make([]uint64, 4*page/8)...), nil)
 	testkit.Wants(t, "Close", r.Close(), nil)
 }

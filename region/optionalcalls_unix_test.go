@@ -31,7 +31,7 @@ func TestOptionalCallsThatAreRefused(t *testing.T) {
 					return nil
 				})()
 				path := t.TempDir() + "/r"
-				r, err := region.CreateWith[pair](path, 100, options.New(0).WithFlags(flags.Sequential|flags.WillNeed).WithCapacity(16<<20))
+				r, err := region.OpenFile[pair](path, region.FileOptions{Write: true, Create: true, Len: 100, Flags: flags.Sequential | flags.WillNeed, Capacity: 1 << 20})
 				if err != nil {
 					t.Fatal(err)
 				}

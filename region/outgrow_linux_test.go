@@ -9,13 +9,13 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/race"
 	"github.com/typedmem/typedmem/internal/testenv"
 	"github.com/typedmem/typedmem/internal/testkit"
-	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/region"
-	"golang.org/x/sys/unix"
 )
 
 // A reader that nobody closes is released with all its ranges, except those that still have a view.
@@ -76,7 +76,7 @@ func TestAReaderUnderAnAddressLimit(t *testing.T) {
 	const limit = 2 << 30
 	testenv.SetLimit(t, unix.RLIMIT_AS, limit)
 	path := filepath.Join(t.TempDir(), "r")
-	w, err := region.CreateWith[uint64](path, 0, options.New(0).WithCapacity(limit/8))
+	w, err := region.OpenFile[uint64](path, region.FileOptions{Write: true, Create: true, Capacity: limit / 64})
 	testkit.Wants(t, "Create", err, nil)
 	defer w.Close()
 	appendUpTo(t, w, 10)

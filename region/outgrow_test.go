@@ -15,7 +15,6 @@ import (
 	"github.com/typedmem/typedmem/internal/sys"
 	"github.com/typedmem/typedmem/internal/testenv"
 	"github.com/typedmem/typedmem/internal/testkit"
-	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/region"
 )
 
@@ -259,8 +258,8 @@ func outgrow2(t *testing.T, w, r *region.Region[uint64]) {
 // A capacity that was asked for is where a reader begins.
 func TestAReaderOutgrowsACapacityThatWasAskedFor(t *testing.T) {
 	w, _ := follower(t, 10)
-	r, err := region.OpenWith[uint64](w.Mapping().File(), options.New(0).WithCapacity(1<<16))
-	testkit.Wants(t, "OpenWith", err, nil)
+	r, err := region.OpenFile[uint64](w.Mapping().File(), region.FileOptions{Capacity: 1 << 13})
+	testkit.Wants(t, "OpenFile", err, nil)
 	defer r.Close()
 	if r.Cap() != 1<<13 {
 		t.Fatal(r.Cap())
@@ -398,7 +397,7 @@ func TestCloseBesideManyRefreshes(t *testing.T) {
 		rounds = 5
 	}
 	for k := range rounds {
-		r, err := region.OpenWith[uint64](w.Mapping().File(), options.New(0).WithCapacity(8*w.Len()))
+		r, err := region.OpenFile[uint64](w.Mapping().File(), region.FileOptions{Capacity: w.Len()})
 		testkit.Wants(t, "Open", err, nil)
 		var users sync.WaitGroup
 		var begun sync.WaitGroup

@@ -3,15 +3,14 @@ package region_test
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"testing"
+	"unsafe"
 
 	"github.com/typedmem/typedmem/internal/power"
 	"github.com/typedmem/typedmem/internal/testenv"
-	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/region"
 )
 
@@ -86,7 +85,9 @@ func powerProgram(t *testing.T, seed uint64) int {
 		}
 	}()
 	p.do("create", func() (err error) {
-		p.region, err = region.CreateWith[cell](p.path, 0, options.New(0).WithCapacity(1<<20))
+		o := capable(true)
+		o.Create = true
+		p.region, err = region.OpenFile[cell](p.path, o)
 		return err
 	})
 	for range 30 {
@@ -173,10 +174,9 @@ func (p *program) reopen(name string) {
 	was := p.killed
 	p.lengths = append(p.lengths, was...)
 	p.do(name, func() (err error) {
-		p.region, err = region.OpenMutWith[cell](p.path, options.New(0).WithCapacity(1<<20))
-		if errors.Is(err, fs.ErrNotExist) && !p.d.There() { // killed in Create
-			p.region, err = region.CreateWith[cell](p.path, 0, options.New(0).WithCapacity(1<<20))
-		}
+		o := capable(true)
+		o.Create = !p.d.There() // killed in Create
+		p.region, err = region.OpenFile[cell](p.path, o)
 		if err != nil {
 			return err
 		}
@@ -270,8 +270,8 @@ func (p *program) failure() {
 		p.t.Fatal(err)
 	}
 	p.images++
-	for name, open := range map[string]func(string, options.Options) (*region.Region[cell], error){"open": region.OpenWith[cell], "open for writing": region.OpenMutWith[cell]} {
-		again, err := open(p.lost, options.New(0).WithCapacity(1<<20))
+	for name, write := range map[string]bool{"open": false, "open for writing": true} {
+		again, err := region.OpenFile[cell](p.lost, capable(write))
 		if err != nil {
 			p.t.Fatalf("%s, style %d, %s: %v", p.where, style, name, err)
 		}
@@ -288,4 +288,9 @@ func (p *program) failure() {
 			p.t.Fatal(err)
 		}
 	}
+}
+
+// capable returns options with 1 MiB of addresses.
+func capable(write bool) region.FileOptions {
+	return region.FileOptions{Write: write, Capacity: 1 << 20 / int(unsafe.Sizeof(cell{}))}
 }

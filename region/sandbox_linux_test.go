@@ -6,13 +6,14 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/testenv"
 	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/region"
-	"golang.org/x/sys/unix"
 )
 
 // hints are the flags that a system may leave out.
@@ -77,7 +78,7 @@ func useMemory(t *testing.T) {
 
 func useRegionFile(t *testing.T, path string) {
 	t.Helper()
-	r, err := region.CreateWith[pair](path, 100, options.New(0).WithFlags(hints).WithCapacity(16<<20))
+	r, err := region.OpenFile[pair](path, region.FileOptions{Write: true, Create: true, Len: 100, Flags: hints, Capacity: 1 << 20})
 	if err != nil {
 		t.Fatal("a region file: ", err)
 	}

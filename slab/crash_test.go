@@ -42,7 +42,7 @@ func TestCrashChild(t *testing.T) {
 		t.Skip("runs as the child of TestKilledWritersLoseNothing")
 	}
 	from := testkit.Must(strconv.ParseUint(os.Getenv("TYPEDMEM_CRASH_FROM"), 10, 64))(t)
-	s := testkit.Must(slab.OpenMutWith[claim](path, slab.Config{Debug: from>>32%2 == 0}))(t)
+	s := testkit.Must(slab.OpenFile[claim](path, slab.FileOptions{Write: true, Debug: from>>32%2 == 0}))(t)
 	var mu sync.Mutex
 	var mine [2][]slab.Handle[claim]
 	i := 0

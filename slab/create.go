@@ -1,21 +1,16 @@
 package slab
 
 import (
-	"fmt"
-
-	"github.com/typedmem/typedmem"
-	"github.com/typedmem/typedmem/internal/printing"
 	"github.com/typedmem/typedmem/internal/shell"
 	"github.com/typedmem/typedmem/options"
 )
 
-// Config is what With, CreateWith and OpenMutWith take. Its zero value makes the slab that New
-// makes.
+// Config is what With takes. Its zero value makes the slab that New makes.
 type Config struct {
 	// Options says how the memory of the objects is mapped: flags, address, page size and file. Its
 	// size is the number of bytes to commit at once. Its capacity may be larger than the slab
 	// needs. A file in Options need not be a slab file; it holds only the bytes of the objects, and
-	// handles end with the process. A slab file takes no Options: ErrOperation.
+	// handles end with the process. For slab files see [OpenFile].
 	Options options.Options
 
 	// Debug finds mistakes: see the package comment for what it does and costs. It commits the
@@ -23,7 +18,7 @@ type Config struct {
 	Debug bool
 
 	// GuardEvery n puts one of n objects into a page of its own; 0 means none. See the package
-	// comment. A slab file has no such pages: ErrOperation.
+	// comment.
 	GuardEvery int
 }
 
@@ -47,58 +42,4 @@ func Map[T any](capacity int, o options.Options) (*Slab[T], error) {
 func With[T any](capacity int, c Config) (*Slab[T], error) {
 	made, err := newInMemory(capacity, shell.LayoutOf[T](), c)
 	return newSlab[T]("new", made, err)
-}
-
-// Create makes a new slab file for up to capacity objects and opens it for writing. If the file
-// exists the error wraps [io/fs.ErrExist]; on error no file is left. The file appears under its
-// name when it is whole and on the device, so others never see half of one. A crash of the system
-// before the first Sync may remove it. The file grows as objects are allocated.
-func Create[T any](path string, capacity int) (*Slab[T], error) {
-	return CreateWith[T](path, capacity, Config{})
-}
-
-// CreateWith is Create with a Config, of which slab files take Debug only; for anything else it
-// returns [typedmem.ErrOperation].
-func CreateWith[T any](path string, capacity int, c Config) (*Slab[T], error) {
-	made, err := create(path, capacity, shell.LayoutOf[T](), c)
-	return newSlab[T]("create", made, printing.Named(path, err))
-}
-
-// Open opens a slab file for reading, beside any number of other readers and one writer, whose
-// changes it sees. A Load of an object that the writer is storing to may mix old and new bytes; see
-// the package documentation. Open never changes the file.
-//
-//   - [typedmem.ErrLayout]: the file was made for another T. The error shows the difference field
-//     by field.
-//   - [typedmem.ErrCorrupt]: the file is damaged.
-//   - [typedmem.ErrTruncated]: the file was cut off.
-func Open[T any](path string) (*Slab[T], error) {
-	c, err := open(path, false, shell.LayoutOf[T](), Config{})
-	return newSlab[T]("open", c, printing.Named(path, err))
-}
-
-// OpenMut opens a slab file for reading and writing, with the errors of [Open]. A file has one
-// writer at a time: for a second one OpenMut returns [typedmem.ErrBusy]. After the end of a
-// writer's process every object that it allocated and did not free is there, and slots in its
-// caches are free. After a crash of the system see [Slab.Sync]. OpenMut reads 8 bytes for each slot
-// in use.
-func OpenMut[T any](path string) (*Slab[T], error) { return OpenMutWith[T](path, Config{}) }
-
-// OpenMutWith is OpenMut with a Config, of which slab files take Debug only; for anything else it
-// returns [typedmem.ErrOperation]. For objects that are in the file already, debug mode knows only
-// where they are freed.
-func OpenMutWith[T any](path string, c Config) (*Slab[T], error) {
-	opened, err := open(path, true, shell.LayoutOf[T](), c)
-	return newSlab[T]("open", opened, printing.Named(path, err))
-}
-
-// checkFile refuses what a slab file cannot have.
-func (cfg Config) checkFile() error {
-	if cfg.Options != (options.Options{}) {
-		return fmt.Errorf("a slab file decides by itself how it is mapped, Options must be zero: %w", typedmem.ErrOperation)
-	}
-	if cfg.GuardEvery != 0 {
-		return fmt.Errorf("objects of a slab file lie in the file, GuardEvery cannot move one of %d to a page of its own: %w", cfg.GuardEvery, typedmem.ErrOperation)
-	}
-	return nil
 }

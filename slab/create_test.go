@@ -14,7 +14,7 @@ import (
 // Whichever call fails, Create leaves no file.
 func TestFailedCreateLeavesNothing(t *testing.T) {
 	failed := errors.New("failed")
-	for _, cfg := range []slab.Config{{}, {Debug: true}} {
+	for _, debug := range []bool{false, true} {
 		for fails, more := 1, true; more; fails++ {
 			dir := t.TempDir()
 			calls := 0
@@ -27,7 +27,7 @@ func TestFailedCreateLeavesNothing(t *testing.T) {
 				}
 				return nil
 			})
-			s, err := slab.CreateWith[claim](filepath.Join(dir, "s"), 10, cfg)
+			s, err := slab.OpenFile[claim](filepath.Join(dir, "s"), slab.FileOptions{Write: true, Create: true, Capacity: 10, Debug: debug})
 			restore()
 			if more = err != nil; !more {
 				if err := s.Close(); err != nil {

@@ -3,15 +3,12 @@ package slab_test
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"unsafe"
 
 	"github.com/typedmem/typedmem"
-	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/slab"
@@ -73,15 +70,14 @@ func TestDebugFindsAWriteAfterFree(t *testing.T) {
 // process or there before.
 func TestDebugFindsAWriteAfterFreeInAFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
-	debug := slab.Config{Debug: true}
-	s := testkit.Must(slab.CreateWith[rec](path, 4, debug))(t)
+	s := testkit.Must(slab.OpenFile[rec](path, slab.FileOptions{Write: true, Create: true, Capacity: 4, Debug: true}))(t)
 	old := testkit.Must(allocateHere(s))(t)
 	for _, reopened := range []bool{false, true} {
 		if reopened {
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
 			}
-			s = testkit.Must(slab.OpenMutWith[rec](path, debug))(t)
+			s = testkit.Must(slab.OpenFile[rec](path, slab.FileOptions{Write: true, Debug: true}))(t)
 			if leaks := s.Leaks(); len(leaks) != 0 || s.Len() != 1 {
 				t.Fatalf("%+v of a process that made nothing", leaks)
 			}
@@ -142,22 +138,6 @@ func TestDebugFindsAWriteAfterFreeInAFile(t *testing.T) {
 	refused(t, s, old)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
-	}
-}
-
-func TestSlabFilesTakeDebugOnly(t *testing.T) {
-	dir := t.TempDir()
-	good, fresh := filepath.Join(dir, "good"), filepath.Join(dir, "fresh")
-	fileOf(t, good, 3)
-	for _, c := range []slab.Config{{GuardEvery: 1}, {GuardEvery: -1}, {Debug: true, GuardEvery: 5}, {Options: options.New(100)},
-		{Options: options.New(0).WithFlags(flags.Populate)}, {Debug: true, Options: options.New(0).WithCapacity(100)}} {
-		_, err := slab.CreateWith[rec](fresh, 3, c)
-		testkit.Is(t, err, typedmem.ErrOperation)
-		_, err = slab.OpenMutWith[rec](good, c)
-		testkit.Is(t, err, typedmem.ErrOperation)
-	}
-	if _, err := os.Stat(fresh); !errors.Is(err, fs.ErrNotExist) {
-		t.Fatalf("the file is left: %v", err)
 	}
 }
 

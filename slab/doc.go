@@ -17,10 +17,10 @@
 //
 // # Memory
 //
-// [New] makes anonymous memory, [Map] and [With] take options; [Create], [Open] and [OpenMut] work
-// on slab files (FORMAT.md). Address space is reserved for the whole capacity; memory is committed
-// as slots are used, and [Slab.Trim] releases it. A slot takes Sizeof(T) and its word, 8 bytes (16
-// in a file that is open for writing).
+// [New] makes anonymous memory, [Map] and [With] take options; [OpenFile], and its short forms
+// [Create], [Open] and [OpenMut], work on slab files (FORMAT.md). Address space is reserved for the
+// whole capacity; memory is committed as slots are used, and [Slab.Trim] releases it. A slot takes
+// Sizeof(T) and its word, 8 bytes (16 in a file that is open for writing).
 //
 // T is a value without Go pointers: no pointer, string, slice, map, chan, func or interface, no
 // type of package sync, and not of size 0. In a file it also has no bool, int, uint or uintptr, no
@@ -82,6 +82,28 @@
 // of one moment and the bytes of another: an object can have the bytes of another one, and nothing
 // in the copy shows that. A Sync before the copy does not help, since the writer goes on.
 //
+// # Opening files
+//
+// What the fields of [FileOptions] mean together. Any other combination is
+// [typedmem.ErrOperation], whatever the file is.
+//
+//	Write  Create   no file           a file
+//	-      -        fs.ErrNotExist    opened for reading
+//	yes    -        fs.ErrNotExist    opened for writing
+//	yes    yes      made              opened for writing
+//
+//	          a new file                    a file that exists
+//	Capacity  objects, at least 1           ErrLayout if it has another one, 0: any
+//	Perm      permission bits, less umask   not used
+//	Flags     how the objects are mapped    how the objects are mapped
+//	Debug     finds mistakes                finds mistakes; ErrOperation without Write
+//
+// A Capacity below 0, or 0 for a new file, is [typedmem.ErrSize]; bits in Perm that are no
+// permissions, and flags.HugePages, are [typedmem.ErrOperation]. A symbolic link to a file stands
+// for that file. No file is made in place of a link to nothing: that is [fs.ErrNotExist]. A
+// directory or device is [typedmem.ErrOperation], an empty file [typedmem.ErrTruncated]. A slab
+// file has one writer, and no private copies: its words and its objects have to change together.
+//
 // # Full disks
 //
 // A call on a slab file whose disk is full changes nothing and returns an error that wraps the
@@ -112,7 +134,7 @@
 // objects by the place that allocated them. It costs about two microseconds and 500 bytes of heap
 // an object. In anonymous memory at an address that the system chooses, the slots lie between pages
 // without access, and the whole capacity is committed; with a file or an address in Options neither
-// is so. In a slab file (CreateWith, OpenMutWith) freed slots keep their bytes, since a power
+// is so. In a slab file (FileOptions.Debug) freed slots keep their bytes, since a power
 // failure may bring the object back, and a copy on the heap takes the place of the pattern; there
 // are no pages around the slots, and a slot that was written to is retired until the file is
 // closed.

@@ -3,6 +3,9 @@ package slab_test
 import (
 	"encoding/json"
 	"fmt"
+	"log"
+	"os"
+	"path/filepath"
 
 	"github.com/typedmem/typedmem/slab"
 )
@@ -67,4 +70,25 @@ func ExampleHandle_MarshalText() {
 	// Output:
 	// {"Order":"1b2c3d4500000007"} <nil>
 	// 1b2c3d4500000007 true <nil>
+}
+
+// OpenFile makes the file at the first start, and finds it at every other one.
+func ExampleOpenFile() {
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	for range 3 {
+		s, err := slab.OpenFile[[2]uint64](filepath.Join(dir, "pairs.tm"), slab.FileOptions{Write: true, Create: true, Capacity: 1000})
+		if err != nil {
+			log.Fatal(err)
+		}
+		_, err = s.Insert([2]uint64{1, 2})
+		fmt.Println(err, s.Len(), s.Close())
+	}
+	// Output:
+	// <nil> 1 <nil>
+	// <nil> 2 <nil>
+	// <nil> 3 <nil>
 }

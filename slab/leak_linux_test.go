@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/slab"
@@ -104,8 +105,8 @@ var constructors = []struct {
 		return slab.With[rec](1000, slab.Config{Debug: true, GuardEvery: 2})
 	}},
 	{"Create", true, func(path string) (*slab.Slab[rec], error) { return slab.Create[rec](path, 1000) }},
-	{"CreateWith", true, func(path string) (*slab.Slab[rec], error) {
-		return slab.CreateWith[rec](path, 1000, slab.Config{Debug: true})
+	{"OpenFile", true, func(path string) (*slab.Slab[rec], error) {
+		return slab.OpenFile[rec](path, slab.FileOptions{Write: true, Create: true, Capacity: 1000, Debug: true})
 	}},
 	{"Open", false, slab.Open[rec]},
 	{"OpenMut", false, slab.OpenMut[rec]},
@@ -196,16 +197,19 @@ func TestConstructorsThatFailLeaveNothing(t *testing.T) {
 		}, typedmem.ErrOffset},
 		"Create, too large": {func() error { return ends(slab.Create[huge](filepath.Join(dir, "s"), many)) }, nil},
 		"Create, a file":    {func() error { return ends(slab.Create[rec](good, 100)) }, os.ErrExist},
-		"CreateWith, guards": {func() error {
-			return ends(slab.CreateWith[rec](filepath.Join(dir, "s"), 100, slab.Config{GuardEvery: 1}))
+		"OpenFile, a new one without capacity": {func() error {
+			return ends(slab.OpenFile[rec](filepath.Join(dir, "s"), slab.FileOptions{Write: true, Create: true}))
+		}, typedmem.ErrSize},
+		"OpenFile, huge pages": {func() error {
+			return ends(slab.OpenFile[rec](good, slab.FileOptions{Write: true, Flags: flags.HugePages}))
 		}, typedmem.ErrOperation},
-		"OpenMutWith, guards": {func() error { return ends(slab.OpenMutWith[rec](good, slab.Config{GuardEvery: 1})) }, typedmem.ErrOperation},
-		"Open, another type":  {func() error { return ends(slab.Open[[3]rec](good)) }, typedmem.ErrLayout},
-		"Open, damaged":       {func() error { return ends(slab.Open[rec](bad)) }, typedmem.ErrCorrupt},
-		"Open, cut off":       {func() error { return ends(slab.Open[rec](short)) }, typedmem.ErrTruncated},
-		"OpenMut, damaged":    {func() error { return ends(slab.OpenMut[rec](bad)) }, typedmem.ErrCorrupt},
-		"OpenMut, cut off":    {func() error { return ends(slab.OpenMut[rec](short)) }, typedmem.ErrTruncated},
-		"OpenMut, other type": {func() error { return ends(slab.OpenMut[[3]rec](good)) }, typedmem.ErrLayout},
+		"OpenFile, another capacity": {func() error { return ends(slab.OpenFile[rec](good, slab.FileOptions{Write: true, Capacity: 7})) }, typedmem.ErrLayout},
+		"Open, another type":         {func() error { return ends(slab.Open[[3]rec](good)) }, typedmem.ErrLayout},
+		"Open, damaged":              {func() error { return ends(slab.Open[rec](bad)) }, typedmem.ErrCorrupt},
+		"Open, cut off":              {func() error { return ends(slab.Open[rec](short)) }, typedmem.ErrTruncated},
+		"OpenMut, damaged":           {func() error { return ends(slab.OpenMut[rec](bad)) }, typedmem.ErrCorrupt},
+		"OpenMut, cut off":           {func() error { return ends(slab.OpenMut[rec](short)) }, typedmem.ErrTruncated},
+		"OpenMut, other type":        {func() error { return ends(slab.OpenMut[[3]rec](good)) }, typedmem.ErrLayout},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := c.make()

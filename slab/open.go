@@ -13,7 +13,6 @@ import (
 	"github.com/typedmem/typedmem/internal/container"
 	"github.com/typedmem/typedmem/internal/layout"
 	"github.com/typedmem/typedmem/internal/mem"
-	"github.com/typedmem/typedmem/internal/shell"
 	"github.com/typedmem/typedmem/internal/slots"
 	"github.com/typedmem/typedmem/internal/sys"
 )
@@ -23,25 +22,25 @@ func spec(l *layout.Layout, capacity int, salt uint64) container.Spec {
 }
 
 // create makes a slab file and opens it for writing. On error no file is left.
-func create(path string, capacity int, l *layout.Layout, cfg Config) (*core, error) {
-	if err := errors.Join(shell.CheckType(l, layout.SharedFile), cfg.checkFile()); err != nil {
+func create(path string, l *layout.Layout, o FileOptions) (*core, error) {
+	if err := o.check(l); err != nil {
 		return nil, err
 	}
-	c, err := newCore(capacity, l, rand.Uint64())
+	c, err := newCore(o.Capacity, l, rand.Uint64())
 	if err != nil {
 		return nil, err
 	}
-	f, err := container.Create(path, spec(l, capacity, c.pool.Salt))
+	f, err := container.Create(path, spec(l, o.Capacity, c.pool.Salt), o.Perm)
 	if err != nil {
 		return nil, err
 	}
-	if err = f.Handle().Truncate(wordsEnd(uint64(capacity))); err == nil {
-		_, err = c.attachFile(f, 0, 0)
+	if err = f.Handle().Truncate(wordsEnd(uint64(o.Capacity))); err == nil {
+		_, err = c.attachFile(f, 0, 0, o.Flags)
 	}
 	if err == nil {
 		err = c.memoryForWords()
 	}
-	if cfg.Debug {
+	if o.Debug {
 		c.watch()
 	}
 	if err == nil {
@@ -54,16 +53,16 @@ func create(path string, capacity int, l *layout.Layout, cfg Config) (*core, err
 }
 
 // open opens a slab file.
-func open(path string, write bool, l *layout.Layout, cfg Config) (*core, error) {
-	if err := errors.Join(shell.CheckType(l, layout.SharedFile), cfg.checkFile()); err != nil {
+func open(path string, l *layout.Layout, o FileOptions) (*core, error) {
+	if err := o.check(l); err != nil {
 		return nil, err
 	}
-	f, err := container.Open(path, spec(l, 0, 0), write)
+	f, err := container.Open(path, spec(l, o.Capacity, 0), o.Write)
 	if err != nil {
 		return nil, err
 	}
-	c, err := openCore(f, l)
-	if err == nil && cfg.Debug {
+	c, err := openCore(f, l, o.Flags)
+	if err == nil && o.Debug {
 		c.watch()
 	}
 	if err != nil {
@@ -76,7 +75,7 @@ func open(path string, write bool, l *layout.Layout, cfg Config) (*core, error) 
 }
 
 // openCore checks the whole file before it changes anything.
-func openCore(f *container.File, l *layout.Layout) (*core, error) {
+func openCore(f *container.File, l *layout.Layout, how flags.Map) (*core, error) {
 	capacity, used := f.Capacity(), f.Length()
 	switch {
 	case capacity == 0 || capacity > mostSlots:
@@ -99,7 +98,7 @@ func openCore(f *container.File, l *layout.Layout) (*core, error) {
 	if err != nil {
 		return nil, err
 	}
-	file, err := c.attachFile(f, used, there)
+	file, err := c.attachFile(f, used, there, how)
 	if err != nil {
 		return c, err
 	}
@@ -162,8 +161,8 @@ func (c *core) fillHoles(f *os.File, used, there int) error {
 }
 
 // attachFile maps the words of the used slots of a file, and of these slots the first there, which
-// the file is long enough for.
-func (c *core) attachFile(f *container.File, used, there int) (*file, error) {
+// the file is long enough for. how applies to the slots.
+func (c *core) attachFile(f *container.File, used, there int, how flags.Map) (*file, error) {
 	r := mem.Request{
 		Size: used * 8, Capacity: int(c.pool.Cap) * 8, File: f.Handle(), FileOwner: f, HasFile: true, Offset: container.DataOffset, Flags: flags.Shared, Protection: flags.Read,
 		LeaveFile: true, WithinFile: true,
@@ -186,6 +185,7 @@ func (c *core) attachFile(f *container.File, used, there int) (*file, error) {
 		c.attachWords(m)
 	}
 	r.Size, r.Capacity, r.Offset = there*int(c.pool.Size), int(c.pool.Cap*c.pool.Size), wordsEnd(uint64(c.pool.Cap))
+	r.Flags |= how
 	return &words, c.attach(mem.Map[*typedmem.Mapping](r))
 }
 

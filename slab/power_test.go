@@ -55,7 +55,7 @@ type powerProgram[T any] struct {
 	d     *power.Disk
 	path  string
 	lost  string
-	cfg   slab.Config
+	debug bool
 	make  func(claim) T
 	of    func(*T) claim
 	s     *slab.Slab[T]
@@ -98,7 +98,7 @@ func runPowerProgram[T any](t *testing.T, seed uint64, value func(claim) T, of f
 	defer remove()
 	type handle = slab.Handle[T]
 	p := &powerProgram[T]{t: t, r: r, path: filepath.Join(dir, "s"), lost: filepath.Join(dir, "lost"), make: value, of: of, capacity: 5 + r.IntN(60),
-		cfg:     slab.Config{Debug: seed%4 > 1}, // debug mode promises the same
+		debug:   seed%4 > 1, // debug mode promises the same
 		history: map[handle][]claim{}, live: map[handle]bool{}, synced: map[handle]claim{}, ended: map[handle]bool{}, changed: map[handle]bool{}}
 	d, stop := power.Watch(p.path, p.point)
 	defer stop()
@@ -123,7 +123,7 @@ func runPowerProgram[T any](t *testing.T, seed uint64, value func(claim) T, of f
 
 func (p *powerProgram[T]) create() {
 	p.do("create", func() (err error) {
-		p.s, err = slab.CreateWith[T](p.path, p.capacity, p.cfg)
+		p.s, err = slab.OpenFile[T](p.path, slab.FileOptions{Write: true, Create: true, Capacity: p.capacity, Debug: p.debug})
 		return err
 	})
 }
@@ -157,7 +157,7 @@ func (p *powerProgram[T]) do(name string, op func() error) (done bool) {
 // may be.
 func (p *powerProgram[T]) reopen(name string) {
 	if !p.do(name, func() (err error) {
-		p.s, err = slab.OpenMutWith[T](p.path, p.cfg)
+		p.s, err = slab.OpenFile[T](p.path, slab.FileOptions{Write: true, Debug: p.debug})
 		return err
 	}) {
 		return

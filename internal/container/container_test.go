@@ -28,7 +28,7 @@ func specOf[T any](k Kind) Spec { return Spec{Kind: k, Layout: layout.Of(reflect
 func made(t *testing.T, n int) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "file.tm")
-	c, err := Create(path, specOf[record](KindRegion))
+	c, err := Create(path, specOf[record](KindRegion), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestLengthSurvivesClose(t *testing.T) {
 func TestCreateRefusesExistingFileAndLeavesIt(t *testing.T) {
 	path := made(t, 3)
 	before, _ := os.ReadFile(path)
-	_, err := Create(path, specOf[record](KindRegion))
+	_, err := Create(path, specOf[record](KindRegion), 0)
 	if !errors.Is(err, fs.ErrExist) {
 		t.Errorf("creating over a file: %v, want fs.ErrExist", err)
 	}
@@ -304,7 +304,7 @@ func TestTooManyFields(t *testing.T) {
 		fields = append(fields, reflect.StructField{Name: "F" + strings.Repeat("x", i%7) + string(rune('A'+i%26)) + strings.Repeat("y", i/26), Type: reflect.TypeFor[uint64]()})
 	}
 	path := filepath.Join(t.TempDir(), "wide")
-	_, err := Create(path, Spec{Kind: KindRegion, Layout: layout.Of(reflect.StructOf(fields))})
+	_, err := Create(path, Spec{Kind: KindRegion, Layout: layout.Of(reflect.StructOf(fields))}, 0)
 	if !errors.Is(err, typedmem.ErrType) {
 		t.Errorf("%v, want ErrType", err)
 	}

@@ -17,13 +17,17 @@ import (
 // Create makes a new file for spec in the directory of path, under a temporary name, so that path
 // never names an incomplete file. The caller fills it and calls [File.Link] to name it, or
 // [File.Discard] to remove it. If the file exists, Create and Link return an error that wraps
-// fs.ErrExist. On error no file is left.
-func Create(path string, spec Spec) (_ *File, err error) {
+// fs.ErrExist. On error no file is left. The file has the permission bits of perm without those of
+// the umask; 0 stands for 0o666.
+func Create(path string, spec Spec, perm fs.FileMode) (_ *File, err error) {
 	if len(spec.Layout.Fields()) > maxFields {
 		return nil, fmt.Errorf("the field list of %v takes %d bytes, a header holds %d: use arrays of structs: %w",
 			spec.Layout.Type, len(spec.Layout.Fields()), maxFields, typedmem.ErrType)
 	}
-	c := &File{path: path, spec: spec, header: spec.header(), writer: true, durableCopy: -1}
+	if perm == 0 {
+		perm = 0o666
+	}
+	c := &File{path: path, spec: spec, perm: perm, header: spec.header(), writer: true, durableCopy: -1}
 	if err := c.makeFile(); err != nil {
 		return nil, err
 	}
@@ -69,6 +73,9 @@ func (c *File) Link(n int) error {
 	if err != nil {
 		return err
 	}
+	if err := c.setMode(); err != nil {
+		return err
+	}
 	if err := sys.NameFile(c.f, c.temporary, c.path); err != nil {
 		return exists(err)
 	}
@@ -76,6 +83,23 @@ func (c *File) Link(n int) error {
 	c.durableCopy, c.synced, c.copiesFlushed = 1, uint64(n), true
 	c.header.length = uint64(n)
 	return nil
+}
+
+// ownerMode are the permissions that the file has under its temporary name in any case: without
+// them the next Create could not open and remove what a killed one left.
+const ownerMode = 0o600
+
+// setMode takes away what perm lacks of ownerMode.
+func (c *File) setMode() error {
+	more := ownerMode &^ c.perm
+	if more == 0 {
+		return nil
+	}
+	info, err := c.f.Stat()
+	if err != nil {
+		return err
+	}
+	return c.f.Chmod(info.Mode() &^ more)
 }
 
 // Discard closes and removes a file that Create made and Link has not named.
@@ -135,7 +159,7 @@ func (c *File) makeFile() error {
 
 // makeTemporary makes the file under that name; made is false if another process has the name.
 func (c *File) makeTemporary(name string) (made bool, err error) {
-	f, err := sys.CreateFile(name, c.path)
+	f, err := sys.CreateFile(name, c.path, c.perm|ownerMode)
 	if errors.Is(err, fs.ErrExist) {
 		return false, nil
 	}
@@ -161,10 +185,16 @@ func removeLeftover(name string) {
 		return
 	}
 	f, err := sys.OpenFile(name, true)
+	if errors.Is(err, fs.ErrPermission) { // it was killed after setMode
+		f, err = sys.OpenFile(name, false)
+	}
 	if err != nil {
 		return
 	}
 	defer f.Close()
+	if !isNamed(f, name) { // it has its own name now, and must not be locked for a moment
+		return
+	}
 	if sys.LockFile(f) != nil {
 		return
 	}

@@ -3,6 +3,7 @@ package container
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"unsafe"
 
@@ -24,6 +25,7 @@ type File struct {
 	users     *users // of f, once there are others
 	temporary string // the name that the file has until Link
 	spec      Spec
+	perm      fs.FileMode // of a file that Create made
 	header    *header
 	writer    bool
 	locked    bool // this open file holds the writer lock

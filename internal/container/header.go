@@ -59,6 +59,7 @@ type header struct {
 	sequence    uint64 // counts header writes; the valid copy with the greater one holds
 	capacity    uint64 // slots of a slab, 0 for a region
 	salt        uint64 // of a slab's generations, 0 for a region
+	width       uint64 // elements in a row of a region, 0 for 1
 	fields      string
 }
 
@@ -90,7 +91,7 @@ func (h *header) encode(b []byte) int {
 	le.PutUint64(b[72:], h.sequence)
 	le.PutUint64(b[80:], h.capacity)
 	le.PutUint64(b[88:], h.salt)
-	le.PutUint64(b[96:], 0)
+	le.PutUint64(b[96:], h.width)
 	le.PutUint32(b[104:], uint32(len(h.fields)))
 	le.PutUint32(b[108:], 0)
 	copy(b[fixedSize:], h.fields)
@@ -104,7 +105,8 @@ func (h *header) describes(b []byte) bool {
 	le := binary.LittleEndian
 	return [8]byte(b[:8]) == magic && le.Uint32(b[8:]) == Version && le.Uint32(b[12:]) == uint32(h.kind) &&
 		le.Uint32(b[16:]) == orderNumbers[h.order] && le.Uint64(b[24:]) == h.elemSize && le.Uint64(b[32:]) == h.elemAlign &&
-		[16]byte(b[48:64]) == h.fingerprint && le.Uint64(b[80:]) == h.capacity && le.Uint64(b[88:]) == h.salt
+		[16]byte(b[48:64]) == h.fingerprint && le.Uint64(b[80:]) == h.capacity && le.Uint64(b[88:]) == h.salt &&
+		le.Uint64(b[96:]) == h.width
 }
 
 // checksum is CRC-32 (IEEE) over a copy without the four bytes that hold it.
@@ -152,6 +154,7 @@ func decode(b []byte) (*header, error) {
 		sequence:    le.Uint64(b[72:]),
 		capacity:    le.Uint64(b[80:]),
 		salt:        le.Uint64(b[88:]),
+		width:       le.Uint64(b[96:]),
 		fields:      string(b[fixedSize:]),
 	}
 	for name, number := range orderNumbers {
@@ -171,6 +174,7 @@ type Spec struct {
 	Layout   *layout.Layout
 	Capacity int    // slots of a slab
 	Salt     uint64 // of a slab's generations, for Create
+	Width    int    // elements in a row of a region; 0 is 1 in a new file, and any in one that exists
 }
 
 // headers caches the header of each *layout.Layout, without what differs between files: rendering
@@ -190,6 +194,9 @@ func (s Spec) header() *header {
 	}
 	h := known.(header)
 	h.kind, h.capacity, h.salt = s.Kind, uint64(s.Capacity), s.Salt
+	if s.Width > 1 {
+		h.width = uint64(s.Width)
+	}
 	return &h
 }
 
@@ -203,10 +210,21 @@ func (s Spec) matches(h *header) error {
 	case h.order != want.order:
 		return fmt.Errorf("its data is %s-endian, this machine is %s-endian: %w", h.order, want.order, typedmem.ErrLayout)
 	case h.fingerprint == want.fingerprint && h.elemSize == want.elemSize && h.elemAlign == want.elemAlign:
-		return nil
+		return s.fits(h)
 	}
 	return fmt.Errorf("it holds %s of %d bytes, %v of %d bytes was asked for: %w%s",
 		typeName(h.fields), h.elemSize, s.Layout.Type, s.Layout.Size, typedmem.ErrLayout, layout.Diff(h.fields, want.fields))
+}
+
+// fits returns an error that wraps ErrLayout for another row width or number of slots.
+func (s Spec) fits(h *header) error {
+	switch {
+	case s.Width > 0 && uint64(s.Width) != max(h.width, 1):
+		return fmt.Errorf("its rows have %d elements, rows of %d were asked for: %w", max(h.width, 1), s.Width, typedmem.ErrLayout)
+	case s.Capacity > 0 && uint64(s.Capacity) != h.capacity:
+		return fmt.Errorf("it has a capacity of %d objects, %d was asked for; ask for the same, or for 0: %w", h.capacity, s.Capacity, typedmem.ErrLayout)
+	}
+	return nil
 }
 
 // typeName is the first line of a field list without its mark.

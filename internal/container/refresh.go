@@ -63,7 +63,7 @@ func (c *File) readAgain() (*header, error) {
 	if err == nil {
 		err = c.spec.matches(now.header)
 	}
-	if err == nil && (now.header.capacity != c.header.capacity || now.header.salt != c.header.salt) {
+	if err == nil && (now.header.capacity != c.header.capacity || now.header.salt != c.header.salt || now.header.width != c.header.width) {
 		err = fmt.Errorf("it holds the objects of another file now: %w", typedmem.ErrLayout)
 	}
 	if err != nil {

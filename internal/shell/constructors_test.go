@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/region"
 	"github.com/typedmem/typedmem/slab"
@@ -23,7 +24,7 @@ type constructors struct {
 	newOfPointers func(n int) (io.Closer, error)
 	mapped        func(o options.Options) (io.Closer, error)
 	create        func(path string, n int) (io.Closer, error)
-	createMapped  func(path string, o options.Options) (io.Closer, error)
+	openFile      func(path string, write, create bool, n int, f flags.Map) (io.Closer, error)
 	open          func(path string) (io.Closer, error)
 	openMut       func(path string) (io.Closer, error)
 }
@@ -34,8 +35,8 @@ var both = map[string]constructors{
 		newOfPointers: func(n int) (io.Closer, error) { return made(region.New[*int](n)) },
 		mapped:        func(o options.Options) (io.Closer, error) { return made(region.MapMut[uint64](o)) },
 		create:        func(path string, n int) (io.Closer, error) { return made(region.Create[uint64](path, n)) },
-		createMapped: func(path string, o options.Options) (io.Closer, error) {
-			return made(region.CreateWith[uint64](path, 1, o))
+		openFile: func(path string, write, create bool, n int, f flags.Map) (io.Closer, error) {
+			return made(region.OpenFile[uint64](path, region.FileOptions{Write: write, Create: create, Len: n, Flags: f}))
 		},
 		open:    func(path string) (io.Closer, error) { return made(region.Open[uint64](path)) },
 		openMut: func(path string) (io.Closer, error) { return made(region.OpenMut[uint64](path)) },
@@ -45,8 +46,8 @@ var both = map[string]constructors{
 		newOfPointers: func(n int) (io.Closer, error) { return made(slab.New[*int](n)) },
 		mapped:        func(o options.Options) (io.Closer, error) { return made(slab.Map[uint64](1, o)) },
 		create:        func(path string, n int) (io.Closer, error) { return made(slab.Create[uint64](path, n)) },
-		createMapped: func(path string, o options.Options) (io.Closer, error) {
-			return made(slab.CreateWith[uint64](path, 1, slab.Config{Options: o}))
+		openFile: func(path string, write, create bool, n int, f flags.Map) (io.Closer, error) {
+			return made(slab.OpenFile[uint64](path, slab.FileOptions{Write: write, Create: create, Capacity: n, Flags: f}))
 		},
 		open:    func(path string) (io.Closer, error) { return made(slab.Open[uint64](path)) },
 		openMut: func(path string) (io.Closer, error) { return made(slab.OpenMut[uint64](path)) },
@@ -74,7 +75,13 @@ func TestConstructorsAgree(t *testing.T) {
 
 			file := filepath.Join(dir, "file")
 			fails("a negative number in a file", "create", typedmem.ErrSize)(c.create(file, -1))
-			fails("a size for a file", "create", typedmem.ErrOperation)(c.createMapped(file, options.New(8)))
+			fails("a negative number in OpenFile", "open", typedmem.ErrSize)(c.openFile(file, true, true, -1, 0))
+			fails("Create without Write", "open", typedmem.ErrOperation)(c.openFile(file, false, true, 1, 0))
+			fails("huge pages", "open", typedmem.ErrOperation)(c.openFile(file, true, true, 1, flags.HugePages))
+			if name == "slab" {
+				fails("Debug without Write", "open", typedmem.ErrOperation)(made(slab.OpenFile[uint64](file, slab.FileOptions{Debug: true})))
+			}
+			fails("no file in OpenFile", "open", fs.ErrNotExist)(c.openFile(file, true, false, 1, 0))
 			fails("no file", "open", fs.ErrNotExist)(c.open(file))
 			fails("no file to write", "open", fs.ErrNotExist)(c.openMut(file))
 			fails("a directory", "open", typedmem.ErrOperation)(c.open(dir))

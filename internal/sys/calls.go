@@ -14,6 +14,7 @@
 package sys
 
 import (
+	"io/fs"
 	"os"
 
 	"github.com/typedmem/typedmem/flags"
@@ -169,14 +170,14 @@ func Duplicate(f *os.File) (*os.File, error) {
 	return duplicate(f)
 }
 
-// CreateFile creates a file at path and opens it for reading and writing. If there is one, the
-// error wraps fs.ErrExist. The handle and errors use name, the path that NameFile will give the
-// file.
-func CreateFile(path, name string) (*os.File, error) {
+// CreateFile creates a file at path with the permission bits of perm, less those of the umask, and
+// opens it for reading and writing. If there is one, the error wraps fs.ErrExist. The handle and
+// errors use name, the path that NameFile will give the file. Windows has no permission bits.
+func CreateFile(path, name string, perm fs.FileMode) (*os.File, error) {
 	if err := before(Call{Op: OpCreateFile, Path: path}); err != nil {
 		return nil, err
 	}
-	return createFile(path, name)
+	return createFile(path, name, perm)
 }
 
 // OpenFile opens the file at path for reading, and with write for writing. On Windows, as

@@ -16,10 +16,10 @@ import (
 const EntriesNeedSync = true
 
 // createFile is os.OpenFile with a name for the handle.
-func createFile(path, name string) (*os.File, error) {
+func createFile(path, name string, perm fs.FileMode) (*os.File, error) {
 	fd := -1
 	err := uninterrupted(func() (err error) {
-		fd, err = unix.Open(path, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, 0o666)
+		fd, err = unix.Open(path, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, uint32(perm.Perm()))
 		return err
 	})
 	if err != nil {
@@ -72,7 +72,7 @@ func linkNew(from, to string) error {
 }
 
 func replaceEmpty(from, to string) error {
-	empty, err := createFile(to, to)
+	empty, err := createFile(to, to, 0o666)
 	if err != nil {
 		return errors.Unwrap(err)
 	}

@@ -22,7 +22,7 @@ func TestNamingReplacesNothing(t *testing.T) {
 		refuse := func(string, string) error { return refusals[i/len(all)] }
 		namings = append([]func(from, to string) error{refuse}, all[i%len(all):]...)
 		dir := t.TempDir()
-		f, err := CreateFile(dir+"/from", dir+"/to")
+		f, err := CreateFile(dir+"/from", dir+"/to", 0o666)
 		testkit.Check(t, err)
 		defer f.Close()
 		if f.Name() != dir+"/to" {
@@ -46,7 +46,7 @@ func TestNamingReplacesNothing(t *testing.T) {
 			t.Errorf("%v, %v", left, err)
 		}
 	}
-	if _, err := CreateFile(t.TempDir()+"/none/file", "name"); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := CreateFile(t.TempDir()+"/none/file", "name", 0o666); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}
 }

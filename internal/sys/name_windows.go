@@ -13,7 +13,7 @@ import (
 // file system logs entries, and a directory cannot be flushed.
 const EntriesNeedSync = false
 
-func createFile(path, name string) (*os.File, error) {
+func createFile(path, name string, _ fs.FileMode) (*os.File, error) {
 	return openHandle("create", path, name, windows.GENERIC_READ|windows.GENERIC_WRITE, windows.CREATE_NEW)
 }
 

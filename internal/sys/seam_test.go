@@ -36,7 +36,7 @@ func TestInterpose(t *testing.T) {
 		OpPrefault:              func() error { return Prefault(1, page, false) },
 		OpFlushInstructionCache: func() error { return FlushInstructionCache(1, page) },
 		OpDuplicate:             func() error { _, err := Duplicate(f); return err },
-		OpCreateFile:            func() error { _, err := CreateFile("none/none", "none"); return err },
+		OpCreateFile:            func() error { _, err := CreateFile("none/none", "none", 0o666); return err },
 		OpOpenFile:              func() error { _, err := OpenFile("none", false); return err },
 		OpNameFile:              func() error { return NameFile(f, "none", "none either") },
 		OpSyncEntry:             func() error { return SyncEntry(f) },
