@@ -7,18 +7,28 @@ import (
 )
 
 // Pin holds the mapping open: until unpin is called, Close, SplitOff, SplitTo, Merge and a
-// shrinking Resize return ErrBusy. Pins count; calling one unpin more than once is harmless.
+// shrinking Resize return ErrBusy. Pins count; calling one unpin more than once is harmless. While
+// a [Mapping.Shutdown] waits, Pin returns ErrClosed.
 func (m *Mapping) Pin() (unpin func(), err error) {
 	if err := m.enter("pin", 0); err != nil {
 		return nil, err
 	}
 	defer m.mu.Unlock()
-	m.pins++
+	if m.gate.Load().refuses() {
+		return nil, m.fail("pin", errShuttingDown)
+	}
+	m.pin(1)
 	return sync.OnceFunc(func() {
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		m.pins--
+		m.pin(-1)
 	}), nil
+}
+
+// pin changes the number of pins; the caller holds m.mu.
+func (m *Mapping) pin(n int) {
+	m.pins += n
+	m.gate.Load().add(n)
 }
 
 // Close releases the memory and ends every view of it; see the package comment for the addresses.

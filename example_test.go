@@ -1,8 +1,10 @@
 package typedmem_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/options"
@@ -48,6 +50,29 @@ func ExampleMapping_Pin() {
 	// true
 	// <nil>
 	// true
+}
+
+// Shutdown waits for what Close refuses to wait for.
+func ExampleMapping_Shutdown() {
+	m, err := options.New(100).MapMut()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	unpin, err := m.Pin()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+	defer cancel()
+	err = m.Shutdown(ctx)
+	fmt.Println(errors.Is(err, context.DeadlineExceeded), m.Len()) // it works on
+	unpin()
+	fmt.Println(m.Shutdown(context.Background()), m.Len())
+	// Output:
+	// true 100
+	// <nil> 0
 }
 
 // Memory that may not be accessed is an error under Guard, not the end of the program.

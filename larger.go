@@ -32,6 +32,9 @@ func (m *Mapping) larger(n int) (*Mapping, error) {
 		}
 	}
 	larger, err := newMapped(r)
+	if err == nil {
+		larger.gate.Store(m.ownGate())
+	}
 	if err != nil && locked {
 		_ = m.Lock() // err says more than an error of Lock
 	}

@@ -40,6 +40,7 @@ type Mapping struct {
 	open         bool
 	locked       bool // growth locks what it adds
 	pins         int
+	gate         atomic.Pointer[gate] // nil before the first Shutdown, but for a reader that moved; see shutdown.go
 }
 
 func newMapping(p *plan, s *span) *Mapping {

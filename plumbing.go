@@ -1,6 +1,8 @@
 package typedmem
 
 import (
+	"context"
+
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/mem"
 )
@@ -35,6 +37,10 @@ func (m *plumbing) CanResize(n int) error { return (*Mapping)(m).canResize(n) }
 func (m *plumbing) MakeRoom(n int) error  { return (*Mapping)(m).reserveRoom(n) }
 
 func (m *plumbing) Larger(n int) (mem.Mapping, error) { return plumb((*Mapping)(m).larger(n)) }
+
+func (m *plumbing) Shutdown(ctx context.Context, close func() error) error {
+	return (*Mapping)(m).shutdown(ctx, close)
+}
 
 func (m *plumbing) Write(off int, b []byte) error        { return (*Mapping)(m).write(off, b) }
 func (m *plumbing) WriteWord(off int, word uint64) error { return (*Mapping)(m).writeWord(off, word) }

@@ -1,6 +1,7 @@
 package typedmem_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -39,6 +40,7 @@ var (
 	writable    = [6]error{typedmem.ErrOperation, typedmem.ErrProtection, typedmem.ErrProtection, nil, typedmem.ErrProtection, nil}
 	busy        = [6]error{typedmem.ErrBusy, typedmem.ErrBusy, typedmem.ErrBusy, typedmem.ErrBusy, typedmem.ErrBusy, typedmem.ErrBusy}
 	busyMapped  = [6]error{typedmem.ErrOperation, typedmem.ErrBusy, typedmem.ErrBusy, typedmem.ErrBusy, typedmem.ErrBusy, typedmem.ErrBusy}
+	ended       = [6]error{context.Canceled, context.Canceled, context.Canceled, context.Canceled, context.Canceled, context.Canceled}
 	needsJIT    = [6]error{typedmem.ErrUnsafeFlag, typedmem.ErrUnsafeFlag, typedmem.ErrUnsafeFlag, typedmem.ErrUnsafeFlag, typedmem.ErrUnsafeFlag, typedmem.ErrUnsafeFlag}
 	stateLength = 4 * unit
 )
@@ -106,6 +108,12 @@ var operations = []operation{
 		}
 		return err
 	}},
+	{name: "Shutdown", does: "waits for pins, and gives everything back; with a context that has ended", pinned: ended,
+		run: func(m *typedmem.Mapping) error {
+			ctx, cancel := context.WithCancel(context.Background())
+			cancel()
+			return m.Shutdown(ctx)
+		}},
 	{name: "Close", does: "gives everything back", pinned: busy, run: (*typedmem.Mapping).Close},
 }
 
@@ -194,7 +202,7 @@ func TestEveryOperationInEveryState(t *testing.T) {
 					if want != nil && m.Len() != length {
 						t.Errorf("the refusal changed the length from %d to %d", length, m.Len())
 					}
-					if errors.Is(want, typedmem.ErrClosed) || op.name == "Close" || op.name == "SplitOff, SplitTo" {
+					if errors.Is(want, typedmem.ErrClosed) || op.name == "Close" || op.name == "Shutdown" && want == nil || op.name == "SplitOff, SplitTo" {
 						return
 					}
 					protection, isCommitted := protectionOf[name], state != 0 || op.commits
@@ -236,7 +244,7 @@ func statesTable() string {
 	short := func(err error) string {
 		for name, sentinel := range map[string]error{
 			"`ErrOperation`": typedmem.ErrOperation, "`ErrProtection`": typedmem.ErrProtection,
-			"`ErrBusy`": typedmem.ErrBusy, "`ErrUnsafeFlag`": typedmem.ErrUnsafeFlag,
+			"`ErrBusy`": typedmem.ErrBusy, "`ctx.Err()`": context.Canceled, "`ErrUnsafeFlag`": typedmem.ErrUnsafeFlag,
 		} {
 			if err == sentinel {
 				return name

@@ -5,7 +5,10 @@
 // Package typedmem implements them and fills in the variables declared here.
 package mem
 
-import "errors"
+import (
+	"context"
+	"errors"
+)
 
 // Mapping has the methods of a *typedmem.Mapping that only this module calls. Offsets and lengths
 // are in bytes.
@@ -35,6 +38,12 @@ type Mapping interface {
 	// meanwhile returns ErrBusy. Larger returns ErrCapacity if it would leave the program less than
 	// half of the address space, or of RLIMIT_AS.
 	Larger(n int) (Mapping, error)
+
+	// Shutdown refuses new pins, waits until there is none, and returns what close returns. It
+	// calls close again, after a pause, while that returns ErrBusy. If ctx ends first, it returns
+	// an error that wraps ctx.Err(), and pins are accepted again. The ranges of a reader, see
+	// Larger, are pinned and shut down together.
+	Shutdown(ctx context.Context, close func() error) error
 
 	// MayLackSpace reports whether a store may fault on a full disk, though space was set aside:
 	// the file is on a file system that does not write in place. Stores that must not fault use
