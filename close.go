@@ -42,6 +42,23 @@ func (m *Mapping) Close() error {
 	if err := m.enter("close", needUnpinned); err != nil {
 		return err
 	}
+	return m.releaseAndRelieve()
+}
+
+// closeAt is Close, unless the length is no longer n bytes. While there is no pin only a caller
+// that should have one changes it, so n is the length at the end.
+func (m *Mapping) closeAt(n int) (changed bool, err error) {
+	if err := m.enter("close", needUnpinned); err != nil {
+		return false, err
+	}
+	if m.length() != n {
+		m.mu.Unlock()
+		return true, nil
+	}
+	return false, m.releaseAndRelieve()
+}
+
+func (m *Mapping) releaseAndRelieve() error {
 	err := m.release()
 	if err == nil {
 		relieve()

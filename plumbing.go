@@ -38,6 +38,8 @@ func (m *plumbing) MakeRoom(n int) error  { return (*Mapping)(m).reserveRoom(n) 
 
 func (m *plumbing) Larger(n int) (mem.Mapping, error) { return plumb((*Mapping)(m).larger(n)) }
 
+func (m *plumbing) CloseAt(n int) (changed bool, err error) { return (*Mapping)(m).closeAt(n) }
+
 func (m *plumbing) Shutdown(ctx context.Context, close func() error) error {
 	return (*Mapping)(m).shutdown(ctx, close)
 }

@@ -32,24 +32,17 @@ func (c *core) close() error {
 		}
 		defer c.follow.Unlock()
 	}
-	if c.file != nil && c.file.Writer() && !c.closed() {
-		err := c.whole(c.length())
-		if err == nil && c.file.Unsynced(c.length()/c.size) {
-			err = c.sync()
-		}
-		if err != nil && !container.Foreign(err) {
-			return err
-		} else if err != nil { // a second Close could not save the file either
-			return errors.Join(err, c.abandon())
-		}
+	if !c.syncing.TryLock() {
+		return errSyncing
 	}
-	c.greatest = max(c.greatest, c.length()) // the length may have been changed through the mapping
-	err := c.unmap()
+	defer c.syncing.Unlock()
+	length, err := c.syncAndUnmap()
 	f := c.file
 	if f == nil || err != nil && !errors.Is(err, typedmem.ErrClosed) {
 		return err
 	}
-	if err != nil && f.Writer() { // the mapping was closed before: sync through the file
+	c.greatest = max(c.greatest, length) // the length may have been changed through the mapping
+	if err != nil && f.Writer() {        // the mapping was closed before: sync through the file
 		e := c.whole(c.published)
 		if e == nil && f.Unsynced(c.published/c.size) {
 			e = f.Sync(c.published/c.size, f.Handle().Sync)
@@ -67,6 +60,27 @@ func (c *core) close() error {
 		size = container.DataOffset + int64(c.greatest)
 	}
 	return errors.Join(err, f.Close(size))
+}
+
+// syncAndUnmap syncs a length that is not durable yet, in bytes, and releases the memory. It begins
+// again if a goroutine that had a pin has appended meanwhile.
+func (c *core) syncAndUnmap() (length int, err error) {
+	if c.file == nil || !c.file.Writer() || c.closed() {
+		return c.length(), c.unmap()
+	}
+	for changed := true; changed; {
+		length = c.length()
+		if err = c.whole(length); err == nil && c.file.Unsynced(length/c.size) {
+			err = c.syncLocked()
+		}
+		if container.Foreign(err) { // a second Close could not save the file either
+			return length, errors.Join(err, c.abandon())
+		} else if err != nil {
+			return length, err
+		}
+		changed, err = c.inner().CloseAt(length)
+	}
+	return length, err
 }
 
 // abandon closes a region file whose length cannot be synced, as if its writer were killed.

@@ -2,6 +2,7 @@ package region
 
 import (
 	"errors"
+	"sync"
 	"sync/atomic"
 	"unsafe"
 
@@ -25,6 +26,10 @@ type core struct {
 	written      int      // the end of what Append began to write; past the length after a fault in Append
 	reader       bool     // of a region file
 	follow       follower // of a reader
+
+	// syncing is held by a Sync. Close and a shorter Resize take it too, and return ErrBusy where a
+	// Sync has it.
+	syncing sync.Mutex
 
 	// Of a region file:
 	file      *container.File // nil for other memory

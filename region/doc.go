@@ -116,10 +116,22 @@
 //
 // # Concurrency
 //
-// Any number of goroutines may read. One goroutine may append meanwhile, because Append publishes
-// the length after the elements. Append, Resize, Sync, SplitOff, SplitTo, Merge and Close of one
-// region are for one goroutine at a time. While a region is split or merged, other goroutines read
-// through views of it, not through the Region.
+// These calls on one region may run at the same time:
+//
+//   - Reading and writing elements, through the Region and through views: any number, beside all
+//     other calls. Those that take memory away are named below.
+//   - Append, and a Resize to a greater length: one at a time, beside all others. Append publishes
+//     the length after the elements.
+//   - Sync, Flush, FlushRange, Prefault, Refresh: any number, beside each other and all others. So
+//     a goroutine with a ticker may call Sync while another one appends. A Sync makes durable what
+//     was there when it began; a second one waits for it.
+//   - A Resize to a smaller length: as Append. It returns [typedmem.ErrBusy] beside a pin, a Sync,
+//     a Flush or a Prefault, and a Flush that begins before it may return [typedmem.ErrBounds].
+//   - Pin, Close, Shutdown: any number, beside all others. Close returns [typedmem.ErrBusy] beside
+//     a pin or a call that works on the file; Shutdown waits for both. A goroutine that reads,
+//     writes or appends while another one may call Close or Shutdown has to hold a pin.
+//   - SplitOff, SplitTo, Merge: beside Pin, Close and Shutdown only. Other goroutines read through
+//     views meanwhile, not through the Region.
 //
 // Elements are plain memory: goroutines that access the same element, one of them writing, need
 // synchronization of their own. Under the race detector the checked accesses report its absence.

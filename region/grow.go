@@ -160,6 +160,12 @@ func (c *core) resize(bytes int) error {
 		return err
 	}
 	old := c.length()
+	if bytes < old {
+		if !c.syncing.TryLock() {
+			return errSyncing
+		}
+		defer c.syncing.Unlock()
+	}
 	if err := c.whole(min(bytes, old)); err != nil {
 		return err
 	}
@@ -238,7 +244,7 @@ func (c *core) shrinkFile(bytes, old int) error {
 	}
 	if err != nil {
 		if unsynced {
-			err = errors.Join(err, c.sync())
+			err = errors.Join(err, c.syncLocked())
 		}
 		return err
 	}

@@ -14,8 +14,11 @@ import (
 // Region owns mapped memory as an array of T that can grow in place: no address ever moves. Make
 // one with a constructor, release it with Close. Indexes, lengths and capacities are in elements.
 //
-// The zero value is a closed Region. Do not copy a Region. The package comment says which methods
-// may run at the same time.
+// The zero value is a closed Region. Do not copy a Region.
+//
+// Reads, one goroutine that appends, and any number that call Sync, Flush, Refresh or Pin may run
+// at the same time; so may Close and Shutdown if the others hold pins. The package comment has the
+// whole list, under Concurrency.
 type Region[T any] struct {
 	_ shell.NoCopy
 	// SAFETY: an element is touched only after its address has been compared with limits, which a
@@ -161,7 +164,8 @@ func (r *Region[T]) Mapping() *typedmem.Mapping {
 }
 
 // Pin holds the region open until unpin is called, even if Refresh moves it to another range of
-// addresses; see [typedmem.Mapping.Pin].
+// addresses; see [typedmem.Mapping.Pin]. While a [Region.Shutdown] waits it returns
+// [typedmem.ErrClosed].
 func (r *Region[T]) Pin() (unpin func(), err error) {
 	if r.core == nil {
 		return nil, shell.Fail("pin", errZero)

@@ -1,6 +1,9 @@
 package region
 
 import (
+	"fmt"
+
+	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/container"
 	"github.com/typedmem/typedmem/internal/shell"
 )
@@ -30,12 +33,18 @@ func (r *Region[T]) onRange(op string, lo, hi int, f func(lo, hi int) error) err
 // file the data is written before the length, so that a crash inside Sync leaves the length of the
 // last one. Without a shared file it does nothing. If another program has made the region file
 // shorter it returns [typedmem.ErrTruncated].
+//
+// Sync may be called while other goroutines append, read or call Sync. What was appended after it
+// began is left to the next one. If it has to wait for another Sync, Append goes on meanwhile.
 func (r *Region[T]) Sync() error {
 	if r.core.closed() {
 		return shell.Fail("sync", r.errClosed())
 	}
 	return shell.Fail("sync", r.core.sync())
 }
+
+// errSyncing is why a region cannot be closed or made shorter now.
+var errSyncing = fmt.Errorf("another goroutine is in a Sync or Close; try again when it has returned: %w", typedmem.ErrBusy)
 
 // flush writes the bytes [lo, hi) to the file, if there is one.
 func (c *core) flush(lo, hi int) error { return c.mapping().Flush(lo, hi) }
@@ -51,8 +60,15 @@ func (c *core) whole(bytes int) error {
 	return c.file.Whole(container.DataOffset + int64(bytes))
 }
 
-// sync makes data and length durable, in this order.
+// sync makes data and length durable, in this order. Others may append meanwhile.
 func (c *core) sync() error {
+	c.syncing.Lock()
+	defer c.syncing.Unlock()
+	return c.syncLocked()
+}
+
+// syncLocked is sync for those that hold c.syncing.
+func (c *core) syncLocked() error {
 	bytes := c.length()
 	if c.file == nil || !c.file.Writer() {
 		return c.flush(0, bytes)

@@ -39,6 +39,10 @@ type Mapping interface {
 	// half of the address space, or of RLIMIT_AS.
 	Larger(n int) (Mapping, error)
 
+	// CloseAt closes the mapping if its length is n bytes, and reports whether it was another one.
+	// A goroutine with a pin may have appended since the caller looked.
+	CloseAt(n int) (changed bool, err error)
+
 	// Shutdown refuses new pins, waits until there is none, and returns what close returns. It
 	// calls close again, after a pause, while that returns ErrBusy. If ctx ends first, it returns
 	// an error that wraps ctx.Err(), and pins are accepted again. The ranges of a reader, see
