@@ -100,3 +100,10 @@ func (c *core) length() int {
 	}
 	return here.m.Len()
 }
+
+// bytes returns the bytes [lo, hi) of a mapping that the caller has pinned, for a system call: the
+// memory may be protected, or its file cut off, at any time.
+func (c *core) bytes(m *typedmem.Mapping, lo, hi int) []byte {
+	// SAFETY: the range lies within the mapping, which stays open and as long until it is unpinned.
+	return unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(nil), m.Addr()+uintptr(lo))), hi-lo)
+}

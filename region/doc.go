@@ -133,6 +133,8 @@
 //   - SplitOff, SplitTo, Merge: beside Pin, Close and Shutdown only. Other goroutines read through
 //     views meanwhile, not through the Region.
 //
+// Snapshot runs beside Append, Sync, Flush and Refresh.
+//
 // Elements are plain memory: goroutines that access the same element, one of them writing, need
 // synchronization of their own. Under the race detector the checked accesses report its absence.
 // When Close, a shrinking Resize or MakeNone takes memory away inside another goroutine's access,
@@ -144,8 +146,9 @@
 // system's (ENOSPC, EDQUOT, EFBIG) and names the file, and change nothing. A region that Close
 // could not sync stays open. Set, and stores through raw memory, write to pages that exist:
 //   - ext4, tmpfs, NTFS: such a store needs no more space.
-//   - btrfs, bcachefs, ZFS, APFS, and XFS for files that were copied with cp --reflink: a page that
-//     was written back, or is shared, needs new space. If the disk is full the store faults.
+//   - btrfs, bcachefs, ZFS, APFS, and XFS for files that share space with a copy (Snapshot, cp
+//     --reflink): a page that was written back, or is shared, needs new space. If the disk is
+//     full the store faults.
 //   - ext2, ext3: a store into a hole, a part of the file without disk space, faults if the disk is
 //     full. Only files that another program made have holes there.
 //   - NFS, FUSE: the server may find its disk full later. Sync returns that error if the kernel

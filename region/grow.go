@@ -253,5 +253,5 @@ func (c *core) shrinkFile(bytes, old int) error {
 	if c.zeroFile(bytes, rest) != nil { // the shrink holds all the same; resize clears them before it grows over them
 		c.uncleared = max(c.uncleared, rest)
 	}
-	return nil
+	return c.file.NoteCleared() // it never lacks space: publish has just written to that page
 }

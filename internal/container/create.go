@@ -19,7 +19,16 @@ import (
 // [File.Discard] to remove it. If the file exists, Create and Link return an error that wraps
 // fs.ErrExist. On error no file is left. The file has the permission bits of perm without those of
 // the umask; 0 stands for 0o666.
-func Create(path string, spec Spec, perm fs.FileMode) (_ *File, err error) {
+func Create(path string, spec Spec, perm fs.FileMode) (*File, error) {
+	return create(path, spec, perm, false)
+}
+
+// CreateOver is Create for a file whose name may be that of another file, which Link replaces.
+func CreateOver(path string, spec Spec, perm fs.FileMode) (*File, error) {
+	return create(path, spec, perm, true)
+}
+
+func create(path string, spec Spec, perm fs.FileMode, replaces bool) (_ *File, err error) {
 	if len(spec.Layout.Fields()) > maxFields {
 		return nil, fmt.Errorf("the field list of %v takes %d bytes, a header holds %d: use arrays of structs: %w",
 			spec.Layout.Type, len(spec.Layout.Fields()), maxFields, typedmem.ErrType)
@@ -27,7 +36,7 @@ func Create(path string, spec Spec, perm fs.FileMode) (_ *File, err error) {
 	if perm == 0 {
 		perm = 0o666
 	}
-	c := &File{path: path, spec: spec, perm: perm, header: spec.header(), writer: true, durableCopy: -1}
+	c := &File{path: path, spec: spec, perm: perm, header: spec.header(), writer: true, durableCopy: -1, replaces: replaces}
 	if err := c.makeFile(); err != nil {
 		return nil, err
 	}
@@ -76,7 +85,11 @@ func (c *File) Link(n int) error {
 	if err := c.setMode(); err != nil {
 		return err
 	}
-	if err := sys.NameFile(c.f, c.temporary, c.path); err != nil {
+	name := sys.NameFile
+	if c.replaces {
+		name = sys.ReplaceFile
+	}
+	if err := name(c.f, c.temporary, c.path); err != nil {
 		return exists(err)
 	}
 	c.temporary = ""
@@ -142,7 +155,7 @@ func (c *File) makeFile() error {
 		for i := range temporaries {
 			removeLeftover(temporaryName(c.path, i))
 		}
-		if _, err := os.Lstat(c.path); err == nil {
+		if _, err := os.Lstat(c.path); err == nil && !c.replaces {
 			return exists(&fs.PathError{Op: "create", Path: c.path, Err: fs.ErrExist})
 		}
 		for i := range temporaries {

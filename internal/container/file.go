@@ -24,6 +24,7 @@ type File struct {
 	f         *os.File
 	users     *users // of f, once there are others
 	temporary string // the name that the file has until Link
+	replaces  bool   // Create made it to take the name of another file
 	spec      Spec
 	perm      fs.FileMode // of a file that Create made
 	header    *header
@@ -95,6 +96,9 @@ func (c *File) Shorten(n int) {
 
 // Capacity returns the number of slots of a slab file.
 func (c *File) Capacity() uint64 { return c.header.capacity }
+
+// Width returns how many elements are in a row of a region file, 0 for 1.
+func (c *File) Width() int { return int(c.header.width) }
 
 // Salt returns the salt of a slab file.
 func (c *File) Salt() uint64 { return c.header.salt }

@@ -26,10 +26,16 @@ import (
 //	44   4  CRC-32 of bytes 0 to 44
 //	48   8  length word: bits 0..47 the length in elements, bits 48..63 their sum:
 //	       the ones' complement sum of the three 16-bit words
+//
+// What follows, up to clearsEnd, belongs to the file and not to its writer:
+//
+//	56   8  clear count; see [File.NoteCleared]
 const (
 	liveSumAt  = 44
 	liveWordAt = 48
 	liveSize   = 56
+	clearsAt   = 56
+	clearsEnd  = 64
 	maxLength  = 1<<48 - 1
 )
 

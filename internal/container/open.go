@@ -12,7 +12,19 @@ import (
 // Open opens a file and checks that it holds what spec says. With write it takes the writer lock.
 // For a damaged, foreign or short file it returns an error that wraps ErrCorrupt, ErrLayout or
 // ErrTruncated, and leaves the file as it was.
-func Open(path string, spec Spec, write bool) (_ *File, err error) {
+func Open(path string, spec Spec, write bool) (*File, error) {
+	for {
+		c, err := openNow(path, spec, write)
+		if !errors.Is(err, errRenamed) {
+			return c, err
+		}
+	}
+}
+
+// errRenamed is what open returns to a writer whose file lost its name before it was locked.
+var errRenamed = errors.New("another file has its name")
+
+func openNow(path string, spec Spec, write bool) (_ *File, err error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -25,7 +37,9 @@ func Open(path string, spec Spec, write bool) (_ *File, err error) {
 		return nil, err
 	}
 	c := &File{path: path, f: f, spec: spec, writer: write, durableCopy: -1}
-	if err := c.open(); err != nil {
+	if err := c.open(); err == errRenamed {
+		return nil, errors.Join(err, c.release())
+	} else if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), c.release())
 	}
 	return c, nil
@@ -86,7 +100,21 @@ func (c *File) lock() error {
 		return c.lockedBy(err)
 	}
 	c.locked = true
-	return nil
+	return c.stillNamed()
+}
+
+// stillNamed returns errRenamed where the path names another file by now. A file that was replaced
+// between its opening and its locking, as [File.Link] may do, would lose what this writer writes.
+func (c *File) stillNamed() error {
+	mine, err := c.f.Stat()
+	if err != nil {
+		return err
+	}
+	now, err := os.Stat(c.path)
+	if err == nil && !os.SameFile(mine, now) {
+		err = errRenamed
+	}
+	return err
 }
 
 // lockedBy returns err, or where another process holds the lock an error that names the process.
@@ -111,6 +139,9 @@ func (c *File) lockedBy(err error) error {
 // knows that there was this one (see [Left]).
 func (c *File) Begin(flush bool) error {
 	return c.writing(func() error {
+		if err := c.noteCleared(); err != nil {
+			return err
+		}
 		c.live.begin(c.header.length)
 		if !flush {
 			return nil

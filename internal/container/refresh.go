@@ -11,16 +11,22 @@ import (
 // Refresh returns the length that the writer published last. If the file was cut off since, it
 // returns an error.
 func (c *File) Refresh() (n int, err error) {
-	if c.block == nil {
-		if err := c.mapBlock(); err != nil {
-			return 0, printing.Named(c.path, err)
-		}
+	if err := c.showBlock(); err != nil {
+		return 0, err
 	}
 	err = typedmem.Guard(func() error {
 		n, err = c.refresh()
 		return err
 	})
 	return n, err
+}
+
+// showBlock maps the header block at a reader's first use of it.
+func (c *File) showBlock() error {
+	if c.block != nil {
+		return nil
+	}
+	return printing.Named(c.path, c.mapBlock())
 }
 
 func (c *File) refresh() (int, error) {

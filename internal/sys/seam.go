@@ -41,9 +41,12 @@ const (
 	OpCreateFile
 	OpOpenFile
 	OpNameFile
+	OpReplaceFile
 	OpAllocate
 	OpSetAside // the last step of Allocate on Linux
 	OpZero
+	OpCloneRange
+	OpCopyRange
 	OpLockFile
 	OpUnlockFile
 	OpSyncFile
@@ -54,7 +57,7 @@ const (
 
 var opNames = [OpCount]string{
 	"reserve", "map", "hold", "release", "drop", "protect", "lock", "unlock", "flush", "advise", "prefault",
-	"flush instruction cache", "duplicate", "create file", "open file", "name file", "allocate", "set aside", "zero", "lock file", "unlock file", "sync file", "sync entry", "areas",
+	"flush instruction cache", "duplicate", "create file", "open file", "name file", "replace file", "allocate", "set aside", "zero", "clone range", "copy range", "lock file", "unlock file", "sync file", "sync entry", "areas",
 }
 
 func (op Op) String() string { return opNames[op] }

@@ -1,0 +1,94 @@
+package container
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/sys"
+	"github.com/typedmem/typedmem/internal/testkit"
+)
+
+// over makes a file of n elements that takes the name of the one at path.
+func over(t *testing.T, path string, n int) error {
+	t.Helper()
+	c := testkit.Must(CreateOver(path, specOf[record](KindRegion), 0))(t)
+	testkit.Check(t, c.Fill(DataOffset+int64(n)*int64(c.header.elemSize)))
+	return c.Finish(n)
+}
+
+// A writer that has opened a file, and locks it only after another file has taken its name, gets
+// the other file: what it wrote to the first one would be lost.
+func TestWriterOfAReplacedFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x")
+	testkit.Check(t, over(t, path, 1))
+	replaced := false
+	defer sys.Interpose(func(c sys.Call) error {
+		if c.Op == sys.OpLockFile && !replaced && c.File.Name() == path {
+			replaced = true
+			testkit.Check(t, over(t, path, 2))
+		}
+		return nil
+	})()
+	c := testkit.Must(Open(path, specOf[record](KindRegion), true))(t)
+	testkit.CloseLater(t, closer{c})
+	if !replaced || c.Length() != 2 {
+		t.Errorf("the writer has the file of %d elements", c.Length())
+	}
+	listed(t, filepath.Dir(path), "x")
+}
+
+// A file that is gone when its writer locks it does not exist.
+func TestWriterOfARemovedFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x")
+	testkit.Check(t, over(t, path, 1))
+	defer sys.Interpose(func(c sys.Call) error {
+		if c.Op == sys.OpLockFile {
+			testkit.Check(t, os.Remove(path))
+		}
+		return nil
+	})()
+	if _, err := Open(path, specOf[record](KindRegion), true); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+}
+
+type closer struct{ c *File }
+
+func (c closer) Close() error { return c.c.Close(-1) }
+
+// A file that Finish has named has no writer, and can be opened at once; before it had no name.
+func TestFinish(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "x")
+	for i := range 2 {
+		c := testkit.Must(CreateOver(path, specOf[record](KindRegion), 0))(t)
+		testkit.Check(t, c.Fill(DataOffset))
+		if i == 0 {
+			listed(t, dir, ".x.typedmem-0")
+		}
+		testkit.Check(t, c.Finish(0))
+		listed(t, dir, "x")
+		w := testkit.Must(Open(path, specOf[record](KindRegion), true))(t)
+		if w.Left() != LeftClosed {
+			t.Errorf("its writer left it as %d", w.Left())
+		}
+		testkit.Check(t, w.Close(-1))
+	}
+	if _, err := Create(path, specOf[record](KindRegion), 0); !errors.Is(err, fs.ErrExist) {
+		t.Error(err)
+	}
+}
+
+// CopyFrom notices a source that ends too early.
+func TestCopyFromAShortFile(t *testing.T) {
+	c := testkit.Must(Create(filepath.Join(t.TempDir(), "x"), specOf[record](KindRegion), 0))(t)
+	src := testkit.File(t, make([]byte, 200_000))
+	none := func(int64, int64) error { return nil }
+	testkit.Check(t, c.CopyFrom(src, DataOffset, 200_000, none))
+	testkit.Is(t, c.CopyFrom(src, DataOffset, 200_001, none), typedmem.ErrTruncated)
+	testkit.Check(t, c.Discard())
+}
