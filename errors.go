@@ -50,6 +50,9 @@ var (
 	// ErrTruncated: a file that ends before what it should hold, found before an access or, by
 	// Guard and Prefault, at one. A full disk is the system's error.
 	ErrTruncated = errors.New("file is too short")
+	// ErrReplaced: the path of an open region or slab file names another file now, or none; then
+	// the error wraps fs.ErrNotExist too. What is open stays valid and is what it was.
+	ErrReplaced = errors.New("path no longer names the open file")
 	// ErrCapacity: growth past Cap.
 	ErrCapacity = errors.New("past the capacity")
 )

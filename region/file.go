@@ -114,7 +114,7 @@ func attach(f *container.File, bytes int, l *layout.Layout, ask mem.Request, wri
 	if err != nil {
 		return nil, err
 	}
-	c.file, c.reader, c.published, c.greatest = f, !write, bytes, bytes
+	c.file, c.name, c.reader, c.published, c.greatest = f, f.Name(), !write, bytes, bytes
 	return c, nil
 }
 

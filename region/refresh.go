@@ -64,15 +64,27 @@ func (f *follower) stop() error {
 // error is [typedmem.ErrCapacity] if the rest of the program would lack them, and always in a
 // 32-bit program. A shorter length is [typedmem.ErrBusy] while the region is pinned, or while
 // another goroutine's call is working on it as at [Region.Close].
+//
+// If the path of a region file names another file now, or none, Refresh updates the length all the
+// same, and returns it with [typedmem.ErrReplaced]. Views stay valid, and the region shows the file
+// that it opened, until Close. Open the path again for the new file. To know that, each Refresh
+// looks the path up, which takes one or two microseconds.
+//
+//   - A relative path is meant as it was when the file was opened.
+//   - A path that cannot be looked up, as in a directory that may not be searched any more, is no
+//     replacement.
+//   - NFS: what another machine did to the path shows after some seconds.
+//   - After chroot(2) paths are looked up below the new root, and may name nothing there.
 func (r *Region[T]) Refresh() (int, error) {
 	if r.core.closed() {
 		return 0, shell.Fail("refresh", r.errClosed())
 	}
+	replaced := r.core.name.Check() // before the length: that is then all that was published under the name
 	bytes, err := r.core.refresh()
 	if err != nil {
 		return 0, shell.Fail("refresh", err)
 	}
-	return bytes / r.core.size, nil
+	return bytes / r.core.size, shell.Fail("refresh", replaced)
 }
 
 // refresh sets the length to the one that the writer of the file has published.

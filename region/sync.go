@@ -32,7 +32,8 @@ func (r *Region[T]) onRange(op string, lo, hi int, f func(lo, hi int) error) err
 // Sync makes data and length durable: when it returns, both survive a power failure. In a region
 // file the data is written before the length, so that a crash inside Sync leaves the length of the
 // last one. Without a shared file it does nothing. If another program has made the region file
-// shorter it returns [typedmem.ErrTruncated].
+// shorter it returns [typedmem.ErrTruncated]. If the path names another file now, or none, it makes
+// the open file durable and returns [typedmem.ErrReplaced]: who opens the path does not find it.
 //
 // Sync may be called while other goroutines append, read or call Sync. What was appended after it
 // began is left to the next one. If it has to wait for another Sync, Append goes on meanwhile.
@@ -40,7 +41,11 @@ func (r *Region[T]) Sync() error {
 	if r.core.closed() {
 		return shell.Fail("sync", r.errClosed())
 	}
-	return shell.Fail("sync", r.core.sync())
+	err := r.core.sync()
+	if err == nil {
+		err = r.core.name.Check()
+	}
+	return shell.Fail("sync", err)
 }
 
 // errSyncing is why a region cannot be closed or made shorter now.

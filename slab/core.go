@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/container"
 	"github.com/typedmem/typedmem/internal/layout"
 	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/num"
@@ -24,6 +25,7 @@ type core struct {
 	pool   slots.Pool
 	kind   kind
 	layout *layout.Layout
+	name   *container.Name // of a slab file, nil for other memory
 
 	m    *typedmem.Mapping // the slots
 	meta *typedmem.Mapping // the words

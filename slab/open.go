@@ -176,6 +176,7 @@ func (c *core) attachFile(f *container.File, used, there int, how flags.Map) (*f
 	if err != nil {
 		return nil, err
 	}
+	c.name = f.Name()
 	// SAFETY: the address of a mapping that the file keeps, off the Go heap.
 	words := file{memory{c}, f, m, unsafe.Add(unsafe.Pointer(nil), m.Addr())}
 	if f.Writer() {

@@ -424,9 +424,16 @@ func (s *Slab[T]) Flush() error {
 // then, and was not stored to or freed since, has its value, and a handle that was stale then is
 // stale. What was done since may be lost: an object that was inserted or stored to may have any
 // mixture of old and new bytes, and one that was freed may be back. Sync returns
-// [typedmem.ErrTruncated] if others have made the file shorter.
+// [typedmem.ErrTruncated] if others have made the file shorter. If the path of the file names
+// another file now, or none, Sync makes the open file durable and returns
+// [typedmem.ErrReplaced]. In a slab that [Open] made, that is all that Sync does.
 func (s *Slab[T]) Sync() error {
-	return shell.Fail("sync", s.inner().sync())
+	c := s.inner()
+	err := c.sync()
+	if err == nil {
+		err = c.name.Check()
+	}
+	return shell.Fail("sync", err)
 }
 
 // Mapping returns the mapping that holds the objects; that of the zero Slab is nil. To protect, pin

@@ -36,7 +36,7 @@ func create(path string, spec Spec, perm fs.FileMode, replaces bool) (_ *File, e
 	if perm == 0 {
 		perm = 0o666
 	}
-	c := &File{path: path, spec: spec, perm: perm, header: spec.header(), writer: true, durableCopy: -1, replaces: replaces}
+	c := &File{path: path, name: new(Name), spec: spec, perm: perm, header: spec.header(), writer: true, durableCopy: -1, replaces: replaces}
 	if err := c.makeFile(); err != nil {
 		return nil, err
 	}
@@ -85,6 +85,10 @@ func (c *File) Link(n int) error {
 	if err := c.setMode(); err != nil {
 		return err
 	}
+	info, err := c.f.Stat()
+	if err != nil {
+		return err
+	}
 	name := sys.NameFile
 	if c.replaces {
 		name = sys.ReplaceFile
@@ -92,6 +96,7 @@ func (c *File) Link(n int) error {
 	if err := name(c.f, c.temporary, c.path); err != nil {
 		return exists(err)
 	}
+	c.name.set(c.path, info)
 	c.temporary = ""
 	c.durableCopy, c.synced, c.copiesFlushed = 1, uint64(n), true
 	c.header.length = uint64(n)

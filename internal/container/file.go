@@ -21,6 +21,7 @@ import (
 // [File.Sync].
 type File struct {
 	path      string
+	name      *Name
 	f         *os.File
 	users     *users // of f, once there are others
 	temporary string // the name that the file has until Link

@@ -36,7 +36,7 @@ func openNow(path string, spec Spec, write bool) (_ *File, err error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &File{path: path, f: f, spec: spec, writer: write, durableCopy: -1}
+	c := &File{path: path, name: new(Name), f: f, spec: spec, writer: write, durableCopy: -1}
 	if err := c.open(); err == errRenamed {
 		return nil, errors.Join(err, c.release())
 	} else if err != nil {
@@ -55,6 +55,7 @@ func (c *File) open() error {
 	if err != nil {
 		return err
 	}
+	c.name.set(c.path, info)
 	buffer := blocks.Get().(*headerBlock)
 	defer blocks.Put(buffer)
 	block := buffer[:]

@@ -14,8 +14,10 @@
 package sys
 
 import (
+	"errors"
 	"io/fs"
 	"os"
+	"syscall"
 
 	"github.com/typedmem/typedmem/flags"
 )
@@ -188,6 +190,23 @@ func OpenFile(path string, write bool) (*os.File, error) {
 	}
 	return openFile(path, write)
 }
+
+// StatFile says which file path names now, for os.SameFile. If it names none, Gone is true for the
+// error.
+func StatFile(path string) (os.FileInfo, error) {
+	if err := before(Call{Op: OpStatFile, Path: path}); err != nil {
+		return nil, err
+	}
+	return statFile(path)
+}
+
+// Gone reports whether err says that a path names no file.
+func Gone(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+}
+
+// FullPath returns the path without regard to the working directory, which may change.
+func FullPath(path string) (string, error) { return fullPath(path) }
 
 // NameFile renames f, which CreateFile created at from, to a name in the same directory. It
 // replaces no file: if there is one, the error wraps fs.ErrExist.

@@ -40,6 +40,7 @@ const (
 	OpDuplicate
 	OpCreateFile
 	OpOpenFile
+	OpStatFile
 	OpNameFile
 	OpReplaceFile
 	OpAllocate
@@ -57,7 +58,7 @@ const (
 
 var opNames = [OpCount]string{
 	"reserve", "map", "hold", "release", "drop", "protect", "lock", "unlock", "flush", "advise", "prefault",
-	"flush instruction cache", "duplicate", "create file", "open file", "name file", "replace file", "allocate", "set aside", "zero", "clone range", "copy range", "lock file", "unlock file", "sync file", "sync entry", "areas",
+	"flush instruction cache", "duplicate", "create file", "open file", "stat file", "name file", "replace file", "allocate", "set aside", "zero", "clone range", "copy range", "lock file", "unlock file", "sync file", "sync entry", "areas",
 }
 
 func (op Op) String() string { return opNames[op] }

@@ -38,6 +38,7 @@ func TestInterpose(t *testing.T) {
 		OpDuplicate:             func() error { _, err := Duplicate(f); return err },
 		OpCreateFile:            func() error { _, err := CreateFile("none/none", "none", 0o666); return err },
 		OpOpenFile:              func() error { _, err := OpenFile("none", false); return err },
+		OpStatFile:              func() error { _, err := StatFile("none"); return err },
 		OpNameFile:              func() error { return NameFile(f, "none", "none either") },
 		OpReplaceFile:           func() error { return ReplaceFile(f, "none", "none either") },
 		OpCloneRange:            func() error { return CloneRange(f, f, 0, 1<<16) },
