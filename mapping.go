@@ -13,12 +13,12 @@ import (
 	"github.com/typedmem/typedmem/internal/printing"
 )
 
-// Mapping owns one range of mapped addresses. Make one with a terminal method of options.Options
-// and release it with [Mapping.Close]. The zero Mapping is closed.
+// Mapping owns one range of mapped addresses. Make one with the Map and Reserve methods of
+// options.Options and release it with [Mapping.Close]. The zero Mapping is closed.
 //
 // Offsets and lengths are in bytes, offsets count from the first byte of the mapping. After Close
-// every method returns ErrClosed. All methods are safe for concurrent use; see the package comment
-// for accesses in flight.
+// every method that returns an error returns ErrClosed, and Len and Cap are 0. All methods are safe
+// for concurrent use; see the package comment for accesses in flight.
 type Mapping struct {
 	mu   sync.RWMutex   // guards the state; never held while the kernel waits for a device
 	addr atomic.Uintptr // of the first byte

@@ -10,8 +10,8 @@ import (
 
 // Commit maps memory into a reserved range, with its protection and the flags it was built with.
 // On a committed mapping it does nothing.
-//   - Unix: anonymous memory keeps MAP_NORESERVE, so that running out shows when pages are touched,
-//     as with mmap-rs.
+//   - Unix: anonymous memory keeps MAP_NORESERVE, so that a lack of memory shows when pages are
+//     touched.
 //   - Windows: MEM_COMMIT.
 func (m *Mapping) Commit() error {
 	if err := m.enter("commit", 0); err != nil {

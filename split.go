@@ -11,8 +11,8 @@ import (
 
 // SplitOff cuts the mapping in two: m keeps the bytes [0, at), the result is [at, Len) and has the
 // spare capacity. at must lie inside and fall between pages of the mapping (ErrOffset). Views of
-// the left part stay valid; views that reach past the cut are refused from now on. A pinned mapping
-// returns ErrBusy.
+// the left part stay valid. A view that reaches past the cut keeps the elements before it; those
+// after it return ErrBounds. A pinned mapping returns ErrBusy.
 func (m *Mapping) SplitOff(at int) (*Mapping, error) {
 	if err := m.enter("split off", needUnpinned); err != nil {
 		return nil, err

@@ -283,8 +283,8 @@ func TestEverythingLockedInMemory(t *testing.T) {
 		return
 	}
 	testenv.SetLimit(t, unix.RLIMIT_MEMLOCK, 8<<20)
-	// The runtime ends the process when its own mappings are refused: give the heap all that it will
-	// need before they can be.
+	// The runtime ends the process when its own mappings are refused: give the heap all that it
+	// will need before they can be.
 	room := make([]byte, 32<<20)
 	runtime.KeepAlive(room)
 	room = nil

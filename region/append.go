@@ -21,8 +21,9 @@ import (
 //   - [typedmem.ErrClosed]: it is closed.
 //   - [typedmem.ErrOperation]: T has sync/atomic fields.
 //   - The system's error, with the name of the file: the disk is full. Space is set aside before
-//     the elements are written. On file systems that do not write in place (btrfs, XFS, ext2, ext3
-//     and unknown ones) a store that finds no space is caught.
+//     the elements are written. On file systems where that may not be enough (btrfs, XFS, ext2,
+//     ext3 and unknown ones) Append also catches a store that finds no space, and returns its
+//     error.
 //
 // If another program has made the file shorter, Append faults as any access does: see
 // [typedmem.Guard].
@@ -107,8 +108,8 @@ func (r *Region[T]) appendSlow(xs []T) error {
 // the file as it is. T may have atomic fields.
 //
 // Resize returns the errors of [Region.Append], [typedmem.ErrSize] for a negative n, and
-// [typedmem.ErrBusy] when it would shrink a pinned region, or one that another goroutine's call is
-// working on as at [Region.Close]. On error nothing has changed.
+// [typedmem.ErrBusy] when it would shrink a pinned region, or while another goroutine is in one of
+// the calls that [Region.Close] lists. On error nothing has changed.
 func (r *Region[T]) Resize(n int) error {
 	if r.core.closed() {
 		return shell.Fail("resize", r.errClosed())

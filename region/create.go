@@ -47,10 +47,10 @@ func From[T any](m *typedmem.Mapping) (*Region[T], error) {
 }
 
 // Create makes a new self-describing file of n zero elements and opens it for writing. If the file
-// exists it returns an error that wraps [fs.ErrExist]. The file appears under its name when it is
-// complete and on the device, so others never see a part of it. A system crash before the first
-// Sync may remove it as a whole. On error no file is left. Address space is reserved as with [New];
-// use [CreateWith] for another capacity.
+// exists it returns an error that wraps [fs.ErrExist]. The contents are on the device before the
+// name appears, so others never see a part of a file. The name itself is durable after the first
+// Sync: a system crash before that may remove the file. On error no file is left. Address space is
+// reserved as with [New]; use [CreateWith] for another capacity.
 func Create[T any](path string, n int) (*Region[T], error) {
 	return CreateWith[T](path, n, options.New(0))
 }
@@ -69,9 +69,10 @@ func Open[T any](path string) (*Region[T], error) { return OpenWith[T](path, opt
 // the first.
 //
 // After a crash of a writer the length is the one that it published last, and what follows is
-// cleared. After a system crash it is that of the last Sync. The boot ID tells the two apart. A
-// container with a boot ID of its own goes by clocks instead; if a clock was set forward there by
-// more than the system had run, a crash of a writer looks like a system crash. See FORMAT.md.
+// cleared. After a system crash it is that of the last Sync. The boot ID, a number that the system
+// makes at each start, tells the two apart. In a container with a boot ID of its own
+// (systemd-nspawn, LXC) clocks decide, and may take the one crash for the other if they were set;
+// see FORMAT.md.
 func OpenMut[T any](path string) (*Region[T], error) { return OpenMutWith[T](path, options.New(0)) }
 
 // CreateWith is [Create] with flags, an address and a capacity in bytes from o, as in

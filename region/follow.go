@@ -60,10 +60,10 @@ func (f *follower) stop() error {
 //     Advice to [Region.Mapping] has to be given again.
 //   - A pin holds all ranges, whenever it was made.
 //
-// If there are not enough addresses Refresh returns an error, and the region stays as it is. The
-// error is [typedmem.ErrCapacity] if the rest of the program would lack them, and always in a
-// 32-bit program. A shorter length is [typedmem.ErrBusy] while the region is pinned, or while
-// another goroutine's call is working on it as at [Region.Close].
+// If there are not enough addresses Refresh returns an error, and the region stays as it is. That
+// is [typedmem.ErrCapacity] if the rest of the program would lack the addresses, and in every
+// 32-bit program. If the writer has shrunk the file, Refresh returns [typedmem.ErrBusy] while the
+// region is pinned, or while another goroutine is in one of the calls that [Region.Close] lists.
 func (r *Region[T]) Refresh() (int, error) {
 	if r.core.closed() {
 		return 0, shell.Fail("refresh", r.errClosed())

@@ -72,7 +72,8 @@ func (v View[T]) Set(i int, x T) {
 }
 
 // Load returns element i. It is not atomic: for elements that other goroutines write use [View.Ptr]
-// and sync/atomic. The error describes the memory at this access, and never changes.
+// and sync/atomic. The error says what was true at this access, and keeps saying it; a later Load
+// may succeed.
 //
 //   - [typedmem.ErrBounds]: the index is out of range, or the memory was cut off.
 //   - [typedmem.ErrClosed]: the mapping is closed.

@@ -13,9 +13,9 @@ import (
 // makes.
 type Config struct {
 	// Options says how the memory of the objects is mapped: flags, address, page size and file. Its
-	// size is the number of bytes to commit at once. Its capacity may be larger than the slab
-	// needs. A file in Options need not be a slab file; it holds only the bytes of the objects, and
-	// handles end with the process. A slab file takes no Options: ErrOperation.
+	// size is the number of bytes to commit first. Its capacity may be larger than the slab needs.
+	// A file in Options may be any file: it gets the bytes of the objects and nothing else, and
+	// handles end with the process. Slab files (Create, OpenMut) take no Options: ErrOperation.
 	Options options.Options
 
 	// Debug finds mistakes: see the package comment for what it does and costs. It commits the
@@ -31,7 +31,8 @@ type Config struct {
 // all of them; memory is committed as they are allocated.
 //
 //   - [typedmem.ErrType]: T cannot be in mapped memory.
-//   - [typedmem.ErrSize]: the capacity is below 1 or too large.
+//   - [typedmem.ErrSize]: the capacity is below 1, or above 4,294,901,760 or what the address space
+//     holds.
 func New[T any](capacity int) (*Slab[T], error) {
 	c, err := newInMemory(capacity, shell.LayoutOf[T](), Config{})
 	return newSlab[T]("new", c, err)
@@ -50,9 +51,10 @@ func With[T any](capacity int, c Config) (*Slab[T], error) {
 }
 
 // Create makes a new slab file for up to capacity objects and opens it for writing. If the file
-// exists the error wraps [io/fs.ErrExist]; on error no file is left. The file appears under its
-// name when it is whole and on the device, so others never see half of one. A crash of the system
-// before the first Sync may remove it. The file grows as objects are allocated.
+// exists the error wraps [io/fs.ErrExist]; on error no file is left. The contents are on the device
+// before the name appears, so others never see a part of a file. The name itself is durable after
+// the first Sync: a system crash before that may remove the file. The file grows as objects are
+// allocated.
 func Create[T any](path string, capacity int) (*Slab[T], error) {
 	return CreateWith[T](path, capacity, Config{})
 }
