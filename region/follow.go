@@ -91,10 +91,8 @@ func (c *core) refresh() (int, error) {
 		return 0, err
 	}
 	bytes, length := n*c.size, c.length() // checked by Refresh
-	if len(c.follow.old) > 0 {
-		if err := c.resizeFormer(bytes, length); err != nil {
-			return 0, err
-		}
+	if err := c.resizeFormer(bytes, length); err != nil {
+		return 0, err
 	}
 	if bytes == length {
 		return bytes, nil
