@@ -33,51 +33,39 @@ func (c *core) close() error {
 		}
 		defer c.follow.Unlock()
 	}
-	if c.file != nil && c.file.Writer() && !c.closed() {
-		err := c.whole(c.length())
-		if err == nil && c.file.Unsynced(c.length()/c.size) {
-			err = c.sync()
+	f := c.file
+	writes := f != nil && f.Writer()
+	var lost error // why the file cannot be saved, not by a second Close either
+	if writes && !c.closed() {
+		if lost = c.whole(c.length()); lost == nil && f.Unsynced(c.length()/c.size) {
+			lost = c.sync()
 		}
-		if err != nil && !container.Foreign(err) {
-			return err
-		} else if err != nil { // a second Close could not save the file either
-			return errors.Join(err, c.abandon())
+		if lost != nil && !container.Foreign(lost) {
+			return lost
 		}
 	}
 	c.greatest = max(c.greatest, c.length()) // the length may have been changed through the mapping
 	err := c.unmap()
-	f := c.file
 	if f == nil || err != nil && !errors.Is(err, typedmem.ErrClosed) {
-		return err
+		return errors.Join(lost, err)
 	}
-	if err != nil && f.Writer() { // the mapping was closed before: sync through the file
-		e := c.whole(c.published)
-		if e == nil && f.Unsynced(c.published/c.size) {
-			e = f.Sync(c.published/c.size, f.Handle().Sync)
+	if err != nil && writes && lost == nil { // the mapping was closed before: sync through the file
+		if lost = c.whole(c.published); lost == nil && f.Unsynced(c.published/c.size) {
+			lost = f.Sync(c.published/c.size, f.Handle().Sync)
 		}
-		if container.Foreign(e) {
-			c.file = nil
-			return errors.Join(err, e, f.Abandon())
-		} else if e != nil {
-			return errors.Join(err, e)
+		if lost != nil && !container.Foreign(lost) {
+			return errors.Join(err, lost)
 		}
 	}
 	c.file = nil
+	if lost != nil { // leave the file as a killed writer would
+		return errors.Join(err, lost, f.Abandon())
+	}
 	size := int64(-1)
-	if f.Writer() {
+	if writes {
 		size = container.DataOffset + int64(c.greatest)
 	}
 	return errors.Join(err, f.Close(size))
-}
-
-// abandon closes a region file whose length cannot be synced, as if its writer were killed.
-func (c *core) abandon() error {
-	if err := c.mapping().Close(); err != nil {
-		return err
-	}
-	f := c.file
-	c.file = nil
-	return f.Abandon()
 }
 
 // closed reports whether the memory was released. c is nil in the zero Region, which is closed.
