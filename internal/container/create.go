@@ -31,12 +31,10 @@ func Create(path string, spec Spec) (_ *File, err error) {
 		err = c.mapBlock()
 	}
 	if err == nil {
-		if err = c.writing(func() error { c.live.begin(0); return nil }); err != nil {
-			err = errors.Join(err, c.block.Close())
-		}
+		err = c.writing(func() error { c.live.begin(0); return nil })
 	}
 	if err != nil {
-		return nil, errors.Join(err, c.remove())
+		return nil, errors.Join(err, c.Discard())
 	}
 	c.openDirectory()
 	return c, nil
@@ -78,12 +76,11 @@ func (c *File) Link(n int) error {
 	return nil
 }
 
-// Discard closes and removes a file that Create made and Link has not named.
-func (c *File) Discard() error { return errors.Join(c.block.Close(), c.remove()) }
-
-// remove removes a file under its temporary name, before it unlocks the file: after that the name
-// may be another process's file.
-func (c *File) remove() error { return errors.Join(os.Remove(c.temporary), c.release()) }
+// Discard closes and removes a file that Create made and Link has not named. It removes the file
+// before it unlocks it: after that the name may be another process's file.
+func (c *File) Discard() error {
+	return errors.Join(c.closeBlock(), os.Remove(c.temporary), c.release())
+}
 
 // exists adds to an error that says that the file exists what to do about it.
 func exists(err error) error {
@@ -142,14 +139,14 @@ func (c *File) makeTemporary(name string) (made bool, err error) {
 	if err != nil {
 		return false, sys.SpaceError(c.path, err)
 	}
-	c.f, c.temporary = f, name
+	c.f, c.users, c.temporary = f, &users{f: f}, name
 	err = sys.LockFile(f)
 	if errors.Is(err, sys.ErrLocked) || err == nil && !isNamed(f, name) { // another process took it for a leftover
 		c.temporary = ""
 		return false, f.Close()
 	}
 	if err != nil {
-		return false, errors.Join(err, c.remove())
+		return false, errors.Join(err, c.Discard())
 	}
 	c.locked = true
 	return true, nil

@@ -24,7 +24,7 @@ func Open(path string, spec Spec, write bool) (_ *File, err error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &File{path: path, f: f, spec: spec, writer: write, durableCopy: -1}
+	c := &File{path: path, f: f, users: &users{f: f}, spec: spec, writer: write, durableCopy: -1}
 	if err := c.open(); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), c.release())
 	}
@@ -80,17 +80,10 @@ func (c *File) open() error {
 
 var errLengthWord = fmt.Errorf("the length word of the live record: %w", typedmem.ErrCorrupt)
 
-// lock takes the writer lock.
+// lock takes the writer lock. If another process holds it, the error names the process.
 func (c *File) lock() error {
-	if err := sys.LockFile(c.f); err != nil {
-		return c.lockedBy(err)
-	}
-	c.locked = true
-	return nil
-}
-
-// lockedBy returns err, or where another process holds the lock an error that names the process.
-func (c *File) lockedBy(err error) error {
+	err := sys.LockFile(c.f)
+	c.locked = err == nil
 	if !errors.Is(err, sys.ErrLocked) {
 		return err
 	}
