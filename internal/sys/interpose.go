@@ -69,3 +69,29 @@ func before(c Call) error {
 	}
 	return nil
 }
+
+// do makes a call, unless a test has it fail.
+func do(c Call, call func() error) error {
+	if err := before(c); err != nil {
+		return err
+	}
+	return call()
+}
+
+// get is do for a call with a result.
+func get[T any](c Call, call func() (T, error)) (result T, err error) {
+	if err = before(c); err == nil {
+		result, err = call()
+	}
+	return result, err
+}
+
+// onRange is do for a call on a range of addresses.
+func onRange(op Op, addr uintptr, n int, call func(addr uintptr, n int) error) error {
+	return do(Call{Op: op, Addr: addr, Len: n}, func() error { return call(addr, n) })
+}
+
+// onFile is do for a call on a file.
+func onFile(op Op, f *os.File, call func(*os.File) error) error {
+	return do(Call{Op: op, File: f}, func() error { return call(f) })
+}
