@@ -24,18 +24,6 @@ var paging = []advice{
 	{flag: flags.DontNeed, advice: unix.MADV_DONTNEED},
 }
 
-// sharing returns the flags of mmap(2) that all of them share.
-func sharing(r Request) int {
-	flag := unix.MAP_PRIVATE
-	if r.Flags.Has(flags.Shared) {
-		flag = unix.MAP_SHARED
-	}
-	if r.File == nil {
-		flag |= unix.MAP_ANON
-	}
-	return flag | int(r.System)
-}
-
 // populate asks for the pages ahead of their use. It is a hint, so a refusal is ignored.
 func populate(addr uintptr, r Request) { _ = unix.Madvise(bytesAt(addr, r.Len), unix.MADV_WILLNEED) }
 

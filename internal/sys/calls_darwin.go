@@ -32,9 +32,6 @@ var advices = paging
 // silicon.
 func mapFlags(r Request) (flag, fd int, err error) {
 	flag, fd = sharing(r), noFile
-	if r.Flags.Has(flags.NoReserve) {
-		flag |= unix.MAP_NORESERVE
-	}
 	if takesJIT(r) {
 		flag |= mapJIT
 	}

@@ -38,18 +38,9 @@ const FlushNeedsFile = false
 
 // mapFlags returns the flags of mmap(2) for the request, and the descriptor that stands for memory.
 func mapFlags(r Request) (flag, fd int, err error) {
-	flag = unix.MAP_PRIVATE
-	if r.Flags.Has(flags.Shared) {
-		flag = unix.MAP_SHARED
-	}
-	if r.File == nil {
-		flag |= unix.MAP_ANON
-	}
+	flag = sharing(r)
 	if r.Flags.Has(flags.Populate) {
 		flag |= unix.MAP_POPULATE
-	}
-	if r.Flags.Has(flags.NoReserve) {
-		flag |= unix.MAP_NORESERVE
 	}
 	if r.Flags.Has(flags.Stack) {
 		flag |= unix.MAP_STACK
@@ -57,7 +48,7 @@ func mapFlags(r Request) (flag, fd int, err error) {
 	if r.PageSize != 0 {
 		flag |= unix.MAP_HUGETLB | int(r.PageSize)<<mapHugeShift
 	}
-	return flag | int(r.System), noFile, nil
+	return flag, noFile, nil
 }
 
 // populate has nothing to do: MAP_POPULATE did it.

@@ -127,6 +127,21 @@ func uninterrupted(call func() error) error {
 	}
 }
 
+// sharing returns the flags of mmap(2) that all of these systems have.
+func sharing(r Request) int {
+	flag := unix.MAP_PRIVATE
+	if r.Flags.Has(flags.Shared) {
+		flag = unix.MAP_SHARED
+	}
+	if r.File == nil {
+		flag |= unix.MAP_ANON
+	}
+	if r.Flags.Has(flags.NoReserve) {
+		flag |= mapNoReserve
+	}
+	return flag | int(r.System)
+}
+
 // takesJIT reports whether memory gets the system's own flag for flags.JIT: private memory at a
 // place that the kernel chooses.
 func takesJIT(r Request) bool {
