@@ -9,6 +9,9 @@ import (
 
 // What the BSDs have in common, and macOS does not.
 
+// mapJIT is 0: no flag is needed for memory that is writable and executable at once.
+const mapJIT = 0
+
 // stackFlag returns MAP_STACK if that is asked for and mmap(2) takes it with the rest of the
 // request, which it does for private, readable and writable memory only.
 func stackFlag(r Request) int {

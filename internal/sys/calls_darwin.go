@@ -142,3 +142,7 @@ func bootID() (id [16]byte, ok bool) {
 	}
 	return parseUUID(text)
 }
+
+func renameNew(from, to string) error {
+	return uninterrupted(func() error { return unix.RenamexNp(from, to, unix.RENAME_EXCL) })
+}

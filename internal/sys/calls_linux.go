@@ -19,6 +19,8 @@ import (
 
 const (
 	mapNoReserve = unix.MAP_NORESERVE
+	mapNoReplace = unix.MAP_FIXED_NOREPLACE // before Linux 4.17 the address is only a hint
+	mapJIT       = 0                        // memory may be writable and executable at once without a flag
 
 	mapHugeShift = 26 // MAP_HUGE_SHIFT: where the flags of mmap hold the log2 of the huge page size
 )

@@ -254,6 +254,15 @@ func holdInPlace(addr uintptr, n int, err error) error {
 	return err
 }
 
+// reserveAgain reserves a range that was just unmapped, unless another thread has taken it.
+func reserveAgain(addr uintptr, n int) bool {
+	got, err := mmap(addr, n, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON|mapNoReserve|mapNoReplace, noFile, 0)
+	if err == nil && got != addr {
+		_ = munmap(got, n)
+	}
+	return err == nil && got == addr
+}
+
 func release(addr uintptr, n int) error { return munmap(addr, n) }
 
 func protect(addr uintptr, n int, p flags.Protection) error {

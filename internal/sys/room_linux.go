@@ -128,13 +128,3 @@ func drop(addr uintptr, n int) error {
 	}
 	return err
 }
-
-// reserveAgain reserves a range that was just unmapped, unless another thread has taken it.
-func reserveAgain(addr uintptr, n int) bool {
-	got, err := mmap(addr, n, unix.PROT_NONE,
-		unix.MAP_PRIVATE|unix.MAP_ANON|mapNoReserve|unix.MAP_FIXED_NOREPLACE, noFile, 0)
-	if err == nil && got != addr { // before Linux 4.17 the address is only a hint
-		_ = munmap(got, n)
-	}
-	return err == nil && got == addr
-}
