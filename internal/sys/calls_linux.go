@@ -1,13 +1,12 @@
 package sys
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/typedmem/typedmem/flags"
@@ -88,6 +87,23 @@ var madviseAnswers = sync.OnceValue(func() bool {
 	return munmap(addr, n) == nil && answer != nil
 })
 
+// drop is MADV_DONTNEED, which fails for pages that are locked in memory.
+func drop(addr uintptr, n int) error {
+	if !madviseAnswers() {
+		return unix.ENOSYS
+	}
+	err := unix.Madvise(bytesAt(addr, n), unix.MADV_DONTNEED)
+	if err == unix.EINVAL {
+		err = unix.Madvise(bytesAt(addr, n), unix.MADV_DONTNEED_LOCKED) // since Linux 5.18
+	}
+	if err == unix.EINVAL {
+		if err = unlock(addr, n); err == nil {
+			err = unix.Madvise(bytesAt(addr, n), unix.MADV_DONTNEED)
+		}
+	}
+	return err
+}
+
 // allocate makes the file longer with ftruncate(2), and uses fallocate(2) for the space alone. When
 // fallocate moves the end of the file inside a page that is mapped for writing, ext4 with blocks
 // smaller than a page loses later stores to that page (seen on Linux 6.1).
@@ -156,9 +172,9 @@ func hugePageSize() (flags.PageSize, error) {
 	if err != nil {
 		return 0, err
 	}
-	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
+	for line := range strings.Lines(string(text)) {
 		var kb int64
-		if _, err := fmt.Sscanf(lines.Text(), "Hugepagesize: %d kB", &kb); err == nil {
+		if _, err := fmt.Sscanf(line, "Hugepagesize: %d kB", &kb); err == nil {
 			if p, ok := flags.PageSizeOf(kb << 10); ok {
 				return p, nil
 			}
