@@ -11,7 +11,6 @@ import (
 	"syscall"
 	"unsafe"
 
-	"github.com/typedmem/typedmem/flags"
 	"golang.org/x/sys/unix"
 )
 
@@ -189,18 +188,4 @@ func readAreas(f *os.File, lo, hi uintptr, yield func(Area) bool) error {
 		}
 	}
 	return nil
-}
-
-func protOf(r, w, x bool) flags.Protection {
-	var p flags.Protection
-	if r {
-		p |= flags.Read
-	}
-	if w {
-		p |= flags.Write
-	}
-	if x {
-		p |= flags.Execute
-	}
-	return p
 }

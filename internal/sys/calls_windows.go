@@ -187,11 +187,8 @@ func prefault(addr uintptr, n int, _ bool) error {
 }
 
 func flushInstructionCache(addr uintptr, n int) error {
-	r, _, err := procFlushInstructionCache.Call(uintptr(windows.CurrentProcess()), addr, uintptr(n))
-	if r == 0 {
-		return failed(err)
-	}
-	return nil
+	_, err := result(procFlushInstructionCache.Call(uintptr(windows.CurrentProcess()), addr, uintptr(n)))
+	return err
 }
 
 func pageSizes() (flags.PageSizes, error) {
