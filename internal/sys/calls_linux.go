@@ -84,7 +84,7 @@ var madviseAnswers = sync.OnceValue(func() bool {
 		return false
 	}
 	answer := unix.Madvise(bytesAt(addr, n), unknown)
-	return munmap(addr, n) == nil && answer != nil
+	return release(addr, n) == nil && answer != nil
 })
 
 // drop is MADV_DONTNEED, which fails for pages that are locked in memory.
@@ -102,6 +102,14 @@ func drop(addr uintptr, n int) error {
 		}
 	}
 	return err
+}
+
+// failure returns the error of a system call.
+func failure(_, _ uintptr, errno unix.Errno) error {
+	if errno != 0 {
+		return errno
+	}
+	return nil
 }
 
 // allocate makes the file longer with ftruncate(2), and uses fallocate(2) for the space alone. When

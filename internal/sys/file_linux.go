@@ -15,10 +15,7 @@ func deviceSize(f *os.File) (int64, error) {
 	size := new(uint64)
 	err := withFd(f, func(fd uintptr) error {
 		// SAFETY: size stays alive over the call, which writes the 8 bytes of it.
-		if _, _, errno := unix.Syscall(unix.SYS_IOCTL, fd, unix.BLKGETSIZE64, uintptr(unsafe.Pointer(size))); errno != 0 {
-			return errno
-		}
-		return nil
+		return failure(unix.Syscall(unix.SYS_IOCTL, fd, unix.BLKGETSIZE64, uintptr(unsafe.Pointer(size))))
 	})
 	if err != nil {
 		return seekSize(f)

@@ -144,7 +144,7 @@ var addressSpace = sync.OnceValue(func() uint64 {
 	if err != nil {
 		return 1 << 38
 	}
-	_ = munmap(addr, PageSize())
+	_ = release(addr, PageSize())
 	return 1 << bits.Len64(uint64(addr))
 })
 
