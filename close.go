@@ -49,9 +49,7 @@ func closeAll(mappings []*Mapping) error {
 	pairing.Unlock()
 	var err, last error
 	for _, m := range mappings {
-		if last = m.refuse(needUnpinned); last != nil {
-			last = m.fail("close", last)
-		}
+		last = m.fail("close", m.refuse(needUnpinned))
 		if m.open && err == nil {
 			err = last
 		}

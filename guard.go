@@ -56,9 +56,7 @@ func (e *FaultError) Unwrap() error { return e.Err }
 // all slabs once the program has called Guard, restore the slot. Before the first Guard, other
 // slabs do so only after a goroutine that has set SetPanicOnFault made a Slab, or allocated an
 // object for which the free slots had to be refilled.
-func Guard(f func() error) error { return catch(f) }
-
-func catch(f func() error) (err error) {
+func Guard(f func() error) (err error) {
 	faults.Catch()
 	old := debug.SetPanicOnFault(true)
 	defer func() {

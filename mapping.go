@@ -53,8 +53,11 @@ func newMapping(p *plan, s *span) *Mapping {
 	return m
 }
 
-// fail builds the error of an operation on m.
+// fail builds the error of an operation on m, nil for nil.
 func (m *Mapping) fail(op string, err error) error {
+	if err == nil {
+		return nil
+	}
 	if m.plan.HasFile && m.open {
 		err = printing.Named(m.span.backing.name, err)
 	}
@@ -75,9 +78,8 @@ const (
 // needs. On error m is unlocked.
 func (m *Mapping) enter(op string, needs need) error {
 	m.mu.Lock()
-	err := m.refuse(needs)
+	err := m.fail(op, m.refuse(needs))
 	if err != nil {
-		err = m.fail(op, err)
 		m.mu.Unlock()
 	}
 	return err
@@ -86,9 +88,8 @@ func (m *Mapping) enter(op string, needs need) error {
 // look is enter for an operation that leaves the state of m alone. Several can run at once.
 func (m *Mapping) look(op string, needs need) error {
 	m.mu.RLock()
-	err := m.refuse(needs)
+	err := m.fail(op, m.refuse(needs))
 	if err != nil {
-		err = m.fail(op, err)
 		m.mu.RUnlock()
 	}
 	return err
@@ -117,14 +118,11 @@ func (m *Mapping) lookRange(op string, lo, hi int, needs need) error {
 	if err := m.look(op, 0); err != nil {
 		return err
 	}
-	var err error
+	err := m.refuse(needs)
 	if n := m.length(); !num.Range(lo, hi, n) {
 		err = fmt.Errorf("bytes [%d,%d) of a mapping of %d bytes: %w", lo, hi, n, ErrBounds)
-	} else {
-		err = m.refuse(needs)
 	}
-	if err != nil {
-		err = m.fail(op, err)
+	if err = m.fail(op, err); err != nil {
 		m.mu.RUnlock()
 	}
 	return err

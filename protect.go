@@ -32,10 +32,7 @@ func (m *Mapping) Commit() error {
 			})
 		})
 	})
-	if err != nil {
-		return m.fail("commit", err)
-	}
-	return nil
+	return m.fail("commit", err)
 }
 
 // MakeNone forbids every access. At the limit of memory areas, where the system refuses to cut one
@@ -126,10 +123,7 @@ func (m *Mapping) protectLocked(op string, p flags.Protection) error {
 		m.plan.Protection = p
 	}
 	m.allow()
-	if err != nil {
-		return m.fail(op, err)
-	}
-	return nil
+	return m.fail(op, err)
 }
 
 // setProtection changes the pages. When that fails what they had is put back: the system may have

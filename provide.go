@@ -22,10 +22,7 @@ func (m *Mapping) reserveRoom(n int) error {
 	if err == nil {
 		err = m.makeRoom(n)
 	}
-	if err != nil {
-		return m.fail("make room", err)
-	}
-	return nil
+	return m.fail("make room", err)
 }
 
 // makeRoom provides memory, and where a file is shown the file, for a length of n bytes. The caller

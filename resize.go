@@ -47,10 +47,7 @@ func (m *Mapping) Resize(n int) error {
 			}
 		}
 	}
-	if err != nil {
-		return m.fail("resize", err)
-	}
-	return nil
+	return m.fail("resize", err)
 }
 
 // canResize returns the error with which Resize would refuse a length of n bytes now, nil where it
@@ -65,10 +62,7 @@ func (m *Mapping) canResize(n int) error {
 	if err == nil && n < m.length() {
 		err = m.checkShrink(n)
 	}
-	if err != nil {
-		return m.fail("resize", err)
-	}
-	return nil
+	return m.fail("resize", err)
 }
 
 // lengthen publishes a length of n bytes in place of one of from bytes; it returns false when that
