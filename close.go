@@ -32,12 +32,12 @@ func (m *Mapping) pin(n int) {
 }
 
 // Close releases the memory and ends every view of it; see the package comment for the addresses.
-// It does not flush. A second Close returns ErrClosed. That of a pinned mapping, or beside a call
-// of another goroutine that is at work on the memory (Flush, Prefault, Lock, Advise, growth and
-// their like), returns ErrBusy. Nothing has changed then, or when the system refuses. A file that
-// the mapping made longer than it is itself is cut back to the length, where the system allows
-// that: not on Windows while another view shows the file. Shared anonymous memory that was split
-// goes back when the last of its parts is closed.
+// It does not flush. A second Close returns ErrClosed. Close of a pinned mapping returns ErrBusy,
+// and so does Close while another goroutine is in a call that works on the memory (Flush, Prefault,
+// Lock, Advise, growth and their like). On ErrBusy, and when the system refuses, nothing has
+// changed. If growth has made the file longer than the mapping, Close cuts it back to the mapping's
+// length, where the system allows that: not on Windows while another view shows the file. Shared
+// anonymous memory that was split goes back when the last of its parts is closed.
 func (m *Mapping) Close() error {
 	if err := m.enter("close", needUnpinned); err != nil {
 		return err
@@ -76,9 +76,7 @@ func closeAll(mappings []*Mapping) error {
 	pairing.Unlock()
 	var err, last error
 	for _, m := range mappings {
-		if last = m.refuse(needUnpinned); last != nil {
-			last = m.fail("close", last)
-		}
+		last = m.fail("close", m.refuse(needUnpinned))
 		if m.open && err == nil {
 			err = last
 		}

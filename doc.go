@@ -1,7 +1,9 @@
 // Package typedmem owns ranges of mapped memory: a Mapping is one range of addresses, anonymous or
 // file-backed, with a protection, that can be committed, protected, split, merged, grown, locked,
-// flushed and closed. Package options builds mappings; packages region and slab show them as typed
-// memory. Guard turns memory faults into errors, and Areas lists what an address space holds.
+// flushed and closed. A reserved range has addresses but no memory; Commit gives it memory. The
+// capacity of a mapping is the addresses that it has to grow into; what follows its length is
+// spare. Package options builds mappings; packages region and slab show them as typed memory. Guard
+// turns memory faults into errors, and Areas lists what an address space holds.
 //
 // # Lifetime
 //
@@ -15,21 +17,23 @@
 //
 // One rule holds for every type of this module:
 //
-//   - The zero Mapping, Region, Slab and Cache are closed: their methods return [ErrClosed], those
-//     without an error panic with it, and counts are 0. The zero View and Strided are empty. The
-//     zero Handle names no object. The zero Options ask for 0 bytes, which is refused ([ErrSize]).
+//   - The zero Mapping, Region, Slab and Cache are closed: their methods return [ErrClosed]. Of
+//     those without an error, access to elements and raw memory panics with it; others return 0,
+//     false or nothing. The zero View and Strided are empty. The zero Handle names no object. The
+//     zero Options ask for 0 bytes, which is refused ([ErrSize]).
 //   - A nil pointer prints as nil. Every other method of it panics as any nil dereference does.
 //   - A Mapping, Region, Slab or Cache must not be copied; go vet reports a copy. View, Strided,
 //     Handle, Options and Area are plain values: a copy is as good as the first.
 //
 // # What the program must know
 //
-//   - Memory areas (vm.max_map_count on Linux, 65,530 by default): the last sixteenth is left to
-//     the Go runtime, which ends the process when it cannot map. A new mapping or a change of
-//     protection that would need one of those areas returns the system's error (ENOMEM). Close, a
-//     shrinking Resize and MakeNone never fail for lack of areas. Where no area may be cut in two,
-//     they still take the memory and the permission of checked access away. A stale raw access may
-//     then see zeros or the file instead of a fault, and addresses of file mappings may be reused.
+//   - Memory areas, stretches of addresses with one protection (vm.max_map_count on Linux, 65,530
+//     by default): the library leaves the last sixteenth of them to the Go runtime, which ends the
+//     process when it cannot map. A new mapping or a change of protection that would need one of
+//     those areas returns the system's error (ENOMEM). Close, a shrinking Resize and MakeNone never
+//     fail for lack of areas. Where no area may be cut in two, they still release the memory, and
+//     checked access is refused. A stale raw access may then see zeros or the file instead of a
+//     fault, and addresses of file mappings may be reused.
 //   - Limited addresses (RLIMIT_AS, 32-bit programs): Close runs a collection when closed mappings
 //     hold an eighth of the addresses that the limit leaves.
 //   - Addresses for growth: see the package comment of region.
@@ -40,5 +44,6 @@
 //
 // The methods of Mapping are safe for concurrent use. They cannot see an access in flight: when one
 // goroutine takes memory away (Close, MakeNone, a shrinking Resize), another goroutine that has
-// already passed its check faults. [Mapping.Pin] holds a mapping open over such a section.
+// already passed its check faults. [Mapping.Pin] makes Close, SplitOff, SplitTo, Merge and a
+// shrinking Resize return [ErrBusy]. It does not stop a change of protection.
 package typedmem

@@ -1,8 +1,6 @@
 package typedmem
 
-import (
-	"github.com/typedmem/typedmem/internal/sys"
-)
+import "github.com/typedmem/typedmem/internal/sys"
 
 // Flush writes what changed in the bytes [lo, hi) of a shared file mapping to the file, and returns
 // when it is on the device. The range may have any alignment. Anonymous and private memory have

@@ -53,11 +53,10 @@ func (e *FaultError) Unwrap() error { return e.Err }
 //
 // A program can call SetPanicOnFault by itself. When another goroutine then protects or closes the
 // memory of an anonymous Slab during Insert or Alloc, the fault may cost a slot. Slab files, and
-// all slabs once the program has called Guard, restore the slot. So do slabs once a goroutine with
-// SetPanicOnFault has made a Slab or taken more slots.
-func Guard(f func() error) error { return catch(f) }
-
-func catch(f func() error) (err error) {
+// all slabs once the program has called Guard, restore the slot. Before the first Guard, other
+// slabs do so only after a goroutine that has set SetPanicOnFault made a Slab, or allocated an
+// object for which the free slots had to be refilled.
+func Guard(f func() error) (err error) {
 	faults.Catch()
 	old := debug.SetPanicOnFault(true)
 	defer func() {

@@ -13,12 +13,12 @@ import (
 	"github.com/typedmem/typedmem/internal/printing"
 )
 
-// Mapping owns one range of mapped addresses. Make one with a terminal method of options.Options
-// and release it with [Mapping.Close]. The zero Mapping is closed.
+// Mapping owns one range of mapped addresses. Make one with the Map and Reserve methods of
+// options.Options and release it with [Mapping.Close]. The zero Mapping is closed.
 //
 // Offsets and lengths are in bytes, offsets count from the first byte of the mapping. After Close
-// every method returns ErrClosed. All methods are safe for concurrent use; see the package comment
-// for accesses in flight.
+// every method that returns an error returns ErrClosed, and Len and Cap are 0. All methods are safe
+// for concurrent use; see the package comment for accesses in flight.
 type Mapping struct {
 	mu   sync.RWMutex   // guards the state; never held while the kernel waits for a device
 	addr atomic.Uintptr // of the first byte
@@ -54,8 +54,11 @@ func newMapping(p *plan, s *span) *Mapping {
 	return m
 }
 
-// fail builds the error of an operation on m.
+// fail builds the error of an operation on m, nil for nil.
 func (m *Mapping) fail(op string, err error) error {
+	if err == nil {
+		return nil
+	}
 	if m.plan.HasFile && m.open {
 		err = printing.Named(m.span.backing.name, err)
 	}
@@ -76,9 +79,8 @@ const (
 // needs. On error m is unlocked.
 func (m *Mapping) enter(op string, needs need) error {
 	m.mu.Lock()
-	err := m.refuse(needs)
+	err := m.fail(op, m.refuse(needs))
 	if err != nil {
-		err = m.fail(op, err)
 		m.mu.Unlock()
 	}
 	return err
@@ -87,9 +89,8 @@ func (m *Mapping) enter(op string, needs need) error {
 // look is enter for an operation that leaves the state of m alone. Several can run at once.
 func (m *Mapping) look(op string, needs need) error {
 	m.mu.RLock()
-	err := m.refuse(needs)
+	err := m.fail(op, m.refuse(needs))
 	if err != nil {
-		err = m.fail(op, err)
 		m.mu.RUnlock()
 	}
 	return err
@@ -118,14 +119,11 @@ func (m *Mapping) lookRange(op string, lo, hi int, needs need) error {
 	if err := m.look(op, 0); err != nil {
 		return err
 	}
-	var err error
+	err := m.refuse(needs)
 	if n := m.length(); !num.Range(lo, hi, n) {
 		err = fmt.Errorf("bytes [%d,%d) of a mapping of %d bytes: %w", lo, hi, n, ErrBounds)
-	} else {
-		err = m.refuse(needs)
 	}
-	if err != nil {
-		err = m.fail(op, err)
+	if err = m.fail(op, err); err != nil {
 		m.mu.RUnlock()
 	}
 	return err

@@ -43,10 +43,6 @@ func newMapped(r mem.Request) (*Mapping, error) {
 			return fail(err)
 		}
 	}
-	undone := func(err error) (*Mapping, error) {
-		s.backing.release()
-		return fail(err)
-	}
 	err = p.place(s)
 	again := func() bool { // what a fixed address had is gone, and the address may be someone else's by now
 		return sys.OutOfAddresses(err) && !errors.Is(err, sys.ErrReplaced) && !errors.Is(err, sys.ErrNotLocked)
@@ -63,7 +59,9 @@ func newMapped(r mem.Request) (*Mapping, error) {
 		err = p.place(s)
 	}
 	if err != nil {
-		return undone(p.explain(p.reserved, err))
+		err = p.explain(p.reserved, err)
+		s.backing.release()
+		return fail(err)
 	}
 	return newMapping(&p, s), nil
 }
@@ -134,25 +132,25 @@ func (p *plan) ask(s *span) error {
 	} else {
 		s.base, err = sys.Reserve(p.Address, p.reserved, max(p.unit, sys.Granularity()), p.File != nil)
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case p.Reserve:
+		err = p.rehearse(s.base)
+	case p.mapped > 0:
+		call := p.call(s.base, 0, p.mapped)
+		call.Replace = true
+		if _, err = sys.Map(call); err == nil {
+			s.fill(p)
+		}
 	}
-	if p.Reserve {
-		return p.rehearse(s.base)
-	}
-	if p.mapped == 0 {
+	if err == nil {
 		return nil
 	}
-	call := p.call(s.base, 0, p.mapped)
-	call.Replace = true
-	if _, err := sys.Map(call); err != nil {
-		if p.Unsafe.Has(flags.Fixed) {
-			err = fmt.Errorf("%w; %w", err, sys.ErrReplaced)
-		}
-		return errors.Join(err, sys.Release(s.base, p.reserved))
+	if p.Unsafe.Has(flags.Fixed) {
+		err = fmt.Errorf("%w; %w", err, sys.ErrReplaced)
 	}
-	s.fill(p)
-	return nil
+	return errors.Join(err, sys.Release(s.base, p.reserved))
 }
 
 // rehearse finds out now whether the system would refuse Commit: it maps the first pages of a
@@ -165,17 +163,10 @@ func (p *plan) rehearse(base uintptr) error {
 	call := p.call(base, 0, n)
 	call.Replace = true
 	call.Flags &^= flags.Advice | flags.Locked | flags.Populate // nothing stays for which these count
-	_, err := sys.Map(call)
-	if err == nil {
-		err = sys.Hold(base, n)
+	if _, err := sys.Map(call); err != nil {
+		return err
 	}
-	if err != nil {
-		if p.Unsafe.Has(flags.Fixed) {
-			err = fmt.Errorf("%w; %w", err, sys.ErrReplaced)
-		}
-		return errors.Join(err, sys.Release(base, p.reserved))
-	}
-	return nil
+	return sys.Hold(base, n)
 }
 
 // fill notes that the memory of the plan is there.

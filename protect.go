@@ -10,8 +10,8 @@ import (
 
 // Commit maps memory into a reserved range, with its protection and the flags it was built with.
 // On a committed mapping it does nothing.
-//   - Unix: anonymous memory keeps MAP_NORESERVE, so that running out shows when pages are touched,
-//     as with mmap-rs.
+//   - Unix: anonymous memory keeps MAP_NORESERVE, so that a lack of memory shows when pages are
+//     touched.
 //   - Windows: MEM_COMMIT.
 func (m *Mapping) Commit() error {
 	if err := m.enter("commit", 0); err != nil {
@@ -32,10 +32,7 @@ func (m *Mapping) Commit() error {
 			})
 		})
 	})
-	if err != nil {
-		return m.fail("commit", err)
-	}
-	return nil
+	return m.fail("commit", err)
 }
 
 // MakeNone forbids every access. At the limit of memory areas, where the system refuses to cut one
@@ -126,10 +123,7 @@ func (m *Mapping) protectLocked(op string, p flags.Protection) error {
 		m.plan.Protection = p
 	}
 	m.allow()
-	if err != nil {
-		return m.fail(op, err)
-	}
-	return nil
+	return m.fail(op, err)
 }
 
 // setProtection changes the pages. When that fails what they had is put back: the system may have

@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/num"
 	"github.com/typedmem/typedmem/internal/sys"
 )
@@ -21,10 +22,7 @@ func (m *Mapping) reserveRoom(n int) error {
 	if err == nil {
 		err = m.makeRoom(n)
 	}
-	if err != nil {
-		return m.fail("make room", err)
-	}
-	return nil
+	return m.fail("make room", err)
 }
 
 // makeRoom provides memory, and where a file is shown the file, for a length of n bytes. The caller
@@ -102,7 +100,7 @@ func (m *Mapping) provideAhead(n int) error {
 		if err != nil && wish > need {
 			err = m.provide(n, max(need, from))
 		}
-		if n := s.mapped - from; err == nil && soon && n > 0 && n <= 2*soonAhead {
+		if n := s.mapped - from; err == nil && soon && n > 0 && n <= 2*mem.MostPresent {
 			_ = sys.Prefault(s.base+uintptr(from), n, true) // pages that do not come now come when they are touched
 		}
 		return err
@@ -112,6 +110,18 @@ func (m *Mapping) provideAhead(n int) error {
 	}
 	m.limits.Load().SetRoom(s.base + uintptr(s.ready))
 	return nil
+}
+
+// ahead returns how many bytes after the length to map, and whether to bring them in: those of
+// writable anonymous memory.
+func (m *Mapping) ahead() (n int, bringIn bool) {
+	there := m.span.mapped
+	if !m.plan.HasFile && m.plan.PageSize == 0 && m.plan.Protection.Has(flags.Read|flags.Write) {
+		if n, ok := mem.GrowthPresent(there); ok {
+			return n, true
+		}
+	}
+	return mem.GrowthStep(there), false
 }
 
 // checkWhole refuses to put more behind bytes that the file has lost: growth would show them as
@@ -164,7 +174,7 @@ func (m *Mapping) provide(n, total int) error {
 	err = sys.Allocate(f, first+int64(s.ready), int64(total-s.ready))
 	unset := sys.Refused(err)
 	if unset { // zeros are written: not far ahead
-		total = max(min(total, m.wholePages(n)+soonAhead), s.ready)
+		total = max(min(total, m.wholePages(n)+mem.MostPresent), s.ready)
 		err = sys.Extend(f, first+int64(s.ready), int64(total-s.ready))
 	}
 	if err != nil {
@@ -191,9 +201,9 @@ func (m *Mapping) takeSpace(n, end int, holes bool) error {
 	if !holes {
 		end = min(end, from+unit)
 	}
-	for ; from < end; from += soonAhead {
+	for ; from < end; from += mem.MostPresent {
 		page := s.base + uintptr(from)
-		err := sys.Prefault(page, min(soonAhead, end-from), true)
+		err := sys.Prefault(page, min(mem.MostPresent, end-from), true)
 		if errors.Is(err, sys.ErrNoPage) {
 			return sys.SpaceError(m.plan.File.Name(), m.lostPage(page))
 		}

@@ -53,16 +53,11 @@ func (r request) check() (p plan, err error) {
 		return p, fmt.Errorf("address %#x must be a multiple of %d bytes: %w", r.Address, max(p.unit, granularity), ErrOffset)
 	}
 	p.delta = int(r.Offset & int64(max(granularity, p.unit)-1))
-	tooBig := fmt.Errorf("%d bytes, %d of capacity, do not fit an address space: %w", r.Size, r.Capacity, ErrSize)
 	var ok1, ok2 bool
-	if p.mapped, ok1 = num.Up(num.AddOrMax(r.Size, p.delta), p.unit); !ok1 {
-		return p, tooBig
-	}
-	if p.reserved, ok2 = num.Up(num.AddOrMax(max(r.Size, r.Capacity), p.delta), max(p.unit, granularity)); !ok2 {
-		return p, tooBig
-	}
-	if _, ok := num.AddAddr(r.Address, p.reserved); !ok {
-		return p, tooBig
+	p.mapped, ok1 = num.Up(num.AddOrMax(r.Size, p.delta), p.unit)
+	p.reserved, ok2 = num.Up(num.AddOrMax(max(r.Size, r.Capacity), p.delta), max(p.unit, granularity))
+	if _, ok3 := num.AddAddr(r.Address, p.reserved); !ok1 || !ok2 || !ok3 {
+		return p, fmt.Errorf("%d bytes, %d of capacity, do not fit an address space: %w", r.Size, r.Capacity, ErrSize)
 	}
 	return p, nil
 }

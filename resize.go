@@ -14,19 +14,19 @@ import (
 // Growing takes address space that WithCapacity set aside; past Cap it returns ErrCapacity. New
 // anonymous memory is zero. A writable shared mapping of a file makes the file longer where it has
 // to and sets disk space aside, so that a full disk is an error here and not a fault later; where
-// the file system sets none aside zeros are written. It does so ahead of the length, by a quarter
-// of it and at most 64 MiB, which Close takes back. Any other file mapping, and any of a device,
-// must lie within the file (ErrTruncated), whose bytes come into view; of a page of a private
-// mapping that was written before, what was written. Where somebody has cut off the file under the
-// mapping, growth is refused with ErrTruncated.
+// the file system sets none aside zeros are written. Growth sets aside more than the length needs,
+// a quarter of it and at most 64 MiB; Close takes that back. Any other file mapping, and any of a
+// device, must lie within the file (ErrTruncated), whose bytes come into view. A page of a private
+// mapping that was written before shows what was written. Where somebody has cut off the file under
+// the mapping, growth is refused with ErrTruncated.
 //
 // Shrinking gives whole pages back at once. Views of what goes away notice at their next checked
 // access, until the mapping is made longer again: then they show what is there now. The file keeps
 // its length and contents. Anonymous memory must be writable (ErrProtection), since the rest of its
-// last page is cleared. A pinned mapping, or one with a call of another goroutine at work on its
-// memory as at [Mapping.Close], is not made shorter (ErrBusy).
+// last page is cleared. A pinned mapping is not made shorter, nor is one while another goroutine is
+// in one of the calls that [Mapping.Close] lists (ErrBusy).
 //
-// Growing waits for the file system without keeping other calls waiting, but for another growth.
+// While growing waits for the file system, only another growing call waits for it.
 func (m *Mapping) Resize(n int) error {
 	if err := m.enter("resize", needCommitted); err != nil {
 		return err
@@ -47,10 +47,7 @@ func (m *Mapping) Resize(n int) error {
 			}
 		}
 	}
-	if err != nil {
-		return m.fail("resize", err)
-	}
-	return nil
+	return m.fail("resize", err)
 }
 
 // canResize returns the error with which Resize would refuse a length of n bytes now, nil where it
@@ -65,10 +62,7 @@ func (m *Mapping) canResize(n int) error {
 	if err == nil && n < m.length() {
 		err = m.checkShrink(n)
 	}
-	if err != nil {
-		return m.fail("resize", err)
-	}
-	return nil
+	return m.fail("resize", err)
 }
 
 // lengthen publishes a length of n bytes in place of one of from bytes; it returns false when that

@@ -11,37 +11,28 @@ import (
 
 // SplitOff cuts the mapping in two: m keeps the bytes [0, at), the result is [at, Len) and has the
 // spare capacity. at must lie inside and fall between pages of the mapping (ErrOffset). Views of
-// the left part stay valid; views that reach past the cut are refused from now on. A pinned mapping
-// returns ErrBusy.
-func (m *Mapping) SplitOff(at int) (*Mapping, error) {
-	if err := m.enter("split off", needUnpinned); err != nil {
-		return nil, err
-	}
-	defer m.mu.Unlock()
-	if err := m.checkCut(at); err != nil {
-		return nil, m.fail("split off", err)
-	}
-	return m.cut(at), nil
-}
+// the left part stay valid. A view that reaches past the cut keeps the elements before it; those
+// after it return ErrBounds. A pinned mapping returns ErrBusy.
+func (m *Mapping) SplitOff(at int) (*Mapping, error) { return m.split("split off", at, false) }
 
 // SplitTo cuts the mapping in two: the result is the bytes [0, at), m keeps [at, Len) and the spare
 // capacity. Otherwise it is SplitOff; views of the left part follow the result.
-func (m *Mapping) SplitTo(at int) (*Mapping, error) {
-	if err := m.enter("split to", needUnpinned); err != nil {
+func (m *Mapping) SplitTo(at int) (*Mapping, error) { return m.split("split to", at, true) }
+
+// split returns the part from at on, or with keepRight the one before it.
+func (m *Mapping) split(op string, at int, keepRight bool) (*Mapping, error) {
+	if err := m.enter(op, needUnpinned); err != nil {
 		return nil, err
 	}
 	defer m.mu.Unlock()
 	if err := m.checkCut(at); err != nil {
-		return nil, m.fail("split to", err)
+		return nil, m.fail(op, err)
 	}
-	right := m.cut(at)
-	// The two exchange what they own: views of the left part keep their Limits and now belong to
-	// the result.
-	left := right
-	left.mu.Lock()
-	defer left.mu.Unlock()
-	m.exchange(left)
-	return left, nil
+	other := m.cut(at)
+	if keepRight {
+		m.exchange(other)
+	}
+	return other, nil
 }
 
 func (m *Mapping) checkCut(at int) error {
@@ -90,8 +81,11 @@ func (m *Mapping) cut(at int) *Mapping {
 	return n
 }
 
-// exchange swaps what two mappings own; the caller holds both locks.
+// exchange swaps what m and a mapping cut from it own: views keep their Limits, and now belong to
+// the other one. The caller holds the lock of m.
 func (m *Mapping) exchange(o *Mapping) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	m.span, o.span = o.span, m.span
 	m.plan.Offset, o.plan.Offset = o.plan.Offset, m.plan.Offset // the rest of the plan is the same in both
 	m.plan.delta, o.plan.delta = o.plan.delta, m.plan.delta

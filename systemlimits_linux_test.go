@@ -283,7 +283,13 @@ func TestEverythingLockedInMemory(t *testing.T) {
 		return
 	}
 	testenv.SetLimit(t, unix.RLIMIT_MEMLOCK, 8<<20)
-	debug.SetGCPercent(-1) // the runtime ends the process when its own mappings are refused
+	// The runtime ends the process when its own mappings are refused: give the heap all that it
+	// will need before they can be.
+	room := make([]byte, 32<<20)
+	runtime.KeepAlive(room)
+	room = nil
+	runtime.GC()
+	debug.SetGCPercent(-1)
 	if err := unix.Mlockall(unix.MCL_FUTURE); err != nil {
 		t.Skip("mlockall: ", err)
 	}

@@ -1,8 +1,6 @@
 package typedmem
 
-import (
-	"github.com/typedmem/typedmem/flags"
-)
+import "github.com/typedmem/typedmem/flags"
 
 // work is what a call without the lock is to be done on: whole pages, with the protection that they
 // had when it began.

@@ -45,45 +45,13 @@ const (
 	//   - macOS, iOS, Windows: no-op.
 	Stack
 
-	// NoCoreDump keeps the mapping out of core dumps.
-	//   - Linux, Android: MADV_DONTDUMP. FreeBSD, DragonFly: MADV_NOCORE. OpenBSD: MAP_CONCEAL.
-	//   - NetBSD, macOS, iOS, Windows: no-op.
-	NoCoreDump
-
 	// Locked is a promise: every page is in memory when the mapping is made and stays there.
 	//   - Unix: mlock(2), and its result is checked. Windows: VirtualLock. Memory that cannot be
 	//     read is refused with ErrProtection.
 	Locked
-
-	// TransparentHugePages asks the kernel to back the mapping with huge pages when it can.
-	//   - Linux, Android: MADV_HUGEPAGE. Others: no-op.
-	TransparentHugePages
-
-	// Sequential says that pages will be read in order. Unix: MADV_SEQUENTIAL. Windows: no-op.
-	Sequential
-
-	// RandomAccess says that pages will be read in no order. Unix: MADV_RANDOM. Windows: no-op.
-	RandomAccess
-
-	// WillNeed says that the pages will be read soon. Unix: MADV_WILLNEED. Windows:
-	// PrefetchVirtualMemory.
-	WillNeed
-
-	// DontNeed says that the pages will not be read soon. It drops what was written to private
-	// memory: on Linux anonymous memory then reads as zero, and memory of a file as the file. Unix:
-	// MADV_DONTNEED. Windows: no-op.
-	DontNeed
-
-	mapEnd
 )
 
-// Advice is the set of flags that (*typedmem.Mapping).Advise accepts.
-const Advice = NoCoreDump | TransparentHugePages | Sequential | RandomAccess | WillNeed | DontNeed
-
-var mapNames = []string{
-	"Shared", "Populate", "NoReserve", "HugePages", "Stack", "NoCoreDump", "Locked", "TransparentHugePages",
-	"Sequential", "RandomAccess", "WillNeed", "DontNeed",
-}
+var mapNames = append([]string{"Shared", "Populate", "NoReserve", "HugePages", "Stack", "Locked"}, adviceNames...)
 
 // Has reports whether f holds all of g.
 func (f Map) Has(g Map) bool { return f&g == g }

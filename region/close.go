@@ -10,7 +10,8 @@ import (
 )
 
 // Close releases the memory and ends every view of it. If the length of a region file has changed
-// since the last Sync, Close syncs it first.
+// since the last Sync, Close syncs it first. Elements that Set has changed survive the end of the
+// process. They survive a power failure only after a Sync.
 //
 //   - [typedmem.ErrClosed]: the region was closed before.
 //   - [typedmem.ErrBusy]: it is pinned, or another goroutine is in a Flush, Sync, Prefault, Refresh
@@ -36,61 +37,56 @@ func (c *core) close() error {
 		return errSyncing
 	}
 	defer c.syncing.Unlock()
-	length, err := c.syncAndUnmap()
 	f := c.file
-	if f == nil || err != nil && !errors.Is(err, typedmem.ErrClosed) {
-		return err
+	writes := f != nil && f.Writer()
+	length, lost, err := c.syncAndUnmap(writes)
+	if lost != nil && !container.Foreign(lost) {
+		return lost
 	}
-	c.greatest = max(c.greatest, length) // the length may have been changed through the mapping
-	if err != nil && f.Writer() {        // the mapping was closed before: sync through the file
-		e := c.whole(c.published)
-		if e == nil && f.Unsynced(c.published/c.size) {
-			e = f.Sync(c.published/c.size, f.Handle().Sync)
+	if f == nil || err != nil && !errors.Is(err, typedmem.ErrClosed) {
+		return errors.Join(lost, err)
+	}
+	c.greatest = max(c.greatest, length)     // the length may have been changed through the mapping
+	if err != nil && writes && lost == nil { // the mapping was closed before: sync through the file
+		if lost = c.whole(c.published); lost == nil && f.Unsynced(c.published/c.size) {
+			lost = f.Sync(c.published/c.size, f.Handle().Sync)
 		}
-		if container.Foreign(e) {
-			c.file = nil
-			return errors.Join(err, e, f.Abandon())
-		} else if e != nil {
-			return errors.Join(err, e)
+		if lost != nil && !container.Foreign(lost) {
+			return errors.Join(err, lost)
 		}
 	}
 	c.file = nil
+	if lost != nil { // leave the file as a killed writer would
+		return errors.Join(err, lost, f.Abandon())
+	}
 	size := int64(-1)
-	if f.Writer() {
+	if writes {
 		size = container.DataOffset + int64(c.greatest)
 	}
 	return errors.Join(err, f.Close(size))
 }
 
 // syncAndUnmap syncs a length that is not durable yet, in bytes, and releases the memory. It begins
-// again if a goroutine that had a pin has appended meanwhile.
-func (c *core) syncAndUnmap() (length int, err error) {
-	if c.file == nil || !c.file.Writer() || c.closed() {
-		return c.length(), c.unmap()
-	}
-	for changed := true; changed; {
+// again if a goroutine that had a pin has appended meanwhile. lost is why the file was not saved:
+// then the memory was released only if a second Close could not save the file either.
+func (c *core) syncAndUnmap(writes bool) (length int, lost, err error) {
+	for {
 		length = c.length()
-		if err = c.whole(length); err == nil && c.file.Unsynced(length/c.size) {
-			err = c.syncLocked()
+		if !writes || c.closed() {
+			return length, nil, c.unmap()
 		}
-		if container.Foreign(err) { // a second Close could not save the file either
-			return length, errors.Join(err, c.abandon())
-		} else if err != nil {
-			return length, err
+		if lost = c.whole(length); lost == nil && c.file.Unsynced(length/c.size) {
+			lost = c.syncLocked()
 		}
-		changed, err = c.inner().CloseAt(length)
+		if container.Foreign(lost) {
+			return length, lost, c.unmap()
+		} else if lost != nil {
+			return length, lost, nil
+		}
+		if changed, err := c.inner().CloseAt(length); !changed {
+			return length, nil, err
+		}
 	}
-	return length, err
-}
-
-// abandon closes a region file whose length cannot be synced, as if its writer were killed.
-func (c *core) abandon() error {
-	if err := c.mapping().Close(); err != nil {
-		return err
-	}
-	f := c.file
-	c.file = nil
-	return f.Abandon()
 }
 
 // closed reports whether the memory was released. c is nil in the zero Region, which is closed.

@@ -18,7 +18,8 @@
 //   - Nowhere: pointers, strings, slices, maps, channels, functions and interfaces, which the
 //     garbage collector would not see; types of packages sync and runtime; types of size 0.
 //   - Not in files: bool (use [Bool8]); int, uint and uintptr, whose size depends on the platform;
-//     padding (use _ [n]byte); numbers that are not aligned to their size.
+//     padding (use _ [n]byte); numbers that are not aligned to their size (a complex number is
+//     two).
 //   - Types of sync/atomic: through Ptr and Slice only. Checked accesses return
 //     [typedmem.ErrOperation]. On 32-bit arm and mips the 64-bit ones cannot be in shared files.
 //   - Everywhere: all other numbers, and arrays and structs of them.
@@ -32,10 +33,11 @@
 //   - 64-bit systems: 16 GiB for each of the first 2,048 open regions, 8 GiB for each of the next
 //     2,048, and so on: the ten thousandth gets 1 GiB. Together they take at most half of the
 //     address space. Under Linux's default limit of memory areas some 20,000 regions fit.
-//   - Less address space (32-bit programs, some 64-bit processors, RLIMIT_AS): at most a
-//     thirty-second of what is free in one half. The other half is left to the rest of the program.
-//     The first region of a 32-bit program gets 32 MiB.
-//   - Large regions get 16 times their size if that is at most a sixteenth of what is left.
+//   - Less address space (32-bit programs, some 64-bit processors, RLIMIT_AS): the library takes at
+//     most half of it for growth, and each region at most a thirty-second of what is still free of
+//     that half. The first region of a 32-bit program gets 32 MiB.
+//   - A region that is large at the start gets 16 times its size, if that is more and no more than
+//     a sixteenth of what is free of that half.
 //
 // If the system refuses that much, a region takes what it can get, down to its size.
 //
@@ -88,7 +90,7 @@
 //	v.Chunks(n), joined            is  v
 //	v.Every(a, b, k).Len()         is  (b-a+k-1)/k
 //	v.Every(a, b, k).At(i)         is  v.At(a+i*k)
-//	s.Every(c, d, m), s as above    is v.Every(a+c*k, a+d*k, k*m), up to where s ends
+//	its Every(c, d, m)             is  v.Every(a+c*k, min(a+d*k, b), k*m)
 //	v.Every(0, v.Len(), 1)         shows v
 //	Cast[T](Cast[U](v))            is  v, where both casts succeed
 //	Cast[byte](v)                  is  v.Bytes()
@@ -138,7 +140,8 @@
 // Elements are plain memory: goroutines that access the same element, one of them writing, need
 // synchronization of their own. Under the race detector the checked accesses report its absence.
 // When Close, a shrinking Resize or MakeNone takes memory away inside another goroutine's access,
-// that access faults: use Pin, or stop the other goroutines first.
+// that access faults. [Region.Pin] keeps Close and Resize out; before MakeNone stop the other
+// goroutines.
 //
 // # Full disks
 //
@@ -154,8 +157,9 @@
 //   - NFS, FUSE: the server may find its disk full later. Sync returns that error if the kernel
 //     learns of it.
 //
-// On a full tmpfs a read of a hole needs space too. A shrinking Resize leaves a hole, and so does
-// another program that makes the file longer: a reader that has not refreshed since then faults.
+// On a full tmpfs a read of a hole needs space too, and faults. A shrinking Resize leaves a hole
+// where a reader that has not refreshed since may still read, and so does another program that
+// makes the file longer.
 //
 // [typedmem.Guard] turns the fault of a store into an error that wraps ENOSPC, and the fault of a
 // read into an error that says that the page cannot be brought in.

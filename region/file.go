@@ -148,8 +148,5 @@ func (c *core) publish(bytes int) error {
 
 // zeroFile zeros the bytes [lo, hi) of the data in the file and releases their space.
 func (c *core) zeroFile(lo, hi int) error {
-	if hi <= lo {
-		return nil
-	}
 	return c.file.Zero(container.DataOffset+int64(lo), int64(hi-lo))
 }

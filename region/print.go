@@ -14,21 +14,15 @@ import (
 //
 //	region.Region[main.Tick](3 of 4096 elements, Read|Write, shared file "ticks.tm")
 func (r *Region[T]) String() string {
+	name := printing.Name[T]("region.Region")
 	if r == nil {
-		return printing.Name[T]("region.Region") + "(nil)"
+		return name + "(nil)"
 	}
-	if r.core == nil {
-		return printing.Name[T]("region.Region") + "(closed)"
-	}
-	limits := r.core.inner().Limits()
-	if r.core.layout.Atomic {
-		limits = limits.Sealed()
-	}
-	state := limits.State()
+	state := r.now().State()
 	if state == "closed" {
-		return printing.Name[T]("region.Region") + "(closed)"
+		return name + "(closed)"
 	}
-	return fmt.Sprintf("%s(%d of %d elements, %s)", printing.Name[T]("region.Region"), r.Len(), r.Cap(), state)
+	return fmt.Sprintf("%s(%d of %d elements, %s)", name, r.Len(), r.Cap(), state)
 }
 
 // Format prints String under every verb of fmt.
@@ -42,12 +36,7 @@ func (r *Region[T]) LogValue() slog.Value { return slog.StringValue(r.String()) 
 //
 //	region.View[main.Tick](3 elements, Read, shared file "ticks.tm")
 func (v View[T]) String() string {
-	if v.limits == nil {
-		return printing.Name[T]("region.View") + "(0 elements)"
-	}
-	size := unsafe.Sizeof(*new(T))
-	left := reachable(uintptr(v.first), size, size, v.n, v.limits.Raw())
-	return fmt.Sprintf("%s(%s, %s)", printing.Name[T]("region.View"), elements(v.n, left), v.limits.State())
+	return Strided[T]{v.first, v.n, unsafe.Sizeof(*new(T)), v.limits}.describe("region.View", "")
 }
 
 // Format prints String under every verb of fmt.
@@ -58,15 +47,11 @@ func (v View[T]) LogValue() slog.Value { return slog.StringValue(v.String()) }
 
 // String is View.String for a Strided, with the distance between two elements.
 func (s Strided[T]) String() string {
-	if s.limits == nil {
-		return printing.Name[T]("region.Strided") + "(0 elements)"
-	}
-	left := reachable(uintptr(s.first), s.stride, unsafe.Sizeof(*new(T)), s.n, s.limits.Raw())
-	text := elements(s.n, left)
+	apart := ""
 	if s.n > 1 {
-		text += fmt.Sprintf(", %d bytes apart", s.stride)
+		apart = fmt.Sprintf(", %d bytes apart", s.stride)
 	}
-	return fmt.Sprintf("%s(%s, %s)", printing.Name[T]("region.Strided"), text, s.limits.State())
+	return s.describe("region.Strided", apart)
 }
 
 // Format prints String under every verb of fmt.
@@ -81,26 +66,31 @@ func (b Bool8) String() string { return fmt.Sprint(b.Get()) }
 // LogValue makes log/slog write true or false.
 func (b Bool8) LogValue() slog.Value { return slog.BoolValue(b.Get()) }
 
-// elements says how many elements a view has, and how many of them are left where some were cut
-// off.
-func elements(n, left int) string {
-	if left < n {
-		return fmt.Sprintf("%d elements, %d of them left", n, left)
+// describe says how many elements a view of the named type has, and how many of them are left if
+// some were cut off.
+func (s Strided[T]) describe(generic, apart string) string {
+	name := printing.Name[T](generic)
+	if s.limits == nil {
+		return name + "(0 elements)"
 	}
-	return fmt.Sprintf("%d elements", n)
+	cut := ""
+	if left := s.reachable(); left < s.n {
+		cut = fmt.Sprintf(", %d of them left", left)
+	}
+	return fmt.Sprintf("%s(%d elements%s%s, %s)", name, s.n, cut, apart, s.limits.State())
 }
 
-// reachable returns how many of n elements of size bytes, stride bytes apart from first on, lie
-// before the address end; all of them where that allows nothing, which the state of the memory
-// explains.
-func reachable(first, stride, size uintptr, n int, end uintptr) int {
+// reachable returns how many elements lie before the readable end; all of them if nothing is
+// readable, which the state of the memory explains.
+func (s Strided[T]) reachable() int {
+	end, first, size := s.limits.Raw(), uintptr(s.first), unsafe.Sizeof(*new(T))
 	switch {
-	case !mem.Allows(end) || n == 0:
-		return n
+	case !mem.Allows(end) || s.n == 0:
+		return s.n
 	case end < first || end-first < size:
 		return 0
-	case n == 1:
+	case s.n == 1:
 		return 1
 	}
-	return min(n, int((end-first-size)/stride)+1)
+	return min(s.n, int((end-first-size)/s.stride)+1)
 }

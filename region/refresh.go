@@ -60,10 +60,10 @@ func (f *follower) stop() error {
 //     Advice to [Region.Mapping] has to be given again.
 //   - A pin holds all ranges, whenever it was made.
 //
-// If there are not enough addresses Refresh returns an error, and the region stays as it is. The
-// error is [typedmem.ErrCapacity] if the rest of the program would lack them, and always in a
-// 32-bit program. A shorter length is [typedmem.ErrBusy] while the region is pinned, or while
-// another goroutine's call is working on it as at [Region.Close].
+// If there are not enough addresses Refresh returns an error, and the region stays as it is. That
+// is [typedmem.ErrCapacity] if the rest of the program would lack the addresses, and in every
+// 32-bit program. If the writer has shrunk the file, Refresh returns [typedmem.ErrBusy] while the
+// region is pinned, or while another goroutine is in one of the calls that [Region.Close] lists.
 //
 // If the path of a region file names another file now, or none, Refresh updates the length all the
 // same, and returns it with [typedmem.ErrReplaced]. Views stay valid, and the region shows the file
@@ -103,10 +103,8 @@ func (c *core) refresh() (int, error) {
 		return 0, err
 	}
 	bytes, length := n*c.size, c.length() // checked by Refresh
-	if len(c.follow.old) > 0 {
-		if err := c.resizeFormer(bytes, length); err != nil {
-			return 0, err
-		}
+	if err := c.resizeFormer(bytes, length); err != nil {
+		return 0, err
 	}
 	if bytes == length {
 		return bytes, nil

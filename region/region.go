@@ -11,7 +11,7 @@ import (
 	"github.com/typedmem/typedmem/internal/shell"
 )
 
-// Region owns mapped memory as an array of T that can grow in place: no address ever moves. Make
+// Region owns mapped memory as an array of T that can grow in place: growth moves no address. Make
 // one with a constructor, release it with Close. Indexes, lengths and capacities are in elements.
 //
 // The zero value is a closed Region. Do not copy a Region.
@@ -133,8 +133,8 @@ func (r *Region[T]) Sub(lo, hi int) (View[T], error) {
 	return r.View().Sub(lo, hi)
 }
 
-// All yields the index and value of each element that exists when it begins; see [View.All]. After
-// Close it panics with [typedmem.ErrClosed].
+// All yields the index and value of each element that exists when the loop begins; see [View.All].
+// After Close it panics with [typedmem.ErrClosed].
 func (r *Region[T]) All() iter.Seq2[int, T] {
 	return func(yield func(int, T) bool) {
 		r.mustBeOpen("all")
@@ -142,8 +142,8 @@ func (r *Region[T]) All() iter.Seq2[int, T] {
 	}
 }
 
-// Values yields the value of each element that exists when it begins; see [View.Values]. After
-// Close it panics with [typedmem.ErrClosed].
+// Values yields the value of each element that exists when the loop begins; see [View.Values].
+// After Close it panics with [typedmem.ErrClosed].
 func (r *Region[T]) Values() iter.Seq[T] {
 	return func(yield func(T) bool) {
 		r.mustBeOpen("values")

@@ -13,20 +13,24 @@ import (
 func (r *Region[T]) Flush() error { return r.FlushRange(0, r.Len()) }
 
 // FlushRange is Flush for the elements [lo, hi).
-func (r *Region[T]) FlushRange(lo, hi int) error { return r.onRange("flush", lo, hi, r.core.flush) }
+func (r *Region[T]) FlushRange(lo, hi int) error {
+	return r.onRange("flush", lo, hi, (*typedmem.Mapping).Flush)
+}
 
 // Prefault brings the elements [lo, hi) into memory. For elements that cannot be read from the file
 // it returns an error, where an access would fault. See [typedmem.Mapping.Prefault].
-func (r *Region[T]) Prefault(lo, hi int) error { return r.onRange("prefault", lo, hi, r.core.prefault) }
+func (r *Region[T]) Prefault(lo, hi int) error {
+	return r.onRange("prefault", lo, hi, (*typedmem.Mapping).Prefault)
+}
 
-func (r *Region[T]) onRange(op string, lo, hi int, f func(lo, hi int) error) error {
+func (r *Region[T]) onRange(op string, lo, hi int, f func(m *typedmem.Mapping, lo, hi int) error) error {
 	if r.core.closed() {
 		return shell.Fail(op, r.errClosed())
 	}
 	if n := r.Len(); lo < 0 || hi < lo || hi > n {
 		return bounds(op, lo, hi, n)
 	}
-	return f(lo*r.core.size, hi*r.core.size)
+	return f(r.core.mapping(), lo*r.core.size, hi*r.core.size)
 }
 
 // Sync makes data and length durable: when it returns, both survive a power failure. In a region
@@ -51,12 +55,6 @@ func (r *Region[T]) Sync() error {
 // errSyncing is why a region cannot be closed or made shorter now.
 var errSyncing = fmt.Errorf("another goroutine is in a Sync or Close; try again when it has returned: %w", typedmem.ErrBusy)
 
-// flush writes the bytes [lo, hi) to the file, if there is one.
-func (c *core) flush(lo, hi int) error { return c.mapping().Flush(lo, hi) }
-
-// prefault brings the bytes [lo, hi) into memory.
-func (c *core) prefault(lo, hi int) error { return c.mapping().Prefault(lo, hi) }
-
 // whole returns ErrTruncated if the file holds less than the given bytes of data.
 func (c *core) whole(bytes int) error {
 	if c.file == nil {
@@ -76,10 +74,10 @@ func (c *core) sync() error {
 func (c *core) syncLocked() error {
 	bytes := c.length()
 	if c.file == nil || !c.file.Writer() {
-		return c.flush(0, bytes)
+		return c.mapping().Flush(0, bytes)
 	}
 	return c.file.Sync(bytes/c.size, func() error {
-		if err := c.flush(0, bytes); err != nil {
+		if err := c.mapping().Flush(0, bytes); err != nil {
 			return err
 		}
 		return c.whole(bytes)

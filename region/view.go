@@ -72,7 +72,8 @@ func (v View[T]) Set(i int, x T) {
 }
 
 // Load returns element i. It is not atomic: for elements that other goroutines write use [View.Ptr]
-// and sync/atomic. The error describes the memory at this access, and never changes.
+// and sync/atomic. The error says what was true at this access, and keeps saying it; a later Load
+// may succeed.
 //
 //   - [typedmem.ErrBounds]: the index is out of range, or the memory was cut off.
 //   - [typedmem.ErrClosed]: the mapping is closed.
@@ -178,8 +179,7 @@ func (v View[T]) chunks(n int, yield func(View[T]) bool) {
 // Every returns the elements lo, lo+step, lo+2*step and so on below hi. A range that does not fit,
 // or a step below 1, is [typedmem.ErrBounds].
 func (v View[T]) Every(lo, hi, step int) (Strided[T], error) {
-	size := unsafe.Sizeof(*new(T))
-	return Strided[T]{v.first, v.n, size, v.limits}.Every(lo, hi, step)
+	return Strided[T]{v.first, v.n, unsafe.Sizeof(*new(T)), v.limits}.Every(lo, hi, step)
 }
 
 // All yields index and value of every element. It checks each as At does: a mapping that is closed
@@ -209,54 +209,39 @@ func (v View[T]) Values() iter.Seq[T] {
 
 // CopyTo copies elements to dst until one of the two ends and returns how many. It panics where At
 // of one of them would.
-func (v View[T]) CopyTo(dst []T) int {
-	n := min(v.n, len(dst))
-	if n == 0 {
-		return 0
-	}
-	part := viewOf(v.elements()[:n], v.limits)
-	part.check("copy to", false)
-	return copy(dst, part.elements())
-}
+func (v View[T]) CopyTo(dst []T) int { return copy(dst, v.checked("copy to", len(dst), false)) }
 
 // CopyFrom copies elements from src until one of the two ends and returns how many; src may be a
 // part of the same memory. It panics where Set of one of them would, before it has copied any.
-func (v View[T]) CopyFrom(src []T) int {
-	n := min(v.n, len(src))
-	if n == 0 {
-		return 0
-	}
-	part := viewOf(v.elements()[:n], v.limits)
-	part.check("copy from", true)
-	return copy(part.elements(), src)
-}
+func (v View[T]) CopyFrom(src []T) int { return copy(v.checked("copy from", len(src), true), src) }
 
 // Fill sets every element to x. It panics where Set of one of them would, before it has set any.
 func (v View[T]) Fill(x T) {
-	if v.n == 0 {
-		return
-	}
-	v.check("fill", true)
-	s := v.elements()
+	s := v.checked("fill", v.n, true)
 	for i := range s {
 		s[i] = x
 	}
 }
 
-// check panics unless all of a view that is not empty can be read, or written.
-func (v View[T]) check(op string, write bool) {
-	allowed := v.limits.Readable()
-	if write {
-		allowed = v.limits.Writable()
+// checked returns the first n elements, or all of a shorter view. It panics unless all of them can
+// be read, or written.
+func (v View[T]) checked(op string, n int, write bool) []T {
+	s := v.elements()[:min(n, v.n)]
+	if len(s) == 0 {
+		return nil
 	}
-	if v.end > allowed {
+	allowed, report := v.limits.Readable(), (*race.Shadow).Read
+	if write {
+		allowed, report = v.limits.Writable(), (*race.Shadow).Write
+	}
+	size := uintptr(len(s)) * unsafe.Sizeof(s[0])
+	if uintptr(v.first)+size > allowed {
 		panic(shell.Fail(op, mem.Refusal(allowed)))
 	}
-	if race.Enabled && write {
-		v.limits.Race().Write(v.first, uintptr(v.n)*unsafe.Sizeof(*new(T)))
-	} else if race.Enabled {
-		v.limits.Race().Read(v.first, uintptr(v.n)*unsafe.Sizeof(*new(T)))
+	if race.Enabled {
+		report(v.limits.Race(), v.first, size)
 	}
+	return s
 }
 
 // ReadOnly returns the same elements in a view that refuses every checked write with

@@ -8,8 +8,8 @@ import (
 // Config is what With takes. Its zero value makes the slab that New makes.
 type Config struct {
 	// Options says how the memory of the objects is mapped: flags, address, page size and file. Its
-	// size is the number of bytes to commit at once. Its capacity may be larger than the slab
-	// needs. A file in Options need not be a slab file; it holds only the bytes of the objects, and
+	// size is the number of bytes to commit first. Its capacity may be larger than the slab needs.
+	// A file in Options may be any file: it gets the bytes of the objects and nothing else, and
 	// handles end with the process. For slab files see [OpenFile].
 	Options options.Options
 
@@ -26,7 +26,8 @@ type Config struct {
 // all of them; memory is committed as they are allocated.
 //
 //   - [typedmem.ErrType]: T cannot be in mapped memory.
-//   - [typedmem.ErrSize]: the capacity is below 1 or too large.
+//   - [typedmem.ErrSize]: the capacity is below 1, or above 4,294,901,760 or what the address space
+//     holds.
 func New[T any](capacity int) (*Slab[T], error) {
 	c, err := newInMemory(capacity, shell.LayoutOf[T](), Config{})
 	return newSlab[T]("new", c, err)

@@ -5,11 +5,11 @@
 // # Handles
 //
 // A slot is the place of one object. A [Handle] is the index of a slot and the slot's generation.
-// The generation grows with every Alloc and Free there and never wraps: after at least 1<<30 - 1
-// objects it is exhausted, and the slot is retired. The first generation differs from slab to slab
-// and from slot to slot. So a handle of another slab, or one made up, is [ErrStale], but for a
-// chance of one in 1<<30. Each slot has a word, apart from the objects, that holds its generation
-// and whether an object lives in it: no write through [Slab.Ptr] can damage that.
+// The generation grows with every Alloc and Free there and never wraps. It starts at a number that
+// differs from slab to slab and from slot to slot, lasts for at least 1<<30 - 1 objects, and then
+// the slot is retired. So a handle of another slab, or one made up, is [ErrStale], but for a chance
+// of one in 1<<30. Each slot has a word, apart from the objects, that holds its generation and
+// whether an object lives in it: no write through [Slab.Ptr] can damage that.
 //
 // A handle is valid in the slab that returned it only. It stays valid in a slab file that is closed
 // and opened again. In a whole copy of that file it names the object as it was when the copy was
@@ -20,16 +20,16 @@
 // [New] makes anonymous memory, [Map] and [With] take options; [OpenFile], and its short forms
 // [Create], [Open] and [OpenMut], work on slab files (FORMAT.md). Address space is reserved for the
 // whole capacity; memory is committed as slots are used, and [Slab.Trim] releases it. A slot takes
-// Sizeof(T) and its word, 8 bytes (16 in a file that is open for writing).
+// Sizeof(T) and 8 bytes for its word; the writer of a file has the word in memory a second time.
 //
 // T is a value without Go pointers: no pointer, string, slice, map, chan, func or interface, no
 // type of package sync, and not of size 0. In a file it also has no bool, int, uint or uintptr, no
-// padding, and each number at a multiple of its size: then every platform reads the same bytes. A
-// refused T is an error that wraps [typedmem.ErrType] and names the field. A T with sync/atomic
-// fields is used through [Slab.Ptr] and [Slab.Update] only.
+// padding, and each number at a multiple of its size (a complex number is two): then every platform
+// reads the same bytes. A refused T is an error that wraps [typedmem.ErrType] and names the field.
+// A T with sync/atomic fields is used through [Slab.Ptr] and [Slab.Update] only.
 //
 // The capacity cannot change later, so choose a generous one:
-//   - In memory an unused slot costs only address space, Sizeof(T) and 8 bytes, and a few bits of
+//   - In memory an unused slot costs only address space, Sizeof(T)+8 bytes of it, and a few bits of
 //     heap. A 32-bit program has little address space.
 //   - In a file the words of the whole capacity come before the slots, 8 bytes each, as a hole.
 //     They take space on the device as slots are used. The file size includes them from the
@@ -37,7 +37,7 @@
 //   - [OpenMut] takes time in proportion to the slots in use, whatever the capacity is.
 //
 // With a small capacity slots are reused often. With a capacity of 1 every object has the same
-// slot: after at least 1<<30 objects its generation is exhausted, and the slab is full for good. In
+// slot: once its generation is exhausted the slab is full for good. In
 // a file an Alloc waits for the device if the only free slots are those just freed. An Alloc that
 // finds no slot returns [ErrFull]. [Slab.Stats] says how many slots hold objects, are parked in
 // caches, wait for a flush or are retired.
@@ -49,10 +49,10 @@
 // # Concurrency
 //
 // All methods of Slab are safe for concurrent use. Alloc and Free lock one of several lists of free
-// slots, a few for each processor, for a few instructions; a [Cache] avoids contention between
-// goroutines. Load, Store, [Slab.Update], Insert and Free of one object are atomic to each other. A
-// Load writes nothing to memory that others read. If Stores keep changing the object while Load
-// copies it, Load makes them wait for a moment, so its wait is bounded.
+// slots, of which each processor has a few, for a few instructions; a [Cache] avoids contention
+// altogether. Load, Store, [Slab.Update], Insert and Free of one object are atomic to each other. A
+// Load only reads. If Stores change the object three times while it copies, it makes later ones
+// wait until it has its copy.
 //
 // In builds with the race detector these operations order each other as those of sync/atomic do: a
 // Load that returns what a Store wrote comes after it. An address from [Slab.Ptr] is raw memory. To
@@ -61,7 +61,8 @@
 // the addresses that [Slab.All] yields. Objects with sync/atomic fields are left out.
 //
 // If Close, or a change of the Mapping, removes memory while another goroutine is inside an access,
-// that access faults: pin the mapping, or stop the others first.
+// that access faults. A pin of the Mapping keeps Close and shorter lengths out; before a change of
+// protection stop the other goroutines.
 //
 // # Files
 //
@@ -108,16 +109,16 @@
 //
 // A call on a slab file whose disk is full changes nothing and returns an error that wraps the
 // system's (ENOSPC, EDQUOT, EFBIG) and names the file. It does not fault, with two exceptions that
-// the next paragraphs name: in an Update, and in a Load of a reader. A slab
-// that Close could not sync stays open until there is space. On ext4, tmpfs and NTFS only Alloc and
-// Insert are refused, where the file would have to grow. On btrfs, bcachefs, ZFS, APFS, and XFS for
-// files that were copied with cp --reflink, each page that was written back needs new space when it
-// is changed: Store, Update, Free and OpenMut may be refused too. A slab in another shared file
-// ([Map]) does the same. The server of an NFS or FUSE file may find its disk full later: Sync
+// the next paragraphs name: in an Update, and in a Load of a reader. A slab that Close could not
+// sync stays open until there is space. On ext4, tmpfs and NTFS only Alloc and Insert are refused,
+// where the file would have to grow. On btrfs, bcachefs, ZFS, APFS, and XFS for files that were
+// copied with cp --reflink, each page that was written back needs new space when it is changed:
+// Store, Update, Free and OpenMut may be refused too. A slab in another shared file ([Map]) behaves
+// as one in a slab file does. The server of an NFS or FUSE file may find its disk full later: Sync
 // returns that error, if the kernel learns of it.
 //
 // What is written through an address ([Slab.Ptr], [Slab.All]) is raw memory, and on those file
-// systems a store to it faults where the disk is full. In an [Slab.Update] it does so only where
+// systems a store to it faults where the disk is full. In a [Slab.Update] it does so only where
 // the system has written the page back since Update began. typedmem.Guard turns such a fault into
 // an error that wraps ENOSPC.
 //
@@ -131,18 +132,19 @@
 // Config.Debug fills slots that are freed with a pattern and checks it when they are used again,
 // which finds a write through a Ptr that was kept too long: Alloc returns a *[MisuseError] that
 // names the object and the stacks of its allocation and Free, and retires the slot. Leaks lists the
-// objects by the place that allocated them. It costs about two microseconds and 500 bytes of heap
-// an object. In anonymous memory at an address that the system chooses, the slots lie between pages
-// without access, and the whole capacity is committed; with a file or an address in Options neither
-// is so. In a slab file (FileOptions.Debug) freed slots keep their bytes, since a power
-// failure may bring the object back, and a copy on the heap takes the place of the pattern; there
-// are no pages around the slots, and a slot that was written to is retired until the file is
+// objects by the place that allocated them. Debug mode costs about two microseconds and 500 bytes
+// of heap an object. In anonymous memory at an address that the system chooses, the slots lie
+// between pages without access, and the whole capacity is committed; with a file or an address in
+// Options neither is so. In a slab file (FileOptions.Debug) freed slots keep their bytes, since a
+// power failure may bring the object back, and a copy on the heap takes the place of the pattern;
+// there are no pages around the slots, and a slot that was written to is retired until the file is
 // closed.
 //
-// Config.GuardEvery puts one of so many objects, up to sixteen at a time, at the end of a page of
-// its own. The next page allows no access, and after Free neither does its own: any access through
-// a stale Ptr, or past the end, faults at once, and [Slab.Explain] says whose memory it was. All
-// other objects cost more too: Alloc and Free together take about 35 ns instead of 20, through
-// a Cache 30 instead of 9. Load and Ptr cost the same. All Allocs share one counter, which slows
-// many processors down. Mapping does not protect objects in such pages.
+// Config.GuardEvery n puts one of every n objects, at most sixteen that live at once, at the end of
+// a page of its own. The next page allows no access, and after Free neither does its own: any
+// access through a stale Ptr, or past the end, faults at once, and [Slab.Explain] says whose memory
+// it was. All other objects cost more too: Alloc and Free together take about 35 ns instead of 20,
+// through a Cache 30 instead of 9. Load and Ptr cost the same. All Allocs share one counter, which
+// slows many processors down. A change of protection through Slab.Mapping leaves such pages as they
+// are.
 package slab

@@ -22,8 +22,8 @@ import (
 //   - Binary, as encoding/gob uses it, is those 8 bytes, big-endian. The form is stable.
 //   - encoding/binary reads and writes it as the uint64 that it is.
 //
-// It means something to the slab that issued it, and to a slab file that is opened again or
-// copied; in any other slab it is stale, see the package comment.
+// It is valid in the slab that issued it, and in that slab's file when it is opened again or
+// copied. In any other slab it is stale; see the package comment.
 type Handle[T any] struct {
 	// Bits is the number that [Handle.Uint64] returns: the index of the slot in bits 0 to 31, its
 	// generation in bits 32 to 63, which is odd. It is exported for encoding/binary, which can set

@@ -174,7 +174,9 @@ func (s *Slab[T]) copyTo(h uint64, x T) error {
 	return s.core.write(uintptr(slots.Index(h)), unsafe.Slice((*byte)(unsafe.Pointer(&x)), unsafe.Sizeof(x)))
 }
 
-// Free ends the object. Its handle is never valid again; the slot may be reused at once.
+// Free ends the object, and its handle is stale from then on. In memory the slot may be reused at
+// once, in a file after its word was flushed. A system crash before the next Sync may bring the
+// object back; see [Slab.Sync].
 //
 //   - [ErrStale]: the handle is not valid. A second Free of the same handle returns it too.
 //   - An error that wraps the system's: in a file on a full disk. The object lives on.
@@ -188,8 +190,8 @@ func (s *Slab[T]) Free(h Handle[T]) error {
 
 // Load returns the object's value. A Load that races with a Free returns the object's own value or
 // [ErrStale]. One that races with a Store or Update returns the value before or after it: it copies
-// again if a Store came between, at most three times. Then it waits for the Stores and Updates that
-// have begun; those that begin later wait for it.
+// again if a Store came between, at most three times. After that it waits for the Stores and
+// Updates at work, and later ones wait for the Load.
 //
 //   - ErrStale: the handle is not valid.
 //   - [typedmem.ErrOperation]: T has sync/atomic fields; use [Slab.Ptr] or [Slab.Update].
@@ -272,8 +274,8 @@ func (s *Slab[T]) copyHeld(w *uint64, word uint64, h Handle[T], x *T) {
 }
 
 // Store sets the object to x. A Store that races with a Free ends before it or returns [ErrStale];
-// it never writes to the next object of the slot. A Store waits until the calls
-// that already wait for the object are done.
+// it never writes to the next object of the slot. A Store takes its turn after the calls that were
+// waiting for the object before it.
 //
 // It returns the errors of [Slab.Load], [typedmem.ErrProtection] if the memory is not writable, and
 // in a file on a full disk an error that wraps the system's. On error the object is as it was.
@@ -446,8 +448,8 @@ func (s *Slab[T]) Mapping() *typedmem.Mapping { return s.inner().m }
 // [typedmem.ErrBusy], the slab stays open and nothing has changed.
 //
 //   - [typedmem.ErrBusy]: the mapping is pinned, another goroutine is inside Sync or Flush, or the
-//     slab grows: Close does not wait. Also after Mapping().SplitTo, until the part with the first
-//     slots is closed.
+//     slab grows. Close does not wait for them: call it again. Also after Mapping().SplitTo, until
+//     the part with the first slots is closed.
 //   - [typedmem.ErrClosed]: the slab was closed before. If only its Mapping was, Close releases the
 //     rest.
 //   - [typedmem.ErrTruncated]: others have made the file shorter. The slab is closed all the same.

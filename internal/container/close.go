@@ -20,9 +20,7 @@ func (c *File) Close(size int64) error {
 			err = nil
 		}
 	}
-	if c.block != nil {
-		err = errors.Join(err, c.block.Close())
-	}
+	err = errors.Join(err, c.closeBlock())
 	if c.writer && size >= 0 {
 		c.cut(size)
 	}
@@ -41,12 +39,13 @@ func (c *File) cut(size int64) {
 }
 
 // Abandon closes a file that Open opened and leaves it as the last writer left it.
-func (c *File) Abandon() error {
-	var err error
-	if c.block != nil {
-		err = c.block.Close()
+func (c *File) Abandon() error { return errors.Join(c.closeBlock(), c.release()) }
+
+func (c *File) closeBlock() error {
+	if c.block == nil {
+		return nil
 	}
-	return errors.Join(err, c.release())
+	return c.block.Close()
 }
 
 // release unlocks and closes the file. Closing alone is not enough: a child process that another
@@ -56,5 +55,5 @@ func (c *File) release() error {
 	if c.locked {
 		err = sys.UnlockFile(c.f)
 	}
-	return errors.Join(err, c.closeDirectory(), c.closeFile())
+	return errors.Join(err, c.directory.Close(), c.users.done())
 }

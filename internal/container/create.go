@@ -44,12 +44,10 @@ func create(path string, spec Spec, perm fs.FileMode, replaces bool) (_ *File, e
 		err = c.mapBlock()
 	}
 	if err == nil {
-		if err = c.writing(func() error { c.live.begin(0); return nil }); err != nil {
-			err = errors.Join(err, c.block.Close())
-		}
+		err = c.writing(func() error { c.live.begin(0); return nil })
 	}
 	if err != nil {
-		return nil, errors.Join(err, c.remove())
+		return nil, errors.Join(err, c.Discard())
 	}
 	c.openDirectory()
 	return c, nil
@@ -120,12 +118,11 @@ func (c *File) setMode() error {
 	return c.f.Chmod(info.Mode() &^ more)
 }
 
-// Discard closes and removes a file that Create made and Link has not named.
-func (c *File) Discard() error { return errors.Join(c.block.Close(), c.remove()) }
-
-// remove removes a file under its temporary name, before it unlocks the file: after that the name
-// may be another process's file.
-func (c *File) remove() error { return errors.Join(os.Remove(c.temporary), c.release()) }
+// Discard closes and removes a file that Create made and Link has not named. It removes the file
+// before it unlocks it: after that the name may be another process's file.
+func (c *File) Discard() error {
+	return errors.Join(c.closeBlock(), os.Remove(c.temporary), c.release())
+}
 
 // exists adds to an error that says that the file exists what to do about it.
 func exists(err error) error {
@@ -184,14 +181,14 @@ func (c *File) makeTemporary(name string) (made bool, err error) {
 	if err != nil {
 		return false, sys.SpaceError(c.path, err)
 	}
-	c.f, c.temporary = f, name
+	c.f, c.users, c.temporary = f, &users{f: f}, name
 	err = sys.LockFile(f)
 	if errors.Is(err, sys.ErrLocked) || err == nil && !isNamed(f, name) { // another process took it for a leftover
 		c.temporary = ""
 		return false, f.Close()
 	}
 	if err != nil {
-		return false, errors.Join(err, c.remove())
+		return false, errors.Join(err, c.Discard())
 	}
 	c.locked = true
 	return true, nil

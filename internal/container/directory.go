@@ -48,8 +48,11 @@ func openDirectoryOf(path string) (*directory, error) {
 	return d, nil
 }
 
-// Close ends the share of one file. The last one closes the directory.
+// Close ends the share of one file. The last one closes the directory. d may be nil.
 func (d *directory) Close() error {
+	if d == nil {
+		return nil
+	}
 	directories.Lock()
 	defer directories.Unlock()
 	if d.files--; d.files > 0 {
@@ -84,15 +87,7 @@ func (c *File) syncDirectory() error {
 	if err := sync(f); err != nil {
 		return err
 	}
-	c.entryUnsynced = false
-	return c.closeDirectory()
-}
-
-func (c *File) closeDirectory() error {
-	if c.directory == nil {
-		return nil
-	}
 	d := c.directory
-	c.directory = nil
+	c.directory, c.entryUnsynced = nil, false
 	return d.Close()
 }

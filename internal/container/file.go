@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/typedmem/typedmem"
@@ -23,7 +24,7 @@ type File struct {
 	path      string
 	name      *Name
 	f         *os.File
-	users     *users // of f, once there are others
+	users     *users // of f
 	temporary string // the name that the file has until Link
 	replaces  bool   // Create made it to take the name of another file
 	spec      Spec
@@ -43,6 +44,26 @@ type File struct {
 	entryUnsynced bool       // the file's directory entry may not be on the device
 	directory     *directory // kept open until the entry is synced, nil where it cannot be read
 	left          Left       // how the last writer left the file
+}
+
+// users counts the users of an open file: the File and its mappings, which share one descriptor.
+// The last user closes it.
+type users struct {
+	f      *os.File
+	others atomic.Int32
+}
+
+func (u *users) done() error {
+	if u.others.Add(-1) >= 0 {
+		return nil
+	}
+	return u.f.Close()
+}
+
+// Share adds a user of the open file. done ends the use.
+func (c *File) Share() (done func() error) {
+	c.users.others.Add(1)
+	return c.users.done
 }
 
 // mapBlock maps the header block.

@@ -8,7 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"math/bits"
+	"math"
+	"strings"
 	"sync"
 
 	"github.com/typedmem/typedmem"
@@ -73,11 +74,9 @@ var nativeOrder = func() string {
 
 var orderNumbers = map[string]uint32{"little": 1, "big": 2}
 
-// encode writes the copy into b and returns its length in bytes. Numbers of the header are
-// little-endian on every machine.
-func (h *header) encode(b []byte) int {
+// encode writes the copy into b. Numbers of the header are little-endian on every machine.
+func (h *header) encode(b []byte) {
 	le := binary.LittleEndian
-	n := fixedSize + len(h.fields)
 	copy(b, magic[:])
 	le.PutUint32(b[8:], Version)
 	le.PutUint32(b[12:], uint32(h.kind))
@@ -95,8 +94,7 @@ func (h *header) encode(b []byte) int {
 	le.PutUint32(b[104:], uint32(len(h.fields)))
 	le.PutUint32(b[108:], 0)
 	copy(b[fixedSize:], h.fields)
-	le.PutUint32(b[20:], checksum(b[:n]))
-	return n
+	le.PutUint32(b[20:], checksum(b[:fixedSize+len(h.fields)]))
 }
 
 // describes reports whether the copy b describes the same file as h: all but length and sequence
@@ -229,21 +227,17 @@ func (s Spec) fits(h *header) error {
 
 // typeName is the first line of a field list without its mark.
 func typeName(fields string) string {
-	for i := range fields {
-		if fields[i] == '\n' {
-			return fields[min(2, i):i]
-		}
+	if name, _, ok := strings.Cut(fields, "\n"); ok {
+		return strings.TrimPrefix(name, "# ")
 	}
 	return "an unnamed type"
 }
 
 // dataBytes returns the bytes that the elements take.
 func (h *header) dataBytes() (int, error) {
-	if bits.UintSize == 32 && (h.length > 1<<31-1 || h.elemSize > 1<<31-1) || h.length > 1<<62 || h.elemSize > 1<<62 {
-		return 0, fmt.Errorf("%d elements of %d bytes do not fit this address space: %w", h.length, h.elemSize, typedmem.ErrSize)
-	}
+	const most = min(math.MaxInt, 1<<62)
 	n, ok := num.Mul(int(h.length), int(h.elemSize))
-	if !ok {
+	if !ok || h.length > most || h.elemSize > most {
 		return 0, fmt.Errorf("%d elements of %d bytes do not fit this address space: %w", h.length, h.elemSize, typedmem.ErrSize)
 	}
 	return n, nil

@@ -89,11 +89,10 @@ func (l liveRecord) publish(n uint64) {
 func (l liveRecord) begin(n uint64) {
 	boot, ok := bootID()
 	clear(l.b[:liveWordAt])
+	l.publish(n)
 	if !ok {
-		l.publish(n)
 		return
 	}
-	l.publish(n)
 	var record [liveSumAt]byte
 	copy(record[:], boot[:])
 	le := binary.LittleEndian

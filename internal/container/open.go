@@ -36,7 +36,7 @@ func openNow(path string, spec Spec, write bool) (_ *File, err error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &File{path: path, name: new(Name), f: f, spec: spec, writer: write, durableCopy: -1}
+	c := &File{path: path, name: new(Name), f: f, users: &users{f: f}, spec: spec, writer: write, durableCopy: -1}
 	if err := c.open(); err == errRenamed {
 		return nil, errors.Join(err, c.release())
 	} else if err != nil {
@@ -95,7 +95,7 @@ func (c *File) open() error {
 
 var errLengthWord = fmt.Errorf("the length word of the live record: %w", typedmem.ErrCorrupt)
 
-// lock takes the writer lock.
+// lock takes the writer lock. If another process holds it, the error names the process.
 func (c *File) lock() error {
 	if err := sys.LockFile(c.f); err != nil {
 		return c.lockedBy(err)

@@ -80,14 +80,12 @@ func newest(block []byte, size int64) (none chosen, err error) {
 		return none, fmt.Errorf("it has %w: %w", v, typedmem.ErrLayout)
 	}
 	switch {
-	case a == nil && b == nil && size < DataOffset && !(errA == errNoMagic && size >= int64(len(magic))):
+	case size < DataOffset && (a != nil || b != nil || errA != errNoMagic || size < int64(len(magic))):
 		return none, fmt.Errorf("%d bytes, a header takes %d: %w", size, DataOffset, typedmem.ErrTruncated)
 	case a == nil && b == nil && errA == errNoMagic && errB == errNoMagic:
 		return none, fmt.Errorf("%w: %w", errNoMagic, typedmem.ErrCorrupt)
 	case a == nil && b == nil:
 		return none, fmt.Errorf("both copies of the header are unusable (%v; %v): %w", errA, errB, typedmem.ErrCorrupt)
-	case size < DataOffset:
-		return none, fmt.Errorf("%d bytes, a header takes %d: %w", size, DataOffset, typedmem.ErrTruncated)
 	case b == nil || a != nil && a.sequence > b.sequence:
 		return chosen{a, 0, errB}, nil
 	}

@@ -39,15 +39,13 @@ func (c *File) refresh() (int, error) {
 	if torn {
 		return 0, fmt.Errorf("%s: %w", c.path, errLengthWord)
 	}
-	if !writing {
+	if !writing || !c.holds(block) {
 		h, err := c.readAgain()
 		if err != nil {
 			return 0, err
 		}
-		n = h.length
-	} else if !c.holds(block) {
-		if _, err := c.readAgain(); err != nil {
-			return 0, err
+		if !writing {
+			n = h.length
 		}
 	}
 	h := *c.header
@@ -81,10 +79,5 @@ func (c *File) readAgain() (*header, error) {
 // holds reports whether one of the copies in block still describes the file that was opened, by
 // [header.describes].
 func (c *File) holds(block []byte) bool {
-	for _, b := range [][]byte{block[:copySpace], block[copySpace:liveOffset]} {
-		if c.header.describes(b) {
-			return true
-		}
-	}
-	return false
+	return c.header.describes(block[:copySpace]) || c.header.describes(block[copySpace:liveOffset])
 }

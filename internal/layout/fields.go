@@ -44,33 +44,28 @@ func (l *Layout) Fingerprint(order string, version uint32) (sum [16]byte) {
 // does.
 func Diff(found, asked string) string {
 	var b strings.Builder
-	inAsked := byPath(asked)
-	inFound := byPath(found)
-	for _, f := range inFound.order {
-		switch a, ok := inAsked.rest[f]; {
+	foundPaths, inFound := byPath(found)
+	askedPaths, inAsked := byPath(asked)
+	for _, f := range foundPaths {
+		switch a, ok := inAsked[f]; {
 		case !ok:
-			fmt.Fprintf(&b, "\n\t%s: the file has %s, the type has no such field", f, inFound.rest[f])
-		case a != inFound.rest[f]:
-			fmt.Fprintf(&b, "\n\t%s: the file has %s, the type has %s", f, inFound.rest[f], a)
+			fmt.Fprintf(&b, "\n\t%s: the file has %s, the type has no such field", f, inFound[f])
+		case a != inFound[f]:
+			fmt.Fprintf(&b, "\n\t%s: the file has %s, the type has %s", f, inFound[f], a)
 		}
 	}
-	for _, a := range inAsked.order {
-		if _, ok := inFound.rest[a]; !ok {
-			fmt.Fprintf(&b, "\n\t%s: the file has no such field, the type has %s", a, inAsked.rest[a])
+	for _, a := range askedPaths {
+		if _, ok := inFound[a]; !ok {
+			fmt.Fprintf(&b, "\n\t%s: the file has no such field, the type has %s", a, inAsked[a])
 		}
 	}
 	return b.String()
 }
 
-type fieldLines struct {
-	order []string
-	rest  map[string]string
-}
-
-// byPath sorts field lines by their path. Blank fields share a name, so their offset tells them
-// apart.
-func byPath(text string) fieldLines {
-	f := fieldLines{rest: map[string]string{}}
+// byPath returns the paths of field lines in order, and what each line says of its path. Blank
+// fields share a name, so their offset tells them apart.
+func byPath(text string) (paths []string, rest map[string]string) {
+	rest = map[string]string{}
 	for line := range strings.Lines(text) {
 		var path, kind string
 		var off, size uint64
@@ -80,8 +75,8 @@ func byPath(text string) fieldLines {
 		if path == "_" || strings.HasSuffix(path, "._") {
 			path = fmt.Sprintf("%s (at byte %d)", path, off)
 		}
-		f.order = append(f.order, path)
-		f.rest[path] = fmt.Sprintf("%s at byte %d (%d bytes)", kind, off, size)
+		paths = append(paths, path)
+		rest[path] = fmt.Sprintf("%s at byte %d (%d bytes)", kind, off, size)
 	}
-	return f
+	return paths, rest
 }

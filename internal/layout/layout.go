@@ -76,21 +76,15 @@ func (l *Layout) Check(m Memory) error {
 		return fmt.Errorf("%v %w", l.Type, l.never)
 	case m != Anonymous && l.notInFile != nil:
 		return fmt.Errorf("%v %w", l.Type, l.notInFile)
-	case m == SharedFile && l.atomic64 != nil && localAtomics():
+	case m == SharedFile && l.atomic64 != nil && localAtomics:
 		return fmt.Errorf("%v %w", l.Type, l.atomic64)
 	}
 	return nil
 }
 
-// localAtomics reports whether 64-bit atomics use locks of the process: see the runtime's atomic
+// localAtomics says whether 64-bit atomics use locks of the process: see the runtime's atomic
 // packages for these architectures.
-func localAtomics() bool {
-	switch runtime.GOARCH {
-	case "arm", "mips", "mipsle":
-		return true
-	}
-	return false
-}
+const localAtomics = runtime.GOARCH == "arm" || runtime.GOARCH == "mips" || runtime.GOARCH == "mipsle"
 
 func (l *Layout) refuse(err error) {
 	if l.never == nil {
@@ -125,13 +119,6 @@ func (l *Layout) blame(t reflect.Type, path, wrong string) error {
 	return errors.New(wrong)
 }
 
-func where(path string) string {
-	if path == "" {
-		return ""
-	}
-	return " at " + path
-}
-
 func article(name string) string {
 	if strings.ContainsRune("aeiou", rune(name[0])) && !strings.HasPrefix(name, "ui") {
 		return "an " + name
@@ -162,7 +149,8 @@ func (l *Layout) walk(t reflect.Type, path string, off uintptr) (natural uintptr
 		l.Bool = true
 		l.inFile(l.blame(t, path, "may be neither 0 nor 1 in a file: write region.Bool8"))
 	case reflect.Int, reflect.Uint, reflect.Uintptr:
-		l.inFile(l.blame(t, path, fmt.Sprintf("differs in size between platforms: write %s64 or %s32", fixed(k), fixed(k))))
+		name := strings.TrimSuffix(k.String(), "ptr")
+		l.inFile(l.blame(t, path, fmt.Sprintf("differs in size between platforms: write %s64 or %s32", name, name)))
 	case reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64,
 		reflect.Float32, reflect.Float64, reflect.Complex64, reflect.Complex128:
 	case reflect.Pointer:
@@ -190,13 +178,6 @@ func copied(t reflect.Type) string {
 		}
 	}
 	return strings.Join(names, " or ")
-}
-
-func fixed(k reflect.Kind) string {
-	if k == reflect.Int {
-		return "int"
-	}
-	return "uint"
 }
 
 // scalar records one scalar and returns its natural alignment.
@@ -269,10 +250,14 @@ func (l *Layout) walkArray(t reflect.Type, path string, off uintptr) (natural ui
 	}
 	switch elem.Kind() {
 	case reflect.Struct, reflect.Array:
+		at := ""
+		if path != "" {
+			at = " at " + path
+		}
 		natural = l.walk(elem, fmt.Sprintf("%s[%d:%d]", path, n, elem.Size()), off)
 		if n > 1 && natural > 0 && elem.Size()%natural != 0 {
 			l.inFile(fmt.Errorf("has elements of %d bytes%s, no multiple of their alignment of %d on some platforms: fill %v up with _ [%d]byte",
-				elem.Size(), where(path), natural, elem, natural-elem.Size()%natural))
+				elem.Size(), at, natural, elem, natural-elem.Size()%natural))
 		}
 		return natural
 	}

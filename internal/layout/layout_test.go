@@ -149,7 +149,7 @@ func TestTypeRules(t *testing.T) {
 			}
 			refusal(t, "anonymous", l.Check(Anonymous), c.anonymous)
 			refusal(t, "private file", l.Check(PrivateFile), c.file)
-			if l.atomic64 != nil && localAtomics() && c.file == allowed {
+			if l.atomic64 != nil && localAtomics && c.file == allowed {
 				refusal(t, "shared file", l.Check(SharedFile), "64-bit atomic|at A|"+runtime.GOARCH)
 			} else {
 				refusal(t, "shared file", l.Check(SharedFile), c.file)

@@ -11,14 +11,8 @@ import (
 // Mul returns a*b for a, b >= 0; ok is false when an operand is negative or the product exceeds the
 // largest int.
 func Mul(a, b int) (product int, ok bool) {
-	if a < 0 || b < 0 {
-		return 0, false
-	}
 	hi, lo := bits.Mul(uint(a), uint(b))
-	if hi != 0 || lo > math.MaxInt {
-		return 0, false
-	}
-	return int(lo), true
+	return int(lo), a >= 0 && b >= 0 && hi == 0 && lo <= math.MaxInt
 }
 
 // Add returns a+b for a, b >= 0; ok is false when an operand is negative or the sum exceeds the

@@ -20,7 +20,7 @@ func Programs(t testing.TB) (n, from uint64) {
 	testenv.Placeholders(t)
 	n = 300
 	switch {
-	case os.Getenv("TYPEDMEM_SMALL_SPACE") != "": // under an emulator each system call takes its time
+	case testenv.Emulator() == "qemu-user": // each system call takes its time
 		n = 5
 	case testing.Short(), race.Enabled, // the race detector makes each ten times as slow
 		runtime.GOOS == "windows": // Wine keeps what a program left open until the collector comes

@@ -4,6 +4,7 @@ package printing
 import (
 	"fmt"
 	"reflect"
+	"strings"
 )
 
 // Text writes text for a verb; Format methods call it. %v and %s write the text, other verbs what
@@ -20,4 +21,23 @@ func Text(s fmt.State, verb rune, text string) {
 // of T's package.
 func Name[T any](generic string) string {
 	return fmt.Sprintf("%s[%v]", generic, reflect.TypeFor[T]())
+}
+
+// NamedError is an error about a file. Its text begins with the file's name.
+type NamedError struct {
+	File string
+	Err  error
+}
+
+func (e *NamedError) Error() string { return e.File + ": " + e.Err.Error() }
+
+// Unwrap returns Err.
+func (e *NamedError) Unwrap() error { return e.Err }
+
+// Named puts the file's name in front of the error, unless its text has the name already.
+func Named(file string, err error) error {
+	if err == nil || file == "" || strings.Contains(err.Error(), file) {
+		return err
+	}
+	return &NamedError{file, err}
 }

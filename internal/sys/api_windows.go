@@ -77,6 +77,14 @@ var theSystem = sync.OnceValue(func() *systemInfo {
 	return info
 })
 
+// result turns what a call returned into an address and an error: 0 says that it failed.
+func result(r, _ uintptr, err error) (uintptr, error) {
+	if r == 0 {
+		return 0, failed(err)
+	}
+	return r, nil
+}
+
 // failed returns the error of a call that returned 0: never nil.
 func failed(err error) error {
 	if err == nil || err == windows.Errno(0) {
@@ -87,11 +95,7 @@ func failed(err error) error {
 
 // virtualAlloc2 is VirtualAlloc2 in this process without extended parameters.
 func virtualAlloc2(addr uintptr, n int, how, protection uint32) (uintptr, error) {
-	r, _, err := procVirtualAlloc2.Call(uintptr(windows.CurrentProcess()), addr, uintptr(n), uintptr(how), uintptr(protection), 0, 0)
-	if r == 0 {
-		return 0, failed(err)
-	}
-	return r, nil
+	return result(procVirtualAlloc2.Call(uintptr(windows.CurrentProcess()), addr, uintptr(n), uintptr(how), uintptr(protection), 0, 0))
 }
 
 // mapViewOfFile3 is MapViewOfFile3 in this process without extended parameters. The offset is 64
@@ -102,28 +106,18 @@ func mapViewOfFile3(section windows.Handle, addr uintptr, offset int64, n int, h
 		args = append(args, uintptr(offset>>32))
 	}
 	args = append(args, uintptr(n), uintptr(how), uintptr(protection), 0, 0)
-	r, _, err := procMapViewOfFile3.Call(args...)
-	if r == 0 {
-		return 0, failed(err)
-	}
-	return r, nil
+	return result(procMapViewOfFile3.Call(args...))
 }
 
 // mapViewOfFileEx is MapViewOfFileEx.
 func mapViewOfFileEx(section windows.Handle, addr uintptr, offset int64, n int, access uint32) (uintptr, error) {
-	r, _, err := procMapViewOfFileEx.Call(uintptr(section), uintptr(access), uintptr(uint32(offset>>32)), uintptr(uint32(offset)), uintptr(n), addr)
-	if r == 0 {
-		return 0, failed(err)
-	}
-	return r, nil
+	return result(procMapViewOfFileEx.Call(uintptr(section), uintptr(access), uintptr(uint32(offset>>32)), uintptr(uint32(offset)), uintptr(n), addr))
 }
 
 // unmapViewOfFile2 is UnmapViewOfFile2 in this process.
 func unmapViewOfFile2(addr uintptr, how uint32) error {
-	if r, _, err := procUnmapViewOfFile2.Call(uintptr(windows.CurrentProcess()), addr, uintptr(how)); r == 0 {
-		return failed(err)
-	}
-	return nil
+	_, err := result(procUnmapViewOfFile2.Call(uintptr(windows.CurrentProcess()), addr, uintptr(how)))
+	return err
 }
 
 // memoryBasicInformation is MEMORY_BASIC_INFORMATION. That of x/sys has a PartitionId on 386 too,

@@ -12,17 +12,7 @@ import (
 // protOfBits turns the protection bits of mmap(2) into a Protection. The systems' lists of areas
 // use them too.
 func protOfBits(bits uint32) flags.Protection {
-	var p flags.Protection
-	if bits&unix.PROT_READ != 0 {
-		p |= flags.Read
-	}
-	if bits&unix.PROT_WRITE != 0 {
-		p |= flags.Write
-	}
-	if bits&unix.PROT_EXEC != 0 {
-		p |= flags.Execute
-	}
-	return p
+	return protOf(bits&unix.PROT_READ != 0, bits&unix.PROT_WRITE != 0, bits&unix.PROT_EXEC != 0)
 }
 
 // processID resolves 0, which stands for this process.

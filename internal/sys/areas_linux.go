@@ -8,10 +8,8 @@ import (
 	"os"
 	"runtime"
 	"strconv"
-	"syscall"
 	"unsafe"
 
-	"github.com/typedmem/typedmem/flags"
 	"golang.org/x/sys/unix"
 )
 
@@ -34,21 +32,16 @@ func checkDeleted(who string, yield func(Area) bool) func(Area) bool {
 	return func(a Area) bool {
 		if a.Deleted {
 			name := a.Path + " (deleted)"
-			info, err := os.Stat("/proc/" + who + "/root" + name) // the process may be in a container
-			if stat, ok := statOf(info, err); ok && stat.Ino == a.inode {
+			var stat unix.Stat_t
+			err := uninterrupted(func() error {
+				return unix.Stat("/proc/"+who+"/root"+name, &stat) // the process may be in a container
+			})
+			if err == nil && stat.Ino == a.inode {
 				a.Path, a.Deleted = name, false
 			}
 		}
 		return yield(a)
 	}
-}
-
-func statOf(info os.FileInfo, err error) (stat *syscall.Stat_t, ok bool) {
-	if err != nil {
-		return nil, false
-	}
-	stat, ok = info.Sys().(*syscall.Stat_t)
-	return stat, ok
 }
 
 // procmapQuery is struct procmap_query of linux/fs.h.
@@ -189,18 +182,4 @@ func readAreas(f *os.File, lo, hi uintptr, yield func(Area) bool) error {
 		}
 	}
 	return nil
-}
-
-func protOf(r, w, x bool) flags.Protection {
-	var p flags.Protection
-	if r {
-		p |= flags.Read
-	}
-	if w {
-		p |= flags.Write
-	}
-	if x {
-		p |= flags.Execute
-	}
-	return p
 }

@@ -117,14 +117,10 @@ func mappedFile(process windows.Handle, addr uintptr) (string, error) {
 // drivePath turns the kernel's name of a file into the one that programs use, if a drive or share
 // stands for its device.
 func drivePath(name string) string {
-	if rest, ok := strings.CutPrefix(name, `\??\UNC\`); ok {
-		return `\\` + rest
-	}
-	if rest, ok := strings.CutPrefix(name, `\??\`); ok {
-		return rest
-	}
-	if rest, ok := strings.CutPrefix(name, `\Device\Mup\`); ok {
-		return `\\` + rest
+	for _, form := range [][2]string{{`\??\UNC\`, `\\`}, {`\??\`, ``}, {`\Device\Mup\`, `\\`}} {
+		if rest, ok := strings.CutPrefix(name, form[0]); ok {
+			return form[1] + rest
+		}
 	}
 	for letter := 'A'; letter <= 'Z'; letter++ {
 		drive := string(letter) + ":"

@@ -39,27 +39,19 @@ type Request struct {
 // Reserve turns a free range into a reserved one: n bytes at a multiple of align, at hint if
 // possible. file says that files will be mapped into it, which some systems must know beforehand.
 func Reserve(hint uintptr, n, align int, file bool) (addr uintptr, err error) {
-	if err := before(Call{Op: OpReserve, Addr: hint, Len: n}); err != nil {
-		return 0, err
-	}
-	return reserve(hint, n, align, file)
+	return get(Call{Op: OpReserve, Addr: hint, Len: n}, func() (uintptr, error) { return reserve(hint, n, align, file) })
 }
 
 // ReserveJIT is Reserve for private memory with flags.JIT, which macOS must know beforehand.
 func ReserveJIT(hint uintptr, n, align int) (addr uintptr, err error) {
-	if err := before(Call{Op: OpReserve, Addr: hint, Len: n}); err != nil {
-		return 0, err
-	}
-	return reserveJIT(hint, n, align)
+	return get(Call{Op: OpReserve, Addr: hint, Len: n}, func() (uintptr, error) { return reserveJIT(hint, n, align) })
 }
 
 // Map turns a free range, or with Replace a reserved one, into a mapped one. It also carries out
 // the flags that take further system calls (locking, advice). On error the range is as before.
 func Map(r Request) (addr uintptr, err error) {
-	if err := before(Call{Op: OpMap, Addr: r.Addr, Len: r.Len, File: r.File, Offset: r.Offset}); err != nil {
-		return 0, err
-	}
-	return mapMemory(r)
+	c := Call{Op: OpMap, Addr: r.Addr, Len: r.Len, File: r.File, Offset: r.Offset}
+	return get(c, func() (uintptr, error) { return mapMemory(r) })
 }
 
 // Hold turns a mapped range into a reserved one: the memory is released, the addresses stay ours.
@@ -69,73 +61,39 @@ func Map(r Request) (addr uintptr, err error) {
 // pages inaccessible in place and drops them. If that takes an area too, it unmaps and reserves
 // them anew; if another thread has taken the addresses in between, the error wraps ErrFreed and the
 // range is free. As a last resort it only drops the pages: private memory reads as zero.
-func Hold(addr uintptr, n int) error {
-	if err := before(Call{Op: OpHold, Addr: addr, Len: n}); err != nil {
-		return err
-	}
-	return hold(addr, n)
-}
+func Hold(addr uintptr, n int) error { return onRange(OpHold, addr, n, hold) }
 
 // Drop releases the memory of a mapped range of private anonymous memory. The range stays mapped
 // and reads as zero. That takes no further area. Where there is no such call it returns
 // errors.ErrUnsupported or the system's error.
-func Drop(addr uintptr, n int) error {
-	if err := before(Call{Op: OpDrop, Addr: addr, Len: n}); err != nil {
-		return err
-	}
-	return drop(addr, n)
-}
+func Drop(addr uintptr, n int) error { return onRange(OpDrop, addr, n, drop) }
 
 // Release turns a mapped or reserved range into a free one.
-func Release(addr uintptr, n int) error {
-	if err := before(Call{Op: OpRelease, Addr: addr, Len: n}); err != nil {
-		return err
-	}
-	return release(addr, n)
-}
+func Release(addr uintptr, n int) error { return onRange(OpRelease, addr, n, release) }
 
 // Protect sets what the pages of a mapped range may be used for.
 func Protect(addr uintptr, n int, p flags.Protection) error {
-	if err := before(Call{Op: OpProtect, Addr: addr, Len: n}); err != nil {
-		return err
-	}
-	return protect(addr, n, p)
+	return do(Call{Op: OpProtect, Addr: addr, Len: n}, func() error { return protect(addr, n, p) })
 }
 
 // Lock keeps the pages of a mapped range in memory.
-func Lock(addr uintptr, n int) error {
-	if err := before(Call{Op: OpLock, Addr: addr, Len: n}); err != nil {
-		return err
-	}
-	return lock(addr, n)
-}
+func Lock(addr uintptr, n int) error { return onRange(OpLock, addr, n, lock) }
 
 // Unlock undoes Lock.
-func Unlock(addr uintptr, n int) error {
-	if err := before(Call{Op: OpUnlock, Addr: addr, Len: n}); err != nil {
-		return err
-	}
-	return unlock(addr, n)
-}
+func Unlock(addr uintptr, n int) error { return onRange(OpUnlock, addr, n, unlock) }
 
 // Flush writes changed pages of a shared file mapping to the file. With async it only starts that;
 // otherwise the pages and the file's size are on the device when it returns. Until then any part of
 // the pages may be there, with the former size. f is a handle of the mapped file, which some
 // systems need.
 func Flush(addr uintptr, n int, f *os.File, async bool) error {
-	if err := before(Call{Op: OpFlush, Addr: addr, Len: n, File: f}); err != nil {
-		return err
-	}
-	return flush(addr, n, f, async)
+	return do(Call{Op: OpFlush, Addr: addr, Len: n, File: f}, func() error { return flush(addr, n, f, async) })
 }
 
 // Advise passes on each flag of flags.Advice in f. It ignores refused hints; a refused promise is
 // an error.
 func Advise(addr uintptr, n int, f flags.Map) error {
-	err := before(Call{Op: OpAdvise, Addr: addr, Len: n})
-	if err == nil {
-		err = advise(addr, n, f)
-	}
+	err := do(Call{Op: OpAdvise, Addr: addr, Len: n}, func() error { return advise(addr, n, f) })
 	if Refused(err) && f&promises == 0 {
 		return nil
 	}
@@ -149,46 +107,31 @@ const promises = flags.NoCoreDump | flags.DontNeed
 // Prefault brings the pages into memory, for writing if write is set. A page that cannot be brought
 // in is an error. If the system lacks or refuses the call, Refused is true for the error.
 func Prefault(addr uintptr, n int, write bool) error {
-	if err := before(Call{Op: OpPrefault, Addr: addr, Len: n}); err != nil {
-		return err
-	}
-	return prefault(addr, n, write)
+	return do(Call{Op: OpPrefault, Addr: addr, Len: n}, func() error { return prefault(addr, n, write) })
 }
 
 // FlushInstructionCache makes code written to the range visible to instruction fetches of every
 // processor. The addresses need no alignment.
 func FlushInstructionCache(addr uintptr, n int) error {
-	if err := before(Call{Op: OpFlushInstructionCache, Addr: addr, Len: n}); err != nil {
-		return err
-	}
-	return flushInstructionCache(addr, n)
+	return onRange(OpFlushInstructionCache, addr, n, flushInstructionCache)
 }
 
 // Duplicate returns an independent handle of the same open file.
 func Duplicate(f *os.File) (*os.File, error) {
-	if err := before(Call{Op: OpDuplicate, File: f}); err != nil {
-		return nil, err
-	}
-	return duplicate(f)
+	return get(Call{Op: OpDuplicate, File: f}, func() (*os.File, error) { return duplicate(f) })
 }
 
 // CreateFile creates a file at path with the permission bits of perm, less those of the umask, and
 // opens it for reading and writing. If there is one, the error wraps fs.ErrExist. The handle and
 // errors use name, the path that NameFile will give the file. Windows has no permission bits.
 func CreateFile(path, name string, perm fs.FileMode) (*os.File, error) {
-	if err := before(Call{Op: OpCreateFile, Path: path}); err != nil {
-		return nil, err
-	}
-	return createFile(path, name, perm)
+	return get(Call{Op: OpCreateFile, Path: path}, func() (*os.File, error) { return createFile(path, name, perm) })
 }
 
 // OpenFile opens the file at path for reading, and with write for writing. On Windows, as
 // elsewhere, others can rename and remove it meanwhile.
 func OpenFile(path string, write bool) (*os.File, error) {
-	if err := before(Call{Op: OpOpenFile, Path: path}); err != nil {
-		return nil, err
-	}
-	return openFile(path, write)
+	return get(Call{Op: OpOpenFile, Path: path}, func() (*os.File, error) { return openFile(path, write) })
 }
 
 // StatFile says which file path names now, for os.SameFile. If it names none, Gone is true for the
@@ -211,10 +154,7 @@ func FullPath(path string) (string, error) { return fullPath(path) }
 // NameFile renames f, which CreateFile created at from, to a name in the same directory. It
 // replaces no file: if there is one, the error wraps fs.ErrExist.
 func NameFile(f *os.File, from, to string) error {
-	if err := before(Call{Op: OpNameFile, File: f, Path: to}); err != nil {
-		return err
-	}
-	return nameFile(from, to)
+	return do(Call{Op: OpNameFile, File: f, Path: to}, func() error { return nameFile(from, to) })
 }
 
 // Allocate makes the file at least off+n bytes long and sets disk space aside for the bytes [off,
@@ -222,19 +162,13 @@ func NameFile(f *os.File, from, to string) error {
 // cannot do that, or the system refuses the call, Refused is true for the error and the caller uses
 // Extend. On error the file keeps its length.
 func Allocate(f *os.File, off, n int64) error {
-	if err := before(Call{Op: OpAllocate, File: f, Offset: off, Len: int(n)}); err != nil {
-		return err
-	}
-	return allocate(f, off, n)
+	return do(Call{Op: OpAllocate, File: f, Offset: off, Len: int(n)}, func() error { return allocate(f, off, n) })
 }
 
 // Zero makes the bytes [off, off+n) of the file read as zero, and releases their disk space if the
 // file system can. The length stays. off and n need no alignment.
 func Zero(f *os.File, off, n int64) error {
-	err := before(Call{Op: OpZero, File: f, Offset: off, Len: int(n)})
-	if err == nil {
-		err = zero(f, off, n)
-	}
+	err := do(Call{Op: OpZero, File: f, Offset: off, Len: int(n)}, func() error { return zero(f, off, n) })
 	if Refused(err) {
 		return writeZeros(f, off, n)
 	}
@@ -243,38 +177,18 @@ func Zero(f *os.File, off, n int64) error {
 
 // LockFile takes the file's writer lock, or returns ErrLocked at once if another open file has it.
 // The lock ends with the last handle of f, also when the process is killed.
-func LockFile(f *os.File) error {
-	if err := before(Call{Op: OpLockFile, File: f}); err != nil {
-		return err
-	}
-	return lockFile(f)
-}
+func LockFile(f *os.File) error { return onFile(OpLockFile, f, lockFile) }
 
 // UnlockFile releases the lock of LockFile at once, for all handles of the open file. Closing f may
 // release it later: a child process that is being started has copies of the handles for a moment.
-func UnlockFile(f *os.File) error {
-	if err := before(Call{Op: OpUnlockFile, File: f}); err != nil {
-		return err
-	}
-	return unlockFile(f)
-}
+func UnlockFile(f *os.File) error { return onFile(OpUnlockFile, f, unlockFile) }
 
 // SyncFile returns when the file's data and length are on the device.
-func SyncFile(f *os.File) error {
-	if err := before(Call{Op: OpSyncFile, File: f}); err != nil {
-		return err
-	}
-	return syncFile(f)
-}
+func SyncFile(f *os.File) error { return onFile(OpSyncFile, f, syncFile) }
 
 // SyncEntry returns when the file's directory entry is on the device; for directories that cannot
 // be opened. It may write much else of the file system too.
-func SyncEntry(f *os.File) error {
-	if err := before(Call{Op: OpSyncEntry, File: f}); err != nil {
-		return err
-	}
-	return syncEntry(f)
-}
+func SyncEntry(f *os.File) error { return onFile(OpSyncEntry, f, syncEntry) }
 
 // Areas calls yield for each area of a process that overlaps [lo, hi), in ascending order, until
 // yield returns false. ^uintptr(0) as hi means the end of the address space. Process 0 is this one.

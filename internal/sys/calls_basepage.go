@@ -13,6 +13,19 @@ import (
 // Systems with pages of one size, whose calls neither set disk space aside nor punch holes. Nothing
 // identifies the boot: kern.boottime moves when the clock is set.
 
+// mapFlags passes MAP_STACK or MAP_CONCEAL: mmap(2) of OpenBSD refuses both together. There a stack
+// without MAP_STACK kills the program.
+func mapFlags(r Request) (flag, fd int, err error) {
+	if r.PageSize != 0 {
+		return 0, 0, fmt.Errorf("pages of %v: %w", r.PageSize, errors.ErrUnsupported)
+	}
+	stack := stackFlag(r)
+	if stack == 0 && r.Flags.Has(flags.NoCoreDump) {
+		stack = mapConceal
+	}
+	return sharing(r) | stack, noFile, nil
+}
+
 func pageSizes() (flags.PageSizes, error) {
 	base, _ := flags.PageSizeOf(int64(os.Getpagesize()))
 	return flags.Sizes(base), nil

@@ -4,17 +4,21 @@ package sys
 
 import (
 	"errors"
+	"os"
 
 	"github.com/typedmem/typedmem/flags"
 	"golang.org/x/sys/unix"
 )
 
-// What macOS, iOS and the BSDs have in common. Sources: mmap(2), madvise(2), msync(2), fsync(2) of
-// each.
+// What macOS, iOS and the BSDs have in common. Sources: mmap(2), madvise(2), msync(2), fsync(2),
+// sync(2) of each.
 
 // FlushNeedsFile says whether Flush must be given a handle of the mapped file. msync(2) hands the
 // pages to the file system; only fsync(2) writes them and the file's length to the device.
 const FlushNeedsFile = true
+
+// mapNoReplace is 0: the address is a hint, which the system takes if it is free.
+const mapNoReplace = 0
 
 // paging is the advice that all of them have under the same names.
 var paging = []advice{
@@ -24,20 +28,22 @@ var paging = []advice{
 	{flag: flags.DontNeed, advice: unix.MADV_DONTNEED},
 }
 
-// sharing returns the flags of mmap(2) that all of them share.
-func sharing(r Request) int {
-	flag := unix.MAP_PRIVATE
-	if r.Flags.Has(flags.Shared) {
-		flag = unix.MAP_SHARED
-	}
-	if r.File == nil {
-		flag |= unix.MAP_ANON
-	}
-	return flag | int(r.System)
-}
-
 // populate asks for the pages ahead of their use. It is a hint, so a refusal is ignored.
 func populate(addr uintptr, r Request) { _ = unix.Madvise(bytesAt(addr, r.Len), unix.MADV_WILLNEED) }
 
 // prefault: none of these systems can bring pages in and report those that fail.
 func prefault(uintptr, int, bool) error { return errors.ErrUnsupported }
+
+// drop: MADV_DONTNEED may leave the contents on these systems.
+func drop(uintptr, int) error { return errors.ErrUnsupported }
+
+// syncEntry is sync(2), which hands the directory to the device, then a sync of the file, which
+// empties the device's cache.
+func syncEntry(f *os.File) error {
+	_ = unix.Sync()
+	return syncFile(f)
+}
+
+func moreFacts(int, *FileFacts) {}
+
+func lockLimit() (uint64, error) { return 0, errors.ErrUnsupported }

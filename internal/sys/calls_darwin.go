@@ -32,9 +32,6 @@ var advices = paging
 // silicon.
 func mapFlags(r Request) (flag, fd int, err error) {
 	flag, fd = sharing(r), noFile
-	if r.Flags.Has(flags.NoReserve) {
-		flag |= unix.MAP_NORESERVE
-	}
 	if takesJIT(r) {
 		flag |= mapJIT
 	}
@@ -144,4 +141,8 @@ func bootID() (id [16]byte, ok bool) {
 		return id, false
 	}
 	return parseUUID(text)
+}
+
+func renameNew(from, to string) error {
+	return uninterrupted(func() error { return unix.RenamexNp(from, to, unix.RENAME_EXCL) })
 }

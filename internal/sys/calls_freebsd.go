@@ -23,10 +23,7 @@ var advices = append([]advice{{flag: flags.NoCoreDump, advice: unix.MADV_NOCORE}
 // mapFlags passes MAP_ALIGNED_SUPER for the smallest superpage size. Larger sizes need
 // shm_create_largepage(3).
 func mapFlags(r Request) (flag, fd int, err error) {
-	flag = sharing(r)
-	if stackFits(r) {
-		flag |= unix.MAP_STACK
-	}
+	flag = sharing(r) | stackFlag(r)
 	if r.PageSize != 0 {
 		if super, err := hugePageSize(); err != nil || r.PageSize != super {
 			return 0, 0, fmt.Errorf("pages of %v: %w", r.PageSize, errors.ErrUnsupported)

@@ -1,13 +1,12 @@
 package sys
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/typedmem/typedmem/flags"
@@ -19,6 +18,8 @@ import (
 
 const (
 	mapNoReserve = unix.MAP_NORESERVE
+	mapNoReplace = unix.MAP_FIXED_NOREPLACE // before Linux 4.17 the address is only a hint
+	mapJIT       = 0                        // memory may be writable and executable at once without a flag
 
 	mapHugeShift = 26 // MAP_HUGE_SHIFT: where the flags of mmap hold the log2 of the huge page size
 )
@@ -38,18 +39,9 @@ const FlushNeedsFile = false
 
 // mapFlags returns the flags of mmap(2) for the request, and the descriptor that stands for memory.
 func mapFlags(r Request) (flag, fd int, err error) {
-	flag = unix.MAP_PRIVATE
-	if r.Flags.Has(flags.Shared) {
-		flag = unix.MAP_SHARED
-	}
-	if r.File == nil {
-		flag |= unix.MAP_ANON
-	}
+	flag = sharing(r)
 	if r.Flags.Has(flags.Populate) {
 		flag |= unix.MAP_POPULATE
-	}
-	if r.Flags.Has(flags.NoReserve) {
-		flag |= unix.MAP_NORESERVE
 	}
 	if r.Flags.Has(flags.Stack) {
 		flag |= unix.MAP_STACK
@@ -57,7 +49,7 @@ func mapFlags(r Request) (flag, fd int, err error) {
 	if r.PageSize != 0 {
 		flag |= unix.MAP_HUGETLB | int(r.PageSize)<<mapHugeShift
 	}
-	return flag | int(r.System), noFile, nil
+	return flag, noFile, nil
 }
 
 // populate has nothing to do: MAP_POPULATE did it.
@@ -92,8 +84,33 @@ var madviseAnswers = sync.OnceValue(func() bool {
 		return false
 	}
 	answer := unix.Madvise(bytesAt(addr, n), unknown)
-	return munmap(addr, n) == nil && answer != nil
+	return release(addr, n) == nil && answer != nil
 })
+
+// drop is MADV_DONTNEED, which fails for pages that are locked in memory.
+func drop(addr uintptr, n int) error {
+	if !madviseAnswers() {
+		return unix.ENOSYS
+	}
+	err := unix.Madvise(bytesAt(addr, n), unix.MADV_DONTNEED)
+	if err == unix.EINVAL {
+		err = unix.Madvise(bytesAt(addr, n), unix.MADV_DONTNEED_LOCKED) // since Linux 5.18
+	}
+	if err == unix.EINVAL {
+		if err = unlock(addr, n); err == nil {
+			err = unix.Madvise(bytesAt(addr, n), unix.MADV_DONTNEED)
+		}
+	}
+	return err
+}
+
+// failure returns the error of a system call.
+func failure(_, _ uintptr, errno unix.Errno) error {
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
 
 // allocate makes the file longer with ftruncate(2), and uses fallocate(2) for the space alone. When
 // fallocate moves the end of the file inside a page that is mapped for writing, ext4 with blocks
@@ -163,9 +180,9 @@ func hugePageSize() (flags.PageSize, error) {
 	if err != nil {
 		return 0, err
 	}
-	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
+	for line := range strings.Lines(string(text)) {
 		var kb int64
-		if _, err := fmt.Sscanf(lines.Text(), "Hugepagesize: %d kB", &kb); err == nil {
+		if _, err := fmt.Sscanf(line, "Hugepagesize: %d kB", &kb); err == nil {
 			if p, ok := flags.PageSizeOf(kb << 10); ok {
 				return p, nil
 			}

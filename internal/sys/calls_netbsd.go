@@ -1,11 +1,8 @@
 package sys
 
 import (
-	"errors"
-	"fmt"
 	"os"
 
-	"github.com/typedmem/typedmem/flags"
 	"golang.org/x/sys/unix"
 )
 
@@ -13,6 +10,7 @@ import (
 
 const (
 	mapNoReserve = unix.MAP_NORESERVE
+	mapConceal   = 0 // nothing keeps memory out of core dumps
 
 	fileSync = 0x20 // FFILESYNC of sys/fcntl.h: data and all metadata of the file
 	diskSync = 0x40 // FDISKSYNC: the device's own cache too
@@ -20,20 +18,6 @@ const (
 
 // advices lacks NoCoreDump and TransparentHugePages: the system has no advice for them.
 var advices = paging
-
-func mapFlags(r Request) (flag, fd int, err error) {
-	flag = sharing(r)
-	if r.Flags.Has(flags.NoReserve) {
-		flag |= unix.MAP_NORESERVE
-	}
-	if stackFits(r) {
-		flag |= unix.MAP_STACK
-	}
-	if r.PageSize != 0 {
-		return 0, 0, fmt.Errorf("pages of %v: %w", r.PageSize, errors.ErrUnsupported)
-	}
-	return flag, noFile, nil
-}
 
 // syncFile is fsync_range(2) over the whole file. It fails with EOPNOTSUPP or ENOTTY on a device
 // without a cache to flush.

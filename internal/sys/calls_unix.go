@@ -48,7 +48,7 @@ var locksAll atomic.Bool
 // noFile is the descriptor of anonymous memory.
 const noFile = -1
 
-func munmap(addr uintptr, n int) error {
+func release(addr uintptr, n int) error {
 	return unix.MunmapPtr(unsafe.Add(unsafe.Pointer(nil), addr), uintptr(n))
 }
 
@@ -80,12 +80,12 @@ func reserveAs(hint uintptr, n, align, flag int) (uintptr, error) {
 	start := (addr + uintptr(align) - 1) &^ (uintptr(align) - 1)
 	if head := int(start - addr); head > 0 {
 		if err := Release(addr, head); err != nil {
-			return 0, errors.Join(err, munmap(addr, n+align))
+			return 0, errors.Join(err, release(addr, n+align))
 		}
 	}
 	if tail := int(addr + uintptr(align) - start); tail > 0 {
 		if err := Release(start+uintptr(n), tail); err != nil {
-			return 0, errors.Join(err, munmap(start, n+tail))
+			return 0, errors.Join(err, release(start, n+tail))
 		}
 	}
 	return start, nil
@@ -97,7 +97,7 @@ func mapMemory(r Request) (uintptr, error) {
 		return 0, err
 	}
 	if err := applyFlags(addr, r); err != nil {
-		undo := munmap
+		undo := release
 		if r.Replace {
 			undo = hold
 		}
@@ -125,6 +125,21 @@ func uninterrupted(call func() error) error {
 			return err
 		}
 	}
+}
+
+// sharing returns the flags of mmap(2) that all of these systems have.
+func sharing(r Request) int {
+	flag := unix.MAP_PRIVATE
+	if r.Flags.Has(flags.Shared) {
+		flag = unix.MAP_SHARED
+	}
+	if r.File == nil {
+		flag |= unix.MAP_ANON
+	}
+	if r.Flags.Has(flags.NoReserve) {
+		flag |= mapNoReserve
+	}
+	return flag | int(r.System)
 }
 
 // takesJIT reports whether memory gets the system's own flag for flags.JIT: private memory at a
@@ -227,7 +242,7 @@ func holdInPlace(addr uintptr, n int, err error) error {
 		_ = drop(addr, n) // the rest is released with the addresses
 		return nil
 	}
-	if munmap(addr, n) == nil {
+	if release(addr, n) == nil {
 		if reserveAgain(addr, n) {
 			return nil
 		}
@@ -239,7 +254,14 @@ func holdInPlace(addr uintptr, n int, err error) error {
 	return err
 }
 
-func release(addr uintptr, n int) error { return munmap(addr, n) }
+// reserveAgain reserves a range that was just unmapped, unless another thread has taken it.
+func reserveAgain(addr uintptr, n int) bool {
+	got, err := mmap(addr, n, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON|mapNoReserve|mapNoReplace, noFile, 0)
+	if err == nil && got != addr {
+		_ = release(got, n)
+	}
+	return err == nil && got == addr
+}
 
 func protect(addr uintptr, n int, p flags.Protection) error {
 	return unix.Mprotect(bytesAt(addr, n), protBits(p))

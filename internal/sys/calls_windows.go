@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"unsafe"
 
 	"github.com/typedmem/typedmem/flags"
@@ -21,12 +22,11 @@ const HasFixed = false
 
 // OutOfAddresses reports whether the system refused because no addresses, areas or memory are left.
 func OutOfAddresses(err error) bool {
-	for _, e := range []error{windows.ERROR_NOT_ENOUGH_MEMORY, windows.ERROR_OUTOFMEMORY, windows.ERROR_COMMITMENT_LIMIT, windows.ERROR_NO_SYSTEM_RESOURCES} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
+	return isAny(err, windows.ERROR_NOT_ENOUGH_MEMORY, windows.ERROR_OUTOFMEMORY, windows.ERROR_COMMITMENT_LIMIT, windows.ERROR_NO_SYSTEM_RESOURCES)
+}
+
+func isAny(err error, list ...error) bool {
+	return slices.ContainsFunc(list, func(e error) bool { return errors.Is(err, e) })
 }
 
 // ErrNoRoom is the system's error for a process at its limit of areas.
@@ -187,11 +187,8 @@ func prefault(addr uintptr, n int, _ bool) error {
 }
 
 func flushInstructionCache(addr uintptr, n int) error {
-	r, _, err := procFlushInstructionCache.Call(uintptr(windows.CurrentProcess()), addr, uintptr(n))
-	if r == 0 {
-		return failed(err)
-	}
-	return nil
+	_, err := result(procFlushInstructionCache.Call(uintptr(windows.CurrentProcess()), addr, uintptr(n)))
+	return err
 }
 
 func pageSizes() (flags.PageSizes, error) {

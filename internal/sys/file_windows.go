@@ -30,12 +30,7 @@ func duplicate(f *os.File) (*os.File, error) {
 
 // notThere reports whether the system or the file system lacks a request.
 func notThere(err error) bool {
-	for _, e := range []error{windows.ERROR_INVALID_FUNCTION, windows.ERROR_NOT_SUPPORTED, windows.ERROR_CALL_NOT_IMPLEMENTED, windows.ERROR_INVALID_PARAMETER} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
+	return isAny(err, windows.ERROR_INVALID_FUNCTION, windows.ERROR_NOT_SUPPORTED, windows.ERROR_CALL_NOT_IMPLEMENTED, windows.ERROR_INVALID_PARAMETER)
 }
 
 // allocate sets the allocation size, with which a file system keeps space for the bytes past the
@@ -91,7 +86,7 @@ func lockFile(f *os.File) error {
 	err := onHandle(f, func(h windows.Handle) error {
 		return windows.LockFileEx(h, windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, lockedByte())
 	})
-	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) || errors.Is(err, windows.ERROR_IO_PENDING) {
+	if isAny(err, windows.ERROR_LOCK_VIOLATION, windows.ERROR_IO_PENDING) {
 		return ErrLocked
 	}
 	return err

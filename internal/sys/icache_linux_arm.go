@@ -6,8 +6,5 @@ import "golang.org/x/sys/unix"
 const cacheflushCall = 0x0f0002
 
 func flushInstructionCache(addr uintptr, n int) error {
-	if _, _, errno := unix.Syscall(cacheflushCall, addr, addr+uintptr(n), 0); errno != 0 {
-		return errno
-	}
-	return nil
+	return failure(unix.Syscall(cacheflushCall, addr, addr+uintptr(n), 0))
 }

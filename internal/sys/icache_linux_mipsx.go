@@ -9,8 +9,5 @@ const bothCaches = 3
 
 // flushInstructionCache is cacheflush(2).
 func flushInstructionCache(addr uintptr, n int) error {
-	if _, _, errno := unix.Syscall(unix.SYS_CACHEFLUSH, addr, uintptr(n), bothCaches); errno != 0 {
-		return errno
-	}
-	return nil
+	return failure(unix.Syscall(unix.SYS_CACHEFLUSH, addr, uintptr(n), bothCaches))
 }

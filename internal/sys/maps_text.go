@@ -53,17 +53,9 @@ func ParseMapsLine(line string) (Area, error) {
 		AllocationBase: uintptr(start),
 		Start:          uintptr(start),
 		End:            uintptr(end),
+		Protection:     protOf(perms[0] == 'r', perms[1] == 'w', perms[2] == 'x'),
 		Shared:         perms[3] == 's' || perms[3] == 'S',
 		Offset:         int64(off),
-	}
-	if perms[0] == 'r' {
-		a.Protection |= flags.Read
-	}
-	if perms[1] == 'w' {
-		a.Protection |= flags.Write
-	}
-	if perms[2] == 'x' {
-		a.Protection |= flags.Execute
 	}
 	a.setName(unescape(strings.TrimLeft(name, " ")), inode)
 	return a, nil
@@ -94,3 +86,17 @@ func memoryName(path string) bool {
 // unescape turns each \012 in a name into a newline. The kernel escapes no other character, not
 // even a backslash.
 func unescape(name string) string { return strings.ReplaceAll(name, `\012`, "\n") }
+
+func protOf(r, w, x bool) flags.Protection {
+	var p flags.Protection
+	if r {
+		p |= flags.Read
+	}
+	if w {
+		p |= flags.Write
+	}
+	if x {
+		p |= flags.Execute
+	}
+	return p
+}

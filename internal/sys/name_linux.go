@@ -16,7 +16,7 @@ func renameNew(from, to string) error {
 // refused, it syncs the file: file systems with a journal then write the entry of a new file too.
 func syncEntry(f *os.File) error {
 	err := onFd(f, syncFilesystem)
-	if unknown(err) {
+	if Refused(err) {
 		return syncFile(f)
 	}
 	return err

@@ -44,23 +44,18 @@ func openFile(path string, write bool) (*os.File, error) {
 //     meanwhile.
 var namings = []func(from, to string) error{renameNew, linkNew, replaceEmpty}
 
-// nameFile uses the first way that the system and the file system support.
+// nameFile uses the first way that the system, the file system and a sandbox support. If a call
+// failed for another reason, the next way fails for the same reason.
 func nameFile(from, to string) (err error) {
 	for _, name := range namings {
 		if err = name(from, to); err == nil {
 			return nil
 		}
-		if !unknown(err) {
+		if !Refused(err) {
 			break
 		}
 	}
 	return &fs.PathError{Op: "create", Path: to, Err: err}
-}
-
-// unknown reports whether err may mean that the system, the file system or a sandbox does not
-// support a call. If the call failed for another reason, the next way fails for the same reason.
-func unknown(err error) bool {
-	return err == unix.EINVAL || err == unix.ENOSYS || err == unix.EPERM || err == unix.EACCES || err == unix.EOPNOTSUPP || err == unix.ENOTSUP
 }
 
 func linkNew(from, to string) error {

@@ -3,8 +3,17 @@ package sys
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"strings"
+	"syscall"
 )
+
+// Refused reports whether err says that the kernel lacks a call or a sandbox forbids it: ENOSYS,
+// EOPNOTSUPP, EPERM, EACCES or EINVAL. Callers then leave out a hint, or do it in another way.
+func Refused(err error) bool {
+	return errors.Is(err, errors.ErrUnsupported) || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EINVAL)
+}
 
 // ErrNotLocked is wrapped by the error of a Map with flags.Locked that could map but not lock.
 var ErrNotLocked = errors.New("memory could not be locked")
@@ -36,3 +45,27 @@ func CannotMap(err error) bool { return cannotMap(err) }
 // CannotDrop reports whether the system refused flags.DontNeed because the memory is locked, or of
 // a device.
 func CannotDrop(err error) bool { return cannotDrop(err) }
+
+// OutOfSpace reports whether the system refused because a file cannot get more space.
+func OutOfSpace(err error) bool { return spaceAdvice(err) != "" }
+
+func spaceAdvice(err error) string {
+	for e, advice := range noSpace {
+		if errors.Is(err, e) {
+			return advice
+		}
+	}
+	return ""
+}
+
+// SpaceError adds the file and what to do to an error of OutOfSpace. Other errors stay as they are.
+func SpaceError(path string, err error) error {
+	advice := spaceAdvice(err)
+	if advice == "" || strings.Contains(err.Error(), advice) {
+		return err
+	}
+	if strings.Contains(err.Error(), path) {
+		return fmt.Errorf("%w: %s", err, advice)
+	}
+	return fmt.Errorf("%s: %w: %s", path, err, advice)
+}

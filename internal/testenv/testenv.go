@@ -1,6 +1,4 @@
 // Package testenv fits the tests to where they run.
-//
-// TYPEDMEM_SMALL_SPACE, set to anything, says that they run under qemu's user mode.
 package testenv
 
 import (
@@ -19,27 +17,21 @@ import (
 // machine's, it asks fstat(2) how long the file is and maps no more than that.
 func PartialPages(t testing.TB) {
 	t.Helper()
-	if os.Getenv("TYPEDMEM_SMALL_SPACE") != "" && os.Getpagesize() > 4096 {
-		t.Skip("qemu-user with large pages maps only what fstat says of a file, and no part of a page")
-	}
+	Differs(t, map[string]string{"qemu-user with large pages": "it maps only what fstat says of a file, and no part of a page"})
 }
 
 // FaultAddresses skips a test that needs to know where memory faulted, under qemu's user mode,
 // which does not tell on every processor.
 func FaultAddresses(t testing.TB) {
 	t.Helper()
-	if os.Getenv("TYPEDMEM_SMALL_SPACE") != "" {
-		t.Skip("qemu-user: addresses of faults are not reliable")
-	}
+	Differs(t, map[string]string{"qemu-user": "addresses of faults are not reliable"})
 }
 
 // Processes skips a test that starts other processes, under qemu's user mode: it forks while
 // threads of its own hold locks, for which the child may wait forever.
 func Processes(t testing.TB) {
 	t.Helper()
-	if os.Getenv("TYPEDMEM_SMALL_SPACE") != "" {
-		t.Skip("qemu-user: a process with threads cannot be forked reliably")
-	}
+	Differs(t, map[string]string{"qemu-user": "a process with threads cannot be forked reliably"})
 }
 
 // GoTool returns the go command, and skips the test on a machine that has none for this platform.

@@ -1,25 +1,6 @@
 package typedmem
 
-import (
-	"os"
-
-	"github.com/typedmem/typedmem/flags"
-	"github.com/typedmem/typedmem/internal/mem"
-)
-
-// soonAhead bounds the steps of writable anonymous memory that is larger than it. They are smaller,
-// a thirty-second of what is there, and brought in at once: one call in place of a fault for every
-// page, with pages that are still in the cache when they are written.
-const soonAhead = 1 << 20
-
-// ahead returns how many bytes after the length to map, and whether to bring them in.
-func (m *Mapping) ahead() (n int, bringIn bool) {
-	mapped := m.span.mapped
-	if m.plan.HasFile || mapped < soonAhead || !m.plan.Protection.Has(flags.Read|flags.Write) || m.plan.PageSize != 0 {
-		return mem.GrowthStep(mapped), false
-	}
-	return min(max(mapped/32, mem.LeastGrowth), soonAhead), true
-}
+import "os"
 
 // grown is what growth ahead of the length did to the end of a file, in bytes from its start.
 type grown struct {

@@ -2,15 +2,62 @@ package sys
 
 import (
 	"bytes"
+	"fmt"
 	"math/bits"
+	"os"
 	"strconv"
+	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
 )
 
-// Sources: proc_pid_maps(5), proc_pid_statm(5), proc_pid_status(5), getrlimit(2) and
-// vm.max_map_count of Documentation/admin-guide/sysctl/vm.rst of the kernel.
+// What the system tells of itself and of the limits of the process. Sources: random(4), statfs(2),
+// clock_gettime(2), time_namespaces(7), proc_pid_maps(5), proc_pid_statm(5), proc_pid_status(5),
+// getrlimit(2) and vm.max_map_count of Documentation/admin-guide/sysctl/vm.rst of the kernel.
+
+const bootIDFile = "/proc/sys/kernel/random/boot_id"
+
+func bootID() (id [16]byte, ok bool) {
+	text, err := os.ReadFile(bootIDFile)
+	if err != nil {
+		return id, false
+	}
+	return parseUUID(string(text))
+}
+
+// privateBootID reports whether a container manager has mounted its own file over the kernel's.
+func privateBootID() bool {
+	var fs unix.Statfs_t
+	err := uninterrupted(func() error { return unix.Statfs(bootIDFile, &fs) })
+	return err == nil && fs.Type != unix.PROC_SUPER_MAGIC
+}
+
+func uptime() (started, up int64, ok bool) {
+	var boot, real unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &boot) != nil || unix.ClockGettime(unix.CLOCK_REALTIME, &real) != nil {
+		return 0, 0, false
+	}
+	up = boot.Nano() - timeOffset()
+	return real.Nano() - up, up, true
+}
+
+// timeOffset is what the time namespace of the process adds to CLOCK_BOOTTIME, in nanoseconds. The
+// file has the offsets for child processes, which are the process's own except between unshare(2)
+// and the next exec.
+var timeOffset = sync.OnceValue(func() int64 {
+	text, err := os.ReadFile("/proc/self/timens_offsets")
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(text)) {
+		var seconds, nanos int64
+		if _, err := fmt.Sscanf(line, "boottime %d %d", &seconds, &nanos); err == nil {
+			return seconds*1e9 + nanos
+		}
+	}
+	return 0
+})
 
 // procBuffer is where files of /proc are read. It is not on the heap, which may not be able to grow
 // at that moment.
@@ -97,7 +144,7 @@ var addressSpace = sync.OnceValue(func() uint64 {
 	if err != nil {
 		return 1 << 38
 	}
-	_ = munmap(addr, PageSize())
+	_ = release(addr, PageSize())
 	return 1 << bits.Len64(uint64(addr))
 })
 
@@ -110,31 +157,4 @@ func lockRoom() (left uint64, ok bool) {
 	defer procBuffer.Unlock()
 	kb, ok := numberIn("/proc/self/status", "VmLck:")
 	return limit - min(limit, kb<<10), ok
-}
-
-// drop is MADV_DONTNEED, which fails for pages that are locked in memory.
-func drop(addr uintptr, n int) error {
-	if !madviseAnswers() {
-		return unix.ENOSYS
-	}
-	err := unix.Madvise(bytesAt(addr, n), unix.MADV_DONTNEED)
-	if err == unix.EINVAL {
-		err = unix.Madvise(bytesAt(addr, n), unix.MADV_DONTNEED_LOCKED) // since Linux 5.18
-	}
-	if err == unix.EINVAL {
-		if err = unlock(addr, n); err == nil {
-			err = unix.Madvise(bytesAt(addr, n), unix.MADV_DONTNEED)
-		}
-	}
-	return err
-}
-
-// reserveAgain reserves a range that was just unmapped, unless another thread has taken it.
-func reserveAgain(addr uintptr, n int) bool {
-	got, err := mmap(addr, n, unix.PROT_NONE,
-		unix.MAP_PRIVATE|unix.MAP_ANON|mapNoReserve|unix.MAP_FIXED_NOREPLACE, noFile, 0)
-	if err == nil && got != addr { // before Linux 4.17 the address is only a hint
-		_ = munmap(got, n)
-	}
-	return err == nil && got == addr
 }

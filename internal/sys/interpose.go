@@ -1,25 +1,9 @@
 package sys
 
 import (
-	"errors"
 	"os"
 	"sync/atomic"
 )
-
-// ErrLocked is returned by LockFile when another open file has the lock.
-var ErrLocked = errors.New("the file is locked by another writer")
-
-// ErrNoPage is wrapped by the error of Prefault when a page cannot be brought in: the file ends
-// before it, or cannot be read.
-var ErrNoPage = errors.New("a page cannot be brought in")
-
-// ErrReplaced is wrapped by the error of a Map with flags.Fixed that failed after it had replaced
-// what was mapped. Nothing is mapped there now.
-var ErrReplaced = errors.New("what was mapped at the fixed address is gone")
-
-// ErrFreed is wrapped by the error of a Hold that released the memory and lost the addresses: they
-// are free.
-var ErrFreed = errors.New("the addresses were released too")
 
 // Op names a function of this package that asks the system for something.
 type Op uint8
@@ -88,4 +72,30 @@ func before(c Call) error {
 		return (*f)(c)
 	}
 	return nil
+}
+
+// do makes a call, unless a test has it fail.
+func do(c Call, call func() error) error {
+	if err := before(c); err != nil {
+		return err
+	}
+	return call()
+}
+
+// get is do for a call with a result.
+func get[T any](c Call, call func() (T, error)) (result T, err error) {
+	if err = before(c); err == nil {
+		result, err = call()
+	}
+	return result, err
+}
+
+// onRange is do for a call on a range of addresses.
+func onRange(op Op, addr uintptr, n int, call func(addr uintptr, n int) error) error {
+	return do(Call{Op: op, Addr: addr, Len: n}, func() error { return call(addr, n) })
+}
+
+// onFile is do for a call on a file.
+func onFile(op Op, f *os.File, call func(*os.File) error) error {
+	return do(Call{Op: op, File: f}, func() error { return call(f) })
 }

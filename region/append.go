@@ -21,8 +21,9 @@ import (
 //   - [typedmem.ErrClosed]: it is closed.
 //   - [typedmem.ErrOperation]: T has sync/atomic fields.
 //   - The system's error, with the name of the file: the disk is full. Space is set aside before
-//     the elements are written. On file systems that do not write in place (btrfs, XFS, ext2, ext3
-//     and unknown ones) a store that finds no space is caught.
+//     the elements are written. On file systems where that may not be enough (btrfs, XFS, ext2,
+//     ext3 and unknown ones) Append also catches a store that finds no space, and returns its
+//     error.
 //
 // If another program has made the file shorter, Append faults as any access does: see
 // [typedmem.Guard].
@@ -65,13 +66,13 @@ func (r *Region[T]) put(l *mem.Limits, end, stop uintptr, first int, xs []T) err
 	if len(xs) == 0 { // end stays: it may follow a part of an element
 		return nil
 	}
-	if r.core.file == nil {
-		if !l.Extend(end, stop) {
-			return shell.Fail("append", errChanged)
-		}
-		return nil
+	if r.core.file != nil {
+		return shell.Fail("append", r.core.extend(l, end, stop))
 	}
-	return r.core.extend(l, end, stop)
+	if !l.Extend(end, stop) {
+		return shell.Fail("append", errChanged)
+	}
+	return nil
 }
 
 // noteWritten records that memory up to the address stop is about to be written, for
@@ -107,8 +108,8 @@ func (r *Region[T]) appendSlow(xs []T) error {
 // the file as it is. T may have atomic fields.
 //
 // Resize returns the errors of [Region.Append], [typedmem.ErrSize] for a negative n, and
-// [typedmem.ErrBusy] when it would shrink a pinned region, or one that another goroutine's call is
-// working on as at [Region.Close]. On error nothing has changed.
+// [typedmem.ErrBusy] when it would shrink a pinned region, or while another goroutine is in one of
+// the calls that [Region.Close] lists. On error nothing has changed.
 func (r *Region[T]) Resize(n int) error {
 	if r.core.closed() {
 		return shell.Fail("resize", r.errClosed())
@@ -139,16 +140,14 @@ func (c *core) makeRoom(more int) error {
 // extend publishes a greater length: the elements now end at the address stop instead of end. It
 // tells other processes first, since only that can fail.
 func (c *core) extend(l *mem.Limits, end, stop uintptr) error {
-	err := errChanged
-	if l.Readable() == end {
-		if err = c.publish(int(stop - l.Base())); err == nil && !l.Extend(end, stop) {
-			err = errors.Join(errChanged, c.publish(int(end-l.Base())))
-		}
+	if l.Readable() != end {
+		return errChanged
 	}
-	if err != nil {
-		return shell.Fail("append", err)
+	err := c.publish(int(stop - l.Base()))
+	if err == nil && !l.Extend(end, stop) {
+		err = errors.Join(errChanged, c.publish(int(end-l.Base())))
 	}
-	return nil
+	return err
 }
 
 var errChanged = fmt.Errorf("another goroutine changed the region at the same time; append from one goroutine at a time: %w", typedmem.ErrBusy)
@@ -189,17 +188,22 @@ func (c *core) resize(bytes int) error {
 		}
 		c.uncleared = 0
 	}
-	err := c.inner().MakeRoom(bytes)
-	if err == nil {
-		err = c.publish(bytes)
-	}
-	if err != nil {
+	if err := c.inner().MakeRoom(bytes); err != nil {
 		return err
 	}
-	if err := c.mapping().Resize(bytes); err != nil {
-		return errors.Join(err, c.publish(old))
+	return c.setLength(bytes, old)
+}
+
+// setLength publishes the length, then gives it to the mapping: what readers see of the file is
+// always there. On error the old length stays.
+func (c *core) setLength(bytes, old int) error {
+	err := c.publish(bytes)
+	if err == nil {
+		if err = c.mapping().Resize(bytes); err != nil {
+			err = errors.Join(err, c.publish(old))
+		}
 	}
-	return nil
+	return err
 }
 
 // clearWritten clears what an Append that faulted has left after the length. In a raw file the
@@ -236,13 +240,7 @@ func (c *core) shrinkFile(bytes, old int) error {
 			return err
 		}
 	}
-	err := c.publish(bytes) // before the elements go: what readers see of the file is always there
-	if err == nil {
-		if err = c.mapping().Resize(bytes); err != nil {
-			err = errors.Join(err, c.publish(old))
-		}
-	}
-	if err != nil {
+	if err := c.setLength(bytes, old); err != nil {
 		if unsynced {
 			err = errors.Join(err, c.syncLocked())
 		}
