@@ -176,6 +176,10 @@ func (c *core) resize(bytes int) error {
 	}
 	switch {
 	case c.file == nil:
+		if bytes < old {
+			c.shorter.Add(1)
+			defer c.shorter.Add(1)
+		}
 		err := c.mapping().Resize(bytes)
 		if err == nil && bytes < old { // Resize has released or cleared what follows
 			c.written = 0
@@ -236,7 +240,10 @@ func (c *core) shrinkFile(bytes, old int) error {
 			return err
 		}
 	}
-	err := c.publish(bytes) // before the elements go: what readers see of the file is always there
+	err := c.noteShorter()
+	if err == nil {
+		err = c.publish(bytes) // before the elements go: what readers see of the file is always there
+	}
 	if err == nil {
 		if err = c.mapping().Resize(bytes); err != nil {
 			err = errors.Join(err, c.publish(old))
@@ -253,5 +260,5 @@ func (c *core) shrinkFile(bytes, old int) error {
 	if c.zeroFile(bytes, rest) != nil { // the shrink holds all the same; resize clears them before it grows over them
 		c.uncleared = max(c.uncleared, rest)
 	}
-	return c.file.NoteCleared() // it never lacks space: publish has just written to that page
+	return errors.Join(c.noteShorter(), c.file.NoteCleared()) // they never lack space: publish has just written to that page
 }
