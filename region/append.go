@@ -175,6 +175,10 @@ func (c *core) resize(bytes int) error {
 	}
 	switch {
 	case c.file == nil:
+		if bytes < old {
+			c.shorter.Add(1)
+			defer c.shorter.Add(1)
+		}
 		err := c.mapping().Resize(bytes)
 		if err == nil && bytes < old { // Resize has released or cleared what follows
 			c.written = 0
@@ -240,7 +244,11 @@ func (c *core) shrinkFile(bytes, old int) error {
 			return err
 		}
 	}
-	if err := c.setLength(bytes, old); err != nil {
+	err := c.noteShorter()
+	if err == nil {
+		err = c.setLength(bytes, old)
+	}
+	if err != nil {
 		if unsynced {
 			err = errors.Join(err, c.syncLocked())
 		}
@@ -251,5 +259,5 @@ func (c *core) shrinkFile(bytes, old int) error {
 	if c.zeroFile(bytes, rest) != nil { // the shrink holds all the same; resize clears them before it grows over them
 		c.uncleared = max(c.uncleared, rest)
 	}
-	return c.file.NoteCleared() // it never lacks space: publish has just written to that page
+	return errors.Join(c.noteShorter(), c.file.NoteCleared()) // they never lack space: publish has just written to that page
 }

@@ -22,10 +22,11 @@ type core struct {
 	accessLimits *unsafe.Pointer       // Region.limits, which accesses go by
 	size         int                   // of an element
 	layout       *layout.Layout
-	mayLackSpace bool     // stores must go through Write of the mapping
-	written      int      // the end of what Append began to write; past the length after a fault in Append
-	reader       bool     // of a region file
-	follow       follower // of a reader
+	mayLackSpace bool          // stores must go through Write of the mapping
+	written      int           // the end of what Append began to write; past the length after a fault in Append
+	reader       bool          // of a region file
+	follow       follower      // of a reader
+	shorter      atomic.Uint64 // how often the length became less; see noteShorter
 
 	// syncing is held by a Sync. Close and a shorter Resize take it too, and return ErrBusy where a
 	// Sync has it.

@@ -143,6 +143,24 @@
 // that access faults. [Region.Pin] keeps Close and Resize out; before MakeNone stop the other
 // goroutines.
 //
+// # Following a writer
+//
+// [Region.Follow] waits for the writer, and yields each element once and in order. It needs nothing
+// of the writer, which may be another goroutine with the same Region, or the writer of the file in
+// this or another process: reader and writer may be in one process. It looks for new elements each
+// millisecond, and less often, down to 20 times a second, while the writer rests. An Append costs
+// the same with it and without it.
+//
+// An element is yielded once. What the writer sets in it later shows in the view, without a word
+// and without synchronization: see Concurrency. If the writer makes the region shorter, the loop
+// ends with [typedmem.ErrBounds], even if the region has grown again since. A shorter length that
+// was set through Mapping is noticed only as long as the region is shorter than what was yielded.
+//
+// A writer that closes the file or is killed does not end the loop, as with tail -F: the elements
+// that it published are yielded, and then those of the next writer. Followers that have to know
+// that a writer is done need an element that says so. A path that comes to name another file ends
+// the loop with [typedmem.ErrReplaced]: close the region and open the path again.
+//
 // # Full disks
 //
 // If the disk is full, Create, Append, Resize, Sync and Close return an error that wraps the

@@ -102,6 +102,11 @@ func (c *core) refresh() (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	shorter, err := c.file.Shorter() // after the length; see noteShorter
+	if err != nil {
+		return 0, err
+	}
+	c.shorter.Store(shorter)
 	bytes, length := n*c.size, c.length() // checked by Refresh
 	if err := c.resizeFormer(bytes, length); err != nil {
 		return 0, err

@@ -37,6 +37,7 @@ func (r *Region[T]) split(op string, i int, cut func(*typedmem.Mapping, int) (*t
 	if err != nil {
 		return nil, shell.Fail(op, err)
 	}
+	r.core.shorter.Add(1)
 	r.core.moveTo(own)
 	r.attach()
 	r.core.written = written - int(own.Addr()-first)

@@ -3,6 +3,7 @@ package crashtest
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -25,6 +26,10 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(variable); dir != "" {
 		w := Work{Dir: dir, Rand: rand.New(rand.NewPCG(rand.Uint64(), 0)), Out: bufio.NewWriter(os.Stdout), Every: true}
 		w.say("error %v", w.Run())
+		os.Exit(1)
+	}
+	if path := os.Getenv(followed); path != "" {
+		fmt.Println("error", appendForever(path))
 		os.Exit(1)
 	}
 	os.Exit(m.Run())
