@@ -60,8 +60,12 @@
 // with the call of Ptr. The detector cannot see what is done through the address later, or through
 // the addresses that [Slab.All] yields. Objects with sync/atomic fields are left out.
 //
+// Sync and Flush may run in a goroutine of their own, such as one with a ticker, beside all that
+// others do; a second one waits for the first. Close returns [typedmem.ErrBusy] beside them, or
+// beside a pin; [Slab.Shutdown] waits for both.
+//
 // If Close, or a change of the Mapping, removes memory while another goroutine is inside an access,
-// that access faults. A pin of the Mapping keeps Close and shorter lengths out; before a change of
+// that access faults. A pin ([Slab.Pin]) keeps Close and shorter lengths out; before a change of
 // protection stop the other goroutines.
 //
 // # Files
