@@ -10,7 +10,7 @@ import (
 	"github.com/typedmem/typedmem/slab"
 )
 
-// An address stays valid while the slab is pinned, whoever closes it.
+// An address stays valid while the slab is pinned: Close is refused.
 func ExampleSlab_Pin() {
 	s, err := slab.New[[2]int64](10)
 	if err != nil {
