@@ -9,8 +9,8 @@ import (
 
 // Pin holds the slab open until unpin is called: Close returns [typedmem.ErrBusy] meanwhile, and
 // addresses from [Slab.Ptr] stay valid as long as their objects live. A Close, split or shrinking
-// Resize of [Slab.Mapping] is refused too. Pins count; calling one unpin more than once is harmless.
-// While a [Slab.Shutdown] waits, and after Close, Pin returns [typedmem.ErrClosed].
+// Resize of [Slab.Mapping] is refused too. Pins count; calling one unpin more than once is
+// harmless. While a [Slab.Shutdown] waits, and after Close, Pin returns [typedmem.ErrClosed].
 func (s *Slab[T]) Pin() (unpin func(), err error) {
 	unpin, err = s.inner().pin()
 	return unpin, shell.Fail("pin", err)
