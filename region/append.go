@@ -8,6 +8,7 @@ import (
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/num"
+	"github.com/typedmem/typedmem/internal/printing"
 	"github.com/typedmem/typedmem/internal/race"
 	"github.com/typedmem/typedmem/internal/shell"
 )
@@ -19,7 +20,8 @@ import (
 //   - [typedmem.ErrCapacity]: past Cap.
 //   - [typedmem.ErrProtection]: the region is not writable.
 //   - [typedmem.ErrClosed]: it is closed.
-//   - [typedmem.ErrOperation]: T has sync/atomic fields.
+//   - [typedmem.ErrOperation]: T has sync/atomic fields; or the length is fixed, by
+//     FileOptions.Shared or CopyOnWrite.
 //   - The system's error, with the name of the file: the disk is full. Space is set aside before
 //     the elements are written. On file systems where that may not be enough (btrfs, XFS, ext2,
 //     ext3 and unknown ones) Append also catches a store that finds no space, and returns its
@@ -48,6 +50,9 @@ func (r *Region[T]) put(l *mem.Limits, end, stop uintptr, first int, xs []T) err
 		l.Race().Write(unsafe.Pointer(&to[0]), uintptr(len(xs))*unsafe.Sizeof(xs[0]))
 	}
 	if r.core.mayLackSpace && len(xs) > 0 {
+		if r.core.fixed != nil {
+			return shell.Fail("append", printing.Named(r.core.mapping().File(), r.core.fixed))
+		}
 		r.noteWritten(l, stop)
 		// SAFETY: the bytes of xs, which stays alive; its elements have no pointers.
 		b := unsafe.Slice((*byte)(unsafe.Pointer(&xs[0])), uintptr(len(xs))*unsafe.Sizeof(xs[0]))
@@ -121,9 +126,17 @@ func (r *Region[T]) Resize(n int) error {
 	return shell.Fail("resize", err)
 }
 
+// growable returns why the length cannot change, nil if it can.
+func (c *core) growable() error {
+	if err := c.limits().Err(true); err != nil {
+		return err
+	}
+	return printing.Named(c.mapping().File(), c.fixed)
+}
+
 // makeRoom provides memory for more elements after the last one. The length stays.
 func (c *core) makeRoom(more int) error {
-	if err := c.limits().Err(true); err != nil {
+	if err := c.growable(); err != nil {
 		return err
 	}
 	if err := c.whole(c.length()); err != nil {
@@ -155,7 +168,7 @@ var errChanged = fmt.Errorf("another goroutine changed the region at the same ti
 // resize sets the length. New bytes are zero. On error nothing has changed, in memory or on the
 // device.
 func (c *core) resize(bytes int) error {
-	if err := c.limits().Err(true); err != nil {
+	if err := c.growable(); err != nil {
 		return err
 	}
 	old := c.length()

@@ -25,6 +25,7 @@ type core struct {
 	mayLackSpace bool          // stores must go through Write of the mapping
 	written      int           // the end of what Append began to write; past the length after a fault in Append
 	reader       bool          // of a region file
+	fixed        error         // why the length cannot change; nil if it can
 	follow       follower      // of a reader
 	shorter      atomic.Uint64 // how often the length became less; see noteShorter
 

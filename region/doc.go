@@ -53,15 +53,20 @@
 // What the fields of [FileOptions] mean together. Any other combination is
 // [typedmem.ErrOperation], whatever the file is.
 //
-//	Write  Create   no file           a file
-//	-      -        fs.ErrNotExist    opened for reading
-//	yes    -        fs.ErrNotExist    opened for writing
-//	yes    yes      made              opened for writing
+//	Write  Create  Shared  CopyOnWrite   no file          a file
+//	-      -       -       -             fs.ErrNotExist   opened for reading
+//	yes    -       -       -             fs.ErrNotExist   opened for writing
+//	yes    yes     -       -             made             opened for writing
+//	yes    -       yes     -             fs.ErrNotExist   opened by several
+//	yes    yes     yes     -             made             opened by several
+//	-      -       -       yes           fs.ErrNotExist   a private copy
+//	yes    -       -       yes           fs.ErrNotExist   a private copy
 //
 //	          a new file                    a file that exists
-//	Len       elements, all zero            not used
+//	Len       elements, all zero            not used; its length stays
 //	Width     elements in a row, 0: 1       ErrLayout if it has another one, 0: any
-//	Capacity  ErrSize if less than Len      ErrLayout if less than its length
+//	Capacity  ErrSize if less than Len      ErrLayout if less than its length; Shared and
+//	                                        CopyOnWrite reserve no more than the length
 //	Perm      permission bits, less umask   not used
 //	Flags     how it is mapped              how it is mapped
 //
@@ -69,6 +74,30 @@
 // are no permissions, and flags.HugePages, are [typedmem.ErrOperation]. A symbolic link to a file
 // stands for that file. No file is made in place of a link to nothing: that is [fs.ErrNotExist]. A
 // directory or device is [typedmem.ErrOperation], an empty file [typedmem.ErrTruncated].
+//
+// Several writers (Shared):
+//   - The length is fixed: Append and Resize return [typedmem.ErrOperation]. A new file needs a
+//     Len.
+//   - Fields of package sync/atomic, through Ptr, need nothing else. Programs synchronize access
+//     to all other memory themselves, across processes.
+//   - A writer alone and several writers exclude each other with [typedmem.ErrBusy], which says
+//     who has the file. Several wait up to 0.1 seconds for a writer that is about to close.
+//   - Any of them may be killed at any instant: the others need nothing of it. What it stored stays
+//     stored, and may be half of what it meant to store. A later OpenMut finds the same length.
+//   - Flush and Sync return when all that was stored before, by any of them, is on the device.
+//     After a system crash the length is the same; of what was stored since the last Sync, any part
+//     is there.
+//
+// A private copy (CopyOnWrite):
+//   - It needs the right to read the file only, and may be opened beside a writer.
+//   - A page (the system's) belongs to the copy from its first change on. What other pages show
+//     when a writer changes the file is left open by mmap(2), for MAP_PRIVATE: on Linux and Windows
+//     they follow the file. Take no writer, or write to every page, for a state that stays.
+//   - The length is that at the opening, and fixed: Append and Resize return
+//     [typedmem.ErrOperation], and Refresh returns Len. Copy the elements to a new region to grow.
+//   - Flush and Sync do nothing and return nil. Close drops the changes.
+//   - Memory is used for changed pages. Windows charges all of the region to the commit limit when
+//     it is opened; Linux does so where vm.overcommit_memory is 2, unless Flags has NoReserve.
 //
 // # Access
 //

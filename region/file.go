@@ -13,8 +13,8 @@ import (
 )
 
 // spec describes a region file of a type.
-func spec(l *layout.Layout, width int) container.Spec {
-	return container.Spec{Kind: container.KindRegion, Layout: l, Width: width}
+func spec(l *layout.Layout, o FileOptions) container.Spec {
+	return container.Spec{Kind: container.KindRegion, Layout: l, Width: o.Width, Shared: o.Shared}
 }
 
 // create makes a new file.
@@ -27,16 +27,18 @@ func create(path string, l *layout.Layout, o FileOptions) (*core, error) {
 		return nil, fmt.Errorf("elements of %d bytes: %w", l.Size, typedmem.ErrSize)
 	}
 	switch {
+	case o.Len == 0 && o.Shared:
+		return nil, fmt.Errorf("a new file for several writers keeps its length; set Len: %w", typedmem.ErrSize)
 	case ask.Capacity == 0: // it goes by the size, and the file is mapped before it has one
 		ask.Capacity, ask.Elastic = bytes, true
 	case ask.Capacity < bytes:
 		return nil, fmt.Errorf("%d elements with a capacity of %d; it must be at least the length: %w", o.Len, o.Capacity, typedmem.ErrSize)
 	}
-	f, err := container.Create(path, spec(l, o.Width), o.Perm)
+	f, err := container.Create(path, spec(l, o), o.Perm)
 	if err != nil {
 		return nil, err
 	}
-	c, err := attach(f, 0, l, ask, true)
+	c, err := attach(f, 0, l, ask, FileOptions{Write: true})
 	if err != nil {
 		return nil, errors.Join(err, f.Discard())
 	}
@@ -55,7 +57,7 @@ func open(path string, l *layout.Layout, o FileOptions) (*core, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := container.Open(path, spec(l, o.Width), o.Write)
+	f, err := openContainer(path, l, o)
 	if err != nil {
 		return nil, err
 	}
@@ -71,8 +73,8 @@ func openAs(f *container.File, l *layout.Layout, o FileOptions, ask mem.Request)
 	if ask.Capacity > 0 && ask.Capacity < bytes {
 		return nil, fmt.Errorf("it has %d elements, a capacity of %d was asked for; ask for more, or for 0: %w", f.Length(), o.Capacity, typedmem.ErrLayout)
 	}
-	c, err := attach(f, bytes, l, ask, o.Write)
-	if err != nil || !o.Write {
+	c, err := attach(f, bytes, l, ask, o)
+	if err != nil || !f.Writer() {
 		return c, err
 	}
 	if err := c.takeOver(bytes); err != nil {
@@ -96,25 +98,32 @@ func (c *core) takeOver(bytes int) error {
 	return c.file.Begin(false) // no flush: the next writer clears what follows the synced length in any case
 }
 
-// attach maps the data of an open file, with the flags, address and capacity of ask.
-func attach(f *container.File, bytes int, l *layout.Layout, ask mem.Request, write bool) (*core, error) {
+// attach maps the data of an open file, with the flags and the capacity of ask.
+func attach(f *container.File, bytes int, l *layout.Layout, ask mem.Request, o FileOptions) (*core, error) {
+	write, fixed := o.Write || o.CopyOnWrite, o.fixedLength()
 	r := ask
 	r.Size, r.File, r.HasFile, r.Offset = bytes, f.Handle(), true, container.DataOffset
 	r.FileOwner = f
 	r.LeaveFile = true // core.close cuts it, since it knows how far readers look
-	r.Flags |= flags.Shared
+	if !o.CopyOnWrite {
+		r.Flags |= flags.Shared
+	}
 	r.Protection = flags.Read
 	r.ReadOnlyFile = !write
 	if write {
 		r.Protection |= flags.Write
 	}
 	r.Elastic = r.Elastic || r.Capacity == 0
+	if fixed != nil {
+		r.Capacity, r.Elastic = 0, false
+	}
 	r.Follows = !write && moves
 	c, err := mapRequest(r, l)
 	if err != nil {
 		return nil, err
 	}
-	c.file, c.name, c.reader, c.published, c.greatest = f, f.Name(), !write, bytes, bytes
+	c.file, c.name, c.reader, c.published, c.greatest, c.fixed = f, f.Name(), !write, bytes, bytes, fixed
+	c.mayLackSpace = c.mayLackSpace || fixed != nil // so that Append looks at fixed off its fast path
 	return c, nil
 }
 

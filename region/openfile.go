@@ -1,6 +1,7 @@
 package region
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 
@@ -16,11 +17,21 @@ import (
 // FileOptions says how [OpenFile] opens a region file. The zero value opens it for reading. The
 // package comment has a table of all combinations.
 type FileOptions struct {
-	// Write opens the file for reading and writing, as its only writer.
+	// Write opens the file for reading and writing, without Shared as its only writer.
 	Write bool
 
 	// Create, with Write, makes the file if there is none.
 	Create bool
+
+	// Shared, with Write, opens the file as one of any number of writers, in this process and
+	// in others. Append and Resize return typedmem.ErrOperation. The package comment has the
+	// rules.
+	Shared bool
+
+	// CopyOnWrite opens the file for reading and shows a private copy of it that can be written
+	// to. No change reaches the file or anybody else. Write, if set too, changes nothing. The
+	// package comment has the rules.
+	CopyOnWrite bool
 
 	// Len is the length of a new file in elements. A file that exists keeps its length.
 	Len int
@@ -44,11 +55,12 @@ type FileOptions struct {
 
 // OpenFile opens a self-describing file as o says, and with Create makes it if there is none. Of
 // several processes that call it at the same time one makes the file, and the others open that
-// file. A file has one writer at a time: for a second one it returns [typedmem.ErrBusy] with the
-// process ID of the first.
+// file. A file has one writer at a time, unless all of them set Shared: for another one it returns
+// [typedmem.ErrBusy], which says who has the file, by the process ID where one writer has it.
 //
 //   - The errors of [Open], and with Create those of [Create] except [fs.ErrExist].
 //   - [typedmem.ErrLayout]: the file has another width, or more elements than Capacity.
+//   - [typedmem.ErrSize]: a new file with Shared needs a Len.
 //   - [typedmem.ErrOperation]: the options contradict each other, or the path names no regular
 //     file.
 //   - [fs.ErrNotExist]: there is no file, and Create is not set; or the path is a symbolic link to
@@ -94,7 +106,16 @@ func openFile(path string, l *layout.Layout, o FileOptions) (*core, error) {
 	if !o.Create {
 		return opens()
 	}
-	return container.OpenOrCreate(path, opens, func() (*core, error) { return create(path, l, o) })
+	return container.OpenOrCreate(path, opens, func() (*core, error) {
+		c, err := create(path, l, o)
+		if err != nil || !o.Shared {
+			return c, err
+		}
+		if err := c.close(); err != nil {
+			return nil, errors.Join(err, c.abandon())
+		}
+		return opens()
+	})
 }
 
 // check refuses options that contradict each other, whether the file exists or not. It returns how
@@ -106,7 +127,16 @@ func (o FileOptions) check(l *layout.Layout) (r mem.Request, bytes int, err erro
 	if err := shell.CheckFile(o.Write, o.Create, o.Perm, o.Flags); err != nil {
 		return r, 0, err
 	}
-	if o.Width < 0 {
+	switch {
+	case o.Shared && !o.Write:
+		return r, 0, fmt.Errorf("Shared is for several writers; set Write too, or open the file for reading without Shared: %w", typedmem.ErrOperation)
+	case o.CopyOnWrite && o.Shared:
+		return r, 0, fmt.Errorf("CopyOnWrite keeps changes in this process, Shared passes them on; set one of them: %w", typedmem.ErrOperation)
+	case o.CopyOnWrite && o.Create:
+		return r, 0, fmt.Errorf("CopyOnWrite never writes the file, Create makes one; create it first: %w", typedmem.ErrOperation)
+	case o.CopyOnWrite && o.Flags.Has(flags.Shared):
+		return r, 0, fmt.Errorf("CopyOnWrite keeps changes in this process, flags.Shared passes them on; set one of them: %w", typedmem.ErrOperation)
+	case o.Width < 0:
 		return r, 0, fmt.Errorf("rows of %d elements: %w", o.Width, typedmem.ErrSize)
 	}
 	if bytes, err = shell.Bytes(o.Len, l); err != nil {

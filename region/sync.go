@@ -1,6 +1,7 @@
 package region
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/typedmem/typedmem"
@@ -73,8 +74,14 @@ func (c *core) sync() error {
 // syncLocked is sync for those that hold c.syncing.
 func (c *core) syncLocked() error {
 	bytes := c.length()
-	if c.file == nil || !c.file.Writer() {
+	if c.file == nil || c.reader || c.fixed == errCopy {
 		return c.mapping().Flush(0, bytes)
+	}
+	if c.fixed != nil { // the header states this length already
+		if err := c.mapping().Flush(0, bytes); err != nil {
+			return err
+		}
+		return errors.Join(c.whole(bytes), c.file.SyncEntry())
 	}
 	return c.file.Sync(bytes/c.size, func() error {
 		if err := c.mapping().Flush(0, bytes); err != nil {

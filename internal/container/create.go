@@ -44,7 +44,12 @@ func create(path string, spec Spec, perm fs.FileMode, replaces bool) (_ *File, e
 		err = c.mapBlock()
 	}
 	if err == nil {
-		err = c.writing(func() error { c.live.begin(0); return nil })
+		err = c.writing(func() error {
+			if !spec.Shared {
+				c.live.begin(0)
+			}
+			return nil
+		})
 	}
 	if err != nil {
 		return nil, errors.Join(err, c.Discard())
@@ -154,9 +159,7 @@ const patience = 10 * time.Second
 // left under these names.
 func (c *File) makeFile() error {
 	for start := time.Now(); ; time.Sleep(time.Millisecond) {
-		for i := range temporaries {
-			removeLeftover(temporaryName(c.path, i))
-		}
+		removeLeftovers(c.path)
 		if _, err := os.Lstat(c.path); err == nil && !c.replaces {
 			return exists(&fs.PathError{Op: "create", Path: c.path, Err: fs.ErrExist})
 		}
@@ -192,6 +195,13 @@ func (c *File) makeTemporary(name string) (made bool, err error) {
 	}
 	c.locked = true
 	return true, nil
+}
+
+// removeLeftovers removes what killed Creates of path left.
+func removeLeftovers(path string) {
+	for i := range temporaries {
+		removeLeftover(temporaryName(path, i))
+	}
 }
 
 // removeLeftover removes a file that a killed Create left, which nobody has locked.

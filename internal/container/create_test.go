@@ -248,3 +248,28 @@ func TestCreateWithoutDirectory(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Of two processes that create a file at the same time one may be killed after the other was
+// faster. What it leaves goes with the next open-or-create.
+func TestOpenRemovesLeftovers(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "x")
+	spec := specOf[record](KindRegion)
+	c, err := Create(path, spec, 0)
+	if err == nil {
+		err = errors.Join(c.Link(1), c.Close(-1))
+	}
+	if err == nil {
+		err = os.WriteFile(temporaryName(path, 5), nil, 0o666)
+	}
+	if err == nil {
+		c, err = OpenOrCreate(path, func() (*File, error) { return Open(path, spec, true) }, nil)
+	}
+	if err == nil {
+		err = c.Close(-1)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed(t, dir, "x")
+}

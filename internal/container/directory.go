@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/typedmem/typedmem/internal/printing"
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
@@ -91,3 +92,6 @@ func (c *File) syncDirectory() error {
 	c.directory, c.entryUnsynced = nil, false
 	return d.Close()
 }
+
+// SyncEntry makes the file's entry in its directory durable. [File.Sync] does that too.
+func (c *File) SyncEntry() error { return printing.Named(c.path, c.syncDirectory()) }

@@ -31,6 +31,7 @@ type File struct {
 	perm      fs.FileMode // of a file that Create made
 	header    *header
 	writer    bool
+	shared    bool // one of several writers, which leave the header block as it is
 	locked    bool // this open file holds the writer lock
 
 	block *typedmem.Mapping // the header block

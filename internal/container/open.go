@@ -13,8 +13,24 @@ import (
 // For a damaged, foreign or short file it returns an error that wraps ErrCorrupt, ErrLayout or
 // ErrTruncated, and leaves the file as it was.
 func Open(path string, spec Spec, write bool) (*File, error) {
+	return openNamed(&File{path: path, spec: spec, writer: write})
+}
+
+// OpenShared is Open for one of several writers of a region of fixed length. None of them writes
+// the header block or a live record, so none is needed when it dies. If a writer has left a live
+// record, OpenShared returns ErrLeftOpen: then somebody has to open the file for writing and close
+// it.
+func OpenShared(path string, spec Spec) (*File, error) {
+	return openNamed(&File{path: path, spec: spec, shared: true})
+}
+
+// ErrLeftOpen is returned by OpenShared for a file whose writer did not close it.
+var ErrLeftOpen = errors.New("a writer did not close it")
+
+// openNamed opens the file that has the path when it is locked.
+func openNamed(how *File) (*File, error) {
 	for {
-		c, err := openNow(path, spec, write)
+		c, err := openNow(&File{path: how.path, spec: how.spec, writer: how.writer, shared: how.shared, name: new(Name), durableCopy: -1})
 		if !errors.Is(err, errRenamed) {
 			return c, err
 		}
@@ -24,7 +40,8 @@ func Open(path string, spec Spec, write bool) (*File, error) {
 // errRenamed is what open returns to a writer whose file lost its name before it was locked.
 var errRenamed = errors.New("another file has its name")
 
-func openNow(path string, spec Spec, write bool) (_ *File, err error) {
+func openNow(c *File) (*File, error) {
+	path := c.path
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -32,11 +49,10 @@ func openNow(path string, spec Spec, write bool) (_ *File, err error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s: it is a %v and no regular file: %w", path, info.Mode().Type(), typedmem.ErrOperation)
 	}
-	f, err := sys.OpenFile(path, write)
-	if err != nil {
+	if c.f, err = sys.OpenFile(path, c.writer || c.shared); err != nil {
 		return nil, err
 	}
-	c := &File{path: path, name: new(Name), f: f, users: &users{f: f}, spec: spec, writer: write, durableCopy: -1}
+	c.users = &users{f: c.f}
 	if err := c.open(); err == errRenamed {
 		return nil, errors.Join(err, c.release())
 	} else if err != nil {
@@ -46,8 +62,13 @@ func openNow(path string, spec Spec, write bool) (_ *File, err error) {
 }
 
 func (c *File) open() error {
-	if c.writer {
+	switch {
+	case c.writer:
 		if err := c.lock(); err != nil {
+			return err
+		}
+	case c.shared:
+		if err := c.lockShared(); err != nil {
 			return err
 		}
 	}
@@ -86,23 +107,20 @@ func (c *File) open() error {
 	if _, err := c.header.dataBytes(); err != nil {
 		return err
 	}
-	if !c.writer {
+	switch {
+	case c.shared && c.left != LeftClosed && [16]byte(block[liveOffset:]) != [16]byte{}:
+		return ErrLeftOpen
+	case !c.writer && !c.shared:
 		return nil
 	}
 	c.openDirectory() // the process that made the file may not have synced its entry
+	if c.shared {
+		return nil
+	}
 	return c.mapBlock()
 }
 
 var errLengthWord = fmt.Errorf("the length word of the live record: %w", typedmem.ErrCorrupt)
-
-// lock takes the writer lock. If another process holds it, the error names the process.
-func (c *File) lock() error {
-	if err := sys.LockFile(c.f); err != nil {
-		return c.lockedBy(err)
-	}
-	c.locked = true
-	return c.stillNamed()
-}
 
 // stillNamed returns errRenamed where the path names another file by now. A file that was replaced
 // between its opening and its locking, as [File.Link] may do, would lose what this writer writes.
@@ -116,21 +134,6 @@ func (c *File) stillNamed() error {
 		err = errRenamed
 	}
 	return err
-}
-
-// lockedBy returns err, or where another process holds the lock an error that names the process.
-func (c *File) lockedBy(err error) error {
-	if !errors.Is(err, sys.ErrLocked) {
-		return err
-	}
-	who := "another writer"
-	record := make([]byte, liveSize)
-	if _, e := c.f.ReadAt(record, liveOffset); e == nil {
-		if pid := livePID(record); pid != 0 {
-			who = fmt.Sprintf("the writer in process %d", pid)
-		}
-	}
-	return fmt.Errorf("%s has it open, and a file has one writer at a time; open it read-only, or wait: %w", who, typedmem.ErrBusy)
 }
 
 // Begin writes the live record of a writer that has opened the file, with the length that Open

@@ -16,6 +16,9 @@ import (
 func OpenOrCreate[C any](path string, open, create func() (C, error)) (C, error) {
 	for start := time.Now(); ; {
 		c, err := open()
+		if err == nil { // a Create that was killed when another process had made the file has left its own
+			removeLeftovers(path)
+		}
 		if !errors.Is(err, fs.ErrNotExist) {
 			return c, err
 		}

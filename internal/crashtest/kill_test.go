@@ -32,6 +32,9 @@ func TestMain(m *testing.M) {
 		fmt.Println("error", appendForever(path))
 		os.Exit(1)
 	}
+	if path := os.Getenv(opensVariable); path != "" {
+		os.Exit(opens(path))
+	}
 	os.Exit(m.Run())
 }
 

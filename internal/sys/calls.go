@@ -177,10 +177,19 @@ func Zero(f *os.File, off, n int64) error {
 
 // LockFile takes the file's writer lock, or returns ErrLocked at once if another open file has it.
 // The lock ends with the last handle of f, also when the process is killed.
-func LockFile(f *os.File) error { return onFile(OpLockFile, f, lockFile) }
+func LockFile(f *os.File) error {
+	return onFile(OpLockFile, f, func(f *os.File) error { return lockFile(f, false) })
+}
 
-// UnlockFile releases the lock of LockFile at once, for all handles of the open file. Closing f may
-// release it later: a child process that is being started has copies of the handles for a moment.
+// LockFileShared takes the writer lock together with others that take it so, or returns ErrLocked
+// at once if another open file has it alone. It ends as that of LockFile does.
+func LockFileShared(f *os.File) error {
+	return onFile(OpLockFileShared, f, func(f *os.File) error { return lockFile(f, true) })
+}
+
+// UnlockFile releases the lock of LockFile or LockFileShared at once, for all handles of the open
+// file. Closing f may release it later: a child process that is being started has copies of the
+// handles for a moment.
 func UnlockFile(f *os.File) error { return onFile(OpUnlockFile, f, unlockFile) }
 
 // SyncFile returns when the file's data and length are on the device.

@@ -45,7 +45,7 @@ func nameFile(string, string) error                            { return errors.E
 func syncEntry(*os.File) error                                 { return errors.ErrUnsupported }
 func allocate(*os.File, int64, int64) error                    { return errors.ErrUnsupported }
 func zero(*os.File, int64, int64) error                        { return errors.ErrUnsupported }
-func lockFile(*os.File) error                                  { return errors.ErrUnsupported }
+func lockFile(*os.File, bool) error                            { return errors.ErrUnsupported }
 func unlockFile(*os.File) error                                { return errors.ErrUnsupported }
 func syncFile(*os.File) error                                  { return errors.ErrUnsupported }
 func pageSizes() (flags.PageSizes, error)                      { return 0, errors.ErrUnsupported }

@@ -319,8 +319,12 @@ func duplicate(f *os.File) (*os.File, error) {
 	return os.NewFile(uintptr(copied), f.Name()), nil
 }
 
-func lockFile(f *os.File) error {
-	err := flock(f, unix.LOCK_EX|unix.LOCK_NB)
+func lockFile(f *os.File, shared bool) error {
+	how := unix.LOCK_EX
+	if shared {
+		how = unix.LOCK_SH
+	}
+	err := flock(f, how|unix.LOCK_NB)
 	if err == unix.EWOULDBLOCK {
 		return ErrLocked
 	}

@@ -82,9 +82,13 @@ const lockOffset = 1<<62 - 1
 
 // lockFile uses LockFileEx, whose locks belong to the open file: a second LockFile of the same one
 // returns ErrLocked too.
-func lockFile(f *os.File) error {
+func lockFile(f *os.File, shared bool) error {
+	how := uint32(windows.LOCKFILE_FAIL_IMMEDIATELY)
+	if !shared {
+		how |= windows.LOCKFILE_EXCLUSIVE_LOCK
+	}
 	err := onHandle(f, func(h windows.Handle) error {
-		return windows.LockFileEx(h, windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, lockedByte())
+		return windows.LockFileEx(h, how, 0, 1, 0, lockedByte())
 	})
 	if isAny(err, windows.ERROR_LOCK_VIOLATION, windows.ERROR_IO_PENDING) {
 		return ErrLocked

@@ -33,6 +33,7 @@ const (
 	OpCloneRange
 	OpCopyRange
 	OpLockFile
+	OpLockFileShared
 	OpUnlockFile
 	OpSyncFile
 	OpSyncEntry
@@ -42,7 +43,7 @@ const (
 
 var opNames = [OpCount]string{
 	"reserve", "map", "hold", "release", "drop", "protect", "lock", "unlock", "flush", "advise", "prefault",
-	"flush instruction cache", "duplicate", "create file", "open file", "stat file", "name file", "replace file", "allocate", "set aside", "zero", "clone range", "copy range", "lock file", "unlock file", "sync file", "sync entry", "areas",
+	"flush instruction cache", "duplicate", "create file", "open file", "stat file", "name file", "replace file", "allocate", "set aside", "zero", "clone range", "copy range", "lock file", "share file", "unlock file", "sync file", "sync entry", "areas",
 }
 
 func (op Op) String() string { return opNames[op] }

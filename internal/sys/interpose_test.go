@@ -47,6 +47,7 @@ func TestInterpose(t *testing.T) {
 		OpAllocate:              func() error { return Allocate(f, 0, 1) },
 		OpZero:                  func() error { return Zero(f, 0, 1) },
 		OpLockFile:              func() error { return LockFile(f) },
+		OpLockFileShared:        func() error { return LockFileShared(f) },
 		OpUnlockFile:            func() error { return UnlockFile(f) },
 		OpSyncFile:              func() error { return SyncFile(f) },
 		OpAreas:                 func() error { return Areas(0, 0, 1, func(Area) bool { return true }) },
