@@ -62,6 +62,9 @@ func open(path string, l *layout.Layout, o FileOptions) (*core, error) {
 		return nil, err
 	}
 	c, err := openAs(f, l, o, ask)
+	if errors.Is(err, typedmem.ErrTruncated) {
+		err = fmt.Errorf("%w; region.Salvage saves what is left", err)
+	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Abandon())
 	}

@@ -203,6 +203,7 @@ func TestSnapshotThatFailsLeavesNothing(t *testing.T) {
 				switch names := testkit.Names(t, dir); {
 				case err == nil && !slices.Equal(names, []string{"snapshot"}):
 					t.Fatalf("%s, %v: %v", name, op, names)
+				case runtime.GOOS == "windows" && op == sys.OpHold: // a mapped file cannot be removed
 				case err != nil && len(names) > 0:
 					t.Fatalf("%s, %v: %v leaves %v", name, op, err, names)
 				case err != nil && !errors.Is(err, broken):

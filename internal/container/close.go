@@ -39,7 +39,13 @@ func (c *File) cut(size int64) {
 }
 
 // Abandon closes a file that Open opened and leaves it as the last writer left it.
-func (c *File) Abandon() error { return errors.Join(c.closeBlock(), c.release()) }
+func (c *File) Abandon() error {
+	if c.abandoned { // by the file that replaces it
+		return nil
+	}
+	c.abandoned = true
+	return errors.Join(c.closeBlock(), c.release())
+}
 
 func (c *File) closeBlock() error {
 	if c.block == nil {

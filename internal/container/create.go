@@ -95,6 +95,11 @@ func (c *File) Link(n int) error {
 	name := sys.NameFile
 	if c.replaces {
 		name = sys.ReplaceFile
+		if c.old != nil && !sys.ReplacesOpenFiles {
+			if err := c.old.Abandon(); err != nil {
+				return err
+			}
+		}
 	}
 	if err := name(c.f, c.temporary, c.path); err != nil {
 		return exists(err)

@@ -27,6 +27,8 @@ type File struct {
 	users     *users // of f
 	temporary string // the name that the file has until Link
 	replaces  bool   // Create made it to take the name of another file
+	old       *File  // that file, once adopted
+	abandoned bool
 	spec      Spec
 	perm      fs.FileMode // of a file that Create made
 	header    *header

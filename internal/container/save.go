@@ -95,3 +95,31 @@ func (c *File) takeBack() error {
 	}
 	return os.Remove(c.path)
 }
+
+// Adopt gives a file that CreateOver made the permissions of the one that it replaces and, as far
+// as this process may, its owner.
+func (c *File) Adopt(old *File) error {
+	info, err := old.f.Stat()
+	if err != nil {
+		return err
+	}
+	c.old = old
+	c.perm = info.Mode().Perm() // Link may take away more of ownerMode
+	if err := sys.CopyOwner(c.f, old.f); err != nil {
+		return err
+	}
+	return c.f.Chmod(info.Mode().Perm() | ownerMode)
+}
+
+// ReadInto fills b with the bytes from off on. If the file ends before, the error wraps
+// ErrTruncated.
+func (c *File) ReadInto(b []byte, off int64) error {
+	n, err := c.f.ReadAt(b, off)
+	if n == len(b) {
+		return nil
+	}
+	if errors.Is(err, io.EOF) {
+		return fmt.Errorf("%s was cut off at byte %d: %w", c.path, off+int64(n), typedmem.ErrTruncated)
+	}
+	return err
+}

@@ -35,6 +35,10 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv(opensVariable); path != "" {
 		os.Exit(opens(path))
 	}
+	if how, dir, found := strings.Cut(os.Getenv(savingVariable), " "); found {
+		fmt.Println("error", saving(how, dir))
+		os.Exit(1)
+	}
 	os.Exit(m.Run())
 }
 
