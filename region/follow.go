@@ -75,7 +75,6 @@ func (r *Region[T]) Refresh() (int, error) {
 	return bytes / r.core.size, nil
 }
 
-// refresh sets the length to the one that the writer of the file has published.
 func (c *core) refresh() (int, error) {
 	if !c.reader {
 		return c.length(), nil

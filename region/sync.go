@@ -50,7 +50,6 @@ func (c *core) whole(bytes int) error {
 	return c.file.Whole(container.DataOffset + int64(bytes))
 }
 
-// sync makes data and length durable, in this order.
 func (c *core) sync() error {
 	bytes := c.length()
 	if c.file == nil || !c.file.Writer() {
