@@ -147,7 +147,7 @@ func (c *core) free(h uint64, own *slots.Magazine) error {
 // lent tells the race detector of raw access. Objects with atomic fields are left out: they can be
 // shared through their addresses, in ways that the detector does not see.
 func (c *core) lent(h uint64) {
-	if !c.layout.Atomic {
+	if slots.RaceEnabled && !c.layout.Atomic {
 		c.pool.Shadows.Lent(h)
 	}
 }

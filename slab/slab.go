@@ -28,6 +28,7 @@ type Slab[T any] struct {
 	limits  *mem.Limits
 	plain   *mem.Limits // the same for Load and Store; sealed for a T with atomic fields
 	n       uintptr
+	shadows *slots.Shadows // does nothing outside builds with the race detector
 	special bool
 
 	core *core
@@ -41,7 +42,7 @@ func newSlab[T any](op string, c *core, err error) (*Slab[T], error) {
 	faults.Look()
 	p := &c.pool
 	p.SetBacking(c.kind, c.m.FileBacked())
-	s := &Slab[T]{words: p.Words, slots: p.Slots, limits: p.Limits, plain: p.Limits, n: p.Cap, special: c.special(), core: c}
+	s := &Slab[T]{words: p.Words, slots: p.Slots, limits: p.Limits, plain: p.Limits, n: p.Cap, shadows: &p.Shadows, special: c.special(), core: c}
 	if c.layout.Atomic {
 		s.plain = p.Limits.Sealed()
 	}
@@ -79,14 +80,10 @@ func (s *Slab[T]) Alloc() (Handle[T], error) {
 	if s.special || faults.Caught() {
 		return s.putZero(u)
 	}
-	if !slots.Ordered {
-		slots.Fence()
-	}
+	slots.Fence()
 	// SAFETY: as in Insert.
 	*(*T)(unsafe.Add(s.slots, uintptr(uint32(u))*unsafe.Sizeof(*new(T)))) = *new(T)
-	if slots.RaceEnabled {
-		s.core.pool.Shadows.Write(u)
-	}
+	s.shadows.Write(u)
 	slots.Publish(slots.WordAt(s.words, uintptr(uint32(u))), u&^(slots.OneGeneration-1))
 	return Handle[T]{u}, nil
 }
@@ -100,14 +97,10 @@ func (s *Slab[T]) Insert(x T) (Handle[T], error) {
 	if s.special || faults.Caught() {
 		return s.put(u, &x)
 	}
-	if !slots.Ordered {
-		slots.Fence()
-	}
+	slots.Fence()
 	// SAFETY: Allocate found the slot writable and gave it to nobody else.
 	*(*T)(unsafe.Add(s.slots, uintptr(uint32(u))*unsafe.Sizeof(x))) = x
-	if slots.RaceEnabled {
-		s.core.pool.Shadows.Write(u)
-	}
+	s.shadows.Write(u)
 	slots.Publish(slots.WordAt(s.words, uintptr(uint32(u))), u&^(slots.OneGeneration-1))
 	return Handle[T]{u}, nil
 }
@@ -147,9 +140,7 @@ func (s *Slab[T]) put(u uint64, x *T) (Handle[T], error) {
 			return Handle[T]{}, shell.Fail("alloc", err)
 		}
 	}
-	if !slots.Ordered {
-		slots.Fence()
-	}
+	slots.Fence()
 	if c.mayLackSpace {
 		if err := s.copyTo(u, *x); err != nil {
 			return Handle[T]{}, shell.Fail("alloc", err)
@@ -158,9 +149,7 @@ func (s *Slab[T]) put(u uint64, x *T) (Handle[T], error) {
 		// SAFETY: a free slot that was found writable and given to nobody else.
 		*(*T)(c.pool.Slot(uintptr(slots.Index(u)))) = *x
 	}
-	if slots.RaceEnabled {
-		c.pool.Shadows.Write(u)
-	}
+	s.shadows.Write(u)
 	if err := c.pool.Complete(u); err != nil {
 		return Handle[T]{}, shell.Fail("alloc", err)
 	}
@@ -207,13 +196,9 @@ func (s *Slab[T]) Load(h Handle[T]) (x T, err error) {
 				// SAFETY: p is readable and aligned for T. The copy may be of changing bytes: it
 				// counts only if the word is still the same.
 				x = *(*T)(p)
-				if !slots.Ordered {
-					slots.Fence()
-				}
+				slots.Fence()
 				if atomic.LoadUint64(w) == word {
-					if slots.RaceEnabled {
-						s.core.pool.Shadows.Read(h.Bits)
-					}
+					s.shadows.Read(h.Bits)
 					return x, nil
 				}
 			}
@@ -244,13 +229,9 @@ func (s *Slab[T]) load(h Handle[T]) (x T, err error) {
 		}
 		// SAFETY: access found the slot readable; see Load for the copy.
 		y := *(*T)(c.pool.Slot(uintptr(slots.Index(h.Bits))))
-		if !slots.Ordered {
-			slots.Fence()
-		}
+		slots.Fence()
 		if atomic.LoadUint64(w) == word {
-			if slots.RaceEnabled {
-				c.pool.Shadows.Read(h.Bits)
-			}
+			s.shadows.Read(h.Bits)
 			return y, nil
 		}
 	}
@@ -268,9 +249,7 @@ func (s *Slab[T]) copyHeld(w *uint64, word uint64, h Handle[T], x *T) {
 	// SAFETY: inTurn found the slot readable, and while its word says busy nobody writes or frees
 	// it.
 	*x = *(*T)(unsafe.Add(s.slots, uintptr(slots.Index(h.Bits))*unsafe.Sizeof(*x)))
-	if slots.RaceEnabled {
-		s.core.pool.Shadows.Read(h.Bits)
-	}
+	s.shadows.Read(h.Bits)
 }
 
 // Store sets the object to x. A Store that races with a Free ends before it or returns [ErrStale];
@@ -298,9 +277,7 @@ func (s *Slab[T]) Store(h Handle[T], x T) error {
 	if err != nil {
 		return err
 	}
-	if slots.RaceEnabled {
-		c.pool.Shadows.Write(h.Bits)
-	}
+	s.shadows.Write(h.Bits)
 	if s.special && c.mayLackSpace {
 		return s.writeWhole(w, word, h, &x)
 	}
@@ -311,9 +288,7 @@ func (s *Slab[T]) Store(h Handle[T], x T) error {
 // writeWhole is write where a disk may be full: the object is x, or what it was.
 func (s *Slab[T]) writeWhole(w *uint64, word uint64, h Handle[T], x *T) error {
 	defer slots.Publish(w, slots.AfterStore(word)) // on error too: a Load may have seen a part of x
-	if !slots.Ordered {
-		slots.Fence()
-	}
+	slots.Fence()
 	// SAFETY: as in write.
 	old := *(*T)(unsafe.Add(s.slots, uintptr(slots.Index(h.Bits))*unsafe.Sizeof(*x)))
 	if err := s.copyTo(h.Bits, *x); err != nil {
@@ -327,9 +302,7 @@ func (s *Slab[T]) writeWhole(w *uint64, word uint64, h Handle[T], x *T) error {
 // which typedmem.Guard turns into an error.
 func (s *Slab[T]) write(w *uint64, word uint64, h Handle[T], x *T) {
 	defer slots.Publish(w, slots.AfterStore(word))
-	if !slots.Ordered {
-		slots.Fence()
-	}
+	slots.Fence()
 	// SAFETY: access found the slot writable, and while its word says busy nobody frees it.
 	*(*T)(unsafe.Add(s.slots, uintptr(slots.Index(h.Bits))*unsafe.Sizeof(*x))) = *x
 }
@@ -344,9 +317,7 @@ func (s *Slab[T]) Ptr(h Handle[T]) (*T, error) {
 		if uintptr(p)+(unsafe.Sizeof(*new(T))-1) < s.limits.Readable() {
 			if word := atomic.LoadUint64(slots.WordAt(s.words, i)); word>>32 == h.Bits>>32 && word&slots.OneGeneration != 0 {
 				s.limits.Lend()
-				if slots.RaceEnabled {
-					s.core.lent(h.Bits)
-				}
+				s.core.lent(h.Bits)
 				return (*T)(p), nil
 			}
 		}
@@ -364,9 +335,7 @@ func (s *Slab[T]) ptr(h Handle[T]) (*T, error) {
 		return nil, err
 	}
 	c.pool.Limits.Lend()
-	if slots.RaceEnabled {
-		c.lent(h.Bits)
-	}
+	c.lent(h.Bits)
 	// SAFETY: access found the slot readable and its object alive.
 	return (*T)(c.pool.Slot(uintptr(slots.Index(h.Bits)))), nil
 }
@@ -384,9 +353,7 @@ func (s *Slab[T]) Has(h Handle[T]) bool {
 		return false
 	}
 	word := slots.Load(slots.WordAt(s.words, i))
-	if slots.RaceEnabled {
-		c.pool.Shadows.Seen(h.Bits)
-	}
+	s.shadows.Seen(h.Bits)
 	return slots.Generation(word) == slots.Generation(h.Bits) && slots.IsLive(word)
 }
 

@@ -44,7 +44,7 @@ func (s *Slab[T]) Update(h Handle[T], f func(*T)) error {
 	}
 	defer func() {
 		if slots.RaceEnabled {
-			c.pool.Shadows.Write(h.Bits)
+			s.shadows.Write(h.Bits)
 		}
 		slots.Publish(w, slots.AfterStore(word))
 	}()
@@ -53,12 +53,8 @@ func (s *Slab[T]) Update(h Handle[T], f func(*T)) error {
 			return shell.Fail("update", err)
 		}
 	}
-	if slots.RaceEnabled {
-		c.pool.Shadows.Write(h.Bits)
-	}
-	if !slots.Ordered {
-		slots.Fence()
-	}
+	s.shadows.Write(h.Bits)
+	slots.Fence()
 	// SAFETY: hold found the slot writable, and while its word says busy nobody else uses it.
 	f((*T)(unsafe.Add(s.slots, uintptr(slots.Index(h.Bits))*unsafe.Sizeof(*new(T)))))
 	return nil

@@ -174,7 +174,7 @@ func (p *Pool) Close(unmap func() error) error {
 	p.closed.Store(true)
 	defer p.lockShards()()
 	for i := range p.shards {
-		setCount(&p.shards[i].n, MagazineSize)
+		Publish(&p.shards[i].n, MagazineSize)
 	}
 	return nil
 }
@@ -226,7 +226,7 @@ func (p *Pool) empty(k *Magazine) {
 	for _, h := range k.handles[:k.n] {
 		p.push(&p.free, h)
 	}
-	setCount(&k.n, 0)
+	Publish(&k.n, 0)
 	p.moveWaiting(k)
 	p.unstock(k)
 }
@@ -273,7 +273,7 @@ func (p *Pool) moveWaiting(k *Magazine) {
 		p.push(&p.waits, h)
 	}
 	p.waiting.Add(int64(k.waits))
-	setCount(&k.waits, 0)
+	Publish(&k.waits, 0)
 }
 
 // unlocked calls f, which waits for the kernel, without mu, which the caller holds; one is locked

@@ -26,7 +26,7 @@ func (p *Pool) spill(k *Magazine, s *shard) {
 			}
 		}
 		copy(k.handles[:rest], k.handles[len(old):k.n])
-		setCount(&k.n, rest)
+		Publish(&k.n, rest)
 	}
 	if k.waits >= min(k.room(), p.mostWaits) {
 		p.moveWaiting(k)
@@ -43,9 +43,7 @@ func (p *Pool) Free(h uint64) bool {
 	w := p.Word(i)
 	// The word is read before the shard is locked: a processor does not look ahead over the lock.
 	word := Load(w)
-	if RaceEnabled {
-		p.Shadows.Freeing(h, word)
-	}
+	p.Shadows.Freeing(h, word)
 	if Generation(word) != Generation(h) || word&LiveBits != OneGeneration || Generation(h) >= LastLive {
 		return false
 	}
@@ -104,7 +102,7 @@ func (p *Pool) releaseTo(k *Magazine, w *uint64, word, h uint64) (done bool, err
 	default:
 		k.push(h + 2*OneGeneration)
 	}
-	setCount(&k.frees, k.frees+1)
+	Publish(&k.frees, k.frees+1)
 	p.backing.Released(h) // last: it may fault
 	return true, nil
 }
@@ -114,9 +112,7 @@ func (p *Pool) releaseTo(k *Magazine, w *uint64, word, h uint64) (done bool, err
 // on the device.
 func (p *Pool) markFreed(w *uint64, word, h uint64) (done bool, err error) {
 	dead := uint64(Generation(h)+1) << 32
-	if RaceEnabled {
-		p.Shadows.Freeing(h, word)
-	}
+	p.Shadows.Freeing(h, word)
 	if !p.Durable {
 		return atomic.CompareAndSwapUint64(w, word, dead), nil
 	}

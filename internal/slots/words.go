@@ -40,22 +40,13 @@ func WordAt(words unsafe.Pointer, i uintptr) *uint64 {
 	return (*uint64)(unsafe.Add(words, i*8))
 }
 
-// Publish stores the word of a slot that no other goroutine changes. A goroutine that loads the
-// word sees what was written before it.
-func Publish(w *uint64, word uint64) {
-	if Ordered {
-		*w = word
+// Publish stores a number that only this goroutine changes: the word of a slot, or a counter. A
+// goroutine that loads it sees what was written before it.
+func Publish(p *uint64, n uint64) {
+	if Ordered && !RaceEnabled {
+		*p = n
 	} else {
-		atomic.StoreUint64(w, word)
-	}
-}
-
-// setCount stores a counter on the heap that its owner alone changes and others read.
-func setCount(p *uint64, n uint64) {
-	if RaceEnabled {
 		atomic.StoreUint64(p, n)
-	} else {
-		Publish(p, n)
 	}
 }
 
