@@ -61,13 +61,7 @@ func (c *Cache[T]) Alloc() (Handle[T], error) {
 			return Handle[T]{h}, nil
 		}
 	}
-	return c.allocSlow()
-}
-
-// allocSlow is apart from Alloc so that Alloc has no zero T in memory, which it would copy.
-func (c *Cache[T]) allocSlow() (Handle[T], error) {
-	var zero T
-	return c.insert(&zero)
+	return c.insert(nil)
 }
 
 // Insert is [Slab.Insert].
@@ -92,6 +86,7 @@ func (c *Cache[T]) Insert(x T) (Handle[T], error) {
 	return c.insert(&x)
 }
 
+// insert is Insert in every case; of zero bytes if x is nil, see [Slab.put].
 func (c *Cache[T]) insert(x *T) (Handle[T], error) {
 	if c.k == nil {
 		return Handle[T]{}, shell.Fail("alloc", typedmem.ErrClosed)

@@ -92,10 +92,6 @@ func (c *core) attachWords(m *typedmem.Mapping) {
 	c.pool.AttachWords(m.Addr())
 }
 
-// special reports whether some of the steps around an allocation are not those of a plain slab in
-// memory.
-func (c *core) special() bool { return c.pool.Durable || c.mayLackSpace || c.checked }
-
 // reads reports whether Open made the slab: another process writes the words.
 func (c *core) reads() bool {
 	_, reads := c.kind.(*reader)
@@ -121,12 +117,6 @@ func (c *core) first() *typedmem.Mapping { return mem.Public[*typedmem.Mapping](
 
 // unmapped reports whether the mapping of the first slot was closed.
 func (c *core) unmapped() bool { return c.pool.Limits.Mapping().Limits() != c.pool.Limits }
-
-// abort returns a slot that was allocated and holds no object.
-func (c *core) abort(h uint64) {
-	c.kind.cancel(h)
-	c.pool.Cancel(h)
-}
 
 // free ends the object of a handle, in every case. own is the magazine of a cache or nil.
 func (c *core) free(h uint64, own *slots.Magazine) error {

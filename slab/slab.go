@@ -29,7 +29,7 @@ type Slab[T any] struct {
 	plain   *mem.Limits // the same for Load and Store; sealed for a T with atomic fields
 	n       uintptr
 	shadows *slots.Shadows // does nothing outside builds with the race detector
-	special bool
+	special bool           // the steps around an allocation are not those of a plain slab in memory
 
 	core *core
 }
@@ -42,7 +42,8 @@ func newSlab[T any](op string, c *core, err error) (*Slab[T], error) {
 	faults.Look()
 	p := &c.pool
 	p.SetBacking(c.kind, c.m.FileBacked())
-	s := &Slab[T]{words: p.Words, slots: p.Slots, limits: p.Limits, plain: p.Limits, n: p.Cap, shadows: &p.Shadows, special: c.special(), core: c}
+	s := &Slab[T]{words: p.Words, slots: p.Slots, limits: p.Limits, plain: p.Limits, n: p.Cap, shadows: &p.Shadows, core: c}
+	s.special = p.Durable || c.mayLackSpace || c.checked
 	if c.layout.Atomic {
 		s.plain = p.Limits.Sealed()
 	}
@@ -78,7 +79,7 @@ func (s *Slab[T]) Alloc() (Handle[T], error) {
 		return Handle[T]{}, s.inner().allocError(err)
 	}
 	if s.special || faults.Caught() {
-		return s.putZero(u)
+		return s.put(u, nil)
 	}
 	slots.Fence()
 	// SAFETY: as in Insert.
@@ -105,34 +106,29 @@ func (s *Slab[T]) Insert(x T) (Handle[T], error) {
 	return Handle[T]{u}, nil
 }
 
-// putZero is apart from Alloc so that Alloc has no zero T in memory, which it would copy.
-func (s *Slab[T]) putZero(u uint64) (Handle[T], error) {
-	var zero T
-	return s.put(u, &zero)
-}
-
-// put makes the object of a slot that was allocated. If a step faults, because a file was cut off
-// or memory was protected, put returns the slot. Alloc and Insert use it only where a fault can be
-// caught, see package faults: a defer costs them a tenth of their time, and a fault that nothing
+// put makes the object of a slot that was allocated: x, or zero bytes if x is nil, since a zero T
+// of Alloc's own would be in memory and copied from there. If a step faults, because a file was cut
+// off or memory was protected, put returns the slot. Alloc and Insert use it only where a fault can
+// be caught, see package faults: a defer costs them a tenth of their time, and a fault that nothing
 // catches ends the process.
 func (s *Slab[T]) put(u uint64, x *T) (Handle[T], error) {
+	if x == nil {
+		var zero T
+		x = &zero
+	}
 	c, done := s.core, false
 	defer func() {
 		if !done {
-			c.abort(u)
+			c.kind.cancel(u)
+			c.pool.Cancel(u)
 		}
 	}()
-	if g, p, ok := c.guards.take(u); ok {
-		defer func() {
-			if !done {
-				c.guards.cancel(g)
-			}
-		}()
+	if g := c.guards.take(u); g != nil {
+		defer func() { c.guards.finish(g, done) }()
 		// SAFETY: the memory of a guard slot that nobody else has.
-		*(*T)(p) = *x
-		c.guards.publish(g)
+		*(*T)(g.p) = *x
 		done = true
-		return Handle[T]{g}, nil
+		return Handle[T]{g.handle}, nil
 	}
 	if s.special {
 		if err := c.kind.prepare(u); err != nil {
@@ -214,13 +210,9 @@ func (s *Slab[T]) load(h Handle[T]) (x T, err error) {
 		return x, shell.Fail("load", s.plain.Err(false))
 	}
 	if c.guards.has(h.Bits) {
-		slot, err := c.guards.find(opLoad, h.Bits)
-		if err != nil {
-			return x, err
-		}
-		defer c.guards.mu.Unlock()
-		// SAFETY: the guard slot holds a live T until the unlock.
-		return *(*T)(slot.p), nil
+		// SAFETY: while f runs the guard slot holds a live T.
+		err = c.guards.use(opLoad, h.Bits, func(p unsafe.Pointer) { x = *(*T)(p) })
+		return x, err
 	}
 	for tries := 0; tries < patience || c.reads(); tries++ {
 		w, word, err := c.access(opLoad, h.Bits)
@@ -264,14 +256,8 @@ func (s *Slab[T]) Store(h Handle[T], x T) error {
 		return shell.Fail("store", s.plain.Err(true))
 	}
 	if c.guards.has(h.Bits) {
-		slot, err := c.guards.find(opStore, h.Bits)
-		if err != nil {
-			return err
-		}
-		defer c.guards.mu.Unlock()
-		// SAFETY: the guard slot holds a live T until the unlock.
-		*(*T)(slot.p) = x
-		return nil
+		// SAFETY: while f runs the guard slot holds a live T.
+		return c.guards.use(opStore, h.Bits, func(p unsafe.Pointer) { *(*T)(p) = x })
 	}
 	w, word, err := c.hold(opStore, h.Bits)
 	if err != nil {

@@ -29,14 +29,8 @@ import (
 func (s *Slab[T]) Update(h Handle[T], f func(*T)) error {
 	c := s.inner()
 	if c.guards.has(h.Bits) {
-		p, release, err := c.guards.borrow(h.Bits)
-		if err != nil {
-			return err
-		}
-		defer release()
-		// SAFETY: the guard slot holds a live T, which nobody frees before release.
-		f((*T)(p))
-		return nil
+		// SAFETY: while f runs the guard slot holds a live T.
+		return c.guards.use(opUpdate, h.Bits, func(p unsafe.Pointer) { f((*T)(p)) })
 	}
 	w, word, err := c.hold(opUpdate, h.Bits)
 	if err != nil {
