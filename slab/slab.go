@@ -41,7 +41,7 @@ func newSlab[T any](op string, c *core, err error) (*Slab[T], error) {
 	}
 	faults.Look()
 	p := &c.pool
-	p.SetBacking(c.kind, c.m.FileBacked())
+	p.Backing, p.SlowGrow = c.kind, c.m.FileBacked()
 	s := &Slab[T]{words: p.Words, slots: p.Slots, limits: p.Limits, plain: p.Limits, n: p.Cap, shadows: &p.Shadows, core: c}
 	s.special = p.Durable || c.mayLackSpace || c.checked
 	if c.layout.Atomic {

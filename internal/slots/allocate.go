@@ -3,6 +3,7 @@ package slots
 import (
 	"errors"
 	"runtime"
+	"slices"
 	"sync/atomic"
 
 	"github.com/typedmem/typedmem/internal/faults"
@@ -49,9 +50,7 @@ func (p *Pool) refill(k *Magazine, s *shard) error {
 		k.push(p.next())
 	}
 	// The slot with the lowest address is allocated first.
-	for a, b := start, k.n; a+1 < b; a, b = a+1, b-1 {
-		k.handles[a], k.handles[b-1] = k.handles[b-1], k.handles[a]
-	}
+	slices.Reverse(k.handles[start:k.n])
 	return nil
 }
 
@@ -131,13 +130,13 @@ func (p *Pool) grow(used int) error {
 		}
 		more := max(mem.GrowthStep(used*int(p.Size))/int(p.Size), 1)
 		to := min(used+more, int(p.Cap))
-		if err := p.backing.Grow(used, to); err != nil {
+		if err := p.Backing.Grow(used, to); err != nil {
 			return err
 		}
 		p.SetUsed(to)
 		return nil
 	}
-	if !p.slowGrow {
+	if !p.SlowGrow {
 		return grow()
 	}
 	return p.unlocked(&p.Growing, grow)
@@ -185,7 +184,7 @@ func (p *Pool) refillPatiently(k *Magazine, s *shard) error {
 // Complete makes a handle from Allocate valid: the object is in its slot.
 func (p *Pool) Complete(h uint64) error {
 	if p.Durable {
-		if err := p.backing.Record(Index(h), Generation(h)); err != nil {
+		if err := p.Backing.Record(Index(h), Generation(h)); err != nil {
 			return err
 		}
 	}

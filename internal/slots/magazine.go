@@ -82,16 +82,3 @@ func (k *Magazine) pushWaiting(h uint64) {
 
 // Parked returns how many slots are in the magazine. Any goroutine may call it.
 func (k *Magazine) Parked() int { return int(atomic.LoadUint64(&k.n) + atomic.LoadUint64(&k.waits)) }
-
-// counts returns both counts as they were at one instant, unless the owner is so fast that no
-// attempt succeeds.
-func (k *Magazine) counts() (allocs, frees uint64) {
-	for range 1000 {
-		frees = atomic.LoadUint64(&k.frees)
-		allocs = atomic.LoadUint64(&k.allocs)
-		if atomic.LoadUint64(&k.frees) == frees {
-			break
-		}
-	}
-	return allocs, frees
-}

@@ -26,8 +26,8 @@ type Pool struct {
 	Shadows Shadows
 	Durable bool // the Backing records which objects live: freed slots wait for a flush
 
-	backing  Backing
-	slowGrow bool // Grow waits for the kernel
+	Backing  Backing
+	SlowGrow bool // Grow waits for the kernel
 
 	mostWaits uint64 // how many freed slots may wait for a flush in one magazine
 
@@ -66,7 +66,7 @@ type Pool struct {
 	_      [64]byte
 }
 
-// Init makes the pool of a slab. Attach, AttachWords and SetBacking follow.
+// Init makes the pool of a slab. Attach, AttachWords and the Backing follow.
 func (p *Pool) Init(capacity int, size uintptr, salt uint64) {
 	p.Cap, p.Size, p.Salt, p.Shadows = uintptr(capacity), size, salt, newShadows(capacity)
 	p.blockShift = blockShift(size)
@@ -120,9 +120,6 @@ func (p *Pool) Refusal(i, limit uintptr) error {
 	}
 	return mem.Refusal(limit)
 }
-
-// SetBacking sets what provides the memory. slow says that growth waits for the kernel.
-func (p *Pool) SetBacking(b Backing, slow bool) { p.backing, p.slowGrow = b, slow }
 
 // Used returns how many slots have memory. Those after them were never used.
 func (p *Pool) Used() int { return int(p.used.Load()) }
@@ -210,7 +207,7 @@ func (p *Pool) flushWaiting() error {
 func (p *Pool) flushWords() error {
 	p.moveAll(&p.flushing, &p.waits)
 	p.mu.Unlock()
-	err := p.backing.Flush()
+	err := p.Backing.Flush()
 	p.mu.Lock()
 	if err != nil {
 		p.moveAll(&p.waits, &p.flushing)
@@ -223,9 +220,7 @@ func (p *Pool) flushWords() error {
 
 // empty moves all slots of a magazine to the pool. The caller holds mu and owns k.
 func (p *Pool) empty(k *Magazine) {
-	for _, h := range k.handles[:k.n] {
-		p.push(&p.free, h)
-	}
+	p.push(&p.free, k.handles[:k.n]...)
 	Publish(&k.n, 0)
 	p.moveWaiting(k)
 	p.unstock(k)
@@ -233,9 +228,7 @@ func (p *Pool) empty(k *Magazine) {
 
 // unstock moves the stock of a magazine to the free list. The caller holds mu.
 func (p *Pool) unstock(k *Magazine) {
-	for _, h := range k.stock {
-		p.push(&p.free, h)
-	}
+	p.push(&p.free, k.stock...)
 	p.stocks -= len(k.stock)
 	k.stock = nil
 }
@@ -269,9 +262,7 @@ func (p *Pool) gather() bool {
 // moveWaiting moves the slots that wait for a flush from a magazine to the pool. The caller holds
 // mu and owns k.
 func (p *Pool) moveWaiting(k *Magazine) {
-	for _, h := range k.waiting[:k.waits] {
-		p.push(&p.waits, h)
-	}
+	p.push(&p.waits, k.waiting[:k.waits]...)
 	p.waiting.Add(int64(k.waits))
 	Publish(&k.waits, 0)
 }

@@ -21,9 +21,7 @@ func (p *Pool) spill(k *Magazine, s *shard) {
 			k.stock = append(k.stock, old...)
 			p.stocks += len(old)
 		} else {
-			for _, h := range old {
-				p.push(&p.free, h)
-			}
+			p.push(&p.free, old...)
 		}
 		copy(k.handles[:rest], k.handles[len(old):k.n])
 		Publish(&k.n, rest)
@@ -103,7 +101,7 @@ func (p *Pool) releaseTo(k *Magazine, w *uint64, word, h uint64) (done bool, err
 		k.push(h + 2*OneGeneration)
 	}
 	Publish(&k.frees, k.frees+1)
-	p.backing.Released(h) // last: it may fault
+	p.Backing.Released(h) // last: it may fault
 	return true, nil
 }
 
@@ -121,7 +119,7 @@ func (p *Pool) markFreed(w *uint64, word, h uint64) (done bool, err error) {
 	}
 	next := word // an error, or a fault where the file was cut off, leaves the object alive
 	defer func() { Publish(w, next) }()
-	if err = p.backing.Record(Index(h), Generation(dead)); err != nil {
+	if err = p.Backing.Record(Index(h), Generation(dead)); err != nil {
 		return false, err
 	}
 	next = dead

@@ -50,7 +50,7 @@ func Publish(p *uint64, n uint64) {
 	}
 }
 
-// Load loads a word.
+// Load loads what Publish stores.
 func Load(w *uint64) uint64 { return atomic.LoadUint64(w) }
 
 // mix spreads x over 64 bits: the finalizer of SplitMix64. Files depend on it; see FORMAT.md.
