@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/typedmem/typedmem/internal/printing"
 	"github.com/typedmem/typedmem/internal/shell"
 )
 
@@ -30,9 +31,6 @@ type Handle[T any] struct {
 	// no other fields.
 	Bits uint64
 }
-
-// textSize is the length of the text of a handle.
-const textSize = 16
 
 // HandleFrom returns the handle that Uint64 gave the number u of. For any other number it returns a
 // handle that is not valid, unless the number is by chance that of a live object.
@@ -59,15 +57,8 @@ func (h Handle[T]) Format(f fmt.State, verb rune) {
 	switch {
 	case verb == 'v' && f.Flag('#'):
 		fmt.Fprintf(f, "slab.HandleFrom[%T](%#x)", *new(T), h.Bits)
-	case verb == 'v':
-		_, width := f.Width()
-		if _, precision := f.Precision(); !width && !precision {
-			fmt.Fprint(f, h.String())
-			return
-		}
-		fmt.Fprintf(f, fmt.FormatString(f, 's'), h.String())
-	case verb == 's' || verb == 'q':
-		fmt.Fprintf(f, fmt.FormatString(f, verb), h.String())
+	case verb == 'v' || verb == 's' || verb == 'q':
+		printing.Text(f, verb, h.String())
 	default:
 		fmt.Fprintf(f, fmt.FormatString(f, verb), h.Bits)
 	}
@@ -80,24 +71,13 @@ func (h Handle[T]) MarshalText() ([]byte, error) { return h.appendText(nil), nil
 // [strconv.ErrSyntax], and h stays as it was.
 func (h *Handle[T]) UnmarshalText(text []byte) error {
 	var b [8]byte
-	if len(text) != textSize {
-		return shell.Fail("read a handle", fmt.Errorf("%q is no handle, which has %d hexadecimal digits: %w",
-			shortened(text), textSize, strconv.ErrSyntax))
+	if len(text) == hex.EncodedLen(len(b)) {
+		if _, err := hex.Decode(b[:], text); err == nil {
+			h.Bits = binary.BigEndian.Uint64(b[:])
+			return nil
+		}
 	}
-	if _, err := hex.Decode(b[:], text); err != nil {
-		return shell.Fail("read a handle", fmt.Errorf("%q is no handle, which has hexadecimal digits only: %w",
-			text, strconv.ErrSyntax))
-	}
-	h.Bits = binary.BigEndian.Uint64(b[:])
-	return nil
-}
-
-// shortened keeps an error that quotes a text short.
-func shortened(text []byte) string {
-	if len(text) > 2*textSize {
-		return string(text[:2*textSize]) + "…"
-	}
-	return string(text)
+	return shell.Fail("read a handle", fmt.Errorf("%.32q is no handle, which has 16 hexadecimal digits: %w", text, strconv.ErrSyntax))
 }
 
 // MarshalBinary returns the 8 bytes of the handle's number, big-endian. It never fails.

@@ -51,11 +51,9 @@ func (m memory) stats() Stats { return Stats(m.c.pool.Counts()) }
 // trim releases the memory of free slots.
 func (m memory) trim() (bytes int, err error) {
 	c := m.c
-	if err := c.pool.Usable(); err != nil {
+	// Shared memory without a file stays what it is while it is mapped.
+	if err := c.pool.Usable(); err != nil || c.m.Shared() && !c.m.FileBacked() {
 		return 0, err
-	}
-	if c.m.Shared() && !c.m.FileBacked() { // shared memory stays what it is while it is mapped
-		return 0, nil
 	}
 	return c.pool.Trim(c.releasePages)
 }

@@ -228,20 +228,15 @@ func (s *Slab[T]) load(h Handle[T]) (x T, err error) {
 		}
 	}
 	w, word, err := c.inTurn(opLoad, h.Bits, true)
-	if err == nil {
-		s.copyHeld(w, word, h, &x)
+	if err != nil {
+		return x, err
 	}
-	return x, err
-}
-
-// copyHeld reads an object whose word says busy, which no Store changes then. The word is
-// afterwards what it was, so other Loads need not copy again.
-func (s *Slab[T]) copyHeld(w *uint64, word uint64, h Handle[T], x *T) {
-	defer slots.Publish(w, word)
+	defer slots.Publish(w, word) // what it was, so other Loads need not copy again
 	// SAFETY: inTurn found the slot readable, and while its word says busy nobody writes or frees
 	// it.
-	*x = *(*T)(unsafe.Add(s.slots, uintptr(slots.Index(h.Bits))*unsafe.Sizeof(*x)))
+	x = *(*T)(c.pool.Slot(uintptr(slots.Index(h.Bits))))
 	s.shadows.Read(h.Bits)
+	return x, nil
 }
 
 // Store sets the object to x. A Store that races with a Free ends before it or returns [ErrStale];
@@ -289,7 +284,7 @@ func (s *Slab[T]) writeWhole(w *uint64, word uint64, h Handle[T], x *T) error {
 func (s *Slab[T]) write(w *uint64, word uint64, h Handle[T], x *T) {
 	defer slots.Publish(w, slots.AfterStore(word))
 	slots.Fence()
-	// SAFETY: access found the slot writable, and while its word says busy nobody frees it.
+	// SAFETY: hold found the slot writable, and while its word says busy nobody frees it.
 	*(*T)(unsafe.Add(s.slots, uintptr(slots.Index(h.Bits))*unsafe.Sizeof(*x))) = *x
 }
 

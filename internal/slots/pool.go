@@ -99,7 +99,7 @@ func (p *Pool) AttachWords(addr uintptr) {
 // Slot returns the address of slot i.
 func (p *Pool) Slot(i uintptr) unsafe.Pointer {
 	// SAFETY: the callers have compared i with Cap, and compare the address with the limits before
-	// they touch ip.
+	// they touch it.
 	return unsafe.Add(p.Slots, i*p.Size)
 }
 
@@ -113,7 +113,7 @@ func (p *Pool) End(i uintptr) uintptr { return uintptr(p.Slot(i)) + p.Size }
 func (p *Pool) Readable(i uintptr) bool { return p.End(i) <= p.Limits.Readable() }
 
 // Refusal returns why slot i, which has memory, is beyond a limit: ErrClosed, ErrProtection, or
-// ErrBounds of a mapping that was cup.
+// ErrBounds if the mapping was cut.
 func (p *Pool) Refusal(i, limit uintptr) error {
 	if mem.Allows(limit) {
 		return fmt.Errorf("slot %d was cut off: the mapping was shrunk or split: %w", i, mem.ErrBounds)

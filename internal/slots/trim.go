@@ -123,11 +123,9 @@ func (p *Pool) sortBlock(t *trimmer, i, lo int) {
 		var sorted list
 		for _, want := range []bool{true, false} { // pushed in front: the last ones come first
 			for k := p.blockSlots() - 1; k >= 0; k-- {
-				slot := i + k
-				if slot >= p.bump || !t.free.has(slot-lo) || t.cold.has(slot-lo) != want {
-					continue
+				if slot := i + k; slot < p.bump && t.free.has(slot-lo) && t.cold.has(slot-lo) == want {
+					p.prepend(&sorted, uint32(slot), Generation(Load(p.Word(uintptr(slot)))))
 				}
-				p.prepend(&sorted, uint32(slot), Generation(Load(p.Word(uintptr(slot)))))
 			}
 		}
 		*at = sorted

@@ -24,14 +24,9 @@ const (
 	Retired  = 1<<32 - 2 // the generation of a slot that is never used again
 )
 
-// Generation returns the generation in a word or handle.
-func Generation(word uint64) uint32 { return uint32(word >> 32) }
-
-// Index returns the index in a handle.
-func Index(handle uint64) uint32 { return uint32(handle) }
-
-// IsLive reports whether a word is that of a slot with an object.
-func IsLive(word uint64) bool { return word&OneGeneration != 0 }
+func Generation(wordOrHandle uint64) uint32 { return uint32(wordOrHandle >> 32) }
+func Index(handle uint64) uint32            { return uint32(handle) }
+func IsLive(word uint64) bool               { return word&OneGeneration != 0 }
 
 // WordAt returns the address of the word of slot i.
 func WordAt(words unsafe.Pointer, i uintptr) *uint64 {
