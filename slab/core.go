@@ -86,7 +86,6 @@ func (c *core) attach(m *typedmem.Mapping, err error) error {
 	return nil
 }
 
-// attachWords shows the words in m.
 func (c *core) attachWords(m *typedmem.Mapping) {
 	c.meta = m
 	c.pool.AttachWords(m.Addr())

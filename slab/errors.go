@@ -14,14 +14,13 @@ var (
 	// ErrStale: the handle names no live object of this slab. It was freed, belongs to another
 	// slab, or was made up.
 	ErrStale = errors.New("stale handle")
-	// ErrFull: every slot holds an object, is retired, or is parked in a [Cache] whose goroutine
-	// freed nothing meanwhile. Caches hold at most an eighth of the capacity together; close those
-	// that are idle. The error says how many slots are where.
+	// ErrFull: every slot holds an object, is retired, or is parked in a [Cache]; close caches that
+	// are idle. The error says how many slots are where.
 	ErrFull = errors.New("the slab is full")
 )
 
-// operation is a method that takes a handle, with its errors for handles that are not valid. They
-// are made once and so do not name the handle: looking one up does not allocate.
+// operation is a method that takes a handle. Its errors for handles that are not valid are made
+// once, so a lookup does not allocate; they do not name the handle.
 type operation struct {
 	name        string
 	write       bool // it changes the object
@@ -44,7 +43,6 @@ func newOperation(name string, write bool) *operation {
 	}
 }
 
-// invalid returns the error for a handle that is not valid.
 func (op *operation) invalid(h uint64) error {
 	if h == 0 {
 		return op.zero

@@ -78,7 +78,7 @@ func (g *guards) make(p *slots.Pool, every uint64) error {
 	return nil
 }
 
-// has reports whether a handle has the index of a guard slot.
+// has reports whether a handle is that of a guard slot.
 func (g *guards) has(h uint64) bool {
 	i := uintptr(slots.Index(h))
 	return len(g.slots) > 0 && i >= g.pool.Cap && i-g.pool.Cap < uintptr(len(g.slots))
@@ -171,7 +171,6 @@ func (g *guards) lend(h uint64, forGood bool) (unsafe.Pointer, error) {
 	return s.p, nil
 }
 
-// free ends the object of a handle.
 func (g *guards) free(h uint64) error {
 	s, err := g.find(opFree, h)
 	if err != nil {

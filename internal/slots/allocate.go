@@ -19,14 +19,12 @@ func (p *Pool) refill(k *Magazine, s *shard) error {
 	faults.Look()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err := p.Usable(); err != nil {
-		return err
-	}
-	stocked := len(k.stock) > 0
+	stocked, err := len(k.stock) > 0, p.Usable()
 	if !stocked {
-		if err := p.provide(); err != nil {
-			return err
-		}
+		err = p.provide()
+	}
+	if err != nil {
+		return err
 	}
 	if s != nil {
 		s.lockWait()
@@ -64,32 +62,30 @@ func (p *Pool) next() uint64 {
 	return uint64(FirstGeneration(p.Salt, i)+1)<<32 | uint64(i)
 }
 
-// provide makes sure that next finds a slot. The caller holds mu, which may be released meanwhile.
+// provide makes sure that next finds a slot of a pool that is usable. The caller holds mu, which may
+// be released meanwhile.
 func (p *Pool) provide() error {
 	for {
-		if err := p.Usable(); err != nil {
-			return err
-		}
-		used := p.Used()
+		used, err := p.Used(), p.Usable()
 		switch {
+		case err != nil:
 		case p.free.count > 0 || p.bump < used:
 			return nil
 		case p.waits.count > 0 && (used == int(p.Cap) || p.waits.count >= p.enoughWaiting(used)):
-			if err := p.flushWaiting(); err != nil {
-				return err
-			}
+			err = p.flushWaiting()
 		case p.stocks >= p.mostStocked(used) && p.unstockAll():
 		case used < int(p.Cap):
-			if err := p.grow(used); err != nil && !p.findMore() {
-				return err
+			if err = p.grow(used); err != nil && p.findMore() {
+				err = nil
 			}
 		case p.gather():
 		case p.flushing.count == 0:
-			return ErrFull
+			err = ErrFull
 		default: // somebody's flush is about to make slots free
-			if err := p.flushWaiting(); err != nil {
-				return err
-			}
+			err = p.flushWaiting()
+		}
+		if err != nil {
+			return err
 		}
 	}
 }
@@ -205,7 +201,7 @@ func (p *Pool) putBack(h uint64, count *atomic.Uint64) {
 	}
 }
 
-// Retire takes a slot that was allocated and holds no object out of use for good.
+// Retire is Cancel for a slot that must not be used again.
 func (p *Pool) Retire(h uint64) {
 	p.cancelled.Add(1)
 	p.retire(Index(h))

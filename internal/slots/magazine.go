@@ -45,6 +45,7 @@ func (k *Magazine) Take() {
 // Allow sets how many slots the magazine may hold. Those that are too many leave it at the next
 // Free.
 func (k *Magazine) Allow(n uint64) { atomic.StoreUint64(&k.limit, n) }
+func (k *Magazine) room() uint64   { return atomic.LoadUint64(&k.limit) }
 
 // HasRoom reports whether the magazine may hold one more slot.
 func (k *Magazine) HasRoom() bool { return k.n < k.room() }
@@ -54,9 +55,6 @@ func (k *Magazine) Put(h uint64) {
 	k.push(h + 2*OneGeneration)
 	Publish(&k.frees, k.frees+1)
 }
-
-// room returns how many slots the magazine may hold.
-func (k *Magazine) room() uint64 { return atomic.LoadUint64(&k.limit) }
 
 // full reports whether slots have to leave before one can come; mostWaits is how many of them may
 // wait for a flush.

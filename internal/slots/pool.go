@@ -122,9 +122,7 @@ func (p *Pool) Refusal(i, limit uintptr) error {
 }
 
 // Used returns how many slots have memory. Those after them were never used.
-func (p *Pool) Used() int { return int(p.used.Load()) }
-
-// SetUsed sets how many slots have memory, outside of growth.
+func (p *Pool) Used() int     { return int(p.used.Load()) }
 func (p *Pool) SetUsed(n int) { p.used.Store(uint64(n)) }
 
 // Restore sets the generation of slot i while a slab is opened, from the last slot down to the
