@@ -61,10 +61,7 @@ func newCore(capacity int, l *layout.Layout, salt uint64) (*core, error) {
 	if capacity < 1 || uint64(capacity) > mostSlots {
 		return nil, fmt.Errorf("a capacity of %d objects, 1 to %d are possible: %w", capacity, uint64(mostSlots), typedmem.ErrSize)
 	}
-	if l.Size > math.MaxInt32 {
-		return nil, fmt.Errorf("objects of %d bytes: %w", l.Size, typedmem.ErrSize)
-	}
-	if _, ok := num.Mul(capacity, int(l.Size)+8); !ok {
+	if _, ok := num.Mul(capacity, int(l.Size)+8); !ok || l.Size > math.MaxInt32 {
 		return nil, fmt.Errorf("%d objects of %d bytes: %w", capacity, l.Size, typedmem.ErrSize)
 	}
 	c := &core{layout: l}

@@ -50,24 +50,13 @@ func (op *operation) invalid(h uint64) error {
 	return op.stale
 }
 
-// fullError is ErrFull with what was known when no slot was found.
-type fullError struct {
-	capacity int
-	Stats
-}
-
-func (e *fullError) Error() string {
-	return fmt.Sprintf("%d slots: %d hold objects, %d are parked in caches, %d wait for a flush, %d are retired; "+
-		"free objects, close caches that are not in use, or make the slab larger: %v",
-		e.capacity, e.Live, e.Cached, e.Waiting, e.Retired, ErrFull)
-}
-
-func (e *fullError) Unwrap() error { return ErrFull }
-
 // allocError returns the error of an allocation; if the slab is full it says how it is used.
 func (c *core) allocError(err error) error {
 	if err == slots.ErrFull {
-		err = &fullError{int(c.pool.Cap), c.stats()}
+		n := c.stats()
+		err = fmt.Errorf("%d slots: %d hold objects, %d are parked in caches, %d wait for a flush, %d are retired; "+
+			"free objects, close caches that are not in use, or make the slab larger: %w",
+			c.pool.Cap, n.Live, n.Cached, n.Waiting, n.Retired, ErrFull)
 	}
 	return shell.Fail("alloc", err)
 }

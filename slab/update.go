@@ -14,11 +14,8 @@ import (
 // A panic in f, or a [runtime.Goexit], releases the object; what f has changed by then stays. Do
 // not keep the address: later the slot may hold another object.
 //
-//   - [ErrStale]: the handle is not valid. f is not called.
-//   - [typedmem.ErrProtection]: the memory is not writable, or the slab file was opened for
-//     reading.
-//   - In a file on a full disk: an error that wraps the system's, if there is no space for the
-//     change of a page. f is not called.
+//   - For a handle that is not valid, memory that is not writable and a full disk Update returns
+//     the errors of [Slab.Store] and does not call f.
 //   - f must not call Load, Store, Update or Free with the same handle, which would wait for ever,
 //     nor wait for another goroutine that does. It may use other objects. Goroutines that update
 //     one object inside the Update of another must take them in one order, as with locks.
