@@ -62,7 +62,7 @@ func (p *Pool) next() uint64 {
 	return uint64(FirstGeneration(p.Salt, i)+1)<<32 | uint64(i)
 }
 
-// provide makes sure that next finds a slot of a pool that is usable. The caller holds mu, which may
+// provide makes sure that the pool is usable and next finds a slot. The caller holds mu, which may
 // be released meanwhile.
 func (p *Pool) provide() error {
 	for {
