@@ -42,13 +42,8 @@ func (r *Region[T]) Set(i int, x T) {
 	panic(&typedmem.Error{Op: "set", Err: &regionRefusal[T]{r, l, i, end}})
 }
 
-// Load returns element i. It is not atomic: for elements that other goroutines write use
-// [Region.Ptr] and sync/atomic.
-//
-//   - [typedmem.ErrBounds]: the index is out of range.
-//   - [typedmem.ErrClosed]: the region is closed.
-//   - [typedmem.ErrProtection]: the memory is not readable.
-//   - [typedmem.ErrOperation]: T has sync/atomic fields.
+// Load returns element i, with the errors of [View.Load]. It is not atomic: for elements that other
+// goroutines write use [Region.Ptr] and sync/atomic.
 func (r *Region[T]) Load(i int) (x T, err error) {
 	var l *mem.Limits
 	var end, p uintptr
@@ -64,8 +59,8 @@ func (r *Region[T]) Load(i int) (x T, err error) {
 	return x, &typedmem.Error{Op: "load", Err: &regionRefusal[T]{r, l, i, end}}
 }
 
-// Store sets element i to x. It is not atomic, and returns the errors of [Region.Load]. If
-// the region is not writable it returns [typedmem.ErrProtection], even for an index out of range.
+// Store sets element i to x. It is not atomic, and returns the errors of [View.Load]. If the
+// region is not writable it returns [typedmem.ErrProtection], even for an index out of range.
 func (r *Region[T]) Store(i int, x T) (err error) {
 	var l *mem.Limits
 	var end, p uintptr

@@ -83,9 +83,7 @@ func (r *Region[T]) put(l *mem.Limits, end, stop uintptr, first int, xs []T) err
 // noteWritten records that memory up to the address stop is about to be written, for
 // [core.clearWritten].
 func (r *Region[T]) noteWritten(l *mem.Limits, stop uintptr) {
-	if n := int(stop - l.Base()); n > r.core.written {
-		r.core.written = n
-	}
+	r.core.written = max(r.core.written, int(stop-l.Base()))
 }
 
 func (r *Region[T]) appendSlow(xs []T) error {

@@ -28,13 +28,12 @@ func Cast[U, T any](v View[T]) (View[U], error) {
 		return View[U]{}, shell.Fail("cast", fmt.Errorf("%v takes no bytes: %w", to.Type, typedmem.ErrType))
 	}
 	bytes := v.n * int(from.Size)
-	first := v.first
 	if bytes%int(to.Size) != 0 {
 		return View[U]{}, shell.Fail("cast", fmt.Errorf("%d bytes (%d %v) are no whole number of %v of %d bytes: %w",
 			bytes, v.n, from.Type, to.Type, to.Size, typedmem.ErrBounds))
 	}
-	if bytes > 0 && uintptr(first)%to.Align != 0 {
-		return View[U]{}, shell.Fail("cast", fmt.Errorf("%v begins at multiples of %d, the view at %#x: %w", to.Type, to.Align, uintptr(first), typedmem.ErrBounds))
+	if bytes > 0 && uintptr(v.first)%to.Align != 0 {
+		return View[U]{}, shell.Fail("cast", fmt.Errorf("%v begins at multiples of %d, the view at %#x: %w", to.Type, to.Align, uintptr(v.first), typedmem.ErrBounds))
 	}
 	l := v.limits
 	if l != nil && to.Type != from.Type {
@@ -47,7 +46,7 @@ func Cast[U, T any](v View[T]) (View[U], error) {
 	}
 	// SAFETY: the same bytes under the same or stricter limits; alignment and length were checked,
 	// and U takes any bytes.
-	return View[U]{first, bytes / int(to.Size), v.end, l}, nil
+	return View[U]{v.first, bytes / int(to.Size), v.end, l}, nil
 }
 
 func checkCast(to, from *layout.Layout, l *mem.Limits) error {
@@ -76,7 +75,7 @@ func checkCast(to, from *layout.Layout, l *mem.Limits) error {
 // such field it is [typedmem.ErrType], and the error lists the fields of T.
 func Field[F, T any](v View[T], offset uintptr) (Strided[F], error) {
 	want, in := reflect.TypeFor[F](), reflect.TypeFor[T]()
-	if in.Kind() != reflect.Struct && in.Kind() != reflect.Array || !hasField(in, want, offset) {
+	if !hasField(in, want, offset) {
 		return Strided[F]{}, shell.Fail("field", fmt.Errorf("%w: %v has no field of type %v at byte %d; it has %s",
 			typedmem.ErrType, in, want, offset, strings.TrimSuffix(shell.LayoutOf[T]().GoFields(), "\n")))
 	}

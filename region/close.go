@@ -21,8 +21,6 @@ import (
 //   - Any other error: the file could not be synced. The region stays open.
 func (r *Region[T]) Close() error { return shell.Fail("close", r.core.close()) }
 
-// close syncs a length that is not durable yet, then releases everything. If the sync or the
-// unmapping fails, the region stays open.
 func (c *core) close() error {
 	if c == nil {
 		return errZero
@@ -59,11 +57,7 @@ func (c *core) close() error {
 	if lost != nil { // leave the file as a killed writer would
 		return errors.Join(err, lost, f.Abandon())
 	}
-	size := int64(-1)
-	if writes {
-		size = container.DataOffset + int64(c.greatest)
-	}
-	return errors.Join(err, f.Close(size))
+	return errors.Join(err, f.Close(container.DataOffset+int64(c.greatest)))
 }
 
 // syncAndUnmap syncs a length that is not durable yet, in bytes, and releases the memory. It begins

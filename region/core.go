@@ -41,7 +41,6 @@ type core struct {
 	uncleared int             // the end of elements that were cut off and could not be cleared, 0 for none
 }
 
-// mapping returns the mapping that holds the elements.
 func (c *core) mapping() *typedmem.Mapping { return c.at.Load().m }
 
 // inner returns the mapping with the operations that only this module uses.

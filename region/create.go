@@ -45,7 +45,6 @@ func From[T any](m *typedmem.Mapping) (*Region[T], error) {
 	return show[T]("from", c, err)
 }
 
-// newInMemory makes a region of n elements in anonymous memory.
 func newInMemory(n int, l *layout.Layout) (*core, error) {
 	bytes, err := shell.Bytes(n, l)
 	if err != nil {
@@ -56,7 +55,6 @@ func newInMemory(n int, l *layout.Layout) (*core, error) {
 	return mapRequest(r, l)
 }
 
-// fromMapping makes a region of a mapping that the caller has made.
 func fromMapping(m *typedmem.Mapping, l *layout.Layout) (*core, error) {
 	if m == nil {
 		return nil, fmt.Errorf("no mapping was given: %w", typedmem.ErrOperation)

@@ -43,10 +43,8 @@
 //
 // Open reserves twice the length of the file, and at least 1 MiB. When the writer makes the file
 // longer than that, [Region.Refresh] moves the reader to a range of addresses of twice the new
-// length. Views, slices and pointers taken before stay valid where they are, until Close; those
-// taken afterwards lie in the new range. FileOptions.Capacity sets the size of the first range. In
-// a 32-bit program readers do not move: they reserve as much as a writer does, and when the file
-// outgrows that, Refresh returns [typedmem.ErrCapacity].
+// length. FileOptions.Capacity sets the size of the first range. In a 32-bit program readers do not
+// move: they reserve as much as a writer does.
 //
 // # Files
 //
@@ -139,11 +137,6 @@
 // Close a Region when it is no longer used. The collector releases one that was not closed, unless
 // its raw memory was handed out: that stays mapped until the program ends. A file is then left as
 // by a crash of the program: complete for the next OpenMut, but not synced.
-//
-// # Zero values and copies
-//
-// The zero Region is closed. The zero View and the zero Strided are empty. Do not copy a Region,
-// which go vet reports; copy views freely.
 //
 // # Concurrency
 //

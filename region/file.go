@@ -12,9 +12,9 @@ import (
 	"github.com/typedmem/typedmem/internal/mem"
 )
 
-// spec describes a region file of a type.
-func spec(l *layout.Layout, o FileOptions) container.Spec {
-	return container.Spec{Kind: container.KindRegion, Layout: l, Width: o.Width, Shared: o.Shared}
+// spec describes a region file of a type, with rows of width elements; 0 means any width.
+func spec(l *layout.Layout, width int) container.Spec {
+	return container.Spec{Kind: container.KindRegion, Layout: l, Width: width}
 }
 
 // create makes a new file.
@@ -34,7 +34,9 @@ func create(path string, l *layout.Layout, o FileOptions) (*core, error) {
 	case ask.Capacity < bytes:
 		return nil, fmt.Errorf("%d elements with a capacity of %d; it must be at least the length: %w", o.Len, o.Capacity, typedmem.ErrSize)
 	}
-	f, err := container.Create(path, spec(l, o), o.Perm)
+	s := spec(l, o.Width)
+	s.Shared = o.Shared
+	f, err := container.Create(path, s, o.Perm)
 	if err != nil {
 		return nil, err
 	}

@@ -87,7 +87,6 @@ func (r *Region[T]) Refresh() (int, error) {
 	return bytes / r.core.size, shell.Fail("refresh", replaced)
 }
 
-// refresh sets the length to the one that the writer of the file has published.
 func (c *core) refresh() (int, error) {
 	if !c.reader {
 		return c.length(), nil

@@ -106,22 +106,18 @@ func (r *Region[T]) View() View[T] {
 }
 
 // Ptr returns the address of element i: raw memory; see [View.Ptr].
-func (r *Region[T]) Ptr(i int) *T {
-	r.mustBeOpen("ptr")
-	return r.View().Ptr(i)
-}
+func (r *Region[T]) Ptr(i int) *T { return r.mustView("ptr").Ptr(i) }
 
 // Slice returns the elements as a Go slice: raw memory; see [View.Slice].
-func (r *Region[T]) Slice() []T {
-	r.mustBeOpen("slice")
-	return r.View().Slice()
-}
+func (r *Region[T]) Slice() []T { return r.mustView("slice").Slice() }
 
-// mustBeOpen panics after Close, when there is no length to compare an index with.
-func (r *Region[T]) mustBeOpen(op string) {
+// mustView is View for calls that panic after Close, when there is no length to compare an index
+// with.
+func (r *Region[T]) mustView(op string) View[T] {
 	if r.core.closed() {
 		panic(shell.Fail(op, r.errClosed()))
 	}
+	return r.View()
 }
 
 // Sub returns a view of the elements [lo, hi), or [typedmem.ErrBounds]; after Close
@@ -136,19 +132,13 @@ func (r *Region[T]) Sub(lo, hi int) (View[T], error) {
 // All yields the index and value of each element that exists when the loop begins; see [View.All].
 // After Close it panics with [typedmem.ErrClosed].
 func (r *Region[T]) All() iter.Seq2[int, T] {
-	return func(yield func(int, T) bool) {
-		r.mustBeOpen("all")
-		r.View().All()(yield)
-	}
+	return func(yield func(int, T) bool) { r.mustView("all").All()(yield) }
 }
 
 // Values yields the value of each element that exists when the loop begins; see [View.Values].
 // After Close it panics with [typedmem.ErrClosed].
 func (r *Region[T]) Values() iter.Seq[T] {
-	return func(yield func(T) bool) {
-		r.mustBeOpen("values")
-		r.View().Values()(yield)
-	}
+	return func(yield func(T) bool) { r.mustView("values").Values()(yield) }
 }
 
 // Mapping returns the mapping that the region owns, for protection, locking, advice and flushing;

@@ -34,7 +34,8 @@ const patience = 10 * time.Second
 // last single writer closed: if that one died, one of them opens and closes the file in its place,
 // and the others wait.
 func openContainer(path string, l *layout.Layout, o FileOptions) (*container.File, error) {
-	s := spec(l, o)
+	s := spec(l, o.Width)
+	s.Shared = o.Shared
 	if !o.Shared {
 		return container.Open(path, s, o.Write && !o.CopyOnWrite)
 	}

@@ -123,7 +123,7 @@ func save(path string, l *layout.Layout, n int, from *container.File, fill func(
 		}
 		width, perm = from.Width(), info.Mode().Perm()&0o666
 	}
-	f, err := container.Create(path, spec(l, FileOptions{Width: width}), perm)
+	f, err := container.Create(path, spec(l, width), perm)
 	if err != nil {
 		return err
 	}

@@ -59,7 +59,7 @@ func (s Strided[T]) Set(i int, x T) {
 	panic(&typedmem.Error{Op: "set", Err: &refusal{i, s.n, end}})
 }
 
-// Load returns element i, with the errors of View.Load.
+// Load returns element i, with the errors of [View.Load].
 func (s Strided[T]) Load(i int) (x T, err error) {
 	var end uintptr
 	if uint(i) < uint(s.n) {
@@ -74,7 +74,7 @@ func (s Strided[T]) Load(i int) (x T, err error) {
 	return x, &typedmem.Error{Op: "load", Err: &refusal{i, s.n, end}}
 }
 
-// Store sets element i to x, with the errors of View.Store.
+// Store sets element i to x, with the errors of [View.Store].
 func (s Strided[T]) Store(i int, x T) error {
 	var end uintptr
 	if uint(i) < uint(s.n) {
@@ -101,8 +101,7 @@ func (s Strided[T]) Sub(lo, hi int) (Strided[T], error) {
 	return Strided[T]{unsafe.Add(s.first, uintptr(lo)*s.stride), hi - lo, s.stride, s.limits}, nil
 }
 
-// Every returns the elements lo, lo+step, lo+2*step and so on below hi. A range that does not fit,
-// or a step below 1, is [typedmem.ErrBounds].
+// Every returns every step-th element of [lo, hi), as [View.Every] does.
 func (s Strided[T]) Every(lo, hi, step int) (Strided[T], error) {
 	if !num.Range(lo, hi, s.n) {
 		return Strided[T]{}, bounds("every", lo, hi, s.n)
@@ -145,8 +144,7 @@ func (s Strided[T]) Values() iter.Seq[T] {
 	}
 }
 
-// CopyTo copies elements to dst until one of the two ends and returns how many. It panics where At
-// of one of them would.
+// CopyTo copies elements to dst as [View.CopyTo] does.
 func (s Strided[T]) CopyTo(dst []T) int {
 	n := min(s.n, len(dst))
 	for i := range n {
@@ -186,8 +184,7 @@ func (s Strided[T]) check(op string, n int) {
 	}
 }
 
-// ReadOnly returns the same elements in a view that refuses every write with
-// [typedmem.ErrProtection], and so do all views made from it.
+// ReadOnly returns the same elements in a view that refuses every write; see [View.ReadOnly].
 func (s Strided[T]) ReadOnly() Strided[T] {
 	if s.limits == nil {
 		return s

@@ -163,16 +163,14 @@ func (v View[T]) Chunks(n int) iter.Seq[View[T]] {
 	if n < 1 {
 		panic(&typedmem.Error{Op: "chunks", Err: chunkRefusal(n)})
 	}
-	return func(yield func(View[T]) bool) { v.chunks(n, yield) }
-}
-
-func (v View[T]) chunks(n int, yield func(View[T]) bool) {
-	for rest := v.elements(); len(rest) > 0; {
-		k := min(n, len(rest))
-		if !yield(viewOf(rest[:k], v.limits)) {
-			return
+	return func(yield func(View[T]) bool) {
+		for rest := v.elements(); len(rest) > 0; {
+			k := min(n, len(rest))
+			if !yield(viewOf(rest[:k], v.limits)) {
+				return
+			}
+			rest = rest[k:]
 		}
-		rest = rest[k:]
 	}
 }
 

@@ -61,8 +61,9 @@ const (
 // hold finds a live object for writing and sets Busy in its word, which the caller publishes
 // without it. Load, Store, Update and Free of others wait meanwhile.
 func (c *core) hold(op *operation, h uint64) (w *uint64, word uint64, err error) {
-	if c.waited.Load() == h && h != 0 {
-		c.letPass(h)
+	// Those who wait for the object go first. They need nothing else, so nobody waits for itself.
+	for spin := 0; c.waited.Load() == h && h != 0; spin++ {
+		slots.Pause(spin)
 	}
 	for range patience {
 		if w, word, err = c.find(op, h); err != nil {
@@ -79,10 +80,14 @@ func (c *core) hold(op *operation, h uint64) (w *uint64, word uint64, err error)
 }
 
 // inTurn is access, or hold if held is set, for a goroutine that may wait long. Meanwhile nobody
-// who comes later takes the object, see letPass, so it waits only for those who were there before.
+// who comes later takes the object, see hold, so it waits only for those who were there before.
 func (c *core) inTurn(op *operation, h uint64, held bool) (w *uint64, word uint64, err error) {
 	c.waiters.Add(1)
-	defer c.endTurn() // find may fault
+	defer func() { // find may fault
+		if c.waiters.Add(-1) == 0 { // the handles of others are soon in waited again
+			c.waited.Store(0)
+		}
+	}()
 	for spin := 0; ; spin++ {
 		c.waited.Store(h) // again each time: others wait for other objects
 		switch w, word, err = c.find(op, h); {
@@ -92,21 +97,6 @@ func (c *core) inTurn(op *operation, h uint64, held bool) (w *uint64, word uint6
 		case !held || atomic.CompareAndSwapUint64(w, word, word|slots.Busy):
 			return w, word, nil
 		}
-		slots.Pause(spin)
-	}
-}
-
-// endTurn ends a wait. Where others wait their handles are soon in waited again.
-func (c *core) endTurn() {
-	if c.waiters.Add(-1) == 0 {
-		c.waited.Store(0)
-	}
-}
-
-// letPass lets those who wait for the object go first. They need nothing else, so nobody waits for
-// itself here.
-func (c *core) letPass(h uint64) {
-	for spin := 0; c.waited.Load() == h; spin++ {
 		slots.Pause(spin)
 	}
 }

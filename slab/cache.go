@@ -51,27 +51,17 @@ func (c *Cache[T]) Alloc() (Handle[T], error) {
 		// SAFETY: as in Insert.
 		p := unsafe.Add(s.slots, uintptr(uint32(h))*unsafe.Sizeof(*new(T)))
 		if uintptr(p)+(unsafe.Sizeof(*new(T))-1) < s.limits.Writable() && !s.special {
-			if !slots.Ordered {
-				slots.Fence()
-			}
+			slots.Fence()
 			// SAFETY: as in Insert.
 			*(*T)(p) = *new(T)
-			if slots.RaceEnabled {
-				s.core.pool.Shadows.Write(h)
-			}
+			s.shadows.Write(h)
 			slots.Publish(slots.WordAt(s.words, uintptr(uint32(h))), h&^(slots.OneGeneration-1))
 			k.Take()
 			runtime.KeepAlive(c)
 			return Handle[T]{h}, nil
 		}
 	}
-	return c.allocSlow()
-}
-
-// allocSlow is apart from Alloc so that Alloc has no zero T in memory, which it would copy.
-func (c *Cache[T]) allocSlow() (Handle[T], error) {
-	var zero T
-	return c.insert(&zero)
+	return c.insert(nil)
 }
 
 // Insert is [Slab.Insert].
@@ -83,14 +73,10 @@ func (c *Cache[T]) Insert(x T) (Handle[T], error) {
 		// limits before it is used.
 		p := unsafe.Add(s.slots, uintptr(uint32(h))*unsafe.Sizeof(x))
 		if uintptr(p)+(unsafe.Sizeof(x)-1) < s.limits.Writable() && !s.special {
-			if !slots.Ordered {
-				slots.Fence()
-			}
+			slots.Fence()
 			// SAFETY: p is the address of a free slot, aligned for T, that this cache alone uses.
 			*(*T)(p) = x
-			if slots.RaceEnabled {
-				s.core.pool.Shadows.Write(h)
-			}
+			s.shadows.Write(h)
 			slots.Publish(slots.WordAt(s.words, uintptr(uint32(h))), h&^(slots.OneGeneration-1))
 			k.Take()
 			runtime.KeepAlive(c)
@@ -100,6 +86,7 @@ func (c *Cache[T]) Insert(x T) (Handle[T], error) {
 	return c.insert(&x)
 }
 
+// insert is Insert in every case; of zero bytes if x is nil, see [Slab.put].
 func (c *Cache[T]) insert(x *T) (Handle[T], error) {
 	if c.k == nil {
 		return Handle[T]{}, shell.Fail("alloc", typedmem.ErrClosed)
@@ -122,9 +109,7 @@ func (c *Cache[T]) Free(h Handle[T]) error {
 	if last := uintptr(s.slots) + i*unsafe.Sizeof(*new(T)) + (unsafe.Sizeof(*new(T)) - 1); i < s.n && last < s.limits.Writable() && !s.special {
 		w := slots.WordAt(s.words, i)
 		word := atomic.LoadUint64(w)
-		if slots.RaceEnabled {
-			s.core.pool.Shadows.Freeing(h.Bits, word)
-		}
+		s.shadows.Freeing(h.Bits, word)
 		if slots.Generation(word) == slots.Generation(h.Bits) && word&slots.LiveBits == slots.OneGeneration && slots.Generation(h.Bits) < slots.LastLive && k.HasRoom() &&
 			atomic.CompareAndSwapUint64(w, word, (h.Bits>>32+1)<<32) {
 			k.Put(h.Bits)

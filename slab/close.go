@@ -3,6 +3,7 @@ package slab
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/typedmem/typedmem"
@@ -51,21 +52,12 @@ func (c *core) close() error {
 	if failed != nil {
 		return failed
 	}
-	return errors.Join(cut, err, closeAll(c.fenceMappings()), c.kind.close(cut != nil))
-}
-
-// fenceMappings returns what debug mode and guard slots have mapped besides slots and words.
-func (c *core) fenceMappings() []*typedmem.Mapping {
-	list := append(c.fences, c.guards.fences...)
-	for i := range c.guards.slots {
-		list = append(list, c.guards.slots[i].m)
-	}
-	return list
+	return errors.Join(cut, err, closeAll(append(c.fences, c.guards.mapped...)), c.kind.close(cut != nil))
 }
 
 // closeMappings undoes what a constructor did before it failed.
 func (c *core) closeMappings() error {
-	return closeAll(append(c.fenceMappings(), c.kind.mappings()...))
+	return closeAll(slices.Concat(c.fences, c.guards.mapped, c.kind.mappings()))
 }
 
 func closeAll(list []*typedmem.Mapping) (err error) {

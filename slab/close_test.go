@@ -10,7 +10,7 @@ import (
 
 // mappings are all that a slab has mapped, those included that nothing can be read from.
 func (c *core) mappings() []*typedmem.Mapping {
-	list := append(append(c.kind.mappings(), c.fences...), c.guards.fences...)
+	list := append(append(c.kind.mappings(), c.fences...), c.guards.mapped...)
 	for i := range c.guards.slots {
 		list = append(list, c.guards.slots[i].m)
 	}

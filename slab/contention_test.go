@@ -62,9 +62,8 @@ func TestWhoWaitsForAnObjectGoesFirst(t *testing.T) {
 						if slots.Load(w)&slots.Busy == 0 {
 							t.Error("the object is not held")
 						}
-						var y filledObject
-						s.copyHeld(w, word, h, &y)
-						seen = y[0]
+						seen = (*filledObject)(s.core.pool.Slot(uintptr(slots.Index(h.Bits))))[0]
+						slots.Publish(w, word)
 					}
 					return err
 				})

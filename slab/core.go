@@ -63,10 +63,7 @@ func newCore(capacity int, l *layout.Layout, salt uint64) (*core, error) {
 	if capacity < 1 || uint64(capacity) > mostSlots {
 		return nil, fmt.Errorf("a capacity of %d objects, 1 to %d are possible: %w", capacity, uint64(mostSlots), typedmem.ErrSize)
 	}
-	if l.Size > math.MaxInt32 {
-		return nil, fmt.Errorf("objects of %d bytes: %w", l.Size, typedmem.ErrSize)
-	}
-	if _, ok := num.Mul(capacity, int(l.Size)+8); !ok {
+	if _, ok := num.Mul(capacity, int(l.Size)+8); !ok || l.Size > math.MaxInt32 {
 		return nil, fmt.Errorf("%d objects of %d bytes: %w", capacity, l.Size, typedmem.ErrSize)
 	}
 	c := &core{layout: l}
@@ -88,15 +85,10 @@ func (c *core) attach(m *typedmem.Mapping, err error) error {
 	return nil
 }
 
-// attachWords shows the words in m.
 func (c *core) attachWords(m *typedmem.Mapping) {
 	c.meta = m
 	c.pool.AttachWords(m.Addr())
 }
-
-// special reports whether some of the steps around an allocation are not those of a plain slab in
-// memory.
-func (c *core) special() bool { return c.pool.Durable || c.mayLackSpace || c.checked }
 
 // reads reports whether Open made the slab: another process writes the words.
 func (c *core) reads() bool {
@@ -124,12 +116,6 @@ func (c *core) first() *typedmem.Mapping { return mem.Public[*typedmem.Mapping](
 // unmapped reports whether the mapping of the first slot was closed.
 func (c *core) unmapped() bool { return c.pool.Limits.Mapping().Limits() != c.pool.Limits }
 
-// abort returns a slot that was allocated and holds no object.
-func (c *core) abort(h uint64) {
-	c.kind.cancel(h)
-	c.pool.Cancel(h)
-}
-
 // free ends the object of a handle, in every case. own is the magazine of a cache or nil.
 func (c *core) free(h uint64, own *slots.Magazine) error {
 	if c.guards.has(h) {
@@ -149,7 +135,7 @@ func (c *core) free(h uint64, own *slots.Magazine) error {
 // lent tells the race detector of raw access. Objects with atomic fields are left out: they can be
 // shared through their addresses, in ways that the detector does not see.
 func (c *core) lent(h uint64) {
-	if !c.layout.Atomic {
+	if slots.RaceEnabled && !c.layout.Atomic {
 		c.pool.Shadows.Lent(h)
 	}
 }

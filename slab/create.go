@@ -7,23 +7,20 @@ import (
 
 // Config is what With takes. Its zero value makes the slab that New makes.
 type Config struct {
-	// Options says how the memory of the objects is mapped: flags, address, page size and file. Its
-	// size is the number of bytes to commit first. Its capacity may be larger than the slab needs.
-	// A file in Options may be any file: it gets the bytes of the objects and nothing else, and
+	// Options are the flags, address, page size and file that the objects are mapped with. Their
+	// size is how many bytes to commit first; a capacity reserves more addresses than the slab
+	// needs. The file, which may be any file, gets the bytes of the objects and nothing else, so
 	// handles end with the process. For slab files see [OpenFile].
 	Options options.Options
 
-	// Debug finds mistakes: see the package comment for what it does and costs. It commits the
-	// whole capacity, unless Options has a file or an address.
+	// Debug finds mistakes; the package comment says how, and what it costs.
 	Debug bool
 
-	// GuardEvery n puts one of n objects into a page of its own; 0 means none. See the package
-	// comment.
+	// GuardEvery n puts one of n objects into a page of its own, 0 none; see the package comment.
 	GuardEvery int
 }
 
-// New makes a slab for up to capacity objects in anonymous memory. Address space is reserved for
-// all of them; memory is committed as they are allocated.
+// New makes a slab for up to capacity objects in anonymous memory.
 //
 //   - [typedmem.ErrType]: T cannot be in mapped memory.
 //   - [typedmem.ErrSize]: the capacity is below 1, or above 4,294,901,760 or what the address space

@@ -2,7 +2,6 @@ package slab
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -112,18 +111,15 @@ func (c *core) between(r mem.Request, bytes int) (_ *typedmem.Mapping, err error
 		return nil, err
 	}
 	c.fences = append(c.fences, m)
-	if m, err = m.SplitOff(page); err != nil {
+	if c.m, err = m.SplitOff(page); err != nil { // closeMappings closes it from here on
 		return nil, err
 	}
-	behind, err := m.SplitOff(whole)
-	if err == nil {
-		c.fences = append(c.fences, behind)
-		err = m.Commit()
-	}
+	after, err := c.m.SplitOff(whole)
 	if err != nil {
-		return nil, errors.Join(err, m.Close())
+		return nil, err
 	}
-	return m, nil
+	c.fences = append(c.fences, after)
+	return c.m, c.m.Commit()
 }
 
 // bytes returns the memory of the slot of a handle, which this goroutine alone uses, and which was

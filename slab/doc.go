@@ -36,11 +36,8 @@
 //     beginning; the slots follow as they are used.
 //   - [OpenMut] takes time in proportion to the slots in use, whatever the capacity is.
 //
-// With a small capacity slots are reused often. With a capacity of 1 every object has the same
-// slot: once its generation is exhausted the slab is full for good. In
-// a file an Alloc waits for the device if the only free slots are those just freed. An Alloc that
-// finds no slot returns [ErrFull]. [Slab.Stats] says how many slots hold objects, are parked in
-// caches, wait for a flush or are retired.
+// With a small capacity slots are reused often: a slab with a capacity of 1 is full for good after
+// at least 1<<30 - 1 objects. [Slab.Stats] says how many slots are free, and where the others are.
 //
 // Lookups in a large slab that is not trimmed are faster with huge pages: [Map] with
 // flags.TransparentHugePages in its Options. [New] does not use them, since the kernel would bring
@@ -51,8 +48,7 @@
 // All methods of Slab are safe for concurrent use. Alloc and Free lock one of several lists of free
 // slots, of which each processor has a few, for a few instructions; a [Cache] avoids contention
 // altogether. Load, Store, [Slab.Update], Insert and Free of one object are atomic to each other. A
-// Load only reads. If Stores change the object three times while it copies, it makes later ones
-// wait until it has its copy.
+// Load writes nothing to memory that others read, unless Stores keep changing the object.
 //
 // In builds with the race detector these operations order each other as those of sync/atomic do: a
 // Load that returns what a Store wrote comes after it. An address from [Slab.Ptr] is raw memory. To

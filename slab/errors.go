@@ -14,14 +14,13 @@ var (
 	// ErrStale: the handle names no live object of this slab. It was freed, belongs to another
 	// slab, or was made up.
 	ErrStale = errors.New("stale handle")
-	// ErrFull: every slot holds an object, is retired, or is parked in a [Cache] whose goroutine
-	// freed nothing meanwhile. Caches hold at most an eighth of the capacity together; close those
-	// that are idle. The error says how many slots are where.
+	// ErrFull: every slot holds an object, is retired, or is parked in a [Cache]; close caches that
+	// are idle. The error says how many slots are where.
 	ErrFull = errors.New("the slab is full")
 )
 
-// operation is a method that takes a handle, with its errors for handles that are not valid. They
-// are made once and so do not name the handle: looking one up does not allocate.
+// operation is a method that takes a handle. Its errors for handles that are not valid are made
+// once, so a lookup does not allocate; they do not name the handle.
 type operation struct {
 	name        string
 	write       bool // it changes the object
@@ -44,7 +43,6 @@ func newOperation(name string, write bool) *operation {
 	}
 }
 
-// invalid returns the error for a handle that is not valid.
 func (op *operation) invalid(h uint64) error {
 	if h == 0 {
 		return op.zero
@@ -52,24 +50,13 @@ func (op *operation) invalid(h uint64) error {
 	return op.stale
 }
 
-// fullError is ErrFull with what was known when no slot was found.
-type fullError struct {
-	capacity int
-	Stats
-}
-
-func (e *fullError) Error() string {
-	return fmt.Sprintf("%d slots: %d hold objects, %d are parked in caches, %d wait for a flush, %d are retired; "+
-		"free objects, close caches that are not in use, or make the slab larger: %v",
-		e.capacity, e.Live, e.Cached, e.Waiting, e.Retired, ErrFull)
-}
-
-func (e *fullError) Unwrap() error { return ErrFull }
-
 // allocError returns the error of an allocation; if the slab is full it says how it is used.
 func (c *core) allocError(err error) error {
 	if err == slots.ErrFull {
-		err = &fullError{int(c.pool.Cap), c.stats()}
+		n := c.stats()
+		err = fmt.Errorf("%d slots: %d hold objects, %d are parked in caches, %d wait for a flush, %d are retired; "+
+			"free objects, close caches that are not in use, or make the slab larger: %w",
+			c.pool.Cap, n.Live, n.Cached, n.Waiting, n.Retired, ErrFull)
 	}
 	return shell.Fail("alloc", err)
 }

@@ -10,13 +10,9 @@ import (
 	"github.com/typedmem/typedmem/internal/slots"
 )
 
-// file is a slab file: the container's header block, then a word for each slot, then the slots.
-//
-// The words in the file are what counts: they say which objects live, and nothing else of the file
-// has to agree with them, so a process may be killed between any two instructions. A writer works
-// on words of its own in memory and notes each change in the file. A slot that was freed is used
-// again only when its word is on the device: before that, a power failure could bring the object
-// back with its successor's bytes.
+// file is a slab file: the container's header block, then a word for each slot, then the slots. Its
+// words alone say which objects live. A writer works on words of its own in memory and records each
+// change in the file; ARCHITECTURE.md says why a kill or a power failure does no harm.
 type file struct {
 	memory
 	f     *container.File
@@ -38,7 +34,6 @@ func (c *core) slotsEnd(used int) int64 {
 	return wordsEnd(uint64(c.pool.Cap)) + int64(used)*int64(c.pool.Size)
 }
 
-// Record writes the generation of a slot into the file.
 func (f *file) Record(i, g uint32) error {
 	word := slots.FileWord(f.c.pool.Salt, i, g)
 	if f.c.mayLackSpace {
@@ -48,7 +43,6 @@ func (f *file) Record(i, g uint32) error {
 	return nil
 }
 
-// Flush flushes the words.
 func (w *writer) Flush() error { return w.m.Flush(0, w.m.Len()) }
 
 // Grow makes the file longer. Before a slot is used the device knows that it may be, and before
@@ -98,7 +92,6 @@ func (c *core) flush() error {
 	return c.pool.Flush()
 }
 
-// flushSlots writes the slots to their file.
 func (c *core) flushSlots() error {
 	if c.pool.Closed() {
 		return typedmem.ErrClosed

@@ -1,6 +1,8 @@
 package slab
 
 import (
+	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -24,18 +26,19 @@ type guards struct {
 	made  atomic.Uint64
 
 	mu     sync.Mutex
-	slots  []guardSlot
-	queue  []int // free ones, the one that was freed first in front
-	fences []*typedmem.Mapping
+	slots  []*guardSlot
+	queue  []*guardSlot // free ones, the one that was freed first in front
+	mapped []*typedmem.Mapping
 }
 
 type guardSlot struct {
 	life
-	m    *typedmem.Mapping
-	p    unsafe.Pointer // of the object
-	word uint32         // its generation
-	busy bool           // an Update is at work
-	slot uint64         // the handle that was allocated for it
+	m     *typedmem.Mapping
+	p     unsafe.Pointer // of the object
+	index uint32
+	word  uint32 // its generation
+	busy  bool   // an Update is at work
+	slot  uint64 // the handle that was allocated for it
 }
 
 const guardSlots = 16
@@ -49,83 +52,70 @@ func (g *guards) make(p *slots.Pool, every uint64) error {
 	if !ok || !ok2 {
 		return typedmem.ErrSize
 	}
-	m, err := mem.Map[*typedmem.Mapping](mem.Request{Size: total + page, Reserve: true, Protection: flags.Read | flags.Write})
+	rest, err := mem.Map[*typedmem.Mapping](mem.Request{Size: total + page, Reserve: true, Protection: flags.Read | flags.Write})
 	if err != nil {
 		return err
 	}
-	g.fences = append(g.fences, m)
-	rest, err := m.SplitOff(page)
-	for i := 0; err == nil && i < guardSlots; i++ {
-		s := guardSlot{m: rest, word: slots.FirstGeneration(p.Salt, uint32(p.Cap)+uint32(i))}
-		g.slots = append(g.slots, s)
-		var fence *typedmem.Mapping
-		if fence, err = s.m.SplitOff(bytes); err != nil {
-			break
+	g.mapped = append(g.mapped, rest)
+	for i := uint32(p.Cap); i < uint32(p.Cap)+guardSlots; i++ {
+		m, err := rest.SplitOff(page)
+		if err != nil {
+			return err
 		}
-		g.fences = append(g.fences, fence)
-		if i+1 < guardSlots {
-			if rest, err = fence.SplitOff(page); err != nil {
-				break
-			}
+		g.mapped = append(g.mapped, m)
+		if rest, err = m.SplitOff(bytes); err != nil {
+			return err
 		}
-		if err = s.m.Commit(); err == nil {
-			err = s.m.MakeNone()
+		g.mapped = append(g.mapped, rest)
+		if err := errors.Join(m.Commit(), m.MakeNone()); err != nil {
+			return err
 		}
 		// SAFETY: inside the mapping, off the Go heap: as near to its end as the alignment allows.
-		g.slots[i].p = unsafe.Add(unsafe.Pointer(nil), s.m.Addr()+uintptr(bytes)-p.Size)
-		g.queue = append(g.queue, i)
+		object := unsafe.Add(unsafe.Pointer(nil), m.Addr()+uintptr(bytes)-p.Size)
+		g.slots = append(g.slots, &guardSlot{m: m, p: object, index: i, word: slots.FirstGeneration(p.Salt, i)})
 	}
-	return err
+	g.queue = slices.Clone(g.slots)
+	return nil
 }
 
-// has reports whether a handle has the index of a guard slot.
+// has reports whether a handle is that of a guard slot.
 func (g *guards) has(h uint64) bool {
 	i := uintptr(slots.Index(h))
 	return len(g.slots) > 0 && i >= g.pool.Cap && i-g.pool.Cap < uintptr(len(g.slots))
 }
 
-// slot returns the guard slot of a handle.
-func (g *guards) slot(h uint64) *guardSlot { return &g.slots[g.number(h)] }
-
-// number returns which guard slot a handle is of.
-func (g *guards) number(h uint64) int { return int(uintptr(slots.Index(h)) - g.pool.Cap) }
-
-// take takes a free guard slot for one of so many objects; the slot of h was allocated for it. The
-// handle is not valid before publish: until the object is written nobody may read the memory, which
-// holds the bytes of its last object, or free it.
-func (g *guards) take(h uint64) (handle uint64, p unsafe.Pointer, ok bool) {
+// take takes a free guard slot for one of so many objects, or returns nil; the slot of h was
+// allocated for it. The handle is not valid before finish: until the object is written nobody may
+// read the memory, which holds the bytes of its last object, or free it.
+func (g *guards) take(h uint64) *guardSlot {
 	if g.every == 0 || g.made.Add(1)%g.every != 0 {
-		return 0, nil, false
+		return nil
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.queue) == 0 {
-		return 0, nil, false
+		return nil
 	}
-	i := g.queue[0]
-	s := &g.slots[i]
+	s := g.queue[0]
 	if s.word >= slots.LastLive || s.m.MakeMut() != nil {
-		return 0, nil, false
+		return nil
 	}
 	g.queue = g.queue[1:]
-	handle = uint64(s.word+1)<<32 | uint64(uint32(g.pool.Cap)+uint32(i))
-	s.slot, s.life = h, life{handle: handle, alloc: here()}
-	return handle, s.p, true
+	s.slot, s.life = h, life{handle: uint64(s.word+1)<<32 | uint64(s.index), alloc: here()}
+	return s
 }
 
-// cancel returns a guard slot that was taken and holds no object.
-func (g *guards) cancel(handle uint64) {
+// finish makes the handle of a slot that take returned valid, or returns the slot if it holds no
+// object.
+func (g *guards) finish(s *guardSlot, object bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.slot(handle).life = life{}
-	g.queue = append(g.queue, g.number(handle))
-}
-
-// publish makes the handle that take returned valid.
-func (g *guards) publish(handle uint64) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.slot(handle).word = slots.Generation(handle)
+	if object {
+		s.word = slots.Generation(s.handle)
+		return
+	}
+	s.life = life{}
+	g.queue = append(g.queue, s)
 }
 
 // find finds the object of a handle, and leaves mu locked unless it returns an error. It waits for
@@ -136,7 +126,7 @@ func (g *guards) find(op *operation, h uint64) (*guardSlot, error) {
 			return nil, shell.Fail(op.name, err)
 		}
 		g.mu.Lock()
-		s := g.slot(h)
+		s := g.slots[uintptr(slots.Index(h))-g.pool.Cap]
 		if s.word&1 == 0 || s.word != slots.Generation(h) {
 			g.mu.Unlock()
 			return nil, op.invalid(h)
@@ -149,20 +139,22 @@ func (g *guards) find(op *operation, h uint64) (*guardSlot, error) {
 	}
 }
 
-// borrow finds the object for an Update, which runs code of the user: until release is called it is
-// marked busy, and no lock is held.
-func (g *guards) borrow(h uint64) (p unsafe.Pointer, release func(), err error) {
-	s, err := g.find(opUpdate, h)
+// use calls f with the object of a handle. f may run code of the user: the object is marked busy
+// meanwhile, and no lock is held.
+func (g *guards) use(op *operation, h uint64, f func(unsafe.Pointer)) error {
+	s, err := g.find(op, h)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	defer g.mu.Unlock()
 	s.busy = true
-	return s.p, func() {
+	g.mu.Unlock()
+	defer func() {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		s.busy = false
-	}, nil
+	}()
+	f(s.p)
+	return nil
 }
 
 // lend finds the object of a handle for raw access. forGood: the address may outlive the last use
@@ -179,7 +171,6 @@ func (g *guards) lend(h uint64, forGood bool) (unsafe.Pointer, error) {
 	return s.p, nil
 }
 
-// free ends the object of a handle.
 func (g *guards) free(h uint64) error {
 	s, err := g.find(opFree, h)
 	if err != nil {
@@ -191,7 +182,7 @@ func (g *guards) free(h uint64) error {
 	}
 	s.word++
 	s.free = here()
-	g.queue = append(g.queue, g.number(h))
+	g.queue = append(g.queue, s)
 	slot := s.slot
 	g.mu.Unlock()
 	g.pool.FreeUnused(slot)
@@ -216,8 +207,7 @@ func (g *guards) at(addr, size uintptr) (l life, p uintptr, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	near := ^uintptr(0)
-	for i := range g.slots {
-		s := &g.slots[i]
+	for _, s := range g.slots {
 		if s.handle == 0 || addr < s.m.Addr()-page || addr >= s.m.Addr()+uintptr(s.m.Len())+page {
 			continue
 		}

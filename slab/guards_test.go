@@ -35,11 +35,11 @@ func TestAnObjectInAGuardSlotIsThereWhenItsBytesAre(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		u, p, ok := s.core.guards.take(popped)
-		if !ok || !s.core.guards.has(u) {
-			t.Fatalf("%#x is no guard slot's", u)
+		g := s.core.guards.take(popped)
+		if g == nil || !s.core.guards.has(g.handle) {
+			t.Fatalf("%+v is no guard slot", g)
 		}
-		h := Handle[guarded]{u}
+		h := Handle[guarded]{g.handle}
 		none := func() {
 			t.Helper()
 			for range s.All() {
@@ -56,15 +56,15 @@ func TestAnObjectInAGuardSlotIsThereWhenItsBytesAre(t *testing.T) {
 			}
 		}
 		none()
-		(*guarded)(p).A[7] = u
+		(*guarded)(g.p).A[7] = g.handle
 		none()
-		s.core.guards.publish(u)
-		if x, err := s.Load(h); err != nil || x.A[7] != u {
+		s.core.guards.finish(g, true)
+		if x, err := s.Load(h); err != nil || x.A[7] != h.Bits {
 			t.Fatalf("%v, %v", x, err)
 		}
 		n := 0
 		for other, q := range s.All() {
-			if n++; other != h || unsafe.Pointer(q) != p {
+			if n++; other != h || unsafe.Pointer(q) != g.p {
 				t.Fatalf("All yields %#x at %p", other.Bits, q)
 			}
 		}

@@ -6,44 +6,35 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/typedmem/typedmem/internal/printing"
 	"github.com/typedmem/typedmem/internal/shell"
 )
 
-// Handle names one object of a slab for as long as it lives: 8 bytes that can be compared, used as
-// a map key, stored in other objects and in files. The zero Handle is never valid. Whatever bits a
-// Handle has, using it is safe: it names a live object or gives [ErrStale].
+// Handle names one object, of type T, for as long as the object lives. It is 8 bytes that can be
+// compared, used as a map key, and stored in files and in the objects of any slab or region. The
+// zero Handle is never valid. Every other value is safe to use: it names a live object or returns
+// [ErrStale]. The package comment says in which slabs a Handle is valid.
 //
-// T is the type of the object; Handle[T] itself may be part of any type that a slab or region
-// holds.
-//
-// A Handle survives encoding, also as part of a struct or as a key of a map:
-//   - Text, as encoding/json, encoding/xml, flag and fmt use it, is 16 lower-case hexadecimal
-//     digits, those of [Handle.Uint64]. The form is stable.
-//   - Binary, as encoding/gob uses it, is those 8 bytes, big-endian. The form is stable.
-//   - encoding/binary reads and writes it as the uint64 that it is.
-//
-// It is valid in the slab that issued it, and in that slab's file when it is opened again or
-// copied. In any other slab it is stale; see the package comment.
+// A Handle can be encoded, also as part of a struct or as the key of a map. All forms are stable:
+//   - encoding/json, encoding/xml, flag and fmt use its text: [Handle.Uint64] as 16 lower-case
+//     hexadecimal digits.
+//   - encoding/gob uses the 8 bytes of that number, big-endian.
+//   - encoding/binary reads and writes it as a uint64.
 type Handle[T any] struct {
-	// Bits is the number that [Handle.Uint64] returns: the index of the slot in bits 0 to 31, its
-	// generation in bits 32 to 63, which is odd. It is exported for encoding/binary, which can set
-	// no other fields.
+	// Bits is the number that [Handle.Uint64] returns. Bits 0 to 31 are the index of the slot, bits
+	// 32 to 63 its generation. It is exported since encoding/binary can set no other fields.
 	Bits uint64
 }
 
-// textSize is the length of the text of a handle.
-const textSize = 16
-
-// HandleFrom returns the handle that Uint64 gave the number u of. For any other number it returns a
-// handle that is not valid, unless the number is by chance that of a live object.
+// HandleFrom returns the handle whose [Handle.Uint64] is u. A number that was made up gives a stale
+// handle, unless it happens to be that of a live object.
 func HandleFrom[T any](u uint64) Handle[T] { return Handle[T]{u} }
 
-// Uint64 returns the handle as a number, for [HandleFrom] to turn back. It is 0 for the zero Handle
-// only.
+// Uint64 returns the handle as a number, 0 for the zero Handle only. [HandleFrom] is its inverse.
 func (h Handle[T]) Uint64() uint64 { return h.Bits }
 
-// IsZero reports whether h is the zero Handle, which names no object. encoding/json leaves such a
-// field out where its tag says omitzero.
+// IsZero reports whether h is the zero Handle. encoding/json omits such a field if its tag has
+// omitzero.
 func (h Handle[T]) IsZero() bool { return h.Bits == 0 }
 
 // String returns the text of the handle: 16 hexadecimal digits.
@@ -59,45 +50,27 @@ func (h Handle[T]) Format(f fmt.State, verb rune) {
 	switch {
 	case verb == 'v' && f.Flag('#'):
 		fmt.Fprintf(f, "slab.HandleFrom[%T](%#x)", *new(T), h.Bits)
-	case verb == 'v':
-		_, width := f.Width()
-		if _, precision := f.Precision(); !width && !precision {
-			fmt.Fprint(f, h.String())
-			return
-		}
-		fmt.Fprintf(f, fmt.FormatString(f, 's'), h.String())
-	case verb == 's' || verb == 'q':
-		fmt.Fprintf(f, fmt.FormatString(f, verb), h.String())
+	case verb == 'v' || verb == 's' || verb == 'q':
+		printing.Text(f, verb, h.String())
 	default:
 		fmt.Fprintf(f, fmt.FormatString(f, verb), h.Bits)
 	}
 }
 
-// MarshalText returns the text of the handle, as [Handle.String] does. It never fails.
+// MarshalText returns what [Handle.String] returns. It never fails.
 func (h Handle[T]) MarshalText() ([]byte, error) { return h.appendText(nil), nil }
 
-// UnmarshalText sets h to the handle of a text that [Handle.MarshalText] made. Any other text is
-// [strconv.ErrSyntax], and h stays as it was.
+// UnmarshalText sets h to the handle whose text, from [Handle.MarshalText], it is. For any other
+// text it returns [strconv.ErrSyntax] and leaves h unchanged.
 func (h *Handle[T]) UnmarshalText(text []byte) error {
 	var b [8]byte
-	if len(text) != textSize {
-		return shell.Fail("read a handle", fmt.Errorf("%q is no handle, which has %d hexadecimal digits: %w",
-			shortened(text), textSize, strconv.ErrSyntax))
+	if len(text) == hex.EncodedLen(len(b)) {
+		if _, err := hex.Decode(b[:], text); err == nil {
+			h.Bits = binary.BigEndian.Uint64(b[:])
+			return nil
+		}
 	}
-	if _, err := hex.Decode(b[:], text); err != nil {
-		return shell.Fail("read a handle", fmt.Errorf("%q is no handle, which has hexadecimal digits only: %w",
-			text, strconv.ErrSyntax))
-	}
-	h.Bits = binary.BigEndian.Uint64(b[:])
-	return nil
-}
-
-// shortened keeps an error that quotes a text short.
-func shortened(text []byte) string {
-	if len(text) > 2*textSize {
-		return string(text[:2*textSize]) + "…"
-	}
-	return string(text)
+	return shell.Fail("read a handle", fmt.Errorf("%.32q is no handle, which has 16 hexadecimal digits: %w", text, strconv.ErrSyntax))
 }
 
 // MarshalBinary returns the 8 bytes of the handle's number, big-endian. It never fails.
@@ -105,8 +78,8 @@ func (h Handle[T]) MarshalBinary() ([]byte, error) {
 	return binary.BigEndian.AppendUint64(nil, h.Bits), nil
 }
 
-// UnmarshalBinary sets h to the handle of bytes that [Handle.MarshalBinary] made. Any other number
-// of bytes is [strconv.ErrSyntax], and h stays as it was.
+// UnmarshalBinary sets h to the handle whose bytes, from [Handle.MarshalBinary], these are. For any
+// other number of bytes it returns [strconv.ErrSyntax] and leaves h unchanged.
 func (h *Handle[T]) UnmarshalBinary(b []byte) error {
 	if len(b) != 8 {
 		return shell.Fail("read a handle", fmt.Errorf("%d bytes are no handle, which has 8: %w",

@@ -21,9 +21,7 @@ func (s *Slab[T]) All() iter.Seq2[Handle[T], *T] {
 		c := s.inner()
 		defer runtime.KeepAlive(s) // the loop uses memory that goes with it
 		for h, p := range c.objects {
-			if slots.RaceEnabled {
-				c.pool.Shadows.Seen(h) // others made the object; that its address is used is not known
-			}
+			c.pool.Shadows.Seen(h) // others made the object; that its address is used is not known
 			if !yield(Handle[T]{h}, (*T)(p)) {
 				return
 			}

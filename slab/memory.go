@@ -18,7 +18,6 @@ import (
 // differently.
 type memory struct{ c *core }
 
-// Grow makes the mapping of the slots longer.
 func (m memory) Grow(from, to int) error {
 	c, size := m.c, int(m.c.pool.Size)
 	if c.m.Len() < from*size { // objects out there would come back as zeros
@@ -48,14 +47,11 @@ func (m memory) mappings() []*typedmem.Mapping { return []*typedmem.Mapping{m.c.
 
 func (m memory) stats() Stats { return Stats(m.c.pool.Counts()) }
 
-// trim releases the memory of free slots.
 func (m memory) trim() (bytes int, err error) {
 	c := m.c
-	if err := c.pool.Usable(); err != nil {
+	// Shared memory without a file stays what it is while it is mapped.
+	if err := c.pool.Usable(); err != nil || c.m.Shared() && !c.m.FileBacked() {
 		return 0, err
-	}
-	if c.m.Shared() && !c.m.FileBacked() { // shared memory stays what it is while it is mapped
-		return 0, nil
 	}
 	return c.pool.Trim(c.releasePages)
 }

@@ -52,7 +52,6 @@ func create(path string, l *layout.Layout, o FileOptions) (*core, error) {
 	return c, nil
 }
 
-// open opens a slab file.
 func open(path string, l *layout.Layout, o FileOptions) (*core, error) {
 	if err := o.check(l); err != nil {
 		return nil, err
@@ -206,7 +205,7 @@ func (f *file) checkWords(used, there int, size int64) error {
 
 // restore makes the words in memory and the free list from the words of the file. lost: the last
 // writer's changes may be lost. Then handles that it returned for slots that are free now must not
-// become handles of new objects. Each slot has at most one such handle, see file.
+// become handles of new objects. Each slot has at most one, since a freed slot waits for a flush.
 func (f *file) restore(used int, lost bool) error {
 	p := &f.c.pool
 	for i := used - 1; i >= 0; i-- {

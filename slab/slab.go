@@ -28,7 +28,8 @@ type Slab[T any] struct {
 	limits  *mem.Limits
 	plain   *mem.Limits // the same for Load and Store; sealed for a T with atomic fields
 	n       uintptr
-	special bool
+	shadows *slots.Shadows // does nothing outside builds with the race detector
+	special bool           // the steps around an allocation are not those of a plain slab in memory
 
 	core *core
 }
@@ -40,8 +41,9 @@ func newSlab[T any](op string, c *core, err error) (*Slab[T], error) {
 	}
 	faults.Look()
 	p := &c.pool
-	p.SetBacking(c.kind, c.m.FileBacked())
-	s := &Slab[T]{words: p.Words, slots: p.Slots, limits: p.Limits, plain: p.Limits, n: p.Cap, special: c.special(), core: c}
+	p.Backing, p.SlowGrow = c.kind, c.m.FileBacked()
+	s := &Slab[T]{words: p.Words, slots: p.Slots, limits: p.Limits, plain: p.Limits, n: p.Cap, shadows: &p.Shadows, core: c}
+	s.special = p.Durable || c.mayLackSpace || c.checked
 	if c.layout.Atomic {
 		s.plain = p.Limits.Sealed()
 	}
@@ -77,16 +79,12 @@ func (s *Slab[T]) Alloc() (Handle[T], error) {
 		return Handle[T]{}, s.inner().allocError(err)
 	}
 	if s.special || faults.Caught() {
-		return s.putZero(u)
+		return s.put(u, nil)
 	}
-	if !slots.Ordered {
-		slots.Fence()
-	}
+	slots.Fence()
 	// SAFETY: as in Insert.
 	*(*T)(unsafe.Add(s.slots, uintptr(uint32(u))*unsafe.Sizeof(*new(T)))) = *new(T)
-	if slots.RaceEnabled {
-		s.core.pool.Shadows.Write(u)
-	}
+	s.shadows.Write(u)
 	slots.Publish(slots.WordAt(s.words, uintptr(uint32(u))), u&^(slots.OneGeneration-1))
 	return Handle[T]{u}, nil
 }
@@ -100,46 +98,37 @@ func (s *Slab[T]) Insert(x T) (Handle[T], error) {
 	if s.special || faults.Caught() {
 		return s.put(u, &x)
 	}
-	if !slots.Ordered {
-		slots.Fence()
-	}
+	slots.Fence()
 	// SAFETY: Allocate found the slot writable and gave it to nobody else.
 	*(*T)(unsafe.Add(s.slots, uintptr(uint32(u))*unsafe.Sizeof(x))) = x
-	if slots.RaceEnabled {
-		s.core.pool.Shadows.Write(u)
-	}
+	s.shadows.Write(u)
 	slots.Publish(slots.WordAt(s.words, uintptr(uint32(u))), u&^(slots.OneGeneration-1))
 	return Handle[T]{u}, nil
 }
 
-// putZero is apart from Alloc so that Alloc has no zero T in memory, which it would copy.
-func (s *Slab[T]) putZero(u uint64) (Handle[T], error) {
-	var zero T
-	return s.put(u, &zero)
-}
-
-// put makes the object of a slot that was allocated. If a step faults, because a file was cut off
-// or memory was protected, put returns the slot. Alloc and Insert use it only where a fault can be
-// caught, see package faults: a defer costs them a tenth of their time, and a fault that nothing
+// put makes the object of a slot that was allocated: x, or zero bytes if x is nil, since a zero T
+// of Alloc's own would be in memory and copied from there. If a step faults, because a file was cut
+// off or memory was protected, put returns the slot. Alloc and Insert use it only where a fault can
+// be caught, see package faults: a defer costs them a tenth of their time, and a fault that nothing
 // catches ends the process.
 func (s *Slab[T]) put(u uint64, x *T) (Handle[T], error) {
+	if x == nil {
+		var zero T
+		x = &zero
+	}
 	c, done := s.core, false
 	defer func() {
 		if !done {
-			c.abort(u)
+			c.kind.cancel(u)
+			c.pool.Cancel(u)
 		}
 	}()
-	if g, p, ok := c.guards.take(u); ok {
-		defer func() {
-			if !done {
-				c.guards.cancel(g)
-			}
-		}()
+	if g := c.guards.take(u); g != nil {
+		defer func() { c.guards.finish(g, done) }()
 		// SAFETY: the memory of a guard slot that nobody else has.
-		*(*T)(p) = *x
-		c.guards.publish(g)
+		*(*T)(g.p) = *x
 		done = true
-		return Handle[T]{g}, nil
+		return Handle[T]{g.handle}, nil
 	}
 	if s.special {
 		if err := c.kind.prepare(u); err != nil {
@@ -147,9 +136,7 @@ func (s *Slab[T]) put(u uint64, x *T) (Handle[T], error) {
 			return Handle[T]{}, shell.Fail("alloc", err)
 		}
 	}
-	if !slots.Ordered {
-		slots.Fence()
-	}
+	slots.Fence()
 	if c.mayLackSpace {
 		if err := s.copyTo(u, *x); err != nil {
 			return Handle[T]{}, shell.Fail("alloc", err)
@@ -158,9 +145,7 @@ func (s *Slab[T]) put(u uint64, x *T) (Handle[T], error) {
 		// SAFETY: a free slot that was found writable and given to nobody else.
 		*(*T)(c.pool.Slot(uintptr(slots.Index(u)))) = *x
 	}
-	if slots.RaceEnabled {
-		c.pool.Shadows.Write(u)
-	}
+	s.shadows.Write(u)
 	if err := c.pool.Complete(u); err != nil {
 		return Handle[T]{}, shell.Fail("alloc", err)
 	}
@@ -207,13 +192,9 @@ func (s *Slab[T]) Load(h Handle[T]) (x T, err error) {
 				// SAFETY: p is readable and aligned for T. The copy may be of changing bytes: it
 				// counts only if the word is still the same.
 				x = *(*T)(p)
-				if !slots.Ordered {
-					slots.Fence()
-				}
+				slots.Fence()
 				if atomic.LoadUint64(w) == word {
-					if slots.RaceEnabled {
-						s.core.pool.Shadows.Read(h.Bits)
-					}
+					s.shadows.Read(h.Bits)
 					return x, nil
 				}
 			}
@@ -229,13 +210,9 @@ func (s *Slab[T]) load(h Handle[T]) (x T, err error) {
 		return x, shell.Fail("load", s.plain.Err(false))
 	}
 	if c.guards.has(h.Bits) {
-		slot, err := c.guards.find(opLoad, h.Bits)
-		if err != nil {
-			return x, err
-		}
-		defer c.guards.mu.Unlock()
-		// SAFETY: the guard slot holds a live T until the unlock.
-		return *(*T)(slot.p), nil
+		// SAFETY: while f runs the guard slot holds a live T.
+		err = c.guards.use(opLoad, h.Bits, func(p unsafe.Pointer) { x = *(*T)(p) })
+		return x, err
 	}
 	for tries := 0; tries < patience || c.reads(); tries++ {
 		w, word, err := c.access(opLoad, h.Bits)
@@ -244,33 +221,22 @@ func (s *Slab[T]) load(h Handle[T]) (x T, err error) {
 		}
 		// SAFETY: access found the slot readable; see Load for the copy.
 		y := *(*T)(c.pool.Slot(uintptr(slots.Index(h.Bits))))
-		if !slots.Ordered {
-			slots.Fence()
-		}
+		slots.Fence()
 		if atomic.LoadUint64(w) == word {
-			if slots.RaceEnabled {
-				c.pool.Shadows.Read(h.Bits)
-			}
+			s.shadows.Read(h.Bits)
 			return y, nil
 		}
 	}
 	w, word, err := c.inTurn(opLoad, h.Bits, true)
-	if err == nil {
-		s.copyHeld(w, word, h, &x)
+	if err != nil {
+		return x, err
 	}
-	return x, err
-}
-
-// copyHeld reads an object whose word says busy, which no Store changes then. The word is
-// afterwards what it was, so other Loads need not copy again.
-func (s *Slab[T]) copyHeld(w *uint64, word uint64, h Handle[T], x *T) {
-	defer slots.Publish(w, word)
+	defer slots.Publish(w, word) // what it was, so other Loads need not copy again
 	// SAFETY: inTurn found the slot readable, and while its word says busy nobody writes or frees
 	// it.
-	*x = *(*T)(unsafe.Add(s.slots, uintptr(slots.Index(h.Bits))*unsafe.Sizeof(*x)))
-	if slots.RaceEnabled {
-		s.core.pool.Shadows.Read(h.Bits)
-	}
+	x = *(*T)(c.pool.Slot(uintptr(slots.Index(h.Bits))))
+	s.shadows.Read(h.Bits)
+	return x, nil
 }
 
 // Store sets the object to x. A Store that races with a Free ends before it or returns [ErrStale];
@@ -285,22 +251,14 @@ func (s *Slab[T]) Store(h Handle[T], x T) error {
 		return shell.Fail("store", s.plain.Err(true))
 	}
 	if c.guards.has(h.Bits) {
-		slot, err := c.guards.find(opStore, h.Bits)
-		if err != nil {
-			return err
-		}
-		defer c.guards.mu.Unlock()
-		// SAFETY: the guard slot holds a live T until the unlock.
-		*(*T)(slot.p) = x
-		return nil
+		// SAFETY: while f runs the guard slot holds a live T.
+		return c.guards.use(opStore, h.Bits, func(p unsafe.Pointer) { *(*T)(p) = x })
 	}
 	w, word, err := c.hold(opStore, h.Bits)
 	if err != nil {
 		return err
 	}
-	if slots.RaceEnabled {
-		c.pool.Shadows.Write(h.Bits)
-	}
+	s.shadows.Write(h.Bits)
 	if s.special && c.mayLackSpace {
 		return s.writeWhole(w, word, h, &x)
 	}
@@ -311,9 +269,7 @@ func (s *Slab[T]) Store(h Handle[T], x T) error {
 // writeWhole is write where a disk may be full: the object is x, or what it was.
 func (s *Slab[T]) writeWhole(w *uint64, word uint64, h Handle[T], x *T) error {
 	defer slots.Publish(w, slots.AfterStore(word)) // on error too: a Load may have seen a part of x
-	if !slots.Ordered {
-		slots.Fence()
-	}
+	slots.Fence()
 	// SAFETY: as in write.
 	old := *(*T)(unsafe.Add(s.slots, uintptr(slots.Index(h.Bits))*unsafe.Sizeof(*x)))
 	if err := s.copyTo(h.Bits, *x); err != nil {
@@ -327,10 +283,8 @@ func (s *Slab[T]) writeWhole(w *uint64, word uint64, h Handle[T], x *T) error {
 // which typedmem.Guard turns into an error.
 func (s *Slab[T]) write(w *uint64, word uint64, h Handle[T], x *T) {
 	defer slots.Publish(w, slots.AfterStore(word))
-	if !slots.Ordered {
-		slots.Fence()
-	}
-	// SAFETY: access found the slot writable, and while its word says busy nobody frees it.
+	slots.Fence()
+	// SAFETY: hold found the slot writable, and while its word says busy nobody frees it.
 	*(*T)(unsafe.Add(s.slots, uintptr(slots.Index(h.Bits))*unsafe.Sizeof(*x))) = *x
 }
 
@@ -344,9 +298,7 @@ func (s *Slab[T]) Ptr(h Handle[T]) (*T, error) {
 		if uintptr(p)+(unsafe.Sizeof(*new(T))-1) < s.limits.Readable() {
 			if word := atomic.LoadUint64(slots.WordAt(s.words, i)); word>>32 == h.Bits>>32 && word&slots.OneGeneration != 0 {
 				s.limits.Lend()
-				if slots.RaceEnabled {
-					s.core.lent(h.Bits)
-				}
+				s.core.lent(h.Bits)
 				return (*T)(p), nil
 			}
 		}
@@ -364,9 +316,7 @@ func (s *Slab[T]) ptr(h Handle[T]) (*T, error) {
 		return nil, err
 	}
 	c.pool.Limits.Lend()
-	if slots.RaceEnabled {
-		c.lent(h.Bits)
-	}
+	c.lent(h.Bits)
 	// SAFETY: access found the slot readable and its object alive.
 	return (*T)(c.pool.Slot(uintptr(slots.Index(h.Bits)))), nil
 }
@@ -384,9 +334,7 @@ func (s *Slab[T]) Has(h Handle[T]) bool {
 		return false
 	}
 	word := slots.Load(slots.WordAt(s.words, i))
-	if slots.RaceEnabled {
-		c.pool.Shadows.Seen(h.Bits)
-	}
+	s.shadows.Seen(h.Bits)
 	return slots.Generation(word) == slots.Generation(h.Bits) && slots.IsLive(word)
 }
 

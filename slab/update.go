@@ -14,11 +14,8 @@ import (
 // A panic in f, or a [runtime.Goexit], releases the object; what f has changed by then stays. Do
 // not keep the address: later the slot may hold another object.
 //
-//   - [ErrStale]: the handle is not valid. f is not called.
-//   - [typedmem.ErrProtection]: the memory is not writable, or the slab file was opened for
-//     reading.
-//   - In a file on a full disk: an error that wraps the system's, if there is no space for the
-//     change of a page. f is not called.
+//   - For a handle that is not valid, memory that is not writable and a full disk Update returns
+//     the errors of [Slab.Store] and does not call f.
 //   - f must not call Load, Store, Update or Free with the same handle, which would wait for ever,
 //     nor wait for another goroutine that does. It may use other objects. Goroutines that update
 //     one object inside the Update of another must take them in one order, as with locks.
@@ -29,14 +26,8 @@ import (
 func (s *Slab[T]) Update(h Handle[T], f func(*T)) error {
 	c := s.inner()
 	if c.guards.has(h.Bits) {
-		p, release, err := c.guards.borrow(h.Bits)
-		if err != nil {
-			return err
-		}
-		defer release()
-		// SAFETY: the guard slot holds a live T, which nobody frees before release.
-		f((*T)(p))
-		return nil
+		// SAFETY: while f runs the guard slot holds a live T.
+		return c.guards.use(opUpdate, h.Bits, func(p unsafe.Pointer) { f((*T)(p)) })
 	}
 	w, word, err := c.hold(opUpdate, h.Bits)
 	if err != nil {
@@ -44,7 +35,7 @@ func (s *Slab[T]) Update(h Handle[T], f func(*T)) error {
 	}
 	defer func() {
 		if slots.RaceEnabled {
-			c.pool.Shadows.Write(h.Bits)
+			s.shadows.Write(h.Bits)
 		}
 		slots.Publish(w, slots.AfterStore(word))
 	}()
@@ -53,12 +44,8 @@ func (s *Slab[T]) Update(h Handle[T], f func(*T)) error {
 			return shell.Fail("update", err)
 		}
 	}
-	if slots.RaceEnabled {
-		c.pool.Shadows.Write(h.Bits)
-	}
-	if !slots.Ordered {
-		slots.Fence()
-	}
+	s.shadows.Write(h.Bits)
+	slots.Fence()
 	// SAFETY: hold found the slot writable, and while its word says busy nobody else uses it.
 	f((*T)(unsafe.Add(s.slots, uintptr(slots.Index(h.Bits))*unsafe.Sizeof(*new(T)))))
 	return nil

@@ -68,11 +68,8 @@ func (d *directory) Close() error {
 // openDirectory opens the directory for the first Sync, since it may be renamed before that. A
 // directory without read permission cannot be opened; SyncEntry then does without it.
 func (c *File) openDirectory() {
-	if c.entryUnsynced = sys.EntriesNeedSync; !c.entryUnsynced {
-		return
-	}
-	if d, err := openDirectoryOf(c.path); err == nil {
-		c.directory = d
+	if c.entryUnsynced = sys.EntriesNeedSync; c.entryUnsynced {
+		c.directory, _ = openDirectoryOf(c.path)
 	}
 }
 

@@ -69,7 +69,6 @@ func (c *File) Share() (done func() error) {
 	return c.users.done
 }
 
-// mapBlock maps the header block.
 func (c *File) mapBlock() error {
 	r := mem.Request{Size: DataOffset, File: c.f, HasFile: true, Flags: flags.Shared, Protection: flags.Read, WithinFile: true, FileOwner: c}
 	if c.writer {
@@ -114,9 +113,7 @@ func (c *File) Length() int { return int(c.header.length) }
 // Shorten sets the length to a smaller one, for data that ends before the length in the header. It
 // must be called before [File.Begin].
 func (c *File) Shorten(n int) {
-	h := *c.header
-	h.length = uint64(n)
-	c.header = &h
+	c.header.length = uint64(n)
 }
 
 // Capacity returns the number of slots of a slab file.

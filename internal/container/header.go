@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 
@@ -72,7 +73,8 @@ var nativeOrder = func() string {
 	return "big"
 }()
 
-var orderNumbers = map[string]uint32{"little": 1, "big": 2}
+// orders has the names of byte orders, at the numbers that stand for them in a header.
+var orders = []string{1: "little", 2: "big"}
 
 // encode writes the copy into b. Numbers of the header are little-endian on every machine.
 func (h *header) encode(b []byte) {
@@ -80,7 +82,7 @@ func (h *header) encode(b []byte) {
 	copy(b, magic[:])
 	le.PutUint32(b[8:], Version)
 	le.PutUint32(b[12:], uint32(h.kind))
-	le.PutUint32(b[16:], orderNumbers[h.order])
+	le.PutUint32(b[16:], uint32(slices.Index(orders, h.order)))
 	le.PutUint32(b[20:], 0) // the checksum, last
 	le.PutUint64(b[24:], h.elemSize)
 	le.PutUint64(b[32:], h.elemAlign)
@@ -102,7 +104,7 @@ func (h *header) encode(b []byte) {
 func (h *header) describes(b []byte) bool {
 	le := binary.LittleEndian
 	return [8]byte(b[:8]) == magic && le.Uint32(b[8:]) == Version && le.Uint32(b[12:]) == uint32(h.kind) &&
-		le.Uint32(b[16:]) == orderNumbers[h.order] && le.Uint64(b[24:]) == h.elemSize && le.Uint64(b[32:]) == h.elemAlign &&
+		le.Uint32(b[16:]) == uint32(slices.Index(orders, h.order)) && le.Uint64(b[24:]) == h.elemSize && le.Uint64(b[32:]) == h.elemAlign &&
 		[16]byte(b[48:64]) == h.fingerprint && le.Uint64(b[80:]) == h.capacity && le.Uint64(b[88:]) == h.salt &&
 		le.Uint64(b[96:]) == h.width
 }
@@ -143,8 +145,13 @@ func decode(b []byte) (*header, error) {
 	if off := le.Uint64(b[40:]); off != DataOffset {
 		return nil, fmt.Errorf("data at byte %d instead of %d", off, DataOffset)
 	}
-	h := &header{
+	order := le.Uint32(b[16:])
+	if order == 0 || order >= uint32(len(orders)) {
+		return nil, fmt.Errorf("byte order %d", order)
+	}
+	return &header{
 		kind:        Kind(le.Uint32(b[12:])),
+		order:       orders[order],
 		elemSize:    le.Uint64(b[24:]),
 		elemAlign:   le.Uint64(b[32:]),
 		fingerprint: [16]byte(b[48:64]),
@@ -154,16 +161,7 @@ func decode(b []byte) (*header, error) {
 		salt:        le.Uint64(b[88:]),
 		width:       le.Uint64(b[96:]),
 		fields:      string(b[fixedSize:]),
-	}
-	for name, number := range orderNumbers {
-		if number == le.Uint32(b[16:]) {
-			h.order = name
-		}
-	}
-	if h.order == "" {
-		return nil, fmt.Errorf("byte order %d", le.Uint32(b[16:]))
-	}
-	return h, nil
+	}, nil
 }
 
 // Spec is what a program asks a file to hold.

@@ -15,21 +15,8 @@ import (
 
 // The live record is how a writer publishes the length between syncs: to readers in other
 // processes, and to the next Open after the writer was killed. It counts only until the system
-// restarts, while the page cache holds the data too. After a restart the header copies count, which
-// are written after the data.
-//
-//	 0  16  boot ID, zero when there is no writer
-//	16   8  process id of the writer, little-endian, as all that follows
-//	24   8  when the system was started, in nanoseconds since 1970
-//	32   8  for how long it had run when the writer began, in nanoseconds
-//	40   4  1 if the boot ID is a container's own, else 0
-//	44   4  CRC-32 of bytes 0 to 44
-//	48   8  length word: bits 0..47 the length in elements, bits 48..63 their sum:
-//	       the ones' complement sum of the three 16-bit words
-//
-// What follows, up to clearsEnd, belongs to the file and not to its writer:
-//
-//	56   8  clear count; see [File.NoteCleared]
+// restarts, while the page cache holds the data too. FORMAT.md has its bytes. What follows it, up to
+// clearsEnd, belongs to the file and not to its writer.
 const (
 	liveSumAt  = 44
 	liveWordAt = 48
@@ -46,22 +33,21 @@ var (
 	uptime      = sys.Uptime
 )
 
-// packLength returns the length word. One aligned store publishes it, and its sum detects a wrong
-// byte.
-func packLength(n uint64) uint64 { return n | uint64(foldLength(n))<<48 }
-
-func unpackLength(word uint64) (n uint64, ok bool) {
-	n = word & maxLength
-	return n, word>>48 == uint64(foldLength(n))
-}
-
-// foldLength returns the complement of the ones' complement sum, so that a word of zeros is not
-// valid. Carries out of the low 16 bits are added back twice, since the first time may carry again.
-func foldLength(n uint64) uint16 {
+// packLength returns the length word: bits 0 to 47 are the length in elements, the rest is their
+// sum. One aligned store publishes it, and the sum detects a wrong byte.
+//
+// The sum is the complement of the ones' complement sum, so that a word of zeros is not valid.
+// Carries out of the low 16 bits are added back twice, since the first time may carry again.
+func packLength(n uint64) uint64 {
 	sum := n&0xffff + n>>16&0xffff + n>>32&0xffff
 	sum = sum&0xffff + sum>>16
 	sum = sum&0xffff + sum>>16
-	return ^uint16(sum)
+	return n | ^sum<<48
+}
+
+func unpackLength(word uint64) (n uint64, ok bool) {
+	n = word & maxLength
+	return n, word == packLength(n)
 }
 
 // littleEndian turns a number of this machine into one that lies little-endian in memory, and back.
@@ -109,17 +95,14 @@ func (l liveRecord) begin(n uint64) {
 	copy(l.b, boot[:])
 }
 
-// end removes the record of the writer.
 func (l liveRecord) end() { clear(l.b[:liveWordAt]) }
 
 // sameBoot reports whether a live record was written since the system was started: whether the page
 // cache holds all that its writer wrote.
 //
-// The kernel's boot ID decides. A container with a boot ID of its own (systemd-nspawn, LXC) sees
-// another one than the system and other containers. If there is such an ID on either side, the
-// clocks decide: the system was started before the record was written, and has run for longer than
-// it had then. A clock that was set in between can mislead, but if it was set back, or forward by
-// less than the system had run, no data of a killed writer is lost.
+// The kernel's boot ID decides. If either side has a boot ID of a container, the clocks decide: the
+// system was started before the record was written, and has run for longer than it had then.
+// FORMAT.md says what clocks that were set can do.
 func sameBoot(b []byte) bool {
 	le := binary.LittleEndian
 	boot, ok := bootID()

@@ -28,9 +28,9 @@ func readBlock(f *os.File, block []byte) error {
 	return nil
 }
 
-// readHeader reads the header block, from memory if it is mapped, and takes over the valid copy
-// that was written last. A reader may read each copy at the moment when the writer is writing that
-// one. So it reads again until one copy is valid, or until the file no longer changes.
+// readHeader reads the header block, from memory if it is mapped, and takes over a copy. A reader
+// may read each copy at the moment when the writer is writing that one. So it reads again until one
+// copy is valid, or until the file no longer changes.
 func (c *File) readHeader(block []byte, size int64) error {
 	var before uint32
 	for same, i := 0, 0; ; i++ {
@@ -40,9 +40,8 @@ func (c *File) readHeader(block []byte, size int64) error {
 		} else if err := readBlock(c.f, block); err != nil {
 			return err
 		}
-		copies, err := newest(block, size)
+		err := c.takeNewest(block, size)
 		if err == nil {
-			c.header, c.durableCopy, c.damaged = copies.header, copies.index, copies.other != nil
 			return nil
 		}
 		sum := crc32.ChecksumIEEE(block[:liveOffset])
@@ -63,31 +62,26 @@ var beforeRead = func() {}
 // file counts as damaged: a writer never has both half-written at once.
 const sameReads = 3
 
-// chosen is a valid header copy, which of the two it is, and what is wrong with the other one.
-type chosen struct {
-	*header
-	index int
-	other error
-}
-
-// newest decodes both copies and chooses the valid one that was written last.
-func newest(block []byte, size int64) (none chosen, err error) {
+// takeNewest decodes both copies and takes over the valid one that was written last.
+func (c *File) takeNewest(block []byte, size int64) error {
 	a, errA := decode(block[:copySpace])
 	b, errB := decode(block[copySpace:liveOffset])
 	// No damage changes both copies to the same later version. Version 0 is different: a power
 	// failure may leave a new file's magic numbers without the versions.
 	if v, other := errA.(errVersion); other && v > Version && errA == errB {
-		return none, fmt.Errorf("it has %w: %w", v, typedmem.ErrLayout)
+		return fmt.Errorf("it has %w: %w", v, typedmem.ErrLayout)
 	}
 	switch {
 	case size < DataOffset && (a != nil || b != nil || errA != errNoMagic || size < int64(len(magic))):
-		return none, fmt.Errorf("%d bytes, a header takes %d: %w", size, DataOffset, typedmem.ErrTruncated)
+		return fmt.Errorf("%d bytes, a header takes %d: %w", size, DataOffset, typedmem.ErrTruncated)
 	case a == nil && b == nil && errA == errNoMagic && errB == errNoMagic:
-		return none, fmt.Errorf("%w: %w", errNoMagic, typedmem.ErrCorrupt)
+		return fmt.Errorf("%w: %w", errNoMagic, typedmem.ErrCorrupt)
 	case a == nil && b == nil:
-		return none, fmt.Errorf("both copies of the header are unusable (%v; %v): %w", errA, errB, typedmem.ErrCorrupt)
+		return fmt.Errorf("both copies of the header are unusable (%v; %v): %w", errA, errB, typedmem.ErrCorrupt)
 	case b == nil || a != nil && a.sequence > b.sequence:
-		return chosen{a, 0, errB}, nil
+		c.header, c.durableCopy, c.damaged = a, 0, errB != nil
+	default:
+		c.header, c.durableCopy, c.damaged = b, 1, errA != nil
 	}
-	return chosen{b, 1, errA}, nil
+	return nil
 }

@@ -61,7 +61,7 @@ func Of(t reflect.Type) *Layout {
 	}
 	l.Natural = l.walk(t, "", 0)
 	if l.Natural > 0 && l.Size%l.Natural != 0 {
-		l.inFile(fmt.Errorf("has %d bytes, so that the value after it is not aligned to %d on some platforms: fill it up with _ [%d]byte",
+		note(&l.notInFile, fmt.Errorf("has %d bytes, so that the value after it is not aligned to %d on some platforms: fill it up with _ [%d]byte",
 			l.Size, l.Natural, l.Natural-l.Size%l.Natural))
 	}
 	first, _ := cache.LoadOrStore(t, l)
@@ -86,15 +86,10 @@ func (l *Layout) Check(m Memory) error {
 // packages for these architectures.
 const localAtomics = runtime.GOARCH == "arm" || runtime.GOARCH == "mips" || runtime.GOARCH == "mipsle"
 
-func (l *Layout) refuse(err error) {
-	if l.never == nil {
-		l.never = err
-	}
-}
-
-func (l *Layout) inFile(err error) {
-	if l.notInFile == nil {
-		l.notInFile = err
+// note sets a reason of a Layout, unless it has one already.
+func note(reason *error, err error) {
+	if *reason == nil {
+		*reason = err
 	}
 }
 
@@ -131,7 +126,7 @@ func article(name string) string {
 func (l *Layout) walk(t reflect.Type, path string, off uintptr) (natural uintptr) {
 	switch pkg := t.PkgPath(); {
 	case pkg == "sync" || pkg == "runtime":
-		l.refuse(l.blame(t, path, "is bound to addresses of one process: keep it beside the memory"))
+		note(&l.never, l.blame(t, path, "is bound to addresses of one process: keep it beside the memory"))
 		return 0
 	case pkg == "sync/atomic":
 		return l.walkAtomic(t, path, off)
@@ -139,7 +134,7 @@ func (l *Layout) walk(t reflect.Type, path string, off uintptr) (natural uintptr
 	switch k := t.Kind(); k {
 	case reflect.Struct:
 		if original := copied(t); original != "" {
-			l.refuse(l.blame(t, path, fmt.Sprintf("is a copy of a sync/atomic type: use %s itself", original)))
+			note(&l.never, l.blame(t, path, fmt.Sprintf("is a copy of a sync/atomic type: use %s itself", original)))
 			return 0
 		}
 		return l.walkStruct(t, path, off)
@@ -147,17 +142,17 @@ func (l *Layout) walk(t reflect.Type, path string, off uintptr) (natural uintptr
 		return l.walkArray(t, path, off)
 	case reflect.Bool:
 		l.Bool = true
-		l.inFile(l.blame(t, path, "may be neither 0 nor 1 in a file: write region.Bool8"))
+		note(&l.notInFile, l.blame(t, path, "may be neither 0 nor 1 in a file: write region.Bool8"))
 	case reflect.Int, reflect.Uint, reflect.Uintptr:
 		name := strings.TrimSuffix(k.String(), "ptr")
-		l.inFile(l.blame(t, path, fmt.Sprintf("differs in size between platforms: write %s64 or %s32", name, name)))
+		note(&l.notInFile, l.blame(t, path, fmt.Sprintf("differs in size between platforms: write %s64 or %s32", name, name)))
 	case reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64,
 		reflect.Float32, reflect.Float64, reflect.Complex64, reflect.Complex128:
 	case reflect.Pointer:
-		l.refuse(l.blame(t, path, "the collector would not see"+instead))
+		note(&l.never, l.blame(t, path, "the collector would not see"+instead))
 		return 0
 	default:
-		l.refuse(l.blame(t, path, "holds a pointer that the collector would not see"+instead))
+		note(&l.never, l.blame(t, path, "holds a pointer that the collector would not see"+instead))
 		return 0
 	}
 	return l.scalar(t, path, off)
@@ -187,7 +182,7 @@ func (l *Layout) scalar(t reflect.Type, path string, off uintptr) uintptr {
 		natural /= 2
 	}
 	if off%natural != 0 {
-		l.inFile(fmt.Errorf("has %v at %s at byte %d, no multiple of %d, where only 32-bit platforms put it: write _ [%d]byte before it",
+		note(&l.notInFile, fmt.Errorf("has %v at %s at byte %d, no multiple of %d, where only 32-bit platforms put it: write _ [%d]byte before it",
 			t, path, off, natural, natural-off%natural))
 	}
 	l.Leaves = append(l.Leaves, Leaf{path, t.Kind().String(), t.String(), off, t.Size()})
@@ -198,18 +193,14 @@ func (l *Layout) walkAtomic(t reflect.Type, path string, off uintptr) uintptr {
 	switch t.Name() {
 	case "Int32", "Uint32", "Bool", "Int64", "Uint64", "Uintptr":
 	default: // Pointer[T], Value
-		l.refuse(l.blame(t, path, "holds a pointer that the collector would not see"))
+		note(&l.never, l.blame(t, path, "holds a pointer that the collector would not see"))
 		return 0
 	}
 	l.Atomic = true
 	if t.Name() == "Uintptr" {
-		l.inFile(l.blame(t, path, "differs in size between platforms: write atomic.Uint64"))
-	} else if t.Size() == 8 && l.atomic64 == nil {
-		l.atomic64 = l.blame(t, path, fmt.Sprintf("is a 64-bit atomic: on %s these work within one process only", runtime.GOARCH))
-	}
-	if off%t.Size() != 0 {
-		l.inFile(fmt.Errorf("has an %v at %s at byte %d, no multiple of %d: write _ [%d]byte before it",
-			t, path, off, t.Size(), t.Size()-off%t.Size()))
+		note(&l.notInFile, l.blame(t, path, "differs in size between platforms: write atomic.Uint64"))
+	} else if t.Size() == 8 {
+		note(&l.atomic64, l.blame(t, path, fmt.Sprintf("is a 64-bit atomic: on %s these work within one process only", runtime.GOARCH)))
 	}
 	l.Leaves = append(l.Leaves, Leaf{path, t.String(), t.String(), off, t.Size()})
 	return t.Size()
@@ -219,7 +210,7 @@ func (l *Layout) walkStruct(t reflect.Type, path string, off uintptr) (natural u
 	end := uintptr(0)
 	padding := func(to uintptr, where string) {
 		if to > end {
-			l.inFile(fmt.Errorf("has %d bytes of padding after %s, whose contents are undefined: write _ [%d]byte there", to-end, where, to-end))
+			note(&l.notInFile, fmt.Errorf("has %d bytes of padding after %s, whose contents are undefined: write _ [%d]byte there", to-end, where, to-end))
 		}
 	}
 	var last string
@@ -234,7 +225,7 @@ func (l *Layout) walkStruct(t reflect.Type, path string, off uintptr) (natural u
 			end = f.Offset + f.Type.Size()
 			last = name
 		} else if i == t.NumField()-1 && t.Size() > end { // a _ field before it would only move it
-			l.inFile(fmt.Errorf("has %d bytes of padding after %s, since the last field %s has no size, and Go pads after it: make %s the first field",
+			note(&l.notInFile, fmt.Errorf("has %d bytes of padding after %s, since the last field %s has no size, and Go pads after it: make %s the first field",
 				t.Size()-end, last, name, f.Name))
 		}
 		natural = max(natural, l.walk(f.Type, name, off+f.Offset))
@@ -256,7 +247,7 @@ func (l *Layout) walkArray(t reflect.Type, path string, off uintptr) (natural ui
 		}
 		natural = l.walk(elem, fmt.Sprintf("%s[%d:%d]", path, n, elem.Size()), off)
 		if n > 1 && natural > 0 && elem.Size()%natural != 0 {
-			l.inFile(fmt.Errorf("has elements of %d bytes%s, no multiple of their alignment of %d on some platforms: fill %v up with _ [%d]byte",
+			note(&l.notInFile, fmt.Errorf("has elements of %d bytes%s, no multiple of their alignment of %d on some platforms: fill %v up with _ [%d]byte",
 				elem.Size(), at, natural, elem, natural-elem.Size()%natural))
 		}
 		return natural

@@ -31,7 +31,6 @@ type NamedError struct {
 
 func (e *NamedError) Error() string { return e.File + ": " + e.Err.Error() }
 
-// Unwrap returns Err.
 func (e *NamedError) Unwrap() error { return e.Err }
 
 // Named puts the file's name in front of the error, unless its text has the name already.

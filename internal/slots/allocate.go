@@ -3,6 +3,7 @@ package slots
 import (
 	"errors"
 	"runtime"
+	"slices"
 	"sync/atomic"
 
 	"github.com/typedmem/typedmem/internal/faults"
@@ -18,14 +19,12 @@ func (p *Pool) refill(k *Magazine, s *shard) error {
 	faults.Look()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err := p.Usable(); err != nil {
-		return err
-	}
-	stocked := len(k.stock) > 0
+	stocked, err := len(k.stock) > 0, p.Usable()
 	if !stocked {
-		if err := p.provide(); err != nil {
-			return err
-		}
+		err = p.provide()
+	}
+	if err != nil {
+		return err
 	}
 	if s != nil {
 		s.lockWait()
@@ -33,7 +32,7 @@ func (p *Pool) refill(k *Magazine, s *shard) error {
 	}
 	if stocked {
 		rest := len(k.stock) - min(len(k.stock), MagazineSize/2, max(int(k.room()), 1), int(MagazineSize-k.n))
-		setCount(&k.n, k.n+uint64(copy(k.handles[k.n:], k.stock[rest:])))
+		Publish(&k.n, k.n+uint64(copy(k.handles[k.n:], k.stock[rest:])))
 		p.stocks -= len(k.stock) - rest
 		k.stock = k.stock[:rest]
 		return nil
@@ -49,9 +48,7 @@ func (p *Pool) refill(k *Magazine, s *shard) error {
 		k.push(p.next())
 	}
 	// The slot with the lowest address is allocated first.
-	for a, b := start, k.n; a+1 < b; a, b = a+1, b-1 {
-		k.handles[a], k.handles[b-1] = k.handles[b-1], k.handles[a]
-	}
+	slices.Reverse(k.handles[start:k.n])
 	return nil
 }
 
@@ -65,32 +62,30 @@ func (p *Pool) next() uint64 {
 	return uint64(FirstGeneration(p.Salt, i)+1)<<32 | uint64(i)
 }
 
-// provide makes sure that next finds a slot. The caller holds mu, which may be released meanwhile.
+// provide makes sure that the pool is usable and next finds a slot. The caller holds mu, which may
+// be released meanwhile.
 func (p *Pool) provide() error {
 	for {
-		if err := p.Usable(); err != nil {
-			return err
-		}
-		used := p.Used()
+		used, err := p.Used(), p.Usable()
 		switch {
+		case err != nil:
 		case p.free.count > 0 || p.bump < used:
 			return nil
 		case p.waits.count > 0 && (used == int(p.Cap) || p.waits.count >= p.enoughWaiting(used)):
-			if err := p.flushWaiting(); err != nil {
-				return err
-			}
+			err = p.flushWaiting()
 		case p.stocks >= p.mostStocked(used) && p.unstockAll():
 		case used < int(p.Cap):
-			if err := p.grow(used); err != nil && !p.findMore() {
-				return err
+			if err = p.grow(used); err != nil && p.findMore() {
+				err = nil
 			}
 		case p.gather():
 		case p.flushing.count == 0:
-			return ErrFull
+			err = ErrFull
 		default: // somebody's flush is about to make slots free
-			if err := p.flushWaiting(); err != nil {
-				return err
-			}
+			err = p.flushWaiting()
+		}
+		if err != nil {
+			return err
 		}
 	}
 }
@@ -131,13 +126,13 @@ func (p *Pool) grow(used int) error {
 		}
 		more := max(mem.GrowthStep(used*int(p.Size))/int(p.Size), 1)
 		to := min(used+more, int(p.Cap))
-		if err := p.backing.Grow(used, to); err != nil {
+		if err := p.Backing.Grow(used, to); err != nil {
 			return err
 		}
 		p.SetUsed(to)
 		return nil
 	}
-	if !p.slowGrow {
+	if !p.SlowGrow {
 		return grow()
 	}
 	return p.unlocked(&p.Growing, grow)
@@ -185,7 +180,7 @@ func (p *Pool) refillPatiently(k *Magazine, s *shard) error {
 // Complete makes a handle from Allocate valid: the object is in its slot.
 func (p *Pool) Complete(h uint64) error {
 	if p.Durable {
-		if err := p.backing.Record(Index(h), Generation(h)); err != nil {
+		if err := p.Backing.Record(Index(h), Generation(h)); err != nil {
 			return err
 		}
 	}
@@ -206,7 +201,7 @@ func (p *Pool) putBack(h uint64, count *atomic.Uint64) {
 	}
 }
 
-// Retire takes a slot that was allocated and holds no object out of use for good.
+// Retire is Cancel for a slot that must not be used again.
 func (p *Pool) Retire(h uint64) {
 	p.cancelled.Add(1)
 	p.retire(Index(h))

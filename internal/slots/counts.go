@@ -1,7 +1,5 @@
 package slots
 
-import "sync/atomic"
-
 // Counts says where the slots are. Its fields are those of slab.Stats.
 type Counts struct {
 	Live, Free, Cached, Waiting, Retired int
@@ -16,7 +14,7 @@ func (p *Pool) Counts() (n Counts) {
 	for i := range p.shards {
 		k := &p.shards[i].Magazine
 		n.add(k)
-		n.Waiting += int(atomic.LoadUint64(&k.waits))
+		n.Waiting += int(Load(&k.waits))
 	}
 	for k := range p.caches {
 		n.add(k)
@@ -36,9 +34,17 @@ func (p *Pool) Counts() (n Counts) {
 	return n
 }
 
-// add adds the objects that were made from a magazine and freed into it.
+// add adds the objects that were made from a magazine and freed into it, both as they were at one
+// instant, unless the owner is so fast that no attempt succeeds.
 func (n *Counts) add(k *Magazine) {
-	allocs, frees := k.counts()
+	var allocs, frees uint64
+	for range 1000 {
+		frees = Load(&k.frees)
+		allocs = Load(&k.allocs)
+		if Load(&k.frees) == frees {
+			break
+		}
+	}
 	n.Allocs += allocs
 	n.Frees += frees
 }

@@ -1,6 +1,9 @@
 package slots
 
-import "sync/atomic"
+import (
+	"cmp"
+	"sync/atomic"
+)
 
 // Free slots are in lists by block. A block is a run of neighbouring slots of about four megabytes.
 // So an iteration can pass over a block without objects, Trim works in steps, and slots with memory
@@ -27,15 +30,15 @@ type block struct {
 }
 
 type link struct {
-	queue      *uint32 // the head of the queue that the block is in, nil if in none
-	prev, next uint32  // block+1
+	queue      **block // the head of the queue that the block is in, nil if in none
+	prev, next *block
 }
 
 // blockList has all free slots of one kind.
 type blockList struct {
 	kind       int
 	count      int
-	warm, cold uint32 // the first block of each queue, +1; blocks in cold have only cold slots
+	warm, cold *block // the first block of each queue; blocks in cold have only cold slots
 }
 
 const (
@@ -59,9 +62,6 @@ func (p *Pool) blockSlots() int { return 1 << p.blockShift }
 
 // blockAt returns block n, or nil if neither it nor its neighbours ever had a free slot.
 func (p *Pool) blockAt(n int) *block {
-	if n/blockChunk >= len(p.blocks) {
-		return nil
-	}
 	chunk := p.blocks[n/blockChunk].Load()
 	if chunk == nil {
 		return nil
@@ -69,17 +69,19 @@ func (p *Pool) blockAt(n int) *block {
 	return &chunk[n%blockChunk]
 }
 
-// push adds a slot by the handle of its next object. The caller holds mu.
-func (p *Pool) push(l *blockList, h uint64) {
-	n := int(Index(h) >> p.blockShift)
-	if chunk := &p.blocks[n/blockChunk]; chunk.Load() == nil {
-		chunk.Store(new([blockChunk]block))
+// push adds slots by the handles of their next objects. The caller holds mu.
+func (p *Pool) push(l *blockList, handles ...uint64) {
+	for _, h := range handles {
+		n := int(Index(h) >> p.blockShift)
+		if chunk := &p.blocks[n/blockChunk]; chunk.Load() == nil {
+			chunk.Store(new([blockChunk]block))
+		}
+		b := p.blockAt(n)
+		p.prepend(&b.lists[l.kind], Index(h), Generation(h)-1)
+		l.count++
+		b.idle.Store(b.idle.Load() + 1)
+		l.requeue(b)
 	}
-	b := p.blockAt(n)
-	p.prepend(&b.lists[l.kind], Index(h), Generation(h)-1)
-	l.count++
-	b.idle.Store(b.idle.Load() + 1)
-	p.requeue(l, b, n)
 }
 
 // prepend puts slot i, which has this generation, in front of a list.
@@ -94,11 +96,7 @@ func (p *Pool) prepend(at *list, i, generation uint32) {
 // shift takes a slot out of a list that is not empty, and returns the handle of its next object.
 // The caller holds mu.
 func (p *Pool) shift(l *blockList) uint64 {
-	n := l.warm
-	if n == 0 {
-		n = l.cold
-	}
-	b := p.blockAt(int(n - 1))
+	b := cmp.Or(l.warm, l.cold)
 	at := &b.lists[l.kind]
 	i := at.head - 1
 	word := Load(p.Word(uintptr(i)))
@@ -107,15 +105,14 @@ func (p *Pool) shift(l *blockList) uint64 {
 	l.count--
 	b.cold = min(b.cold, b.lists[freeSlots].count)
 	b.idle.Store(b.idle.Load() - 1)
-	p.requeue(l, b, int(n-1))
+	l.requeue(b)
 	return uint64(Generation(word)+1)<<32 | uint64(i)
 }
 
 // moveAll moves all slots from one list, which has no cold ones, to another. The caller holds mu.
 func (p *Pool) moveAll(to, from *blockList) {
-	for from.warm != 0 {
-		n := int(from.warm - 1)
-		b := p.blockAt(n)
+	for from.warm != nil {
+		b := from.warm
 		old, at := &b.lists[from.kind], &b.lists[to.kind]
 		last := p.Word(uintptr(old.tail - 1))
 		Publish(last, uint64(Generation(Load(last)))<<32|uint64(at.head))
@@ -127,14 +124,14 @@ func (p *Pool) moveAll(to, from *blockList) {
 		from.count -= int(old.count)
 		to.count += int(old.count)
 		*old = list{}
-		p.requeue(from, b, n)
-		p.requeue(to, b, n)
+		from.requeue(b)
+		to.requeue(b)
 	}
 }
 
 // requeue moves a block whose list has changed to the queue where it belongs.
-func (p *Pool) requeue(l *blockList, b *block, n int) {
-	var queue *uint32
+func (l *blockList) requeue(b *block) {
+	var queue **block
 	switch count := b.lists[l.kind].count; {
 	case count == 0:
 	case l.kind == freeSlots && count <= b.cold:
@@ -146,22 +143,20 @@ func (p *Pool) requeue(l *blockList, b *block, n int) {
 	if at.queue == queue {
 		return
 	}
-	if at.queue != nil {
-		if at.prev != 0 {
-			p.blockAt(int(at.prev - 1)).links[l.kind].next = at.next
-		} else {
-			*at.queue = at.next
-		}
-		if at.next != 0 {
-			p.blockAt(int(at.next - 1)).links[l.kind].prev = at.prev
-		}
+	if at.prev != nil {
+		at.prev.links[l.kind].next = at.next
+	} else if at.queue != nil {
+		*at.queue = at.next
+	}
+	if at.next != nil {
+		at.next.links[l.kind].prev = at.prev
 	}
 	*at = link{queue: queue}
 	if queue != nil {
-		if at.next = *queue; at.next != 0 {
-			p.blockAt(int(at.next - 1)).links[l.kind].prev = uint32(n) + 1
+		if at.next = *queue; at.next != nil {
+			at.next.links[l.kind].prev = b
 		}
-		*queue = uint32(n) + 1
+		*queue = b
 	}
 }
 

@@ -33,7 +33,7 @@ func newPool(t testing.TB, capacity int, durable bool) *testPool {
 	p.Attach(mem.Of(p.m).Limits())
 	p.AttachWords(mapped(capacity*8, 0).Addr())
 	p.Durable = durable
-	p.SetBacking(p, false)
+	p.Backing = p
 	return p
 }
 

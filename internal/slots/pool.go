@@ -26,8 +26,8 @@ type Pool struct {
 	Shadows Shadows
 	Durable bool // the Backing records which objects live: freed slots wait for a flush
 
-	backing  Backing
-	slowGrow bool // Grow waits for the kernel
+	Backing  Backing
+	SlowGrow bool // Grow waits for the kernel
 
 	mostWaits uint64 // how many freed slots may wait for a flush in one magazine
 
@@ -66,7 +66,7 @@ type Pool struct {
 	_      [64]byte
 }
 
-// Init makes the pool of a slab. Attach, AttachWords and SetBacking follow.
+// Init makes the pool of a slab. Attach, AttachWords and the Backing follow.
 func (p *Pool) Init(capacity int, size uintptr, salt uint64) {
 	p.Cap, p.Size, p.Salt, p.Shadows = uintptr(capacity), size, salt, newShadows(capacity)
 	p.blockShift = blockShift(size)
@@ -99,7 +99,7 @@ func (p *Pool) AttachWords(addr uintptr) {
 // Slot returns the address of slot i.
 func (p *Pool) Slot(i uintptr) unsafe.Pointer {
 	// SAFETY: the callers have compared i with Cap, and compare the address with the limits before
-	// they touch ip.
+	// they touch it.
 	return unsafe.Add(p.Slots, i*p.Size)
 }
 
@@ -113,7 +113,7 @@ func (p *Pool) End(i uintptr) uintptr { return uintptr(p.Slot(i)) + p.Size }
 func (p *Pool) Readable(i uintptr) bool { return p.End(i) <= p.Limits.Readable() }
 
 // Refusal returns why slot i, which has memory, is beyond a limit: ErrClosed, ErrProtection, or
-// ErrBounds of a mapping that was cup.
+// ErrBounds if the mapping was cut.
 func (p *Pool) Refusal(i, limit uintptr) error {
 	if mem.Allows(limit) {
 		return fmt.Errorf("slot %d was cut off: the mapping was shrunk or split: %w", i, mem.ErrBounds)
@@ -121,13 +121,8 @@ func (p *Pool) Refusal(i, limit uintptr) error {
 	return mem.Refusal(limit)
 }
 
-// SetBacking sets what provides the memory. slow says that growth waits for the kernel.
-func (p *Pool) SetBacking(b Backing, slow bool) { p.backing, p.slowGrow = b, slow }
-
 // Used returns how many slots have memory. Those after them were never used.
-func (p *Pool) Used() int { return int(p.used.Load()) }
-
-// SetUsed sets how many slots have memory, outside of growth.
+func (p *Pool) Used() int     { return int(p.used.Load()) }
 func (p *Pool) SetUsed(n int) { p.used.Store(uint64(n)) }
 
 // Restore sets the generation of slot i while a slab is opened, from the last slot down to the
@@ -174,7 +169,7 @@ func (p *Pool) Close(unmap func() error) error {
 	p.closed.Store(true)
 	defer p.lockShards()()
 	for i := range p.shards {
-		setCount(&p.shards[i].n, MagazineSize)
+		Publish(&p.shards[i].n, MagazineSize)
 	}
 	return nil
 }
@@ -210,7 +205,7 @@ func (p *Pool) flushWaiting() error {
 func (p *Pool) flushWords() error {
 	p.moveAll(&p.flushing, &p.waits)
 	p.mu.Unlock()
-	err := p.backing.Flush()
+	err := p.Backing.Flush()
 	p.mu.Lock()
 	if err != nil {
 		p.moveAll(&p.waits, &p.flushing)
@@ -223,19 +218,15 @@ func (p *Pool) flushWords() error {
 
 // empty moves all slots of a magazine to the pool. The caller holds mu and owns k.
 func (p *Pool) empty(k *Magazine) {
-	for _, h := range k.handles[:k.n] {
-		p.push(&p.free, h)
-	}
-	setCount(&k.n, 0)
+	p.push(&p.free, k.handles[:k.n]...)
+	Publish(&k.n, 0)
 	p.moveWaiting(k)
 	p.unstock(k)
 }
 
 // unstock moves the stock of a magazine to the free list. The caller holds mu.
 func (p *Pool) unstock(k *Magazine) {
-	for _, h := range k.stock {
-		p.push(&p.free, h)
-	}
+	p.push(&p.free, k.stock...)
 	p.stocks -= len(k.stock)
 	k.stock = nil
 }
@@ -269,11 +260,9 @@ func (p *Pool) gather() bool {
 // moveWaiting moves the slots that wait for a flush from a magazine to the pool. The caller holds
 // mu and owns k.
 func (p *Pool) moveWaiting(k *Magazine) {
-	for _, h := range k.waiting[:k.waits] {
-		p.push(&p.waits, h)
-	}
+	p.push(&p.waits, k.waiting[:k.waits]...)
 	p.waiting.Add(int64(k.waits))
-	setCount(&k.waits, 0)
+	Publish(&k.waits, 0)
 }
 
 // unlocked calls f, which waits for the kernel, without mu, which the caller holds; one is locked

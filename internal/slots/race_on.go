@@ -98,14 +98,11 @@ func (s *Shadows) of(h uint64, make bool) *atomic.Uint32 {
 	for {
 		b := slot.Load()
 		switch {
-		case !make && (b == nil || b.epoch != epoch):
-			return nil
-		case b == nil || b.epoch < epoch:
-			slot.CompareAndSwap(b, &shadowBlock{epoch: epoch})
-		case b.epoch > epoch:
-			return nil
-		default:
+		case b != nil && b.epoch == epoch:
 			return &b.objects[Generation(h)/2%shadowObjects]
+		case !make || b != nil && b.epoch > epoch:
+			return nil
 		}
+		slot.CompareAndSwap(b, &shadowBlock{epoch: epoch})
 	}
 }

@@ -21,12 +21,10 @@ func (p *Pool) spill(k *Magazine, s *shard) {
 			k.stock = append(k.stock, old...)
 			p.stocks += len(old)
 		} else {
-			for _, h := range old {
-				p.push(&p.free, h)
-			}
+			p.push(&p.free, old...)
 		}
 		copy(k.handles[:rest], k.handles[len(old):k.n])
-		setCount(&k.n, rest)
+		Publish(&k.n, rest)
 	}
 	if k.waits >= min(k.room(), p.mostWaits) {
 		p.moveWaiting(k)
@@ -43,9 +41,7 @@ func (p *Pool) Free(h uint64) bool {
 	w := p.Word(i)
 	// The word is read before the shard is locked: a processor does not look ahead over the lock.
 	word := Load(w)
-	if RaceEnabled {
-		p.Shadows.Freeing(h, word)
-	}
+	p.Shadows.Freeing(h, word)
 	if Generation(word) != Generation(h) || word&LiveBits != OneGeneration || Generation(h) >= LastLive {
 		return false
 	}
@@ -104,8 +100,8 @@ func (p *Pool) releaseTo(k *Magazine, w *uint64, word, h uint64) (done bool, err
 	default:
 		k.push(h + 2*OneGeneration)
 	}
-	setCount(&k.frees, k.frees+1)
-	p.backing.Released(h) // last: it may fault
+	Publish(&k.frees, k.frees+1)
+	p.Backing.Released(h) // last: it may fault
 	return true, nil
 }
 
@@ -114,9 +110,7 @@ func (p *Pool) releaseTo(k *Magazine, w *uint64, word, h uint64) (done bool, err
 // on the device.
 func (p *Pool) markFreed(w *uint64, word, h uint64) (done bool, err error) {
 	dead := uint64(Generation(h)+1) << 32
-	if RaceEnabled {
-		p.Shadows.Freeing(h, word)
-	}
+	p.Shadows.Freeing(h, word)
 	if !p.Durable {
 		return atomic.CompareAndSwapUint64(w, word, dead), nil
 	}
@@ -125,7 +119,7 @@ func (p *Pool) markFreed(w *uint64, word, h uint64) (done bool, err error) {
 	}
 	next := word // an error, or a fault where the file was cut off, leaves the object alive
 	defer func() { Publish(w, next) }()
-	if err = p.backing.Record(Index(h), Generation(dead)); err != nil {
+	if err = p.Backing.Record(Index(h), Generation(dead)); err != nil {
 		return false, err
 	}
 	next = dead

@@ -43,7 +43,8 @@ func (p *Pool) trimStep(t *trimmer, lo int) (bytes, hi int, err error) {
 		p.gather()
 	}
 	used := p.Used()
-	slots := max(min(trimBytes/int(p.Size), trimSlots)>>p.blockShift, 1) << p.blockShift
+	size := int(p.Size)
+	slots := max(min(trimBytes/size, trimSlots)>>p.blockShift, 1) << p.blockShift
 	if hi = min(lo+slots, used); hi <= lo {
 		return 0, lo, nil
 	}
@@ -61,16 +62,13 @@ func (p *Pool) trimStep(t *trimmer, lo int) (bytes, hi int, err error) {
 			end++
 		}
 		if end > i {
-			first, last, err := t.release(i*int(p.Size), end*int(p.Size))
+			first, last, err := t.release(i*size, end*size)
 			if err != nil {
 				return bytes, hi, err
 			}
-			if bytes += last - first; last > first {
-				for k := i; k < end; k++ {
-					if k*int(p.Size) < last && (k+1)*int(p.Size) > first {
-						t.cold.set(k - lo)
-					}
-				}
+			bytes += last - first
+			for k := first / size; k*size < last; k++ { // those with a byte in there
+				t.cold.set(k - lo)
 			}
 		}
 		i = end + 1
@@ -110,14 +108,14 @@ func (p *Pool) markFree(t *trimmer, lo, hi int) (warm bool) {
 
 // sortBlock sorts the free slots of a block: those with memory come first.
 func (p *Pool) sortBlock(t *trimmer, i, lo int) {
-	b, n := p.blockAt(i>>p.blockShift), i>>p.blockShift
+	b := p.blockAt(i >> p.blockShift)
 	if b == nil || b.lists[freeSlots].count == 0 {
 		return
 	}
 	at := &b.lists[freeSlots]
 	var cold uint32
 	for k := range p.blockSlots() {
-		if i+k < int(p.bump) && i+k-lo < 64*len(t.cold) && t.cold.has(i+k-lo) {
+		if i+k < p.bump && t.cold.has(i+k-lo) {
 			cold++
 		}
 	}
@@ -125,15 +123,13 @@ func (p *Pool) sortBlock(t *trimmer, i, lo int) {
 		var sorted list
 		for _, want := range []bool{true, false} { // pushed in front: the last ones come first
 			for k := p.blockSlots() - 1; k >= 0; k-- {
-				slot := i + k
-				if slot >= int(p.bump) || !t.free.has(slot-lo) || t.cold.has(slot-lo) != want {
-					continue
+				if slot := i + k; slot < p.bump && t.free.has(slot-lo) && t.cold.has(slot-lo) == want {
+					p.prepend(&sorted, uint32(slot), Generation(Load(p.Word(uintptr(slot)))))
 				}
-				p.prepend(&sorted, uint32(slot), Generation(Load(p.Word(uintptr(slot)))))
 			}
 		}
 		*at = sorted
 	}
 	b.cold = cold
-	p.requeue(&p.free, b, n)
+	p.free.requeue(b)
 }

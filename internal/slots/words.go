@@ -24,14 +24,9 @@ const (
 	Retired  = 1<<32 - 2 // the generation of a slot that is never used again
 )
 
-// Generation returns the generation in a word or handle.
-func Generation(word uint64) uint32 { return uint32(word >> 32) }
-
-// Index returns the index in a handle.
-func Index(handle uint64) uint32 { return uint32(handle) }
-
-// IsLive reports whether a word is that of a slot with an object.
-func IsLive(word uint64) bool { return word&OneGeneration != 0 }
+func Generation(wordOrHandle uint64) uint32 { return uint32(wordOrHandle >> 32) }
+func Index(handle uint64) uint32            { return uint32(handle) }
+func IsLive(word uint64) bool               { return word&OneGeneration != 0 }
 
 // WordAt returns the address of the word of slot i.
 func WordAt(words unsafe.Pointer, i uintptr) *uint64 {
@@ -40,26 +35,17 @@ func WordAt(words unsafe.Pointer, i uintptr) *uint64 {
 	return (*uint64)(unsafe.Add(words, i*8))
 }
 
-// Publish stores the word of a slot that no other goroutine changes. A goroutine that loads the
-// word sees what was written before it.
-func Publish(w *uint64, word uint64) {
-	if Ordered {
-		*w = word
+// Publish stores a number that only this goroutine changes: the word of a slot, or a counter. A
+// goroutine that loads it sees what was written before it.
+func Publish(p *uint64, n uint64) {
+	if Ordered && !RaceEnabled {
+		*p = n
 	} else {
-		atomic.StoreUint64(w, word)
-	}
-}
-
-// setCount stores a counter on the heap that its owner alone changes and others read.
-func setCount(p *uint64, n uint64) {
-	if RaceEnabled {
 		atomic.StoreUint64(p, n)
-	} else {
-		Publish(p, n)
 	}
 }
 
-// Load loads a word.
+// Load loads what Publish stores.
 func Load(w *uint64) uint64 { return atomic.LoadUint64(w) }
 
 // mix spreads x over 64 bits: the finalizer of SplitMix64. Files depend on it; see FORMAT.md.
