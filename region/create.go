@@ -31,16 +31,16 @@ func Map[T any](o options.Options) (*Region[T], error) {
 }
 
 // MapMut makes a read-write region in memory that o describes; see [Map]. It grows up to the
-// capacity of o, and a shared file grows with it.
+// capacity of o, and a shared file grows with it. Without a capacity it cannot grow.
 func MapMut[T any](o options.Options) (*Region[T], error) {
 	c, err := mapRequest(request(o, flags.Read|flags.Write), shell.LayoutOf[T]())
 	return show[T]("map", c, err)
 }
 
-// From makes a region of a mapping, which the region owns from then on. From does not detect a
-// second region on the same mapping. On error the mapping is unchanged and stays the caller's:
-// [typedmem.ErrType] if T cannot live in its memory, [typedmem.ErrOffset] if its address does not
-// suit T.
+// From makes a region of a mapping, which the region owns from then on. Do not make a second region
+// of the same mapping; From does not detect it. On error the mapping is unchanged and stays the
+// caller's: [typedmem.ErrType] if T cannot live in its memory, [typedmem.ErrOffset] if its address
+// does not suit T.
 func From[T any](m *typedmem.Mapping) (*Region[T], error) {
 	c, err := fromMapping(m, shell.LayoutOf[T]())
 	return show[T]("from", c, err)
@@ -69,10 +69,10 @@ func Open[T any](path string) (*Region[T], error) { return OpenWith[T](path, opt
 // the first.
 //
 // After a crash of a writer the length is the one that it published last, and what follows is
-// cleared. After a system crash it is that of the last Sync. The boot ID, a number that the system
-// makes at each start, tells the two apart. In a container with a boot ID of its own
-// (systemd-nspawn, LXC) clocks decide, and may take the one crash for the other if they were set;
-// see FORMAT.md.
+// cleared. After a system crash the length is that of the last Sync. The boot ID, a number that the
+// system makes at each start, tells the two apart. In a container with a boot ID of its own
+// (systemd-nspawn, LXC) the library compares clocks; if a clock was changed, it may mistake one
+// crash for the other. See FORMAT.md.
 func OpenMut[T any](path string) (*Region[T], error) { return OpenMutWith[T](path, options.New(0)) }
 
 // CreateWith is [Create] with flags, an address and a capacity in bytes from o, as in

@@ -32,9 +32,9 @@ func (r *Region[T]) onRange(op string, lo, hi int, f func(m *typedmem.Mapping, l
 }
 
 // Sync makes data and length durable: when it returns, both survive a power failure. In a region
-// file the data is written before the length, so that a crash inside Sync leaves the length of the
-// last one. Without a shared file it does nothing. If another program has made the region file
-// shorter it returns [typedmem.ErrTruncated].
+// file the data is written before the length, so that a system crash inside Sync leaves the length
+// of the Sync before. Without a shared file it does nothing. If another program has made the region
+// file shorter it returns [typedmem.ErrTruncated].
 func (r *Region[T]) Sync() error {
 	if r.core.closed() {
 		return shell.Fail("sync", r.errClosed())
