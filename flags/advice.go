@@ -5,7 +5,7 @@ const (
 	// NoCoreDump keeps the mapping out of core dumps.
 	//   - Linux, Android: MADV_DONTDUMP. FreeBSD, DragonFly: MADV_NOCORE. OpenBSD: MAP_CONCEAL.
 	//   - NetBSD, macOS, iOS, Windows: no-op.
-	NoCoreDump Map = Locked << (1 + iota)
+	NoCoreDump Map = firstAdvice << iota
 
 	// TransparentHugePages asks the kernel to back the mapping with huge pages when it can.
 	//   - Linux, Android: MADV_HUGEPAGE. Others: no-op.

@@ -49,6 +49,8 @@ const (
 	//   - Unix: mlock(2), and its result is checked. Windows: VirtualLock. Memory that cannot be
 	//     read is refused with ErrProtection.
 	Locked
+
+	firstAdvice // the flags of advice.go begin here
 )
 
 var mapNames = append([]string{"Shared", "Populate", "NoReserve", "HugePages", "Stack", "Locked"}, adviceNames...)

@@ -59,8 +59,8 @@ func (r *Region[T]) Load(i int) (x T, err error) {
 	return x, &typedmem.Error{Op: "load", Err: &regionRefusal[T]{r, l, i, end}}
 }
 
-// Store sets element i to x. It is not atomic, and returns the errors of [View.Load]. If the
-// region is not writable it returns [typedmem.ErrProtection], even for an index out of range.
+// Store sets element i to x. It is not atomic, and returns the errors of [View.Load]. If the region
+// is not writable it returns [typedmem.ErrProtection], also for an index from Len on.
 func (r *Region[T]) Store(i int, x T) (err error) {
 	var l *mem.Limits
 	var end, p uintptr

@@ -10,8 +10,9 @@ import (
 )
 
 // Close releases the memory and ends every view of it. If the length of a region file has changed
-// since the last Sync, Close syncs it first. Elements that Set has changed survive the end of the
-// process. They survive a power failure only after a Sync.
+// since the last Sync, Close does a [Region.Sync] first, which makes the elements durable too. If
+// it has not, Close does none: elements that Set has changed survive the end of the process, but
+// not a power failure.
 //
 //   - [typedmem.ErrClosed]: the region was closed before.
 //   - [typedmem.ErrBusy]: it is pinned, or another goroutine is in a Flush, Sync, Prefault, Refresh

@@ -30,16 +30,17 @@ func Map[T any](o options.Options) (*Region[T], error) {
 }
 
 // MapMut makes a read-write region in memory that o describes; see [Map]. It grows up to the
-// capacity of o, and a shared file grows with it.
+// capacity of o, and a shared file grows with it. Without a capacity it cannot grow. Without a
+// capacity it cannot grow.
 func MapMut[T any](o options.Options) (*Region[T], error) {
 	c, err := mapRequest(request(o, flags.Read|flags.Write), shell.LayoutOf[T]())
 	return show[T]("map", c, err)
 }
 
-// From makes a region of a mapping, which the region owns from then on. From does not detect a
-// second region on the same mapping. On error the mapping is unchanged and stays the caller's:
-// [typedmem.ErrType] if T cannot live in its memory, [typedmem.ErrOffset] if its address does not
-// suit T.
+// From makes a region of a mapping, which the region owns from then on. Do not make a second region
+// of the same mapping; From does not detect it. On error the mapping is unchanged and stays the
+// caller's: [typedmem.ErrType] if T cannot live in its memory, [typedmem.ErrOffset] if its address
+// does not suit T.
 func From[T any](m *typedmem.Mapping) (*Region[T], error) {
 	c, err := fromMapping(m, shell.LayoutOf[T]())
 	return show[T]("from", c, err)

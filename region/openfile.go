@@ -94,9 +94,10 @@ func Open[T any](path string) (*Region[T], error) { return OpenFile[T](path, Fil
 // OpenMut opens a self-describing file for reading and writing: [OpenFile] with Write.
 //
 // After a crash of a writer the length is the one that it published last, and what follows is
-// cleared. After a system crash it is that of the last Sync. The boot ID tells the two apart. A
-// container with a boot ID of its own goes by clocks instead; if a clock was set forward there by
-// more than the system had run, a crash of a writer looks like a system crash. See FORMAT.md.
+// cleared. After a system crash the length is that of the last Sync. The boot ID tells the two
+// apart. A container with a boot ID of its own goes by clocks instead; if a clock was set forward
+// there by more than the system had run, a crash of a writer looks like a system crash. See
+// FORMAT.md.
 func OpenMut[T any](path string) (*Region[T], error) {
 	return OpenFile[T](path, FileOptions{Write: true})
 }

@@ -47,10 +47,10 @@ func (f *follower) stop() error {
 	return fmt.Errorf("another goroutine is in a Refresh; try again when it has returned: %w", typedmem.ErrBusy)
 }
 
-// Refresh updates the length of a region file that was opened for reading to the one that its
-// writer, in this or another process, has published, and returns it. The elements up to there are
-// complete. For other regions it returns Len. Several goroutines may call it at once. If another
-// file's contents were copied over the file it returns [typedmem.ErrLayout].
+// Refresh sets the length of a region that was opened for reading to the length that the file's
+// writer has published, and returns it. The writer may be in this or another process. The elements
+// up to there are complete. For other regions it returns Len. Several goroutines may call it at
+// once. If another file's contents were copied over the file it returns [typedmem.ErrLayout].
 //
 // A reader whose file has become longer than Cap moves to a larger range of addresses:
 //   - Views, slices and pointers from before stay valid, and show the same elements. New ones lie
@@ -60,10 +60,11 @@ func (f *follower) stop() error {
 //     Advice to [Region.Mapping] has to be given again.
 //   - A pin holds all ranges, whenever it was made.
 //
-// If there are not enough addresses Refresh returns an error, and the region stays as it is. That
-// is [typedmem.ErrCapacity] if the rest of the program would lack the addresses, and in every
-// 32-bit program. If the writer has shrunk the file, Refresh returns [typedmem.ErrBusy] while the
-// region is pinned, or while another goroutine is in one of the calls that [Region.Close] lists.
+// If there are not enough addresses Refresh returns an error, and the region stays as it is. In a
+// 32-bit program a file longer than Cap is always [typedmem.ErrCapacity]. In a 64-bit one it is
+// ErrCapacity where a larger range would leave too few addresses for the rest of the program. If
+// the writer has shrunk the file, Refresh returns [typedmem.ErrBusy] while the region is pinned, or
+// while another goroutine is in a Flush, Sync or Prefault.
 //
 // If the path of a region file names another file now, or none, Refresh updates the length all the
 // same, and returns it with [typedmem.ErrReplaced]. Views stay valid, and the region shows the file

@@ -11,8 +11,9 @@ import (
 	"github.com/typedmem/typedmem/internal/shell"
 )
 
-// Region owns mapped memory as an array of T that can grow in place: growth moves no address. Make
-// one with a constructor, release it with Close. Indexes, lengths and capacities are in elements.
+// Region owns mapped memory as an array of T that can grow in place: Append and Resize move no
+// address. Make one with a constructor, release it with Close. Indexes, lengths and capacities are
+// in elements.
 //
 // The zero value is a closed Region. Do not copy a Region.
 //

@@ -35,10 +35,11 @@ func (r *Region[T]) onRange(op string, lo, hi int, f func(m *typedmem.Mapping, l
 }
 
 // Sync makes data and length durable: when it returns, both survive a power failure. In a region
-// file the data is written before the length, so that a crash inside Sync leaves the length of the
-// last one. Without a shared file it does nothing. If another program has made the region file
-// shorter it returns [typedmem.ErrTruncated]. If the path names another file now, or none, it makes
-// the open file durable and returns [typedmem.ErrReplaced]: who opens the path does not find it.
+// file the data is written before the length, so that a system crash inside Sync leaves the length
+// of the Sync before. Without a shared file it does nothing. If another program has made the region
+// file shorter it returns [typedmem.ErrTruncated]. If the path names another file now, or none, it
+// makes the open file durable and returns [typedmem.ErrReplaced]: who opens the path does not find
+// it.
 //
 // Sync may be called while other goroutines append, read or call Sync. What was appended after it
 // began is left to the next one. If it has to wait for another Sync, Append goes on meanwhile.

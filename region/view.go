@@ -11,8 +11,8 @@ import (
 	"github.com/typedmem/typedmem/internal/shell"
 )
 
-// View is a checked window on the elements of a region: a value of four words, cheap to copy. After
-// its memory was taken away every access is refused. Making views from views allocates nothing.
+// View is a checked window on the elements of a region: a value of four words, cheap to copy. An
+// access to memory that was taken away is refused. Making views from views allocates nothing.
 //
 // The zero value is an empty View. Any number of goroutines may use a View; the package comment
 // says what holds for writing.
@@ -205,12 +205,12 @@ func (v View[T]) Values() iter.Seq[T] {
 	}
 }
 
-// CopyTo copies elements to dst until one of the two ends and returns how many. It panics where At
-// of one of them would.
+// CopyTo copies min(Len, len(dst)) elements to dst and returns that number. It panics, before it
+// copies any, where At of one of them would.
 func (v View[T]) CopyTo(dst []T) int { return copy(dst, v.checked("copy to", len(dst), false)) }
 
-// CopyFrom copies elements from src until one of the two ends and returns how many; src may be a
-// part of the same memory. It panics where Set of one of them would, before it has copied any.
+// CopyFrom copies min(Len, len(src)) elements from src and returns that number; src may be a part
+// of the same memory. It panics, before it copies any, where Set of one of them would.
 func (v View[T]) CopyFrom(src []T) int { return copy(v.checked("copy from", len(src), true), src) }
 
 // Fill sets every element to x. It panics where Set of one of them would, before it has set any.
@@ -252,8 +252,8 @@ func (v View[T]) ReadOnly() View[T] {
 	return View[T]{v.first, v.n, v.end, v.limits.ReadOnly()}
 }
 
-// Bytes returns the memory of the elements, padding included, byte by byte. Where T has a bool the
-// result is read-only, since not every byte is one.
+// Bytes returns the memory of the elements, padding included, byte by byte. If T has a bool the
+// result is read-only, since not every byte is a bool.
 func (v View[T]) Bytes() View[byte] {
 	if v.limits == nil {
 		return View[byte]{}

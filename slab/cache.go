@@ -15,11 +15,11 @@ import (
 // any object of the slab, and any goroutine may free what it allocated.
 //
 // Slots in a Cache are parked: only its goroutine can allocate them. All caches together hold at
-// most an eighth of the capacity. Once an Alloc finds no other free slot, each cache returns its
-// slots at its next Free, until many slots are free again. A cache whose goroutine frees nothing
-// keeps its slots, so Alloc may return [ErrFull] while an eighth of the slots are free. Close a
-// Cache when its goroutine is done. The garbage collector closes one that nothing refers to. After
-// a crash its slots are free.
+// most an eighth of the capacity. When an Alloc finds only parked slots, each cache gives its slots
+// back at its next Free. This goes on until many slots are free again. A cache whose goroutine
+// frees nothing keeps its slots, so Alloc may return [ErrFull] while an eighth of the slots are
+// parked. Close a Cache when its goroutine is done. The garbage collector closes one that nothing
+// refers to. After a crash its slots are free.
 //
 // A Cache is for one goroutine at a time. The zero value is a closed Cache: every method returns
 // [typedmem.ErrClosed]. Do not copy a Cache.

@@ -8,9 +8,9 @@ import (
 // Config is what With takes. Its zero value makes the slab that New makes.
 type Config struct {
 	// Options are the flags, address, page size and file that the objects are mapped with. Their
-	// size is how many bytes to commit first; a capacity reserves more addresses than the slab
-	// needs. The file, which may be any file, gets the bytes of the objects and nothing else, so
-	// handles end with the process. For slab files see [OpenFile].
+	// size is how many bytes to commit first; a capacity can only add reserved addresses. The file,
+	// which may be any file, gets the bytes of the objects and nothing else, so handles are not
+	// valid in the next process. For slab files see [OpenFile].
 	Options options.Options
 
 	// Debug finds mistakes; the package comment says how, and what it costs.
@@ -30,7 +30,8 @@ func New[T any](capacity int) (*Slab[T], error) {
 	return newSlab[T]("new", c, err)
 }
 
-// Map is New, readable and writable, in memory that o describes; see Config.Options.
+// Map is New in memory that o describes, readable and writable (region.Map is read-only); see
+// Config.Options.
 func Map[T any](capacity int, o options.Options) (*Slab[T], error) {
 	c, err := newInMemory(capacity, shell.LayoutOf[T](), Config{Options: o})
 	return newSlab[T]("map", c, err)

@@ -1,19 +1,19 @@
 // Package slab holds millions of typed objects off the Go heap, in memory-mapped memory. They are
 // allocated and freed one by one. Handles name them: 8 bytes that can be stored, shared and written
-// to files, and that are never valid again after a Free.
+// to files, and that are never valid again after a Free (in a file: after a Free that was synced).
 //
 // # Handles
 //
 // A slot is the place of one object. A [Handle] is the index of a slot and the slot's generation.
 // The generation grows with every Alloc and Free there and never wraps. It starts at a number that
-// differs from slab to slab and from slot to slot, lasts for at least 1<<30 - 1 objects, and then
-// the slot is retired. So a handle of another slab, or one made up, is [ErrStale], but for a chance
-// of one in 1<<30. Each slot has a word, apart from the objects, that holds its generation and
-// whether an object lives in it: no write through [Slab.Ptr] can damage that.
+// differs from slab to slab and from slot to slot. After 1<<30 - 1 objects or more it is exhausted,
+// and the slot is retired. A handle of another slab, or one made up, is [ErrStale], except with a
+// probability of 1 in 1<<30. Each slot has a word, apart from the objects, that holds its
+// generation and whether an object lives in it: no write through [Slab.Ptr] can damage that.
 //
-// A handle is valid in the slab that returned it only. It stays valid in a slab file that is closed
-// and opened again. In a whole copy of that file it names the object as it was when the copy was
-// made. In a new file of the same name it is stale.
+// A handle is valid only in the slab that returned it. In a slab file it stays valid when the file
+// is closed and opened again, also for readers. In a whole copy of that file it names the object as
+// it was when the copy was made. In a new file of the same name it is stale.
 //
 // # Memory
 //
@@ -23,10 +23,11 @@
 // Sizeof(T) and 8 bytes for its word; the writer of a file has the word in memory a second time.
 //
 // T is a value without Go pointers: no pointer, string, slice, map, chan, func or interface, no
-// type of package sync, and not of size 0. In a file it also has no bool, int, uint or uintptr, no
-// padding, and each number at a multiple of its size (a complex number is two): then every platform
-// reads the same bytes. A refused T is an error that wraps [typedmem.ErrType] and names the field.
-// A T with sync/atomic fields is used through [Slab.Ptr] and [Slab.Update] only.
+// type of packages sync and runtime, and not of size 0. In a file it also has no bool, int, uint or
+// uintptr, no padding, and each number at a multiple of its size (a complex number counts as two):
+// then every platform reads the same bytes. A refused T is an error that wraps [typedmem.ErrType]
+// and names the field. A T with sync/atomic fields is used through [Slab.Ptr] and [Slab.Update]
+// only.
 //
 // The capacity cannot change later, so choose a generous one:
 //   - In memory an unused slot costs only address space, Sizeof(T)+8 bytes of it, and a few bits of
@@ -34,10 +35,13 @@
 //   - In a file the words of the whole capacity come before the slots, 8 bytes each, as a hole.
 //     They take space on the device as slots are used. The file size includes them from the
 //     beginning; the slots follow as they are used.
-//   - [OpenMut] takes time in proportion to the slots in use, whatever the capacity is.
+//   - [OpenMut] takes time in proportion to the slots in use, whatever the capacity is. A slot is
+//     in use from its first object on, also when it is free again. A slot is in use from its first
+//     object on, also when it is free again.
 //
-// With a small capacity slots are reused often: a slab with a capacity of 1 is full for good after
-// at least 1<<30 - 1 objects. [Slab.Stats] says how many slots are free, and where the others are.
+// With a small capacity slots are reused often: a slab with a capacity of 1 can hold 1<<30 - 1
+// objects or more one after the other, and then is full for good. [Slab.Stats] says how many slots
+// are free, and where the others are.
 //
 // Lookups in a large slab that is not trimmed are faster with huge pages: [Map] with
 // flags.TransparentHugePages in its Options. [New] does not use them, since the kernel would bring
@@ -45,24 +49,25 @@
 //
 // # Concurrency
 //
-// All methods of Slab are safe for concurrent use. Alloc and Free lock one of several lists of free
-// slots, of which each processor has a few, for a few instructions; a [Cache] avoids contention
-// altogether. Load, Store, [Slab.Update], Insert and Free of one object are atomic to each other. A
-// Load writes nothing to memory that others read, unless Stores keep changing the object.
+// All methods of Slab are safe for concurrent use; for Close see below. Free slots are in lists, a
+// few for each processor. Alloc and Free lock one of them for a few instructions; a [Cache] avoids
+// most contention. Load, Store, [Slab.Update], Insert and Free of one object are atomic to each
+// other. A Load writes nothing to memory that others read, unless Stores keep changing the object.
 //
 // In builds with the race detector these operations order each other as those of sync/atomic do: a
-// Load that returns what a Store wrote comes after it. An address from [Slab.Ptr] is raw memory. To
-// the detector Ptr reads the object: it reports a Store, Update or Free that is not synchronized
-// with the call of Ptr. The detector cannot see what is done through the address later, or through
-// the addresses that [Slab.All] yields. Objects with sync/atomic fields are left out.
+// Load that returns what a Store wrote comes after it. An address from [Slab.Ptr] is raw memory.
+// The detector treats Ptr as a read of the object, and reports a Store, Update or Free that is not
+// synchronized with the call of Ptr. The detector cannot see what is done through the address
+// later, or through the addresses that [Slab.All] yields. Objects with sync/atomic fields are left
+// out.
 //
 // Sync and Flush may run in a goroutine of their own, such as one with a ticker, beside all that
 // others do; a second one waits for the first. Close returns [typedmem.ErrBusy] beside them, or
 // beside a pin; [Slab.Shutdown] waits for both.
 //
 // If Close, or a change of the Mapping, removes memory while another goroutine is inside an access,
-// that access faults. A pin ([Slab.Pin]) keeps Close and shorter lengths out; before a change of
-// protection stop the other goroutines.
+// that access faults. A pin ([Slab.Pin]) keeps out Close and a shrinking Resize of the Mapping;
+// before a change of protection stop the other goroutines.
 //
 // # Files
 //
@@ -74,10 +79,11 @@
 //
 // A reader ([Open]) sees at once what the writer does. It does not see that the writer is inside a
 // Store, which only the writer's process knows. So a Load of a reader may mix the bytes before and
-// after a Store, unless T is one number no larger than a machine word. The same is true for writes
-// through Ptr. If the process ends inside a Store, the mixture stays in the file. Objects that are
-// inserted and freed but never changed are whole or [ErrStale] for readers: the file says that an
-// object lives after its bytes were written, and that it ended before its slot is used again.
+// after a Store, unless T is one number no larger than a machine word. A Load of a reader may also
+// mix the bytes before and after a write through Ptr. If the process ends inside a Store, the
+// mixture stays in the file. Objects that are inserted and freed but never changed are whole or
+// [ErrStale] for readers: the writer first writes the bytes and then marks the object live, and it
+// marks the object dead before it uses the slot again.
 //
 // Copy a file while no writer has it open. A copy made beside a writer (cp, a backup) has the words
 // of one moment and the bytes of another: an object can have the bytes of another one, and nothing
@@ -107,25 +113,26 @@
 //
 // # Full disks
 //
-// A call on a slab file whose disk is full changes nothing and returns an error that wraps the
+// A call that needs disk space and finds none changes nothing and returns an error that wraps the
 // system's (ENOSPC, EDQUOT, EFBIG) and names the file. It does not fault, with two exceptions that
 // the next paragraphs name: in an Update, and in a Load of a reader. A slab that Close could not
-// sync stays open until there is space. On ext4, tmpfs and NTFS only Alloc and Insert are refused,
-// where the file would have to grow. On btrfs, bcachefs, ZFS, APFS, and XFS for files that were
-// copied with cp --reflink, each page that was written back needs new space when it is changed:
-// Store, Update, Free and OpenMut may be refused too. A slab in another shared file ([Map]) behaves
-// as one in a slab file does. The server of an NFS or FUSE file may find its disk full later: Sync
-// returns that error, if the kernel learns of it.
+// sync stays open: call Close again when there is space. On ext4, tmpfs and NTFS only Alloc and
+// Insert are refused, where the file would have to grow. On btrfs, bcachefs, ZFS, APFS, and XFS for
+// files that were copied with cp --reflink, each page that was written back needs new space when it
+// is changed: Store, Update, Free and OpenMut may be refused too. A slab in another shared file
+// ([Map]) behaves as one in a slab file does. The server of an NFS or FUSE file may find its disk
+// full later: Sync returns that error, if the kernel learns of it.
 //
-// What is written through an address ([Slab.Ptr], [Slab.All]) is raw memory, and on those file
-// systems a store to it faults where the disk is full. In a [Slab.Update] it does so only where
-// the system has written the page back since Update began. typedmem.Guard turns such a fault into
-// an error that wraps ENOSPC.
+// An address ([Slab.Ptr], [Slab.All]) is raw memory: on btrfs and the others of its kind a store
+// through it faults when the disk is full. Inside [Slab.Update] a store faults only if the system
+// has written the page back since Update began. typedmem.Guard turns such a fault into an error
+// that wraps ENOSPC.
 //
-// A file can have holes where a program has copied it and left out pages of zeros (cp, tar -S).
-// OpenMut takes space for them, or returns the error that there is none. A read of a hole needs
-// space on a full tmpfs alone: there [Open] may fail, and a Load of a slab that it made faults,
-// which Guard turns into an error that says that the page cannot be brought in.
+// Besides the words of unused slots a file can have holes where a program has copied it and left
+// out pages of zeros (cp, tar -S). OpenMut takes space for them, or returns the error that there is
+// none. A read of a hole needs space on a full tmpfs alone: there [Open] may fail, and a Load of a
+// slab that Open returned may fault, which Guard turns into an error that says that the page cannot
+// be brought in.
 //
 // # Finding mistakes
 //
@@ -140,11 +147,11 @@
 // there are no pages around the slots, and a slot that was written to is retired until the file is
 // closed.
 //
-// Config.GuardEvery n puts one of every n objects, at most sixteen that live at once, at the end of
-// a page of its own. The next page allows no access, and after Free neither does its own: any
-// access through a stale Ptr, or past the end, faults at once, and [Slab.Explain] says whose memory
-// it was. All other objects cost more too: Alloc and Free together take about 35 ns instead of 20,
-// through a Cache 30 instead of 9. Load and Ptr cost the same. All Allocs share one counter, which
-// slows many processors down. A change of protection through Slab.Mapping leaves such pages as they
-// are.
+// Config.GuardEvery n puts one of every n objects at the end of a page of its own, as long as fewer
+// than sixteen such objects live. The page after it allows no access, and after Free the object's
+// own page allows none either: any access through a stale Ptr, or past the end, faults at once, and
+// [Slab.Explain] says whose memory it was. All other objects cost more too: Alloc and Free together
+// take about 35 ns instead of 20, through a Cache 30 instead of 9. Load and Ptr cost the same. All
+// Allocs share one counter, which slows many processors down. A change of protection through
+// Slab.Mapping leaves such pages as they are.
 package slab

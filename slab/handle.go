@@ -11,9 +11,9 @@ import (
 )
 
 // Handle names one object, of type T, for as long as the object lives. It is 8 bytes that can be
-// compared, used as a map key, and stored in files and in the objects of any slab or region. The
-// zero Handle is never valid. Every other value is safe to use: it names a live object or returns
-// [ErrStale]. The package comment says in which slabs a Handle is valid.
+// compared, used as a map key, and stored in files and in the objects of any slab or region. Every
+// value is safe to use: it names a live object or returns [ErrStale]. The zero Handle is never
+// valid. The package comment says in which slabs a Handle is valid.
 //
 // A Handle can be encoded, also as part of a struct or as the key of a map. All forms are stable:
 //   - encoding/json, encoding/xml, flag and fmt use its text: [Handle.Uint64] as 16 lower-case
@@ -22,7 +22,7 @@ import (
 //   - encoding/binary reads and writes it as a uint64.
 type Handle[T any] struct {
 	// Bits is the number that [Handle.Uint64] returns. Bits 0 to 31 are the index of the slot, bits
-	// 32 to 63 its generation. It is exported since encoding/binary can set no other fields.
+	// 32 to 63 its generation. It is exported since encoding/binary cannot set unexported fields.
 	Bits uint64
 }
 
@@ -60,7 +60,7 @@ func (h Handle[T]) Format(f fmt.State, verb rune) {
 // MarshalText returns what [Handle.String] returns. It never fails.
 func (h Handle[T]) MarshalText() ([]byte, error) { return h.appendText(nil), nil }
 
-// UnmarshalText sets h to the handle whose text, from [Handle.MarshalText], it is. For any other
+// UnmarshalText sets h to the handle that text stands for; see [Handle.MarshalText]. For any other
 // text it returns [strconv.ErrSyntax] and leaves h unchanged.
 func (h *Handle[T]) UnmarshalText(text []byte) error {
 	var b [8]byte

@@ -13,9 +13,9 @@ import (
 // iteration is yielded once, one that is allocated or freed during it once or not at all. The
 // iteration ends if the memory cannot be read any more.
 //
-// The address is raw memory. It is valid while the object lives and the slab is open. Unlike an
-// address from [Slab.Ptr] it does not keep the collector from releasing a slab that nothing refers
-// to any more. Take Ptr for an address that outlives the loop, [Slab.Values] for copies.
+// The address is raw memory. It is valid while the object lives and the slab is open. The collector
+// releases a slab that nothing refers to, even if such addresses are left: keep the Slab, or take
+// the address from [Slab.Ptr], which prevents that. [Slab.Values] yields copies.
 func (s *Slab[T]) All() iter.Seq2[Handle[T], *T] {
 	return func(yield func(Handle[T], *T) bool) {
 		c := s.inner()

@@ -16,8 +16,8 @@ type Leak[T any] struct {
 }
 
 // Leaks returns all live objects by the place where they were allocated, most bytes first. It needs
-// debug mode; without it Leaks returns only the objects in guard slots. After Close it returns the
-// objects that lived at the end.
+// debug mode (Config.Debug); without it Leaks returns only the objects in guard slots. After Close
+// it returns the objects that lived at the end.
 func (s *Slab[T]) Leaks() []Leak[T] {
 	c := s.inner()
 	by := map[stack]*Leak[T]{}

@@ -70,6 +70,8 @@ func (s *Slab[T]) inner() *core {
 // Alloc allocates an object of zero bytes and returns its handle.
 //
 //   - [ErrFull]: no slot is free; see [Cache] for slots that are parked.
+//   - *[MisuseError]: debug mode found that a free slot was written to.
+//   - *[MisuseError]: debug mode found that a free slot was written to.
 //   - [typedmem.ErrProtection], [typedmem.ErrClosed]: the mapping is not writable, or closed.
 //   - [typedmem.ErrTruncated]: others have made the file shorter.
 //   - An error that wraps the system's: there is no memory for more slots, or the disk is full.
@@ -174,14 +176,17 @@ func (s *Slab[T]) Free(h Handle[T]) error {
 }
 
 // Load returns the object's value. A Load that races with a Free returns the object's own value or
-// [ErrStale]. One that races with a Store or Update returns the value before or after it: it copies
-// again if a Store came between, at most three times. After that it waits for the Stores and
-// Updates at work, and later ones wait for the Load.
+// [ErrStale]. One that races with a Store or Update returns the value before or after it. The Load
+// copies again, at most three times, if a Store came between; then it waits for the Stores and
+// Updates at work, and new ones wait for it.
 //
 //   - ErrStale: the handle is not valid.
 //   - [typedmem.ErrOperation]: T has sync/atomic fields; use [Slab.Ptr] or [Slab.Update].
-//   - In a slab that [Open] returned, a Load never waits: one that races with a Store of the writer
-//     may mix both values, unless T is one number no larger than a machine word.
+//   - [typedmem.ErrClosed], [typedmem.ErrProtection], [typedmem.ErrBounds]: the slab or its Mapping
+//     was closed, is not readable, or was cut before the object.
+//
+// In a slab that [Open] returned, a Load never waits: one that races with a Store of the writer may
+// mix both values, unless T is one number no larger than a machine word.
 func (s *Slab[T]) Load(h Handle[T]) (x T, err error) {
 	if i := uintptr(uint32(h.Bits)); i < s.n {
 		// SAFETY: i is below n; the address is compared with the limits before it is used.
@@ -349,8 +354,8 @@ func (s *Slab[T]) Cap() int { return int(s.n) }
 // Stats returns how the slab is used now. It costs what [Slab.Len] costs.
 func (s *Slab[T]) Stats() Stats { return s.inner().stats() }
 
-// Trim releases whole pages without an object to the system, and returns how many bytes that was.
-// They get memory again when slots there are used. It returns [typedmem.ErrClosed] or
+// Trim gives back to the system the whole pages that hold no object, and returns how many bytes
+// that was. They get memory again when slots there are used. It returns [typedmem.ErrClosed] or
 // [typedmem.ErrProtection] if the mapping is closed or not writable.
 //
 //   - The pages of a file leave memory and stay on disk.
@@ -364,7 +369,8 @@ func (s *Slab[T]) Trim() (bytes int, err error) {
 	return bytes, shell.Fail("trim", err)
 }
 
-// Flush writes the objects of a slab file to the device; see [Slab.Sync]. A slab in memory has
+// Flush writes the objects of a slab file and the words of its slots to the device, but not the
+// length of a file that has grown: use [Slab.Sync] to make changes durable. A slab in memory has
 // nothing to write.
 func (s *Slab[T]) Flush() error {
 	return shell.Fail("flush", s.inner().flush())
@@ -392,12 +398,12 @@ func (s *Slab[T]) Sync() error {
 // say which handles are valid, are elsewhere.
 func (s *Slab[T]) Mapping() *typedmem.Mapping { return s.inner().m }
 
-// Close releases everything. A slab file is synced first; if that fails, or with
-// [typedmem.ErrBusy], the slab stays open and nothing has changed.
+// Close releases everything. A slab file is synced first. If that fails, except with ErrTruncated,
+// the slab stays open and nothing has changed; so it does with ErrBusy.
 //
 //   - [typedmem.ErrBusy]: the mapping is pinned, another goroutine is inside Sync or Flush, or the
-//     slab grows. Close does not wait for them: call it again. Also after Mapping().SplitTo, until
-//     the part with the first slots is closed.
+//     slab grows. Close does not wait for them: call it again. After Mapping().SplitTo Close
+//     returns it too, until the part with the first slots is closed.
 //   - [typedmem.ErrClosed]: the slab was closed before. If only its Mapping was, Close releases the
 //     rest.
 //   - [typedmem.ErrTruncated]: others have made the file shorter. The slab is closed all the same.

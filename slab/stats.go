@@ -7,9 +7,9 @@ type Stats struct {
 	Free    int // slots that any goroutine can allocate
 	Cached  int // slots that are parked in caches
 	Waiting int // slots of a file that were freed, and are free once the file's words are flushed: by Sync, Flush, or when slots run short
-	Retired int // slots that are never used again: their generations are exhausted, or debug mode found that they were written after a Free
+	Retired int // slots that this slab uses no more: their generations are exhausted, or debug mode found that they were written after a Free
 
-	Committed uint64 // bytes of the slots in use and their words, with those that Trim released
+	Committed uint64 // bytes of the slots in use and their words, including those that Trim released
 
 	Allocs uint64 // objects made since the slab was made or opened
 	Frees  uint64 // objects freed since then

@@ -8,8 +8,8 @@ import (
 )
 
 // Update calls f with the address of the object. It is exclusive: a Store, another Update and a
-// Free of the object wait until f returns, and a Load returns the value before or after it. Nothing
-// is copied.
+// Free of the object wait until f returns, and so does a Load after a few attempts. Nothing is
+// copied.
 //
 // A panic in f, or a [runtime.Goexit], releases the object; what f has changed by then stays. Do
 // not keep the address: later the slot may hold another object.
