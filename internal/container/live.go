@@ -15,8 +15,8 @@ import (
 
 // The live record is how a writer publishes the length between syncs: to readers in other
 // processes, and to the next Open after the writer was killed. It counts only until the system
-// restarts, while the page cache holds the data too. FORMAT.md has its bytes. What follows it, up to
-// clearsEnd, belongs to the file and not to its writer.
+// restarts, while the page cache holds the data too. FORMAT.md has its bytes. What follows it, up
+// to clearsEnd, belongs to the file and not to its writer.
 const (
 	liveSumAt  = 44
 	liveWordAt = 48
