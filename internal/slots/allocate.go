@@ -32,7 +32,7 @@ func (p *Pool) refill(k *Magazine, s *shard) error {
 	}
 	if stocked {
 		rest := len(k.stock) - min(len(k.stock), MagazineSize/2, max(int(k.room()), 1), int(MagazineSize-k.n))
-		Publish(&k.n, k.n+uint64(copy(k.handles[k.n:], k.stock[rest:])))
+		setCount(&k.n, k.n+uint64(copy(k.handles[k.n:], k.stock[rest:])))
 		p.stocks -= len(k.stock) - rest
 		k.stock = k.stock[:rest]
 		return nil
