@@ -67,9 +67,10 @@ func (s *Shadows) Lent(h uint64) {
 	}
 }
 
-// Freeing is Write for a Free of a handle that may be stale; word is the word of its slot.
+// Freeing is Write for a Free of a handle that may be stale; word is the word of its slot. While
+// somebody else holds the object, the Free waits and is none yet.
 func (s *Shadows) Freeing(h, word uint64) {
-	if Generation(word) == Generation(h) && IsLive(word) {
+	if Generation(word) == Generation(h) && word&LiveBits == OneGeneration {
 		s.Write(h)
 	}
 }
