@@ -44,9 +44,11 @@ func (s *Shadows) Read(h uint64) {
 }
 
 // Write is called for an Insert, Store, Update or Free before others can see it. Like an atomic
-// read-modify-write, it is ordered after each earlier one.
+// read-modify-write, it is ordered after each earlier one. The detector orders an Add only after it
+// has compared it with the accesses before, so a load, which conflicts with none, goes ahead.
 func (s *Shadows) Write(h uint64) {
 	if p := s.of(h, true); p != nil {
+		p.Load()
 		p.Add(1)
 	}
 }
