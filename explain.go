@@ -10,7 +10,7 @@ import (
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
-// explain says why the system refused to put memory behind n bytes as the plan says: the words are
+// explain says why the system refused to map n bytes as the plan says: the words are
 // those that it found when it asked what stands against it. Map, Commit and growth give its errors.
 func (p *plan) explain(n int, err error) error {
 	switch {

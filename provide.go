@@ -11,8 +11,8 @@ import (
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
-// reserveRoom puts memory behind the first n bytes without changing the length, so that they can be
-// filled before Limits.Extend publishes them. It fails as a growing Resize does.
+// reserveRoom provides memory for the first n bytes without changing the length, so that they can
+// be filled before Limits.Extend publishes them. It fails as a growing Resize does.
 func (m *Mapping) reserveRoom(n int) error {
 	if err := m.enter("make room", needCommitted); err != nil {
 		return err
@@ -124,9 +124,9 @@ func (m *Mapping) ahead() (n int, bringIn bool) {
 	return mem.GrowthStep(there), false
 }
 
-// checkWhole refuses to put more behind bytes that the file has lost: growth would show them as
-// zeros. What was set aside ahead and is gone is set aside again. The caller holds m.growing and
-// m.mu, which is given up meanwhile.
+// checkWhole refuses to grow a file that has lost bytes: growth would show them as zeros. What was
+// set aside ahead and is gone is set aside again. The caller holds m.growing and m.mu, which is
+// given up meanwhile.
 func (m *Mapping) checkWhole() error {
 	var size int64
 	var fixed bool
@@ -147,7 +147,7 @@ func (m *Mapping) checkWhole() error {
 	return nil
 }
 
-// provide sees to it that memory is behind the addresses up to total bytes from the first page, for
+// provide makes sure that the addresses up to total bytes from the first page have memory, for
 // a length of n bytes. On error the file has the length that it had. The caller holds m.growing and
 // not m.mu.
 func (m *Mapping) provide(n, total int) error {
@@ -227,7 +227,7 @@ func (m *Mapping) setReady(n int) {
 	m.span.ready = n
 }
 
-// mapMore puts memory behind the addresses up to total bytes from the first page. The caller holds
+// mapMore maps memory at the addresses up to total bytes from the first page. The caller holds
 // m.growing and not m.mu.
 func (m *Mapping) mapMore(total int) error {
 	s := m.span

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"unsafe"
 
-	"github.com/typedmem/typedmem/internal/race"
+	"github.com/typedmem/typedmem/internal/testenv"
 	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/region"
 )
@@ -12,9 +12,7 @@ import (
 // TestNothingAllocates: reading, writing, making views from views, and appending where there is
 // room.
 func TestNothingAllocates(t *testing.T) {
-	if race.Enabled {
-		t.Skip("under the race detector each touched page has a block on the heap")
-	}
+	testenv.Allocations(t)
 	r := numbered(t, 1000, func(i int) wide { return wide{A: uint64(i)} })
 	v := r.View()
 	s, err := v.Every(0, 1000, 3)

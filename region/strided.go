@@ -144,7 +144,8 @@ func (s Strided[T]) Values() iter.Seq[T] {
 	}
 }
 
-// CopyTo copies elements to dst as [View.CopyTo] does.
+// CopyTo copies min(Len, len(dst)) elements to dst and returns that number. It panics where At of
+// one of them would; those before it are copied.
 func (s Strided[T]) CopyTo(dst []T) int {
 	n := min(s.n, len(dst))
 	for i := range n {
@@ -153,8 +154,8 @@ func (s Strided[T]) CopyTo(dst []T) int {
 	return n
 }
 
-// CopyFrom copies elements from src until one of the two ends and returns how many. It panics where
-// Set of one of them would, before it has copied any. src must not be a part of the same memory.
+// CopyFrom copies min(Len, len(src)) elements from src and returns that number. It panics, before
+// it copies any, where Set of one of them would. src must not be a part of the same memory.
 func (s Strided[T]) CopyFrom(src []T) int {
 	n := min(s.n, len(src))
 	s.check("copy from", n)

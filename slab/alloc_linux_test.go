@@ -4,7 +4,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/typedmem/typedmem/internal/race"
 	"github.com/typedmem/typedmem/internal/testenv"
 	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/slab"
@@ -12,9 +11,7 @@ import (
 
 // Objects are stored by a call where a store may find its disk full; no object goes to the heap.
 func TestNothingAllocatesWhereSpaceMayLack(t *testing.T) {
-	if race.Enabled {
-		t.Skip("under the race detector each touched page has a block on the heap")
-	}
+	testenv.Allocations(t)
 	path := filepath.Join(testenv.Disk(t, 128<<20, "btrfs", "-q"), "slab.tm")
 	s := testkit.Must(slab.Create[[64]uint64](path, 10_000))(t)
 	testkit.CloseLater(t, s)

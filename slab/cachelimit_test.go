@@ -192,7 +192,7 @@ func TestLargeObjectsWaitInSmallNumbers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if size := s.Mapping().Len(); size > 32<<20 {
+	if size := s.Mapping().Len(); size > 12<<20 {
 		t.Errorf("%d bytes for one object", size)
 	}
 	if err := errors.Join(c.Close(), s.Close()); err != nil {

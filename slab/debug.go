@@ -207,7 +207,7 @@ func (s *Slab[T]) Explain(addr uintptr) string {
 	case addr < p:
 		return fmt.Sprintf("%d bytes before object %#x, %v", p-addr, l.handle, &l)
 	case addr-p >= size:
-		return fmt.Sprintf("byte %d, behind object %#x of %d bytes, %v", addr-p, l.handle, size, &l)
+		return fmt.Sprintf("byte %d, after object %#x of %d bytes, %v", addr-p, l.handle, size, &l)
 	}
 	return fmt.Sprintf("byte %d of object %#x, %v", addr-p, l.handle, &l)
 }

@@ -284,9 +284,9 @@ func TestExplainKnowsTheSlotsOfADebugSlab(t *testing.T) {
 		told(t, s, base-1, handles[base], "1 bytes before object", freed)
 		told(t, s, base-page, handles[base], fmt.Sprintf("%d bytes before object", page), freed)
 		last := base + 16*(n-1)
-		told(t, s, last+16, handles[last], "byte 16, behind object", freed)
-		told(t, s, end, handles[last], fmt.Sprintf("byte %d, behind object", end-last), freed)
-		told(t, s, end+page-1, handles[last], fmt.Sprintf("byte %d, behind object", end+page-1-last), freed)
+		told(t, s, last+16, handles[last], "byte 16, after object", freed)
+		told(t, s, end, handles[last], fmt.Sprintf("byte %d, after object", end-last), freed)
+		told(t, s, end+page-1, handles[last], fmt.Sprintf("byte %d, after object", end+page-1-last), freed)
 		for _, addr := range []uintptr{0, base - 1<<20, end + 1<<20, ^uintptr(0)} {
 			nothing(t, s, addr)
 		}
@@ -341,13 +341,13 @@ func TestExplainKnowsTheGuardSlots(t *testing.T) {
 				told(t, s, p+15, h, "byte 15 of object", freed)
 				told(t, s, p-1, h, "1 bytes before object", freed)
 				told(t, s, p+16-page, h, fmt.Sprintf("%d bytes before object", page-16), freed)
-				told(t, s, p+16, h, "byte 16, behind object", freed)
-				told(t, s, p+16+page/2, h, fmt.Sprintf("byte %d, behind object", 16+page/2), freed)
+				told(t, s, p+16, h, "byte 16, after object", freed)
+				told(t, s, p+16+page/2, h, fmt.Sprintf("byte %d, after object", 16+page/2), freed)
 			}
 			first, last := at[0]+16-2*page, at[15]+16+page // the fences around all
 			told(t, s, first, handles[0], fmt.Sprintf("%d bytes before object", 2*page-16), freed)
 			told(t, s, first+page-1, handles[0], fmt.Sprintf("%d bytes before object", page-15), freed)
-			told(t, s, last-1, handles[15], fmt.Sprintf("byte %d, behind object", page+15), freed)
+			told(t, s, last-1, handles[15], fmt.Sprintf("byte %d, after object", page+15), freed)
 			nothing(t, s, first-1)
 			nothing(t, s, last)
 		}

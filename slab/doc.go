@@ -1,6 +1,7 @@
 // Package slab holds millions of typed objects off the Go heap, in memory-mapped memory. They are
 // allocated and freed one by one. Handles name them: 8 bytes that can be stored, shared and written
-// to files, and that are never valid again after a Free (in a file: after a Free that was synced).
+// to files, and that are never valid again after a Free. In a file, a system crash undoes a Free
+// that was not synced.
 //
 // # Handles
 //

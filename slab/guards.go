@@ -37,7 +37,7 @@ type guardSlot struct {
 	p     unsafe.Pointer // of the object
 	index uint32
 	word  uint32 // its generation
-	busy  bool   // an Update is at work
+	busy  bool   // a call uses the object: Load, Store or Update
 	slot  uint64 // the handle that was allocated for it
 }
 
@@ -118,8 +118,8 @@ func (g *guards) finish(s *guardSlot, object bool) {
 	g.queue = append(g.queue, s)
 }
 
-// find finds the object of a handle, and leaves mu locked unless it returns an error. It waits for
-// an Update, but in Ptr.
+// find finds the object of a handle, and leaves mu locked unless it returns an error. It waits
+// while another call uses the object, except in Ptr.
 func (g *guards) find(op *operation, h uint64) (*guardSlot, error) {
 	for spin := 0; ; spin++ {
 		if err := g.pool.Limits.Err(op.write); err != nil {

@@ -34,9 +34,7 @@ func (s *Slab[T]) Update(h Handle[T], f func(*T)) error {
 		return err
 	}
 	defer func() {
-		if slots.RaceEnabled {
-			s.shadows.Write(h.Bits)
-		}
+		s.shadows.Write(h.Bits)
 		slots.Publish(w, slots.AfterStore(word))
 	}()
 	if c.mayLackSpace {

@@ -9,7 +9,7 @@ import (
 )
 
 // Mul returns a*b for a, b >= 0; ok is false when an operand is negative or the product exceeds the
-// largest int.
+// largest int, and the product then means nothing.
 func Mul(a, b int) (product int, ok bool) {
 	hi, lo := bits.Mul(uint(a), uint(b))
 	return int(lo), a >= 0 && b >= 0 && hi == 0 && lo <= math.MaxInt

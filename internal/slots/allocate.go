@@ -32,7 +32,7 @@ func (p *Pool) refill(k *Magazine, s *shard) error {
 	}
 	if stocked {
 		rest := len(k.stock) - min(len(k.stock), MagazineSize/2, max(int(k.room()), 1), int(MagazineSize-k.n))
-		Publish(&k.n, k.n+uint64(copy(k.handles[k.n:], k.stock[rest:])))
+		setCount(&k.n, k.n+uint64(copy(k.handles[k.n:], k.stock[rest:])))
 		p.stocks -= len(k.stock) - rest
 		k.stock = k.stock[:rest]
 		return nil
@@ -42,7 +42,7 @@ func (p *Pool) refill(k *Magazine, s *shard) error {
 		p.tight = false
 		p.allot()
 	}
-	batch := min(MagazineSize/2, max(1, min(most/16, int(k.room()))))
+	batch := min(MagazineSize/2, max(1, min(most/16, int(k.room()), batchBytes/int(p.Size))))
 	start := k.n
 	for k.n < start+uint64(batch) && k.n < MagazineSize && (p.free.count > 0 || p.bump < p.Used()) {
 		k.push(p.next())
@@ -104,6 +104,8 @@ const (
 	leastWaitingBytes = 4 << 20
 	mostWaitingBytes  = 64 << 20
 	waitsBytes        = 256 << 10 // that wait in one magazine, at the most
+
+	batchBytes = 1 << 20 // that a magazine takes at once, see refill
 )
 
 // enoughWaiting returns how many freed slots the words are flushed for at once: half of those in

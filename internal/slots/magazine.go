@@ -12,7 +12,7 @@ const (
 type Magazine struct {
 	_ [0]atomic.Uint64 // aligned to 8 bytes on 32-bit platforms too
 
-	// Others read these while the owner changes them; see Publish.
+	// Others read these while the owner changes them; see setCount.
 	n      uint64 // slots that can be allocated
 	waits  uint64 // slots of a file that were freed and wait for the next flush of its words
 	allocs uint64 // objects made from this magazine
@@ -38,8 +38,8 @@ func (k *Magazine) Peek() (h uint64, ok bool) {
 
 // Take takes the slot that Peek returned, and counts its object.
 func (k *Magazine) Take() {
-	Publish(&k.allocs, k.allocs+1)
-	Publish(&k.n, k.n-1)
+	setCount(&k.allocs, k.allocs+1)
+	setCount(&k.n, k.n-1)
 }
 
 // Allow sets how many slots the magazine may hold. Those that are too many leave it at the next
@@ -53,7 +53,7 @@ func (k *Magazine) HasRoom() bool { return k.n < k.room() }
 // Put adds the slot of an object that was freed, and counts that. The magazine has room.
 func (k *Magazine) Put(h uint64) {
 	k.push(h + 2*OneGeneration)
-	Publish(&k.frees, k.frees+1)
+	setCount(&k.frees, k.frees+1)
 }
 
 // full reports whether slots have to leave before one can come; mostWaits is how many of them may
@@ -66,7 +66,7 @@ func (k *Magazine) full(mostWaits uint64) bool {
 // push adds a slot by the handle of its next object. The mask spares a bounds check.
 func (k *Magazine) push(h uint64) {
 	k.handles[k.n&(MagazineSize-1)] = h
-	Publish(&k.n, k.n+1)
+	setCount(&k.n, k.n+1)
 }
 
 // pushWaiting is push for a slot that must not be used before the words were flushed.
@@ -75,7 +75,7 @@ func (k *Magazine) pushWaiting(h uint64) {
 		k.waiting = make([]uint64, MagazineSize)
 	}
 	k.waiting[k.waits] = h
-	Publish(&k.waits, k.waits+1)
+	setCount(&k.waits, k.waits+1)
 }
 
 // Parked returns how many slots are in the magazine. Any goroutine may call it.

@@ -169,7 +169,7 @@ func (p *Pool) Close(unmap func() error) error {
 	p.closed.Store(true)
 	defer p.lockShards()()
 	for i := range p.shards {
-		Publish(&p.shards[i].n, MagazineSize)
+		setCount(&p.shards[i].n, MagazineSize)
 	}
 	return nil
 }
@@ -219,7 +219,7 @@ func (p *Pool) flushWords() error {
 // empty moves all slots of a magazine to the pool. The caller holds mu and owns k.
 func (p *Pool) empty(k *Magazine) {
 	p.push(&p.free, k.handles[:k.n]...)
-	Publish(&k.n, 0)
+	setCount(&k.n, 0)
 	p.moveWaiting(k)
 	p.unstock(k)
 }
@@ -262,7 +262,7 @@ func (p *Pool) gather() bool {
 func (p *Pool) moveWaiting(k *Magazine) {
 	p.push(&p.waits, k.waiting[:k.waits]...)
 	p.waiting.Add(int64(k.waits))
-	Publish(&k.waits, 0)
+	setCount(&k.waits, 0)
 }
 
 // unlocked calls f, which waits for the kernel, without mu, which the caller holds; one is locked

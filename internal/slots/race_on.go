@@ -44,9 +44,11 @@ func (s *Shadows) Read(h uint64) {
 }
 
 // Write is called for an Insert, Store, Update or Free before others can see it. Like an atomic
-// read-modify-write, it is ordered after each earlier one.
+// read-modify-write, it is ordered after each earlier one. The detector orders an Add only after it
+// has compared it with the accesses before, so a load, which conflicts with none, goes ahead.
 func (s *Shadows) Write(h uint64) {
 	if p := s.of(h, true); p != nil {
+		p.Load()
 		p.Add(1)
 	}
 }
@@ -67,9 +69,10 @@ func (s *Shadows) Lent(h uint64) {
 	}
 }
 
-// Freeing is Write for a Free of a handle that may be stale; word is the word of its slot.
+// Freeing is Write for a Free of a handle that may be stale; word is the word of its slot. While
+// somebody else holds the object, the Free waits and is none yet.
 func (s *Shadows) Freeing(h, word uint64) {
-	if Generation(word) == Generation(h) && IsLive(word) {
+	if Generation(word) == Generation(h) && word&LiveBits == OneGeneration {
 		s.Write(h)
 	}
 }

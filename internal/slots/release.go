@@ -24,7 +24,7 @@ func (p *Pool) spill(k *Magazine, s *shard) {
 			p.push(&p.free, old...)
 		}
 		copy(k.handles[:rest], k.handles[len(old):k.n])
-		Publish(&k.n, rest)
+		setCount(&k.n, rest)
 	}
 	if k.waits >= min(k.room(), p.mostWaits) {
 		p.moveWaiting(k)
@@ -100,7 +100,7 @@ func (p *Pool) releaseTo(k *Magazine, w *uint64, word, h uint64) (done bool, err
 	default:
 		k.push(h + 2*OneGeneration)
 	}
-	Publish(&k.frees, k.frees+1)
+	setCount(&k.frees, k.frees+1)
 	p.Backing.Released(h) // last: it may fault
 	return true, nil
 }

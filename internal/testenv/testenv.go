@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/typedmem/typedmem/internal/race"
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
@@ -32,6 +33,14 @@ func FaultAddresses(t testing.TB) {
 func Processes(t testing.TB) {
 	t.Helper()
 	Differs(t, map[string]string{"qemu-user": "a process with threads cannot be forked reliably"})
+}
+
+// Allocations skips a test that counts allocations, under the race detector.
+func Allocations(t testing.TB) {
+	t.Helper()
+	if race.Enabled {
+		t.Skip("under the race detector each touched page has a block on the heap")
+	}
 }
 
 // GoTool returns the go command, and skips the test on a machine that has none for this platform.
