@@ -71,7 +71,7 @@ var manyBytes = func() uint64 {
 
 // heldLen returns how many bytes of addresses the span keeps when it is held.
 func (s *span) heldLen() uint64 {
-	n, _ := num.Up(s.reached, sys.Granularity())
+	n, _ := num.Up(s.reserved, sys.Granularity())
 	return uint64(n)
 }
 

@@ -204,14 +204,14 @@ func (s *span) close() error {
 		}
 	}
 	s.backing.release()
-	s.markHeld()
-	// If the system refuses, the spare addresses are released with the others, once no view is
+	// If the system cannot do it, the spare addresses are released with the others, once no view is
 	// left.
-	if spare := s.reserved - s.reached; spare > 0 {
+	if spare := s.reserved - s.reached; spare > 0 && sys.FreesAtOnce(s.base+uintptr(s.reached), spare) {
 		if _, err := s.release(s.reached, spare); err == nil {
 			s.setReserved(s.reached)
 		}
 	}
+	s.markHeld()
 	return nil
 }
 

@@ -71,6 +71,11 @@ func Drop(addr uintptr, n int) error { return onRange(OpDrop, addr, n, drop) }
 // Release turns a mapped or reserved range into a free one.
 func Release(addr uintptr, n int) error { return onRange(OpRelease, addr, n, release) }
 
+// FreesAtOnce reports whether the addresses of a reserved range are free as soon as Release
+// returns. On Windows those of a part that is no placeholder are free once nothing else is left of
+// what they were allocated with.
+func FreesAtOnce(addr uintptr, n int) bool { return freesAtOnce(addr, n) }
+
 // Protect sets what the pages of a mapped range may be used for.
 func Protect(addr uintptr, n int, p flags.Protection) error {
 	return do(Call{Op: OpProtect, Addr: addr, Len: n}, func() error { return protect(addr, n, p) })

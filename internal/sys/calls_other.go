@@ -31,6 +31,7 @@ func mapMemory(Request) (uintptr, error)                       { return 0, error
 func hold(uintptr, int) error                                  { return errors.ErrUnsupported }
 func drop(uintptr, int) error                                  { return errors.ErrUnsupported }
 func release(uintptr, int) error                               { return errors.ErrUnsupported }
+func freesAtOnce(uintptr, int) bool                            { return true }
 func protect(uintptr, int, flags.Protection) error             { return errors.ErrUnsupported }
 func lock(uintptr, int) error                                  { return errors.ErrUnsupported }
 func unlock(uintptr, int) error                                { return errors.ErrUnsupported }

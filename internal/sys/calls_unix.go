@@ -52,6 +52,8 @@ func release(addr uintptr, n int) error {
 	return unix.MunmapPtr(unsafe.Add(unsafe.Pointer(nil), addr), uintptr(n))
 }
 
+func freesAtOnce(uintptr, int) bool { return true }
+
 // bytesAt returns a mapped range for x/sys wrappers that take a slice only for its address and
 // length.
 func bytesAt(addr uintptr, n int) []byte {

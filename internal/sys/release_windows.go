@@ -120,6 +120,18 @@ func release(addr uintptr, n int) error {
 	return nil
 }
 
+func freesAtOnce(addr uintptr, n int) bool {
+	owned.Lock()
+	defer owned.Unlock()
+	list, err := owned.within(addr, n)
+	for _, s := range list {
+		if s.of.kind != placeholder {
+			return false
+		}
+	}
+	return err == nil
+}
+
 // releaseParts releases neighbouring parts of one allocation, and the allocation if no part is
 // left.
 func (t *table) releaseParts(group []part) error {
