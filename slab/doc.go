@@ -62,8 +62,9 @@
 // out.
 //
 // If Close, or a change of the Mapping, removes memory while another goroutine is inside an access,
-// that access faults. A pin of the Mapping keeps out Close and a shrinking Resize of it; before a
-// change of protection stop the other goroutines.
+// that access faults. While Close runs, a call may return ErrClosed and a later one still work;
+// once it has returned none works. A pin of the Mapping keeps out Close and a shrinking Resize of
+// it; before a change of protection stop the other goroutines.
 //
 // # Files
 //
