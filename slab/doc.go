@@ -67,8 +67,9 @@
 // beside a pin; [Slab.Shutdown] waits for both.
 //
 // If Close, or a change of the Mapping, removes memory while another goroutine is inside an access,
-// that access faults. A pin ([Slab.Pin]) keeps out Close and a shrinking Resize of the Mapping;
-// before a change of protection stop the other goroutines.
+// that access faults. While Close runs, a call may return ErrClosed and a later one still work;
+// once it has returned none works. A pin ([Slab.Pin]) keeps out Close and a shrinking Resize of the
+// Mapping; before a change of protection stop the other goroutines.
 //
 // # Files
 //
