@@ -22,7 +22,7 @@ func (c CaseResult) Ratio(to CaseResult, of func(Sample) float64) float64 {
 	for i := range min(len(c.Samples), len(to.Samples)) {
 		ratios = append(ratios, of(c.Samples[i])/of(to.Samples[i]))
 	}
-	return quantile(0.5, ratios)
+	return Quantile(0.5, ratios)
 }
 
 // Least returns the least of a figure over the rounds: what is left where others disturb the
@@ -34,10 +34,11 @@ func (c CaseResult) quantile(q float64, of func(Sample) float64) float64 {
 	for _, s := range c.Samples {
 		xs = append(xs, of(s))
 	}
-	return quantile(q, xs)
+	return Quantile(q, xs)
 }
 
-func quantile(q float64, xs []float64) float64 {
+// Quantile returns the quantile q of xs, NaN of none. It sorts xs.
+func Quantile(q float64, xs []float64) float64 {
 	if len(xs) == 0 {
 		return math.NaN()
 	}

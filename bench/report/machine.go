@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -24,7 +25,7 @@ type Machine struct {
 // ThisMachine asks the system.
 func ThisMachine() Machine {
 	m := Machine{CPU: fmt.Sprintf("%s × %d", field("/proc/cpuinfo", "model name"), runtime.NumCPU()), Go: runtime.Version(), Date: time.Now(),
-		Memory: field("/proc/meminfo", "MemTotal"), Command: "go run ./run"}
+		Memory: field("/proc/meminfo", "MemTotal"), Command: "go run ./" + filepath.Base(os.Args[0])}
 	flag.Visit(func(f *flag.Flag) {
 		if f.Name != "out" && f.Name != "disk" { // they say where, not what
 			m.Command += fmt.Sprintf(" -%s=%s", f.Name, f.Value)

@@ -74,7 +74,7 @@ func bars(path string, r harness.Result) error {
 		if c.Case.Lib != harness.Ours {
 			a, b = 0, x
 		}
-		names, ours, others = append(names, fmt.Sprintf("%s: %s", c.Case.Name, duration(x))), append(ours, a), append(others, b)
+		names, ours, others = append(names, fmt.Sprintf("%s: %s", c.Case.Name, Duration(x))), append(ours, a), append(others, b)
 	}
 	if len(names) == 0 {
 		return nil

@@ -34,7 +34,7 @@ func lines(r harness.Result) [][]string {
 			continue
 		}
 		wall := c.Median(harness.Wall)
-		line := []string{c.Case.Name, duration(wall), fmt.Sprintf("±%.0f %%", 50*c.Spread(harness.Wall)), duration(c.Least(harness.Wall)), "", "", number(c.Median(harness.Allocs)),
+		line := []string{c.Case.Name, Duration(wall), fmt.Sprintf("±%.0f %%", 50*c.Spread(harness.Wall)), Duration(c.Least(harness.Wall)), "", "", number(c.Median(harness.Allocs)),
 			number(c.Median(harness.Faults)), "", remarks(r, c, ours)}
 		if hasFloor {
 			line[4] = ratio(c.Ratio(floor, harness.Wall))
@@ -62,11 +62,11 @@ func remarks(r harness.Result, c harness.CaseResult, ours float64) string {
 		all = append(all, "ahead of us")
 	}
 	if wall, cpu := c.Median(harness.Wall), c.Median(harness.CPU); cpu > 1.3*wall || cpu < 0.7*wall {
-		all = append(all, "CPU "+duration(cpu))
+		all = append(all, "CPU "+Duration(cpu))
 	}
 	if len(c.Samples) > 0 {
 		for _, name := range sortedKeys(c.Samples[0].More) {
-			all = append(all, name+" "+duration(c.Median(func(s harness.Sample) float64 { return s.More[name] })))
+			all = append(all, name+" "+Duration(c.Median(func(s harness.Sample) float64 { return s.More[name] })))
 		}
 	}
 	return strings.Join(all, "; ")
@@ -109,7 +109,8 @@ the fastest contender of another library that is fair to compare with; a ratio i
 round. "Peak / data" is the greatest resident memory of the contender's own process over the bytes of data. Contenders without a library, floors among
 them, are what can be written by hand or comes with Go.`
 
-func duration(ns float64) string {
+// Duration prints nanoseconds with about three digits.
+func Duration(ns float64) string {
 	switch {
 	case math.IsNaN(ns):
 		return "-"
