@@ -29,9 +29,10 @@ import (
 // A writer that closes the file, or is killed, does not end the loop. Follow waits for the next
 // writer and goes on where it was.
 //
-// While the writer works a batch is yielded within 5 ms, usually within one or two: Follow looks
-// each millisecond. After two seconds without a batch it looks less often, the next batch is found
-// within a 512th of the time that the writer has rested, at most 50 ms. Appending costs nothing for
+// While the writer works, which is to say publishes something every two seconds, a batch is yielded
+// within 5 ms, usually within one or two: Follow looks each millisecond, and at least every 4 ms.
+// After a longer rest it looks less often: the next batch is found within a 512th of the time that
+// the writer has rested, at most 50 ms. A busy machine may add to that. Appending costs nothing for
 // it. Looking takes some microseconds.
 //
 // Views stay valid as those of [Region.View] do. Follow holds no pin: [Region.Close] and Shutdown
@@ -118,9 +119,15 @@ const (
 	checkPath  = 100 * time.Millisecond
 )
 
+// pauseAfter returns how long a Follow waits that has found nothing, by the time since the last
+// batch: at most 4 ms in the first two seconds.
+func pauseAfter(rest time.Duration) time.Duration {
+	return min(max(rest/pausePart, leastPause), mostPause)
+}
+
 // wait returns when it is time to look again, or ctx has ended.
 func (p *position) wait(ctx context.Context) {
-	timer := time.NewTimer(min(max(time.Since(p.last)/pausePart, leastPause), mostPause))
+	timer := time.NewTimer(pauseAfter(time.Since(p.last)))
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

@@ -4,8 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/typedmem/typedmem/bench/harness"
 	"github.com/typedmem/typedmem/region"
 )
 
@@ -61,7 +60,6 @@ func startWriter(r *region.Region[element], rest time.Duration) *writer {
 	return w
 }
 
-// run rests by nanosleep(2): time.Sleep rests at least a millisecond in an idle program.
 func (w *writer) run(r *region.Region[element], rest time.Duration) error {
 	var xs [batch]element
 	for {
@@ -78,10 +76,7 @@ func (w *writer) run(r *region.Region[element], rest time.Duration) error {
 			return err
 		}
 		w.took = append(w.took, float64(time.Since(begin)))
-		pause := unix.NsecToTimespec(int64(rest))
-		if err := unix.Nanosleep(&pause, nil); err != nil && err != unix.EINTR {
-			return err
-		}
+		harness.Rest(rest)
 	}
 }
 
