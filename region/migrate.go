@@ -31,8 +31,9 @@ type Progress struct{ Done, Len int }
 // Migrate is the file's writer until it returns. The new file keeps the row width, the permission
 // bits and, as far as the process may set them, the owner and group. The file grows to its new size
 // beside the old one. Readers that have the old file open keep it. Windows replaces no file that is
-// open: with a reader the error is the system's, and for an instant before the new file gets its
-// name another writer can open the old one, with the same error.
+// open: with a reader the error is the system's. For an instant before the new file gets its name
+// another writer can open the old one. Then Migrate returns the same error, or if that writer has
+// closed the file by then, what it wrote is lost: on Windows start no writer meanwhile.
 //
 // On error the old file is as it was:
 //   - [typedmem.ErrBusy]: a writer has the file open.

@@ -184,7 +184,8 @@ func TestMigrateIsTheWriter(t *testing.T) {
 	path := oldFile(t, testkit.FastDir(t), n)
 	busy := 0
 	defer sys.Interpose(func(c sys.Call) error {
-		if c.Op == sys.OpReplaceFile || c.Op == sys.OpSyncFile && busy == 0 {
+		// Windows replaces no file that is open, so nobody has it then; see Migrate.
+		if c.Op == sys.OpReplaceFile && runtime.GOOS != "windows" || c.Op == sys.OpSyncFile && busy == 0 {
 			_, err := region.OpenMut[oldRow](path)
 			testkit.Is(t, err, typedmem.ErrBusy)
 			busy++

@@ -27,14 +27,19 @@ func OpenShared(path string, spec Spec) (*File, error) {
 // ErrLeftOpen is returned by OpenShared for a file whose writer did not close it.
 var ErrLeftOpen = errors.New("a writer did not close it")
 
+// mostRenames is how many files that lost their name meanwhile are opened before an open fails. A
+// file system that gives one file several numbers looks the same.
+const mostRenames = 100
+
 // openNamed opens the file that has the path when it is locked.
 func openNamed(how *File) (*File, error) {
-	for {
+	for range mostRenames {
 		c, err := openNow(&File{path: how.path, spec: how.spec, writer: how.writer, shared: how.shared, name: new(Name), durableCopy: -1})
 		if !errors.Is(err, errRenamed) {
 			return c, err
 		}
 	}
+	return nil, fmt.Errorf("%s: another file had its name each time it was locked, %d times; try again, or open it read-only: %w", how.path, mostRenames, typedmem.ErrBusy)
 }
 
 // errRenamed is what open returns to a writer whose file lost its name before it was locked.
@@ -129,7 +134,7 @@ func (c *File) stillNamed() error {
 	if err != nil {
 		return err
 	}
-	now, err := os.Stat(c.path)
+	now, err := sys.StatFile(c.path)
 	if err == nil && !os.SameFile(mine, now) {
 		err = errRenamed
 	}
