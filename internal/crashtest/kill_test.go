@@ -35,6 +35,13 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv(opensVariable); path != "" {
 		os.Exit(opens(path))
 	}
+	if path := os.Getenv(sharingVariable); path != "" {
+		if err := sharing(path); err != nil {
+			fmt.Println("error", err)
+			os.Exit(exitOfSharing)
+		}
+		os.Exit(0)
+	}
 	if how, dir, found := strings.Cut(os.Getenv(savingVariable), " "); found {
 		fmt.Println("error", saving(how, dir))
 		os.Exit(1)
