@@ -187,12 +187,9 @@ func (c *core) resize(bytes int) error {
 	}
 	switch {
 	case c.file == nil:
-		if bytes < old {
-			c.shorter.Add(1)
-			defer c.shorter.Add(1)
-		}
 		err := c.mapping().Resize(bytes)
 		if err == nil && bytes < old { // Resize has released or cleared what follows
+			c.shorter.Add(1) // nobody sees a greater length before it
 			c.written = 0
 		}
 		return err
@@ -258,7 +255,9 @@ func (c *core) shrinkFile(bytes, old int) error {
 	}
 	err := c.noteShorter()
 	if err == nil {
-		err = c.setLength(bytes, old)
+		if err = c.setLength(bytes, old); err != nil {
+			err = errors.Join(err, c.noteShorter())
+		}
 	}
 	if err != nil {
 		if unsynced {

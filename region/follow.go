@@ -153,6 +153,9 @@ func (p *position) ended(ctx context.Context) error {
 // appended before they look. It is called before the shorter length is published and after it, and
 // who follows reads the length first: so the count differs from that of every longer length.
 func (c *core) noteShorter() error {
-	c.shorter.Add(1)
-	return c.file.CountShorter()
+	err := c.file.CountShorter()
+	if err == nil {
+		c.shorter.Add(1)
+	}
+	return err
 }

@@ -136,9 +136,9 @@ func TestAReaderOutlivesTwoWriters(t *testing.T) {
 
 // killedAfter has a writer do something to the file and leaves the file as if it had then been
 // killed.
-func killedAfter(t *testing.T, path string, do func(w *region.Region[int64]) error) {
+func killedAfter[T any](t *testing.T, path string, do func(w *region.Region[T]) error) {
 	t.Helper()
-	w, err := region.OpenMut[int64](path)
+	w, err := region.OpenMut[T](path)
 	if err == nil {
 		err = errors.Join(do(w), w.Sync())
 	}

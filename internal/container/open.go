@@ -148,7 +148,7 @@ func (c *File) stillNamed() error {
 // knows that there was this one (see [Left]).
 func (c *File) Begin(flush bool) error {
 	return c.writing(func() error {
-		if err := c.noteCleared(); err != nil {
+		if err := errors.Join(c.noteCleared(), c.endShorter()); err != nil {
 			return err
 		}
 		c.live.begin(c.header.length)

@@ -10,7 +10,8 @@ import (
 )
 
 // shorterAt is where the header block counts how often the file was made shorter: after the clear
-// count, which a writer that begins counts up too. Writers never set it back.
+// count, which a writer that begins counts up too. Writers never set it back. It is odd while a
+// writer makes the file shorter, and after one was killed meanwhile.
 const shorterAt = liveOffset + clearsAt + 8
 
 func (c *File) shorterWord() *uint64 {
@@ -18,7 +19,8 @@ func (c *File) shorterWord() *uint64 {
 	return (*uint64)(unsafe.Pointer(&c.bytes()[shorterAt]))
 }
 
-// CountShorter tells readers that the file is made shorter. On a full disk it may return an error.
+// CountShorter tells readers that the file is made shorter. A writer calls it before and after. On a
+// full disk it may return an error.
 func (c *File) CountShorter() error {
 	word := littleEndian(littleEndian(atomic.LoadUint64(c.shorterWord())) + 1)
 	if mem.Of(c.block).MayLackSpace() {
@@ -35,4 +37,13 @@ func (c *File) Shorter() (n uint64, err error) {
 		return nil
 	})
 	return n, err
+}
+
+// endShorter counts in the place of a writer that was killed between two calls of CountShorter: a
+// reader that came between the first one and the shorter length knows elements that are cut off.
+func (c *File) endShorter() error {
+	if littleEndian(atomic.LoadUint64(c.shorterWord()))%2 == 0 {
+		return nil
+	}
+	return c.CountShorter()
 }

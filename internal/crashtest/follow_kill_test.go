@@ -13,15 +13,20 @@ import (
 	"testing"
 	"time"
 
+	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/testenv"
 	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/region"
 )
 
-const followed = "TYPEDMEM_FOLLOWED" // the file, in the process that appends to it
+// In the process that appends to the file that is followed.
+const (
+	followed = "TYPEDMEM_FOLLOWED" // the file
+	shrinks  = "TYPEDMEM_SHRINKS"  // whether it makes the file shorter, too
+)
 
 // appendForever opens the file and appends batches until it is killed. An element has its index and
-// a random number, so that one which was not published differs from its successor.
+// random numbers, so that one which was not published, or was cut off, differs from its successor.
 func appendForever(path string) error {
 	w, err := region.OpenMut[[16]uint64](path)
 	if err != nil {
@@ -43,6 +48,12 @@ func appendForever(path string) error {
 		case 0:
 			time.Sleep(time.Duration(rand.IntN(1000)) * time.Microsecond)
 		case 1:
+			if os.Getenv(shrinks) != "" && rand.IntN(10) == 0 {
+				if err := w.Resize(max(0, w.Len()-rand.IntN(500))); err != nil {
+					return err
+				}
+			}
+		case 2:
 			if err := w.Close(); err != nil {
 				return err
 			}
@@ -55,7 +66,12 @@ func appendForever(path string) error {
 
 // A reader follows a file whose writer is killed at random instants and started again. It is given
 // each element that the file has in the end, once and in order. TYPEDMEM_KILLS says how often.
-func TestFollowAcrossKilledWriters(t *testing.T) {
+func TestFollowAcrossKilledWriters(t *testing.T) { followKilled(t, "") }
+
+// The same where writers make the file shorter: then the loop ends, and begins anew.
+func TestFollowAcrossKilledWritersThatShrink(t *testing.T) { followKilled(t, "yes") }
+
+func followKilled(t *testing.T, shrink string) {
 	testenv.Processes(t)
 	kills := 20
 	if testing.Short() {
@@ -72,22 +88,26 @@ func TestFollowAcrossKilledWriters(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var sums []uint64 // of each element as it was yielded
-	batches := 0
+	batches, loops := 0, 0
 	ended := make(chan error)
 	go func() {
 		var last error
-		for v, err := range r.Follow(ctx) {
-			last = err
-			batches++
-			for x := range v.Values() {
-				sums = append(sums, sum(x))
+		for last == nil || shrink != "" && errors.Is(last, typedmem.ErrBounds) {
+			sums = sums[:0]
+			loops++
+			for v, err := range r.Follow(ctx) {
+				last = err
+				batches++
+				for x := range v.Values() {
+					sums = append(sums, sum(x))
+				}
 			}
 		}
 		ended <- last
 	}()
 	for range kills {
 		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), followed+"="+path)
+		cmd.Env = append(os.Environ(), followed+"="+path, shrinks+"="+shrink)
 		cmd.Stderr = os.Stderr
 		pipe, err := cmd.StdoutPipe()
 		testkit.Check(t, err)
@@ -115,7 +135,7 @@ func TestFollowAcrossKilledWriters(t *testing.T) {
 			t.Fatalf("element %d is %d, and was yielded as another one: %v", i, x[0], sums[i] != sum(x))
 		}
 	}
-	t.Logf("%d kills, %d elements in %d batches", kills, len(sums), batches)
+	t.Logf("%d kills, %d elements, %d batches in %d loops", kills, len(sums), batches, loops)
 }
 
 func sum(x [16]uint64) (s uint64) {
