@@ -119,9 +119,6 @@ func (c *File) open() error {
 		return nil
 	}
 	c.openDirectory() // the process that made the file may not have synced its entry
-	if c.shared {
-		return nil
-	}
 	return c.mapBlock()
 }
 
