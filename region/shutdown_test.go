@@ -60,6 +60,8 @@ func TestShutdown(t *testing.T) {
 			testkit.Wants(t, "Close of the writer", w.Close(), nil)
 			return r
 		},
+		"one of several writers": func(t *testing.T) *region.Region[uint64] { r, _ := sharedFile(t, 10); return r },
+		"private copy":           func(t *testing.T) *region.Region[uint64] { return privateCopy(t, 10) },
 		"part": func(t *testing.T) *region.Region[uint64] {
 			r, err := region.New[uint64](options.AllocationGranularity() / 4)
 			testkit.Wants(t, "New", err, nil)

@@ -26,21 +26,31 @@ var slabKinds = map[string]func(t *testing.T) (*slab.Slab[rec], error){
 	"file": func(t *testing.T) (*slab.Slab[rec], error) {
 		return slab.Create[rec](filepath.Join(testkit.FastDir(t), "s"), 1000)
 	},
+	"opened file": func(t *testing.T) (*slab.Slab[rec], error) { return reopened(t, slab.FileOptions{Write: true}) },
+	"opened debug file": func(t *testing.T) (*slab.Slab[rec], error) {
+		return reopened(t, slab.FileOptions{Write: true, Debug: true})
+	},
+	"opened or created": func(t *testing.T) (*slab.Slab[rec], error) {
+		return reopened(t, slab.FileOptions{Write: true, Create: true, Capacity: 1000})
+	},
 	"debug file": func(t *testing.T) (*slab.Slab[rec], error) {
 		return slab.OpenFile[rec](filepath.Join(testkit.FastDir(t), "s"), slab.FileOptions{Write: true, Create: true, Capacity: 1000, Debug: true})
 	},
-	"reader": func(t *testing.T) (*slab.Slab[rec], error) {
-		path := filepath.Join(testkit.FastDir(t), "s")
-		w, err := slab.Create[rec](path, 1000)
-		if err == nil {
-			_, err = w.Insert(rec{1, 2})
-		}
-		if err == nil {
-			err = w.Close()
-		}
-		testkit.Check(t, err)
-		return slab.Open[rec](path)
-	},
+	"reader": func(t *testing.T) (*slab.Slab[rec], error) { return reopened(t, slab.FileOptions{}) },
+}
+
+// reopened makes a file with the object {1, 2} and opens it.
+func reopened(t *testing.T, o slab.FileOptions) (*slab.Slab[rec], error) {
+	path := filepath.Join(testkit.FastDir(t), "s")
+	w, err := slab.Create[rec](path, 1000)
+	if err == nil {
+		_, err = w.Insert(rec{1, 2})
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	testkit.Check(t, err)
+	return slab.OpenFile[rec](path, o)
 }
 
 // ofKind makes a slab of one of slabKinds, which is closed when the test ends.
@@ -197,7 +207,13 @@ func TestShutdownSyncs(t *testing.T) {
 // Goroutines sync in the background while others use the slab under pins, until it is shut down:
 // what they have left is there when the file is opened again.
 func TestBackgroundSync(t *testing.T) {
-	s := ofKind(t, "file")
+	for _, kind := range []string{"file", "opened file", "opened debug file", "opened or created"} {
+		t.Run(kind, func(t *testing.T) { syncInBackground(t, ofKind(t, kind)) })
+	}
+}
+
+func syncInBackground(t *testing.T, s *slab.Slab[rec]) {
+	there := s.Len()
 	path := s.Mapping().File()
 	var group, syncs sync.WaitGroup
 	var done atomic.Bool
@@ -261,7 +277,7 @@ func TestBackgroundSync(t *testing.T) {
 		}
 		return true
 	})
-	if s.Len() != n || n == 0 {
-		t.Errorf("%d objects in the file, want %d", s.Len(), n)
+	if s.Len() != there+n || n == 0 {
+		t.Errorf("%d objects in the file, want %d", s.Len(), there+n)
 	}
 }

@@ -19,8 +19,8 @@ func (c *File) shorterWord() *uint64 {
 	return (*uint64)(unsafe.Pointer(&c.bytes()[shorterAt]))
 }
 
-// CountShorter tells readers that the file is made shorter. A writer calls it before and after. On a
-// full disk it may return an error.
+// CountShorter tells readers that the file is made shorter. A writer calls it before and after. On
+// a full disk it may return an error.
 func (c *File) CountShorter() error {
 	word := littleEndian(littleEndian(atomic.LoadUint64(c.shorterWord())) + 1)
 	if mem.Of(c.block).MayLackSpace() {
