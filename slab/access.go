@@ -61,9 +61,8 @@ const (
 // hold finds a live object for writing and sets Busy in its word, which the caller publishes
 // without it. Load, Store, Update and Free of others wait meanwhile.
 func (c *core) hold(op *operation, h uint64) (w *uint64, word uint64, err error) {
-	// Those who wait for the object go first. They need nothing else, so nobody waits for itself.
-	for spin := 0; c.waited.Load() == h && h != 0; spin++ {
-		slots.Pause(spin)
+	if c.waited.Load() != 0 {
+		c.letPass(h)
 	}
 	for range patience {
 		if w, word, err = c.find(op, h); err != nil {
@@ -79,17 +78,35 @@ func (c *core) hold(op *operation, h uint64) (w *uint64, word uint64, err error)
 	return c.inTurn(op, h, true)
 }
 
+// letPass waits while others wait for the object, or for all of them. The former need nothing else,
+// so nobody waits for itself.
+func (c *core) letPass(h uint64) {
+	for spin := 0; ; spin++ {
+		if w := c.waited.Load(); w == 0 || w != h && w != everything {
+			return
+		}
+		slots.Pause(spin)
+	}
+}
+
+// waitFor says in waited whose turn somebody waits for, unless that is everything.
+func (c *core) waitFor(h uint64) {
+	if now := c.waited.Load(); now != everything {
+		c.waited.CompareAndSwap(now, h)
+	}
+}
+
 // inTurn is access, or hold if held is set, for a goroutine that may wait long. Meanwhile nobody
 // who comes later takes the object, see hold, so it waits only for those who were there before.
 func (c *core) inTurn(op *operation, h uint64, held bool) (w *uint64, word uint64, err error) {
 	c.waiters.Add(1)
 	defer func() { // find may fault
 		if c.waiters.Add(-1) == 0 { // the handles of others are soon in waited again
-			c.waited.Store(0)
+			c.waitFor(0)
 		}
 	}()
 	for spin := 0; ; spin++ {
-		c.waited.Store(h) // again each time: others wait for other objects
+		c.waitFor(h) // again each time: others wait for other objects
 		switch w, word, err = c.find(op, h); {
 		case err != nil:
 			return nil, 0, err

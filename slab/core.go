@@ -36,8 +36,9 @@ type core struct {
 	guards       guards
 	fences       []*typedmem.Mapping // reserved pages before and after the slots
 
-	// waited is the handle of an object whose turn somebody waits for, see inTurn, or 0. waiters is
-	// how many there are, for all objects: the last one to leave sets waited to 0.
+	// waited is the handle of an object whose turn somebody waits for, see inTurn, or 0; it is
+	// everything while a Snapshot stops the writers. waiters is how many wait, for all objects: the
+	// last one to leave sets waited to 0.
 	waited  atomic.Uint64
 	waiters atomic.Int64
 

@@ -13,8 +13,9 @@
 // generation and whether an object lives in it: no write through [Slab.Ptr] can damage that.
 //
 // A handle is valid only in the slab that returned it. In a slab file it stays valid when the file
-// is closed and opened again, also for readers. In a whole copy of that file it names the object as
-// it was when the copy was made. In a new file of the same name it is stale.
+// is closed and opened again, also for readers. In a whole copy of that file, and in one that
+// [Slab.Snapshot] made, it names the object as it was when the copy was made. In a new file of the
+// same name it is stale.
 //
 // # Memory
 //
@@ -87,9 +88,11 @@
 // [ErrStale] for readers: the writer first writes the bytes and then marks the object live, and it
 // marks the object dead before it uses the slot again.
 //
-// Copy a file while no writer has it open. A copy made beside a writer (cp, a backup) has the words
-// of one moment and the bytes of another: an object can have the bytes of another one, and nothing
-// in the copy shows that. A Sync before the copy does not help, since the writer goes on.
+// [Slab.Snapshot] copies a slab while it is in use. With other programs copy a file while no writer
+// has it open, and do not write to both: they would give out the same handles. A copy made beside a
+// writer (cp, a backup) has the words of one moment and the bytes of another: an object can have
+// the bytes of another one, and nothing in the copy shows that. A Sync before the copy does not
+// help, since the writer goes on.
 //
 // # Opening files
 //

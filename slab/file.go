@@ -18,6 +18,8 @@ type file struct {
 	f     *container.File
 	m     *typedmem.Mapping // the words in the file
 	words unsafe.Pointer    // the same
+
+	inherits bool // the file was a snapshot when it was opened, and some of its words are inherited
 }
 
 // writer is the kind of a slab file that is open for writing.
@@ -41,6 +43,13 @@ func (f *file) Record(i, g uint32) error {
 	}
 	slots.Publish(slots.WordAt(f.words, uintptr(i)), word)
 	return nil
+}
+
+func (f *file) After(i, g uint32) uint32 {
+	if f.inherits && slots.Load(slots.WordAt(f.words, uintptr(i))) == slots.InheritedWord(f.c.pool.Salt, i, g) {
+		return slots.Continue(f.c.pool.Salt, i, g)
+	}
+	return g + 1
 }
 
 func (w *writer) Flush() error { return w.m.Flush(0, w.m.Len()) }

@@ -38,6 +38,7 @@ type guardSlot struct {
 	index uint32
 	word  uint32 // its generation
 	busy  bool   // a call uses the object: Load, Store or Update
+	turns uint32 // how many such calls have ended
 	slot  uint64 // the handle that was allocated for it
 }
 
@@ -152,6 +153,7 @@ func (g *guards) use(op *operation, h uint64, f func(unsafe.Pointer)) error {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		s.busy = false
+		s.turns++
 	}()
 	f(s.p)
 	return nil
@@ -196,6 +198,27 @@ func (g *guards) each(f func(life)) {
 	for _, s := range g.slots {
 		if s.word&1 != 0 {
 			f(s.life)
+		}
+	}
+}
+
+// look calls f for every guard slot that has held an object, with a word as slots have it. object
+// is the memory of one that lives and that nobody uses. f waits for nobody.
+func (g *guards) look(f func(k int, word uint64, object []byte)) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for k, s := range g.slots {
+		word := uint64(s.word)<<32 | uint64(s.turns<<1)
+		switch {
+		case s.word == slots.FirstGeneration(g.pool.Salt, s.index):
+		case s.word&1 == 0:
+			f(k, uint64(s.word)<<32, nil)
+		case s.busy:
+			f(k, word|slots.Busy, nil)
+		default:
+			// SAFETY: the guard slot holds a live object of so many bytes, which can be read while
+			// mu is held.
+			f(k, word, unsafe.Slice((*byte)(s.p), g.pool.Size))
 		}
 	}
 }

@@ -35,6 +35,7 @@ func (m memory) Grow(from, to int) error {
 }
 
 func (memory) Record(_, _ uint32) error { return nil }
+func (memory) After(_, g uint32) uint32 { return g + 1 }
 func (memory) Flush() error             { return nil }
 func (memory) Released(uint64)          {}
 func (memory) follow()                  {}

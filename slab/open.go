@@ -177,24 +177,30 @@ func (c *core) attachFile(f *container.File, used, there int, how flags.Map) (*f
 	}
 	c.name = f.Name()
 	// SAFETY: the address of a mapping that the file keeps, off the Go heap.
-	words := file{memory{c}, f, m, unsafe.Add(unsafe.Pointer(nil), m.Addr())}
+	words := file{memory: memory{c}, f: f, m: m, words: unsafe.Add(unsafe.Pointer(nil), m.Addr())}
+	made := &words
 	if f.Writer() {
-		c.kind, c.pool.Durable = &writer{words}, true
+		w := &writer{words}
+		c.kind, c.pool.Durable, made = w, true, &w.file
 	} else {
-		c.kind = &reader{file: words}
+		r := &reader{file: words}
+		c.kind, made = r, &r.file
 		c.attachWords(m)
 	}
 	r.Size, r.Capacity, r.Offset = there*int(c.pool.Size), int(c.pool.Cap*c.pool.Size), wordsEnd(uint64(c.pool.Cap))
 	r.Flags |= how
-	return &words, c.attach(mem.Map[*typedmem.Mapping](r))
+	return made, c.attach(mem.Map[*typedmem.Mapping](r))
 }
 
 // checkWords checks every word of the file. If the file is too short for some slots, either a crash
 // of the system has lost its growth, and those slots were never used, or the file was cut off.
 func (f *file) checkWords(used, there int, size int64) error {
 	for i := range uint32(used) {
-		switch word := slots.Load(slots.WordAt(f.words, uintptr(i))); {
-		case !slots.ValidFileWord(f.c.pool.Salt, i, word):
+		word := slots.Load(slots.WordAt(f.words, uintptr(i)))
+		inherited, ok := slots.CheckFileWord(f.c.pool.Salt, i, word)
+		f.inherits = f.inherits || inherited
+		switch {
+		case !ok:
 			return fmt.Errorf("the word of slot %d is %016x: %w", i, word, typedmem.ErrCorrupt)
 		case int(i) >= there && word != 0:
 			return cutOff(size, f.c.slotsEnd(used))

@@ -56,10 +56,12 @@ type powerProgram[T any] struct {
 	path  string
 	lost  string
 	debug bool
-	make  func(claim) T
-	of    func(*T) claim
-	s     *slab.Slab[T]
-	where string
+
+	copied bool // the file is a snapshot
+	make   func(claim) T
+	of     func(*T) claim
+	s      *slab.Slab[T]
+	where  string
 
 	opened   int
 	capacity int
@@ -99,6 +101,7 @@ func runPowerProgram[T any](t *testing.T, seed uint64, value func(claim) T, of f
 	type handle = slab.Handle[T]
 	p := &powerProgram[T]{t: t, r: r, path: filepath.Join(dir, "s"), lost: filepath.Join(dir, "lost"), make: value, of: of, capacity: 5 + r.IntN(60),
 		debug:   seed%4 > 1, // debug mode promises the same
+		copied:  seed%3 == 0,
 		history: map[handle][]claim{}, live: map[handle]bool{}, synced: map[handle]claim{}, ended: map[handle]bool{}, changed: map[handle]bool{}}
 	d, stop := power.Watch(p.path, p.point)
 	defer stop()
@@ -121,11 +124,41 @@ func runPowerProgram[T any](t *testing.T, seed uint64, value func(claim) T, of f
 	return p.opened
 }
 
+// create makes a file: a new one, or a snapshot.
 func (p *powerProgram[T]) create() {
+	if p.copied {
+		p.createSnapshot()
+		return
+	}
 	p.do("create", func() (err error) {
 		p.s, err = slab.OpenFile[T](p.path, slab.FileOptions{Write: true, Create: true, Capacity: p.capacity, Debug: p.debug})
 		return err
 	})
+}
+
+// createSnapshot makes the file from a slab in memory, and opens it.
+func (p *powerProgram[T]) createSnapshot() {
+	clear(p.live)
+	m := testkit.Must(slab.New[T](p.capacity))(p.t)
+	defer m.Close()
+	for i := range p.r.IntN(p.capacity) {
+		c := newClaim(uint64(len(p.history)), 1<<20)
+		h := testkit.Must(m.Insert(p.make(c)))(p.t)
+		p.history[h] = []claim{c}
+		if i%3 != 0 {
+			p.live[h] = true
+		} else {
+			testkit.Check(p.t, m.Free(h))
+		}
+	}
+	p.s, p.killIn = nil, p.r.IntN(20)
+	if p.do("snapshot", func() error { return m.Snapshot(p.path) }) {
+		if power.Named && !p.d.Named() {
+			p.t.Fatal("the snapshot's name is not on the device")
+		}
+		p.acknowledged()
+		p.reopen("open the snapshot")
+	}
 }
 
 // do carries out an operation, in which the program may be killed.

@@ -256,6 +256,7 @@ func (s *Slab[T]) Store(h Handle[T], x T) error {
 		return shell.Fail("store", s.plain.Err(true))
 	}
 	if c.guards.has(h.Bits) {
+		c.letPass(h.Bits)
 		// SAFETY: while f runs the guard slot holds a live T.
 		return c.guards.use(opStore, h.Bits, func(p unsafe.Pointer) { *(*T)(p) = x })
 	}

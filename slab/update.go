@@ -26,6 +26,7 @@ import (
 func (s *Slab[T]) Update(h Handle[T], f func(*T)) error {
 	c := s.inner()
 	if c.guards.has(h.Bits) {
+		c.letPass(h.Bits)
 		// SAFETY: while f runs the guard slot holds a live T.
 		return c.guards.use(opUpdate, h.Bits, func(p unsafe.Pointer) { f((*T)(p)) })
 	}

@@ -19,7 +19,7 @@ import (
 	"github.com/typedmem/typedmem/region"
 )
 
-const savingVariable = "TYPEDMEM_KILLED_SAVING" // "snapshot DIR" or "migrate DIR", in the process that is killed
+const savingVariable = "TYPEDMEM_KILLED_SAVING" // "snapshot DIR", "slab DIR" or "migrate DIR", in the process that is killed
 
 // even and odd are types that a file is migrated between; each element tells its index.
 type (
@@ -39,6 +39,9 @@ func saving(how, dir string) error {
 				return err
 			}
 		}
+	}
+	if how == "slab" {
+		return savingSlab(dir)
 	}
 	r, err := region.OpenMut[even](origin)
 	for i := 0; err == nil; i++ {

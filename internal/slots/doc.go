@@ -12,6 +12,8 @@ type Backing interface {
 	// Record writes the generation of slot i into the file: odd, its object lives; even, it does
 	// not. On error the file is as it was.
 	Record(i, generation uint32) error
+	// After returns the generation of slot i, even, once its object of this generation has ended.
+	After(i, generation uint32) uint32
 	// Flush makes durable what Record wrote.
 	Flush() error
 	// Released is called for an object that just ended, before anyone can allocate its slot.

@@ -89,41 +89,47 @@ func (p *Pool) Release(own *Magazine, w *uint64, word, h uint64) (done bool, err
 // releaseTo ends an object, unless its word changed since it was word, and puts the slot where it
 // belongs. k has room.
 func (p *Pool) releaseTo(k *Magazine, w *uint64, word, h uint64) (done bool, err error) {
-	if done, err = p.markFreed(w, word, h); !done {
+	dead, err := p.markFreed(w, word, h)
+	if dead == 0 || err != nil {
 		return false, err
 	}
+	next := dead + OneGeneration + uint64(Index(h)) // the handle of the next object
 	switch {
-	case Generation(h) == LastLive:
+	case Generation(dead) == Retired:
 		p.retired.Add(1)
 	case p.Durable:
-		k.pushWaiting(h + 2*OneGeneration)
+		k.pushWaiting(next)
 	default:
-		k.push(h + 2*OneGeneration)
+		k.push(next)
 	}
 	setCount(&k.frees, k.frees+1)
 	p.Backing.Released(h) // last: it may fault
 	return true, nil
 }
 
-// markFreed ends an object, unless its word changed since it was word: from here on its handle is
-// stale. In a file the object ends first: anyone who finds the handle stale and calls Sync has that
-// on the device.
-func (p *Pool) markFreed(w *uint64, word, h uint64) (done bool, err error) {
-	dead := uint64(Generation(h)+1) << 32
+// markFreed ends an object and returns the slot's word from here on, with which the handle is
+// stale. It returns 0 if the word has changed since it was word. In a file the object ends first:
+// anyone who finds the handle stale and calls Sync has that on the device.
+func (p *Pool) markFreed(w *uint64, word, h uint64) (dead uint64, err error) {
 	p.Shadows.Freeing(h, word)
 	if !p.Durable {
-		return atomic.CompareAndSwapUint64(w, word, dead), nil
+		dead = uint64(Generation(h)+1) << 32
+		if !atomic.CompareAndSwapUint64(w, word, dead) {
+			return 0, nil
+		}
+		return dead, nil
 	}
 	if !atomic.CompareAndSwapUint64(w, word, word|Busy) {
-		return false, nil
+		return 0, nil
 	}
 	next := word // an error, or a fault where the file was cut off, leaves the object alive
 	defer func() { Publish(w, next) }()
-	if err = p.Backing.Record(Index(h), Generation(dead)); err != nil {
-		return false, err
+	after := p.Backing.After(Index(h), Generation(h))
+	if err = p.Backing.Record(Index(h), after); err != nil {
+		return 0, err
 	}
-	next = dead
-	return true, nil
+	next = uint64(after) << 32
+	return next, nil
 }
 
 // FreeUnused counts the end of an object that was elsewhere, and returns the slot that was

@@ -79,13 +79,6 @@ func FileWord(salt uint64, i, generation uint32) uint64 {
 	return uint64(generation)<<32 | mix(salt+uint64(generation)<<32+uint64(i))&0xfffffffe
 }
 
-// ValidFileWord reports whether a word of a file is one that FileWord makes, or that of a slot that
-// never held an object.
-func ValidFileWord(salt uint64, i uint32, word uint64) bool {
-	g := Generation(word)
-	return word == 0 || word == FileWord(salt, i, g) && FirstGeneration(salt, i) <= g && g <= Retired
-}
-
 // AfterStore returns the word of an object after a Store: not busy, and with the Store counted, so
 // that a Load that saw the word before notices.
 func AfterStore(word uint64) uint64 {
