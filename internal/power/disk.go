@@ -33,6 +33,7 @@ type Disk struct {
 	path  string
 	point func() error // called at each point where something may be lost
 
+	old      os.FileInfo      // the file that had the name at first, and is not followed; nil for none
 	file     os.FileInfo      // nil while there is none
 	there    bool             // it has its name
 	last     []byte           // what a program sees: the page cache
@@ -47,11 +48,14 @@ type Disk struct {
 	err      error
 }
 
-// Watch follows the file of that name, from before there is one, until stop is called. point is
-// called before and inside each operation wherever something of the file is made durable or changes
-// its length.
+// Watch follows the file of that name, from before there is one, until stop is called. If there is
+// one, it follows the file that replaces it. point is called before and inside each operation
+// wherever something of the file is made durable or changes its length.
 func Watch(path string, point func() error) (d *Disk, stop func()) {
 	d = &Disk{path: path, point: point, later: map[int][]uint64{}, sizes: []int{0}, watching: true}
+	if info, err := os.Stat(path); err == nil {
+		d.old = info
+	}
 	return d, sys.Interpose(d.interpose)
 }
 
@@ -77,7 +81,7 @@ func (d *Disk) Aside(f func()) {
 
 func (d *Disk) interpose(c sys.Call) error {
 	switch c.Op {
-	case sys.OpFlush, sys.OpSyncFile, sys.OpAllocate, sys.OpZero, sys.OpMap, sys.OpNameFile:
+	case sys.OpFlush, sys.OpSyncFile, sys.OpAllocate, sys.OpZero, sys.OpMap, sys.OpNameFile, sys.OpReplaceFile, sys.OpCloneRange, sys.OpCopyRange:
 	default: // also what the collector's goroutines call
 		return nil
 	}
@@ -118,7 +122,7 @@ func (d *Disk) interpose(c sys.Call) error {
 func (d *Disk) Look() {
 	for _, name := range []string{d.path, d.maker()} {
 		info, err := os.Stat(name)
-		if errors.Is(err, fs.ErrNotExist) {
+		if errors.Is(err, fs.ErrNotExist) || err == nil && d.old != nil && os.SameFile(info, d.old) {
 			continue
 		}
 		var now []byte
