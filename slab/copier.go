@@ -1,9 +1,12 @@
 package slab
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
+	"slices"
 	"time"
 	"unsafe"
 
@@ -51,11 +54,12 @@ type part struct {
 }
 
 const (
-	copyWindow = 16 << 20 // bytes of slots that are looked at before some are copied
-	copyGap    = 16 << 10 // bytes between two objects that are copied along with them
-	copyKept   = 64 << 20 // bytes that are kept, unless the writers are stopped
-	copyFew    = 256      // changes that are left for when the writers are stopped
-	mostTries  = 100      // looks that find changes, before Snapshot gives up after mostPatience
+	copyWindow = 16 << 20  // bytes of slots that are looked at before some are copied
+	copyGap    = 16 << 10  // bytes between two objects that are copied along with them
+	copyKept   = 64 << 20  // bytes that are kept, unless the writers are stopped
+	copyBlock  = 256 << 10 // bytes that are written at once of what was kept
+	copyFew    = 256       // changes that are left for when the writers are stopped
+	mostTries  = 100       // looks that find changes, before Snapshot gives up after mostPatience
 )
 
 // mostPatience is for how long Snapshot tries to find an instant.
@@ -293,17 +297,43 @@ func (s *copier) add(lo int, b []byte) {
 		s.arena = make([]byte, 0, max(step, len(b)))
 	}
 	s.arena = append(s.arena, b...)
-	s.kept = append(s.kept, part{s.at(lo), s.arena[len(s.arena)-len(b):]})
 	s.size += len(b)
+	b = s.arena[len(s.arena)-len(b):]
+	for off := s.at(lo); len(b) > 0; { // a part lies in one block
+		n := min(int64(len(b)), copyBlock-off%copyBlock)
+		s.kept = append(s.kept, part{off, b[:n]})
+		off, b = off+n, b[n:]
+	}
 }
 
-// writeKept writes to the file what was copied to memory.
+// writeKept writes to the file what was copied to memory. Small parts would take a call each, so
+// where there are several in a block it reads and writes the block. The last copy of an object
+// counts: the parts of a block stay in their order.
 func (s *copier) writeKept() error {
 	defer func() { s.kept, s.arena, s.size = nil, nil, 0 }()
-	for _, p := range s.kept {
-		if err := s.to.Write(p.bytes, p.off); err != nil {
+	slices.SortStableFunc(s.kept, func(a, b part) int { return cmp.Compare(a.off/copyBlock, b.off/copyBlock) })
+	block := make([]byte, copyBlock)
+	for all := s.kept; len(all) > 0; {
+		n, lo, hi := 0, all[0].off, all[0].off
+		for ; n < len(all) && all[n].off/copyBlock == all[0].off/copyBlock; n++ {
+			lo, hi = min(lo, all[n].off), max(hi, all[n].off+int64(len(all[n].bytes)))
+		}
+		b := all[0].bytes
+		if n > 1 {
+			b = block[:hi-lo]
+			if got, err := s.to.Handle().ReadAt(b, lo); err == io.EOF {
+				clear(b[got:])
+			} else if err != nil {
+				return err
+			}
+			for _, p := range all[:n] {
+				copy(b[p.off-lo:], p.bytes)
+			}
+		}
+		if err := s.to.Write(b, lo); err != nil {
 			return err
 		}
+		all = all[n:]
 	}
 	return nil
 }
