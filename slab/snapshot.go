@@ -25,10 +25,14 @@ import (
 //
 // All other methods may be called meanwhile. Most of the time nobody waits: objects that change are
 // copied again. At the end, if they still change, Alloc, Insert, Store, Update and Free of this
-// process wait while Snapshot looks at all words twice, which takes about 15 ms for a million
-// slots; Load never waits. An Update is in the file as a whole or not at all, with what it changes
-// in other objects. What is changed through an address ([Slab.Ptr], [Slab.All]) has its old or new
-// value in the file, or a mixture of both.
+// process wait while Snapshot looks at all words twice, about 15 ms for a million slots, and copies
+// in memory what changed just before; Load never waits. A slab of 1 GiB that one goroutine changed
+// all the time, 16 million objects or 1 million, was saved in about 5 s, and the longest wait was
+// 0.6 s, on a busy machine of two cores.
+//
+// An Update is in the file as a whole or not at all, with what it changes in other objects. What is
+// changed through an address ([Slab.Ptr], [Slab.All]) has its old or new value in the file, or a
+// mixture of both.
 //
 // In a slab that [Open] returned the writer is another process, which does not wait. Snapshot does
 // not see its Stores and Updates: an object that is stored to meanwhile may have an old or new
