@@ -2,6 +2,7 @@ package region_test
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -187,29 +188,30 @@ func TestSnapshotThatFailsLeavesNothing(t *testing.T) {
 	for name, origin := range origins {
 		for op := range sys.OpCount {
 			for skip := range testkit.Cond(testing.Short(), 1, 2) {
-				r, _ := origin(t, 5000)
-				dir := testkit.FastDir(t)
-				path := filepath.Join(dir, "snapshot")
-				restore := sys.Interpose(func(c sys.Call) error {
-					if c.Op == op {
-						if skip--; skip == -1 {
-							return broken
+				t.Run(fmt.Sprint(name, " ", op, " ", skip), func(t *testing.T) { // so that its regions are closed
+					r, _ := origin(t, 5000)
+					dir := testkit.FastDir(t)
+					restore := sys.Interpose(func(c sys.Call) error {
+						if c.Op == op {
+							if skip--; skip == -1 {
+								return broken
+							}
 						}
+						return nil
+					})
+					err := r.Snapshot(filepath.Join(dir, "snapshot"))
+					restore()
+					switch names := testkit.Names(t, dir); {
+					case err == nil && !slices.Equal(names, []string{"snapshot"}):
+						t.Error(names)
+					case runtime.GOOS == "windows" && op == sys.OpHold: // a mapped file cannot be removed
+					case err != nil && len(names) > 0:
+						t.Errorf("%v leaves %v", err, names)
+					case err != nil && !errors.Is(err, broken):
+						t.Error(err)
 					}
-					return nil
+					testkit.Check(t, r.Snapshot(filepath.Join(testkit.FastDir(t), "again")))
 				})
-				err := r.Snapshot(path)
-				restore()
-				switch names := testkit.Names(t, dir); {
-				case err == nil && !slices.Equal(names, []string{"snapshot"}):
-					t.Fatalf("%s, %v: %v", name, op, names)
-				case runtime.GOOS == "windows" && op == sys.OpHold: // a mapped file cannot be removed
-				case err != nil && len(names) > 0:
-					t.Fatalf("%s, %v: %v leaves %v", name, op, err, names)
-				case err != nil && !errors.Is(err, broken):
-					t.Fatalf("%s, %v: %v", name, op, err)
-				}
-				testkit.Check(t, r.Snapshot(filepath.Join(testkit.FastDir(t), "again")), name, op)
 			}
 		}
 	}
