@@ -195,8 +195,9 @@ func fill(r Request) error {
 	for at := 0; at < len(list); {
 		s := list[at]
 		at++
-		// Neighbouring placeholders take one view or one allocation.
-		for s.of.kind == placeholder && at < len(list) && list[at].of.kind == placeholder {
+		// Neighbouring placeholders take one view or one allocation; see carve for the rest of a
+		// granule.
+		for s.of.kind == placeholder && s.start%uintptr(granularity()) == 0 && at < len(list) && list[at].of.kind == placeholder {
 			s.end = list[at].end
 			at++
 		}
@@ -257,6 +258,14 @@ func (t *table) carve(start, end uintptr) (*allocation, error) {
 	}
 	if p.base == start && p.end == end {
 		return p, nil
+	}
+	// Wine 10 gets its list of free addresses out of order when it splits or frees a placeholder
+	// that begins inside the granule of another one and ends outside. So none does: the granule is
+	// cut off first.
+	if g := uintptr(granularity()); end%g != 0 && p.end > (end+g-1)/g*g {
+		if p, err = t.carve(start, (end+g-1)/g*g); err != nil {
+			return nil, err
+		}
 	}
 	if err := windows.VirtualFree(start, end-start, windows.MEM_RELEASE|memPreservePlaceholder); err != nil {
 		return nil, fmt.Errorf("splitting a placeholder: %w", err)
