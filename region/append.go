@@ -110,10 +110,10 @@ func (r *Region[T]) appendSlow(xs []T) error {
 // again. In a raw file (Map, MapMut) new elements show the bytes of the file, and shrinking leaves
 // the file as it is. T may have atomic fields.
 //
-// Resize returns the errors of [Region.Append], except the one for atomic fields, except the one
-// for atomic fields, [typedmem.ErrSize] for a negative n, and [typedmem.ErrBusy] when it would
-// shrink a pinned region, or while another goroutine is in one of the calls that [Region.Close]
-// lists. On error nothing has changed.
+// Resize returns the errors of [Region.Append], except the one for atomic fields,
+// [typedmem.ErrSize] for a negative n, and [typedmem.ErrBusy] when it would shrink a pinned region,
+// or while another goroutine is in one of the calls that [Region.Close] lists. On error nothing has
+// changed.
 func (r *Region[T]) Resize(n int) error {
 	if r.core.closed() {
 		return shell.Fail("resize", r.errClosed())

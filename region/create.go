@@ -30,8 +30,7 @@ func Map[T any](o options.Options) (*Region[T], error) {
 }
 
 // MapMut makes a read-write region in memory that o describes; see [Map]. It grows up to the
-// capacity of o, and a shared file grows with it. Without a capacity it cannot grow. Without a
-// capacity it cannot grow.
+// capacity of o, and a shared file grows with it. Without a capacity it cannot grow.
 func MapMut[T any](o options.Options) (*Region[T], error) {
 	c, err := mapRequest(request(o, flags.Read|flags.Write), shell.LayoutOf[T]())
 	return show[T]("map", c, err)

@@ -136,7 +136,6 @@
 // view of it, so a stale view never reaches other memory. A view shows what its addresses hold now.
 // After a shrinking Resize, elements that were cut off give [typedmem.ErrBounds]; when the region
 // grows over them again, the same view shows the new elements. After a split a view keeps its
-// elements before the cut, and those after it return ErrBounds. After a split a view keeps its
 // elements before the cut, and those after it return ErrBounds. After Close, or when the region was
 // merged into another one, every access through the view is refused for good.
 //

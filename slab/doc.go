@@ -38,8 +38,7 @@
 //     They take space on the device as slots are used. The file size includes them from the
 //     beginning; the slots follow as they are used.
 //   - [OpenMut] takes time in proportion to the slots in use, whatever the capacity is. A slot is
-//     in use from its first object on, also when it is free again. A slot is in use from its first
-//     object on, also when it is free again.
+//     in use from its first object on, also when it is free again.
 //
 // With a small capacity slots are reused often: a slab with a capacity of 1 can hold 1<<30 - 1
 // objects or more one after the other, and then is full for good. [Slab.Stats] says how many slots
