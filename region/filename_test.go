@@ -7,6 +7,7 @@ import (
 
 	"github.com/typedmem/typedmem/internal/sys"
 	"github.com/typedmem/typedmem/internal/testkit"
+	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/region"
 	"github.com/typedmem/typedmem/slab"
 )
@@ -27,7 +28,7 @@ func TestErrorsNameTheFile(t *testing.T) {
 		})
 		created, errNew := region.Create[uint64](fresh, 3)
 		made, errSlab := slab.Create[uint64](fresh+".slab", 3)
-		opened, errOpen := region.OpenMut[uint64](kept)
+		opened, errOpen := region.OpenMutWith[uint64](kept, options.New(0).WithCapacity(16<<20)) // in 32 bits the default may be less than Resize needs
 		var errGrow, errSync, errFollow error
 		if errOpen == nil {
 			errGrow = opened.Resize(1 << 20)
