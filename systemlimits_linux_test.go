@@ -110,7 +110,7 @@ func TestTheLimitOfAreasIsAnError(t *testing.T) {
 				t.Errorf("%v: it should name the limit", err)
 			}
 			t.Logf("%d mappings, %d areas of %d: %v", len(all), testenv.AreaLines(t), limit, err)
-			// Half of what is promised, but for the few areas that the runtime makes between two counts.
+			// Half of what is promised, but for what the runtime makes between two counts.
 			if left, least := limit-testenv.AreaLines(t), limit/32-64; left < least {
 				t.Errorf("%d areas of %d are left to the runtime, and %d at the least are promised", left, limit, least)
 			}
