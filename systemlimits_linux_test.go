@@ -110,8 +110,9 @@ func TestTheLimitOfAreasIsAnError(t *testing.T) {
 				t.Errorf("%v: it should name the limit", err)
 			}
 			t.Logf("%d mappings, %d areas of %d: %v", len(all), testenv.AreaLines(t), limit, err)
-			if left := limit - testenv.AreaLines(t); left < limit/32 {
-				t.Errorf("%d areas of %d are left to the runtime, half of what is promised is %d", left, limit, limit/32)
+			// Half of what is promised, but for what the runtime makes between two counts.
+			if left, least := limit-testenv.AreaLines(t), limit/32-64; left < least {
+				t.Errorf("%d areas of %d are left to the runtime, and %d at the least are promised", left, limit, least)
 			}
 			lives(t)
 			for range 3 {

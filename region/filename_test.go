@@ -27,7 +27,7 @@ func TestErrorsNameTheFile(t *testing.T) {
 		})
 		created, errNew := region.Create[uint64](fresh, 3)
 		made, errSlab := slab.Create[uint64](fresh+".slab", 3)
-		opened, errOpen := region.OpenMut[uint64](kept)
+		opened, errOpen := region.OpenFile[uint64](kept, region.FileOptions{Write: true, Capacity: 2 << 20}) // in 32 bits the default may be less than Resize needs
 		var errGrow, errSync, errFollow error
 		if errOpen == nil {
 			errGrow = opened.Resize(1 << 20)

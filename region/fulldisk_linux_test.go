@@ -207,3 +207,49 @@ func TestCreateOnAFullDisk(t *testing.T) {
 		}
 	})
 }
+
+// An open and a shrinking Resize clear what follows the length. They take no space away from the
+// page in which it ends: on a full disk its elements can still be set.
+func TestThePageOfTheLengthKeepsItsSpace(t *testing.T) {
+	testenv.OnDisks(t, func(t *testing.T, kind, dir string) {
+		if kind == "btrfs" {
+			t.Skip("btrfs writes nothing in place")
+		}
+		for name, leave := range map[string]func(r *region.Region[pair]) *region.Region[pair]{
+			"opened after a kill": func(r *region.Region[pair]) *region.Region[pair] {
+				path := r.Mapping().File()
+				image := testkit.Must(os.ReadFile(path))(t) // what a killed writer leaves
+				testkit.Check(t, r.Close())
+				testkit.Check(t, os.WriteFile(path, image, 0o600))
+				unix.Sync()
+				return testkit.Must(region.OpenMut[pair](path))(t)
+			},
+			"made shorter": func(r *region.Region[pair]) *region.Region[pair] {
+				testkit.Check(t, r.Resize(10_000-200)) // 2,944 bytes of its page are cleared
+				unix.Sync()
+				return r
+			},
+		} {
+			t.Run(name, func(t *testing.T) {
+				r := create[pair](t, dir+"/r")
+				defer os.Remove(dir + "/r")
+				testkit.Check(t, appendUntil(t, r, 1000, 10_000))
+				testkit.Check(t, r.Sync())
+				unix.Sync()
+				r = leave(r)
+				defer r.Close()
+				room := testenv.Fill(t, dir)
+				defer room()
+				testkit.Check(t, safely(t, "Set", func() error {
+					for i := max(r.Len()-500, 0); i < r.Len(); i++ {
+						r.Set(i, pair{uint64(i), 2})
+					}
+					return nil
+				}))
+				if err := safely(t, "Sync", r.Sync); err != nil {
+					full(t, "Sync", err, dir)
+				}
+			})
+		}
+	})
+}

@@ -162,6 +162,9 @@ func readArea(f *os.File, lo, hi uintptr, yield func(Area) bool) (end uintptr, e
 // readAreas reads the whole text of /proc/PID/maps, so that one listing shows one state of the
 // process.
 func readAreas(f *os.File, lo, hi uintptr, yield func(Area) bool) error {
+	if lo >= hi { // an area around lo would start before hi
+		return nil
+	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return err
 	}

@@ -199,7 +199,7 @@ func TestPageSizesThatCannotBeListed(t *testing.T) {
 func TestQueryAndTextAgree(t *testing.T) {
 	lo, hi := someAreas(t)
 	mid := lo + (hi-lo)/2
-	for _, r := range [][2]uintptr{{lo, hi}, {lo + 1, hi - 1}, {mid, mid + 1}, {lo, lo}, {mid - 1, hi}} {
+	for _, r := range [][2]uintptr{{lo, hi}, {lo + 1, hi - 1}, {mid, mid + 1}, {lo, lo}, {lo + 1, lo + 1}, {mid - 1, hi}} {
 		query, text := collect(t, queryAreas, r[0], r[1]), collect(t, readAreas, r[0], r[1])
 		if fmt.Sprintf("%+v", query) != fmt.Sprintf("%+v", text) {
 			t.Errorf("[%#x,%#x):\nioctl %+v\ntext  %+v", r[0], r[1], query, text)

@@ -170,8 +170,8 @@ func Allocate(f *os.File, off, n int64) error {
 	return do(Call{Op: OpAllocate, File: f, Offset: off, Len: int(n)}, func() error { return allocate(f, off, n) })
 }
 
-// Zero makes the bytes [off, off+n) of the file read as zero, and releases their disk space if the
-// file system can. The length stays. off and n need no alignment.
+// Zero makes the bytes [off, off+n) of the file read as zero, and releases the disk space of whole
+// pages or blocks of them if the file system can. The length stays. off and n need no alignment.
 func Zero(f *os.File, off, n int64) error {
 	err := do(Call{Op: OpZero, File: f, Offset: off, Len: int(n)}, func() error { return zero(f, off, n) })
 	if Refused(err) {

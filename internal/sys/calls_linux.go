@@ -131,11 +131,26 @@ func fallocate(f *os.File, mode uint32, off, n int64) error {
 	return onFd(f, func(fd int) error { return unix.Fallocate(fd, mode, off, n) })
 }
 
+// zero punches a hole of whole pages and writes zeros to the rest at both ends. Where blocks are
+// smaller than a page, a page with a hole in it needs space when a mapping writes to its data. If
+// there is none for the zeros, the hole takes the rest too.
 func zero(f *os.File, off, n int64) error {
 	if n <= 0 {
 		return nil
 	}
-	return fallocate(f, unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, off, n)
+	page := int64(PageSize())
+	lo, hi := (off+page-1)/page*page, (off+n)/page*page
+	if lo >= hi {
+		lo, hi = off+n, off+n
+	}
+	err := errors.Join(writeZeros(f, off, lo-off), writeZeros(f, hi, off+n-hi))
+	if errors.Is(err, ErrNoSpace) {
+		err, lo, hi = nil, off, off+n
+	}
+	if err == nil && lo < hi {
+		err = fallocate(f, unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, lo, hi-lo)
+	}
+	return err
 }
 
 func syncFile(f *os.File) error {
