@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/sys"
 	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/region"
 )
@@ -20,6 +21,17 @@ func setShorterCount(t *testing.T, path string, n byte) {
 	f := testkit.Must(os.OpenFile(path, os.O_RDWR, 0))(t)
 	_, err := f.WriteAt([]byte{n}, 32_832)
 	testkit.Check(t, errors.Join(err, f.Close()))
+}
+
+// shorterCount returns the lowest byte of that count.
+func shorterCount(t *testing.T, path string) byte {
+	t.Helper()
+	f := testkit.Must(os.Open(path))(t)
+	defer f.Close()
+	var n [1]byte
+	_, err := f.ReadAt(n[:], 32_832)
+	testkit.Check(t, err)
+	return n[0]
 }
 
 // A writer makes the file shorter and is gone, and another one makes it longer than before, all
@@ -95,6 +107,37 @@ func TestFollowIgnoresAResizeThatIsRefused(t *testing.T) {
 		if n != first+10 {
 			t.Fatal(name, n)
 		}
+	}
+}
+
+// A Resize that fails between its two counts counts the second time all the same: the next writer
+// has nothing to end, and who follows is not stopped.
+func TestAResizeThatFailsEndsItsCount(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "r")
+	w := testkit.Must(region.Create[uint64](path, 0))(t)
+	testkit.CloseLater(t, w)
+	failed := 0
+	for op := range sys.OpCount {
+		appendUpTo(t, w, 100_000)
+		before := shorterCount(t, path)
+		restore := sys.Interpose(func(c sys.Call) error {
+			if c.Op == op {
+				return sys.ErrNoSpace
+			}
+			return nil
+		})
+		err := w.Resize(5)
+		restore()
+		n := shorterCount(t, path)
+		if n%2 != 0 {
+			t.Errorf("the count is %d where call %d fails and Resize returns %v", n, op, err)
+		}
+		if n != before && w.Len() == 100_000 {
+			failed++
+		}
+	}
+	if failed == 0 {
+		t.Error("no Resize failed between its counts")
 	}
 }
 
