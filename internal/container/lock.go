@@ -19,7 +19,9 @@ const (
 
 // lock takes the writer lock alone.
 func (c *File) lock() error {
+	shared := 0 // how often in a row others had the lock together
 	for start := time.Now(); ; time.Sleep(lockPeriod) {
+		late := time.Since(start) > shortWait
 		err := sys.LockFile(c.f)
 		if err == nil {
 			c.locked = true
@@ -28,16 +30,21 @@ func (c *File) lock() error {
 		if !errors.Is(err, sys.ErrLocked) {
 			return err
 		}
-		who, pid := "another writer", uint64(0)
-		if sys.LockFileShared(c.f) == nil { // so nobody has it alone
-			who = "at least one writer with FileOptions.Shared"
+		pid := c.recorded()
+		if pid == 0 && !late {
+			continue
+		}
+		who := "another writer"
+		if sys.LockFileShared(c.f) == nil { // so nobody has it alone; for this instant nobody else can take it
+			who, pid = "at least one writer with FileOptions.Shared", 0
+			shared++
 			if err := sys.UnlockFile(c.f); err != nil {
 				return err
 			}
-		} else if pid = c.recorded(); pid != 0 {
+		} else if shared = 0; pid != 0 {
 			who = fmt.Sprintf("the writer in process %d", pid)
 		}
-		if pid != 0 || time.Since(start) > shortWait {
+		if pid != 0 || late && shared != 1 { // the first time it may be free, or another one may be looking
 			return fmt.Errorf("%s has it open, and a file has one writer at a time; open it read-only, or wait: %w", who, typedmem.ErrBusy)
 		}
 	}
