@@ -25,6 +25,10 @@ const (
 	shrinks  = "TYPEDMEM_SHRINKS"  // whether it makes the file shorter, too
 )
 
+// mostFollowed is how many elements the file has at most: they fit a reader of 32 bits, whose range
+// does not grow, however long a writer works before it is killed.
+const mostFollowed = 200_000
+
 // appendForever opens the file and appends batches until it is killed. An element has its index and
 // random numbers, so that one which was not published, or was cut off, differs from its successor.
 func appendForever(path string) error {
@@ -34,7 +38,7 @@ func appendForever(path string) error {
 	}
 	fmt.Println("ready")
 	for {
-		xs := make([][16]uint64, 1+rand.IntN(100))
+		xs := make([][16]uint64, min(1+rand.IntN(100), mostFollowed-w.Len()))
 		for i := range xs {
 			for k := range xs[i] {
 				xs[i][k] = rand.Uint64()
