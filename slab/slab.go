@@ -71,7 +71,6 @@ func (s *Slab[T]) inner() *core {
 //
 //   - [ErrFull]: no slot is free; see [Cache] for slots that are parked.
 //   - *[MisuseError]: debug mode found that a free slot was written to.
-//   - *[MisuseError]: debug mode found that a free slot was written to.
 //   - [typedmem.ErrProtection], [typedmem.ErrClosed]: the mapping is not writable, or closed.
 //   - [typedmem.ErrTruncated]: others have made the file shorter.
 //   - An error that wraps the system's: there is no memory for more slots, or the disk is full.
