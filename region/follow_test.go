@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/testenv"
 	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/region"
 )
@@ -42,6 +43,7 @@ func following(ctx context.Context, r *region.Region[uint64], step func(n int)) 
 // ranges, see each element once and in order, across writers that come and go. What was published
 // before ctx ended is yielded.
 func TestFollowSeesEachElementOnce(t *testing.T) {
+	testenv.PartialPages(t)
 	const total = 300_000
 	path := filepath.Join(t.TempDir(), "r")
 	w, err := region.Create[uint64](path, 0)

@@ -153,14 +153,13 @@ func TestMigrateThatFailsLeavesTheOldFile(t *testing.T) {
 		for skip := range 2 {
 			path := oldFile(t, testkit.FastDir(t), n) // a mapping that could not be closed may hold the last one
 			named := false
+			fail := sys.FailCall(op, skip, broken)
 			restore := sys.Interpose(func(c sys.Call) error {
-				if c.Op == op {
-					if skip--; skip == -1 {
-						return broken
-					}
+				err := fail(c)
+				if err == nil && c.Op == sys.OpReplaceFile {
+					named = true
 				}
-				named = named || c.Op == sys.OpReplaceFile
-				return nil
+				return err
 			})
 			err := region.Migrate[newRow, oldRow](path, nil)
 			restore()

@@ -26,7 +26,7 @@ func TestSnapshotOnFileSystems(t *testing.T) {
 		})()
 		for _, n := range []int{1, 4096, 100_000, 131_072} {
 			path := filepath.Join(dir, "origin")
-			r := testkit.Must(region.Create[pair](path, 0))(t)
+			r := testkit.Must(region.OpenFile[pair](path, region.FileOptions{Write: true, Create: true, Capacity: 1 << 18}))(t)
 			testkit.CloseLater(t, r)
 			fillPairs(t, r, n)
 			to := filepath.Join(dir, "snapshot")

@@ -13,6 +13,7 @@ import (
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/sys"
+	"github.com/typedmem/typedmem/internal/testenv"
 	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/region"
@@ -191,14 +192,7 @@ func TestSnapshotThatFailsLeavesNothing(t *testing.T) {
 				t.Run(fmt.Sprint(name, " ", op, " ", skip), func(t *testing.T) { // so that its regions are closed
 					r, _ := origin(t, 5000)
 					dir := testkit.FastDir(t)
-					restore := sys.Interpose(func(c sys.Call) error {
-						if c.Op == op {
-							if skip--; skip == -1 {
-								return broken
-							}
-						}
-						return nil
-					})
+					restore := sys.Interpose(sys.FailCall(op, skip, broken))
 					err := r.Snapshot(filepath.Join(dir, "snapshot"))
 					restore()
 					switch names := testkit.Names(t, dir); {
@@ -294,6 +288,7 @@ func TestReaderSnapshotNoticesAShorterFile(t *testing.T) {
 
 // A region whose file was cut off, or overwritten, is an error and no fault.
 func TestSnapshotOfADamagedRegion(t *testing.T) {
+	testenv.FaultAddresses(t)
 	for _, name := range []string{"written", "read"} {
 		for size, want := range map[int64]error{0: nil, 1000: nil, 64 << 10: typedmem.ErrTruncated, 64<<10 + 40_000: typedmem.ErrTruncated} {
 			w, file := pairsFile(t, 5000)

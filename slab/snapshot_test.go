@@ -14,6 +14,7 @@ import (
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/sys"
+	"github.com/typedmem/typedmem/internal/testenv"
 	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/slab"
@@ -255,14 +256,7 @@ func TestSnapshotThatFailsLeavesNothing(t *testing.T) {
 			for skip := range testkit.Cond(testing.Short(), 1, 3) {
 				dir := testkit.FastDir(t)
 				path := filepath.Join(dir, "snapshot")
-				restore := sys.Interpose(func(c sys.Call) error {
-					if c.Op == op {
-						if skip--; skip == -1 {
-							return broken
-						}
-					}
-					return nil
-				})
+				restore := sys.Interpose(sys.FailCall(op, skip, broken))
 				err := o.s.Snapshot(path)
 				restore()
 				switch names := testkit.Names(t, dir); {
@@ -365,6 +359,7 @@ func TestSnapshotPins(t *testing.T) {
 
 // A slab whose file was cut off, or overwritten, is an error and no fault.
 func TestSnapshotOfADamagedSlab(t *testing.T) {
+	testenv.FaultAddresses(t)
 	for _, name := range []string{"written", "read beside its writer"} {
 		for _, size := range []int64{0, 1000, 64 << 10, 128 << 10, 128<<10 + 40_000} {
 			o := origins[name](t, 5000)

@@ -68,6 +68,18 @@ func Interpose(f func(Call) error) (restore func()) {
 	return func() { interposed.Store(old) }
 }
 
+// FailCall returns a function for [Interpose] by which call number n of an operation, from 0, fails
+// with err. Calls come from the collector's goroutines, too, at any time.
+func FailCall(op Op, n int, err error) func(Call) error {
+	var calls atomic.Int64
+	return func(c Call) error {
+		if c.Op == op && calls.Add(1) == int64(n)+1 {
+			return err
+		}
+		return nil
+	}
+}
+
 func before(c Call) error {
 	if f := interposed.Load(); f != nil {
 		return (*f)(c)
