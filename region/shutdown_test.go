@@ -218,8 +218,29 @@ func TestAnAppendWithinCloseIsSynced(t *testing.T) {
 	holds(t, path, 12)
 }
 
-// Goroutines sync in the background, flush, and follow, while one appends. At every moment a reader
-// finds whole elements, and after a Shutdown the file has all of them.
+// snapshots returns a call that makes a snapshot, checks that it has the elements from 0 on, and
+// removes it.
+func snapshots(t *testing.T, r *region.Region[uint64]) func() error {
+	path := filepath.Join(testkit.FastDir(t), "snapshot")
+	return func() error {
+		if err := r.Snapshot(path); err != nil {
+			return err
+		}
+		s, err := region.Open[uint64](path)
+		if err != nil {
+			return err
+		}
+		for i, x := range s.All() {
+			if x != uint64(i) {
+				err = errors.New("a snapshot has another element")
+			}
+		}
+		return errors.Join(err, s.Close(), os.Remove(path))
+	}
+}
+
+// Goroutines sync in the background, flush, follow, and make snapshots, while one appends. At every
+// moment a reader finds whole elements, and after a Shutdown the file has all of them.
 func TestBackgroundSync(t *testing.T) {
 	testenv.PartialPages(t) // it maps ahead of the end of a file that grows
 	n := testkit.Cond(testing.Short(), 5_000, 100_000)
@@ -237,6 +258,9 @@ func TestBackgroundSync(t *testing.T) {
 		func() error { return r.Prefault(0, r.Len()) },
 		func() error { _, err := r.Refresh(); return err },
 		reader.Sync,
+		snapshots(t, r),
+		snapshots(t, reader),
+		snapshots(t, reader),
 		func() error {
 			n, err := reader.Refresh()
 			if err == nil && n > 0 && reader.At(n-1) != uint64(n-1) {

@@ -19,7 +19,7 @@ import (
 // reader maps the block at its first Refresh.
 //
 // Its methods are for one goroutine at a time, except that [File.Publish] may run beside
-// [File.Sync].
+// [File.Sync], and Handle, Width, [File.Whole] and [File.Intact] beside all but Close.
 type File struct {
 	path      string
 	name      *Name

@@ -53,7 +53,7 @@ func (c *File) refresh() (int, error) {
 	if _, err := h.dataBytes(); err != nil {
 		return 0, err
 	}
-	c.header = &h
+	c.header.length = n // nothing else of it has changed: Width may be called meanwhile
 	return int(n), nil
 }
 
