@@ -26,15 +26,15 @@ need() {
   command -v "$1" >/dev/null
 }
 
-# counted NAME [VAR=VALUE ...] -- [ARGUMENT ...]: go test with these settings and arguments, as one
-# summary line.
+# counted NAME [VAR=VALUE ...] -- [ARGUMENT ...]: go test -short with these settings and arguments,
+# as one summary line. The gate runs the long form once, with the README's command.
 counted() {
   local name=$1 settings=()
   shift
   while [ "$1" != -- ]; do settings+=("$1"); shift; done
   shift
-  echo "# ${settings[*]:+${settings[*]} }go test${*:+ $*} ./..."
-  env "${settings[@]}" go test -json -count=1 -timeout 15m "$@" ./... </dev/null | "$ci/summary" "$name"
+  echo "# ${settings[*]:+${settings[*]} }go test -short${*:+ $*} ./..."
+  env "${settings[@]}" go test -json -count=1 -timeout 15m -short "$@" ./... </dev/null | "$ci/summary" "$name"
 }
 
 # checks counts commands that have to succeed: check DESCRIPTION COMMAND ... runs one, verdict NAME

@@ -36,7 +36,7 @@ func fillHeap(n int) {
 // of 1 GiB, and each costs no more than the one before.
 func TestManyDefaultRegions(t *testing.T) {
 	if testing.Short() {
-		t.Skip("ten thousand files: -short")
+		t.Skip("opens ten thousand files: not with -short")
 	}
 	if strconv.IntSize == 32 {
 		t.Skip("a 32-bit address space has no room for them")
