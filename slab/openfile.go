@@ -102,7 +102,7 @@ func (o FileOptions) check(l *layout.Layout) error {
 	}
 	switch {
 	case o.Debug && !o.Write:
-		return fmt.Errorf("Debug watches a writer; set Write too: %w", typedmem.ErrOperation)
+		return fmt.Errorf("the option Debug watches a writer; set Write too: %w", typedmem.ErrOperation)
 	case o.Capacity < 0:
 		return fmt.Errorf("a capacity of %d objects: %w", o.Capacity, typedmem.ErrSize)
 	}
