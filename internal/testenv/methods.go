@@ -2,6 +2,7 @@ package testenv
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"runtime"
 	"testing"
@@ -15,6 +16,16 @@ func CheckZero(t *testing.T, v any, want error) {
 	t.Helper()
 	value := reflect.ValueOf(v)
 	isNil := value.Kind() == reflect.Pointer && value.IsNil()
+	t.Run(fmt.Sprintf("%T nil=%v", v, isNil), func(t *testing.T) {
+		if isNil { // the Go runtime tells it by the address of the fault
+			FaultAddresses(t)
+		}
+		checkZero(t, value, isNil, want)
+	})
+}
+
+func checkZero(t *testing.T, value reflect.Value, isNil bool, want error) {
+	v := value.Interface()
 	if value.NumMethod() == 0 {
 		t.Fatalf("%T has no methods", v)
 	}
