@@ -40,7 +40,8 @@ type Progress struct{ Done, Len int }
 //   - [typedmem.ErrLayout]: it is neither of type Old nor New.
 //   - [typedmem.ErrTruncated], [typedmem.ErrCorrupt]: as from [Open].
 //   - [io/fs.ErrNotExist]: there is no such file.
-//   - An error that wraps the system's: the disk is full, say.
+//   - An error that wraps the system's: the disk is full, say. If only the last step fails, the
+//     sync of the directory, the path names the new file; power failure may bring the old one back.
 //
 // [MigrateSteps] reports the progress on long files.
 func Migrate[New, Old any](path string, convert func(Old) New) error {
@@ -54,7 +55,8 @@ func Migrate[New, Old any](path string, convert func(Old) New) error {
 
 // MigrateSteps is [Migrate] in steps of about a MiB. It yields how far it has come after each step,
 // or an error, which is the last pair. Breaking off the loop leaves the old file; the file is
-// replaced after the last step. Where nothing is to do it yields nothing.
+// replaced after the last step. If the unfinished file cannot be removed then, the next call that
+// creates a file of that name removes it. Where nothing is to do it yields nothing.
 func MigrateSteps[New, Old any](path string, convert func(Old) New) iter.Seq2[Progress, error] {
 	return func(yield func(Progress, error) bool) {
 		on := true
