@@ -1,6 +1,7 @@
 package region
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -10,6 +11,7 @@ import (
 	"github.com/typedmem/typedmem/internal/container"
 	"github.com/typedmem/typedmem/internal/layout"
 	"github.com/typedmem/typedmem/internal/mem"
+	"github.com/typedmem/typedmem/internal/shell"
 )
 
 // spec describes a region file of a type, with rows of width elements; 0 means any width.
@@ -36,7 +38,7 @@ func create(path string, l *layout.Layout, o FileOptions) (*core, error) {
 	}
 	s := spec(l, o.Width)
 	s.Shared = o.Shared
-	f, err := container.Create(path, s, o.Perm)
+	f, err := container.Create(path, s, cmp.Or(o.Perm, shell.NewFile))
 	if err != nil {
 		return nil, err
 	}

@@ -158,7 +158,7 @@ func (g *migration) open(path string) (needed bool, err error) {
 	}
 	err = g.old.Whole(container.DataOffset + int64(g.old.Length())*int64(g.from.Size))
 	if err == nil {
-		g.new, err = container.CreateOver(path, spec(g.to, g.old.Width()), 0)
+		g.new, err = container.CreateOver(path, spec(g.to, g.old.Width()), 0o600) // Adopt gives it those of the old one; nobody else may open it before
 	}
 	if err == nil {
 		err = g.new.Adopt(g.old)

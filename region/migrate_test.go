@@ -10,6 +10,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/sys"
+	"github.com/typedmem/typedmem/internal/testenv"
 	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/region"
 )
@@ -210,8 +211,8 @@ func TestMigrateIsTheWriter(t *testing.T) {
 	}
 }
 
-// The new file has the old one's permissions, also those that the umask would take, and a link
-// stays a link.
+// The new file has the old one's permissions, also those that the umask would take, and never had
+// more. A link stays a link.
 func TestMigrateKeepsPermissionsAndLinks(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no such permissions, and links need rights")
@@ -222,7 +223,21 @@ func TestMigrateKeepsPermissionsAndLinks(t *testing.T) {
 		testkit.Check(t, os.Chmod(path, mode))
 		link := filepath.Join(t.TempDir(), "link")
 		testkit.Check(t, os.Symlink(path, link))
+		seen := false
+		restore := testenv.InterposeHere(func(c sys.Call) error {
+			if c.Op == sys.OpAllocate && c.File != nil { // the first call on the new file
+				seen = true
+				if now := testkit.Must(c.File.Stat())(t).Mode(); now&^mode != 0 {
+					t.Errorf("the file is begun with %v, the old one has %v", now, mode)
+				}
+			}
+			return nil
+		})
 		testkit.Check(t, region.Migrate[newRow, oldRow](link, nil))
+		restore()
+		if !seen {
+			t.Error("the file was not seen before it was complete")
+		}
 		isMigrated(t, path, 10)
 		if now := testkit.Must(os.Stat(path))(t).Mode(); now != mode {
 			t.Errorf("%v, was %v", now, mode)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io/fs"
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/container"
@@ -115,13 +114,13 @@ func checkFileType(l *layout.Layout) error {
 // save makes a region file of n elements, which fill copies into it. If it is saved from a file, it
 // has that file's width, and of the permissions of a new file those that the file has.
 func save(path string, l *layout.Layout, n int, from *container.File, fill func(f *container.File, bytes int) error) error {
-	width, perm := 0, fs.FileMode(0)
+	width, perm := 0, shell.NewFile
 	if from != nil {
 		info, err := from.Handle().Stat()
 		if err != nil {
 			return err
 		}
-		width, perm = from.Width(), info.Mode().Perm()&0o666
+		width, perm = from.Width(), info.Mode().Perm()&shell.NewFile
 	}
 	f, err := container.Create(path, spec(l, width), perm)
 	if err != nil {

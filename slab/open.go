@@ -1,6 +1,7 @@
 package slab
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math/bits"
@@ -13,6 +14,7 @@ import (
 	"github.com/typedmem/typedmem/internal/container"
 	"github.com/typedmem/typedmem/internal/layout"
 	"github.com/typedmem/typedmem/internal/mem"
+	"github.com/typedmem/typedmem/internal/shell"
 	"github.com/typedmem/typedmem/internal/slots"
 	"github.com/typedmem/typedmem/internal/sys"
 )
@@ -30,7 +32,7 @@ func create(path string, l *layout.Layout, o FileOptions) (*core, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := container.Create(path, spec(l, o.Capacity, c.pool.Salt), o.Perm)
+	f, err := container.Create(path, spec(l, o.Capacity, c.pool.Salt), cmp.Or(o.Perm, shell.NewFile))
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,6 @@ package slab
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"math/rand/v2"
 
 	"github.com/typedmem/typedmem"
@@ -75,13 +74,13 @@ func (c *core) snapshot(path string) error {
 	if capacity > mostSlots {
 		return fmt.Errorf("%d objects, with those in guard slots: %w", capacity, typedmem.ErrSize)
 	}
-	perm := fs.FileMode(0)
+	perm := shell.NewFile
 	if f := c.file(); f != nil {
 		info, err := f.f.Handle().Stat()
 		if err != nil {
 			return err
 		}
-		perm = info.Mode().Perm() & 0o666
+		perm = info.Mode().Perm() & shell.NewFile
 	}
 	f, err := container.Create(path, spec(c.layout, int(capacity), rand.Uint64()), perm)
 	if err != nil {

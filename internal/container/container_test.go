@@ -28,7 +28,7 @@ func specOf[T any](k Kind) Spec { return Spec{Kind: k, Layout: layout.Of(reflect
 func made(t *testing.T, n int) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "file.tm")
-	c, err := Create(path, specOf[record](KindRegion), 0)
+	c, err := Create(path, specOf[record](KindRegion), 0o666)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestLengthSurvivesClose(t *testing.T) {
 func TestCreateRefusesExistingFileAndLeavesIt(t *testing.T) {
 	path := made(t, 3)
 	before, _ := os.ReadFile(path)
-	_, err := Create(path, specOf[record](KindRegion), 0)
+	_, err := Create(path, specOf[record](KindRegion), 0o666)
 	if !errors.Is(err, fs.ErrExist) {
 		t.Errorf("creating over a file: %v, want fs.ErrExist", err)
 	}

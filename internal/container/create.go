@@ -18,7 +18,7 @@ import (
 // never names an incomplete file. The caller fills it and calls [File.Link] to name it, or
 // [File.Discard] to remove it. If the file exists, Create and Link return an error that wraps
 // fs.ErrExist. On error no file is left. The file has the permission bits of perm without those of
-// the umask; 0 stands for 0o666.
+// the umask.
 func Create(path string, spec Spec, perm fs.FileMode) (*File, error) {
 	return create(path, spec, perm, false)
 }
@@ -32,9 +32,6 @@ func create(path string, spec Spec, perm fs.FileMode, replaces bool) (_ *File, e
 	if len(spec.Layout.Fields()) > maxFields {
 		return nil, fmt.Errorf("the field list of %v takes %d bytes, a header holds %d: use arrays of structs: %w",
 			spec.Layout.Type, len(spec.Layout.Fields()), maxFields, typedmem.ErrType)
-	}
-	if perm == 0 {
-		perm = 0o666
 	}
 	c := &File{path: path, name: new(Name), spec: spec, perm: perm, header: spec.header(), writer: true, durableCopy: -1, replaces: replaces}
 	if err := c.makeFile(); err != nil {

@@ -31,7 +31,7 @@ func listed(t *testing.T, dir string, want ...string) {
 func TestCreatedFileAppearsWhole(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "x")
-	c, err := Create(path, specOf[record](KindRegion), 0)
+	c, err := Create(path, specOf[record](KindRegion), 0o666)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func TestCreateThatComesTooLate(t *testing.T) {
 	path := filepath.Join(dir, "x")
 	var both [2]*File
 	for i := range both {
-		c, err := Create(path, specOf[record](KindRegion), 0)
+		c, err := Create(path, specOf[record](KindRegion), 0o666)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -99,7 +99,7 @@ func TestCreateThatComesTooLate(t *testing.T) {
 		t.Error(err)
 	}
 	listed(t, dir, "x")
-	if _, err := Create(path, specOf[record](KindRegion), 0); !errors.Is(err, fs.ErrExist) {
+	if _, err := Create(path, specOf[record](KindRegion), 0o666); !errors.Is(err, fs.ErrExist) {
 		t.Error(err)
 	}
 	if err := both[1].Close(-1); err != nil {
@@ -115,7 +115,7 @@ func TestCreateThatComesTooLate(t *testing.T) {
 func TestLeftoversAreRemoved(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "x")
-	working, err := Create(path, specOf[record](KindRegion), 0)
+	working, err := Create(path, specOf[record](KindRegion), 0o666)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func TestLeftoversAreRemoved(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	c, err := Create(path, specOf[record](KindRegion), 0)
+	c, err := Create(path, specOf[record](KindRegion), 0o666)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +148,7 @@ func TestCreatesOfOneName(t *testing.T) {
 		all.Add(1)
 		go func() {
 			defer all.Done()
-			c, err := Create(path, specOf[record](KindRegion), 0)
+			c, err := Create(path, specOf[record](KindRegion), 0o666)
 			if err == nil {
 				if err = c.Link(0); err == nil {
 					made <- c
@@ -193,7 +193,7 @@ func TestFailedCreateLeavesNothing(t *testing.T) {
 			}
 			return nil
 		})
-		c, err := Create(filepath.Join(dir, "x"), specOf[record](KindRegion), 0)
+		c, err := Create(filepath.Join(dir, "x"), specOf[record](KindRegion), 0o666)
 		if err == nil {
 			if err = c.Link(0); err != nil {
 				err = errors.Join(err, c.Discard())
@@ -227,7 +227,7 @@ func TestLongName(t *testing.T) {
 		if err := os.Remove(path); err != nil {
 			t.Fatal(err)
 		}
-		c, err := Create(path, specOf[record](KindRegion), 0)
+		c, err := Create(path, specOf[record](KindRegion), 0o666)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -244,7 +244,7 @@ func TestLongName(t *testing.T) {
 // Without a directory there is no file, and the error names the path that was asked for.
 func TestCreateWithoutDirectory(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "none", "x")
-	if _, err := Create(path, specOf[record](KindRegion), 0); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), path+": ") {
+	if _, err := Create(path, specOf[record](KindRegion), 0o666); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), path+": ") {
 		t.Error(err)
 	}
 }
@@ -255,7 +255,7 @@ func TestOpenRemovesLeftovers(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "x")
 	spec := specOf[record](KindRegion)
-	c, err := Create(path, spec, 0)
+	c, err := Create(path, spec, 0o666)
 	if err == nil {
 		err = errors.Join(c.Link(1), c.Close(-1))
 	}

@@ -25,11 +25,7 @@ func TestPermissionBitsGoThroughTheUmask(t *testing.T) {
 			t.Run(fmt.Sprintf("%03o %03o", umask, perm), func(t *testing.T) {
 				dir := testenv.OpenDir(t)
 				syscall.Umask(umask)
-				like := perm
-				if like == 0 {
-					like = 0o666
-				}
-				model := testkit.Must(os.OpenFile(filepath.Join(dir, "model"), os.O_CREATE|os.O_RDWR, like))(t)
+				model := testkit.Must(os.OpenFile(filepath.Join(dir, "model"), os.O_CREATE|os.O_RDWR, perm))(t)
 				defer model.Close()
 				want := testkit.Must(model.Stat())(t).Mode()
 

@@ -75,7 +75,7 @@ func TestRefreshOfAnotherSlab(t *testing.T) {
 	bytesOf := map[string][]byte{}
 	for name, spec := range map[string]Spec{"mine": {Capacity: 10, Salt: 1}, "salt": {Capacity: 10, Salt: 2}, "capacity": {Capacity: 11, Salt: 1}} {
 		spec.Kind, spec.Layout = KindSlab, specOf[record](KindSlab).Layout
-		c, err := Create(filepath.Join(dir, name), spec, 0)
+		c, err := Create(filepath.Join(dir, name), spec, 0o666)
 		if err == nil {
 			err = errors.Join(c.Link(3), c.Close(-1))
 		}

@@ -16,7 +16,7 @@ import (
 // over makes a file of n elements that takes the name of the one at path.
 func over(t *testing.T, path string, n int) error {
 	t.Helper()
-	c := testkit.Must(CreateOver(path, specOf[record](KindRegion), 0))(t)
+	c := testkit.Must(CreateOver(path, specOf[record](KindRegion), 0o666))(t)
 	testkit.Check(t, c.Fill(DataOffset+int64(n)*int64(c.header.elemSize)))
 	return c.Finish(n)
 }
@@ -93,7 +93,7 @@ func TestFinish(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "x")
 	for i := range 2 {
-		c := testkit.Must(CreateOver(path, specOf[record](KindRegion), 0))(t)
+		c := testkit.Must(CreateOver(path, specOf[record](KindRegion), 0o666))(t)
 		testkit.Check(t, c.Fill(DataOffset))
 		if i == 0 {
 			listed(t, dir, ".x.typedmem-0")
@@ -106,14 +106,14 @@ func TestFinish(t *testing.T) {
 		}
 		testkit.Check(t, w.Close(-1))
 	}
-	if _, err := Create(path, specOf[record](KindRegion), 0); !errors.Is(err, fs.ErrExist) {
+	if _, err := Create(path, specOf[record](KindRegion), 0o666); !errors.Is(err, fs.ErrExist) {
 		t.Error(err)
 	}
 }
 
 // CopyFrom notices a source that ends too early.
 func TestCopyFromAShortFile(t *testing.T) {
-	c := testkit.Must(Create(filepath.Join(t.TempDir(), "x"), specOf[record](KindRegion), 0))(t)
+	c := testkit.Must(Create(filepath.Join(t.TempDir(), "x"), specOf[record](KindRegion), 0o666))(t)
 	src := testkit.File(t, make([]byte, 200_000))
 	none := func(int64, int64) error { return nil }
 	testkit.Check(t, c.CopyFrom(src, DataOffset, 200_000, none))

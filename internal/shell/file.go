@@ -8,6 +8,9 @@ import (
 	"github.com/typedmem/typedmem/flags"
 )
 
+// NewFile are the permission bits of a new file where FileOptions.Perm is 0, as os.Create has them.
+const NewFile fs.FileMode = 0o666
+
 // CheckFile returns [typedmem.ErrOperation] for options of a file that region and slab both refuse.
 func CheckFile(write, create bool, perm fs.FileMode, f flags.Map) error {
 	switch {

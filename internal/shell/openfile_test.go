@@ -274,6 +274,24 @@ func (d documented) opened(t *testing.T, path string, m mode, note string, c io.
 	}
 }
 
+// Without Perm a new file has the mode of one that os.Create makes.
+func TestANewFileHasTheModeOfOsCreate(t *testing.T) {
+	dir := t.TempDir()
+	model := testkit.Must(os.Create(filepath.Join(dir, "model")))(t)
+	defer model.Close()
+	want := testkit.Must(model.Stat())(t).Mode()
+	for what, make := range map[string]func(path string) (io.Closer, error){
+		"region": func(path string) (io.Closer, error) { return region.Create[uint64](path, 1) },
+		"slab":   func(path string) (io.Closer, error) { return slab.Create[uint64](path, 1) },
+	} {
+		path := filepath.Join(dir, what)
+		testkit.Check(t, testkit.Must(make(path))(t).Close())
+		if mode := testkit.Must(os.Stat(path))(t).Mode(); mode != want {
+			t.Errorf("%s: %v, want %v", what, mode, want)
+		}
+	}
+}
+
 func link(t *testing.T, to, path string) {
 	err := os.Symlink(to, path)
 	if err == nil {
