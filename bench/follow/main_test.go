@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 // There is a line for each rate and one for the rest. It measures nothing.
 func TestShort(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it takes some fifteen seconds")
+		t.Skip("it takes some fifteen seconds, and -short leaves it out")
 	}
 	var out bytes.Buffer
 	if err := measure(&out, time.Millisecond, time.Millisecond); err != nil {
