@@ -7,6 +7,7 @@ require (
 	github.com/edsrzf/mmap-go v1.2.0
 	github.com/fmstephe/memorymanager v0.0.3
 	github.com/grandecola/mmap v0.7.0
+	github.com/hanwen/go-fuse/v2 v2.12.1
 	github.com/itsmontoya/mappedslice v0.6.0
 	github.com/olekukonko/tablewriter v1.1.5
 	github.com/schollz/progressbar/v3 v3.19.1
