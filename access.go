@@ -13,7 +13,7 @@ func (m *Mapping) publish(length int) {
 	l := m.limits.Load()
 	m.hidden = length
 	l.Publish(m.limitsOf(m.addr.Load() + uintptr(length)))
-	l.SetRoom(m.span.base + uintptr(m.span.ready)) // last: what Extend publishes from here on is not overwritten
+	l.SetRoom(m.span.base + uintptr(m.room(length))) // last: what Extend publishes from here on is not overwritten
 }
 
 // limitsOf returns what may be read and written of memory up to the address end.

@@ -34,7 +34,10 @@ func (m *plumbing) Public() any           { return (*Mapping)(m) }
 func (m *plumbing) Limits() *mem.Limits   { return (*Mapping)(m).limitsNow() }
 func (m *plumbing) MayLackSpace() bool    { return m.mayLackSpace }
 func (m *plumbing) CanResize(n int) error { return (*Mapping)(m).canResize(n) }
-func (m *plumbing) MakeRoom(n int) error  { return (*Mapping)(m).reserveRoom(n) }
+func (m *plumbing) MakeRoom(n int) error  { return (*Mapping)(m).reserveRoom(n, false) }
+
+func (m *plumbing) MakeRoomToWrite(n int) error { return (*Mapping)(m).reserveRoom(n, true) }
+func (m *plumbing) BringIn(lo, hi int) error    { return (*Mapping)(m).bringInForStores(lo, hi) }
 
 func (m *plumbing) Larger(n int) (mem.Mapping, error) { return plumb((*Mapping)(m).larger(n)) }
 

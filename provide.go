@@ -12,23 +12,24 @@ import (
 )
 
 // reserveRoom provides memory for the first n bytes without changing the length, so that they can
-// be filled before Limits.Extend publishes them. It fails as a growing Resize does.
-func (m *Mapping) reserveRoom(n int) error {
+// be filled before Limits.Extend publishes them. It fails as a growing Resize does. written says
+// that they are filled next; see arrive.
+func (m *Mapping) reserveRoom(n int, written bool) error {
 	if err := m.enter("make room", needCommitted); err != nil {
 		return err
 	}
 	defer m.mu.Unlock()
 	err := m.checkLength(n)
 	if err == nil {
-		err = m.makeRoom(n)
+		err = m.makeRoom(n, written)
 	}
 	return m.fail("make room", err)
 }
 
-// makeRoom provides memory, and where a file is shown the file, for a length of n bytes. The caller
-// holds m.mu, which it gives up while the system is at work; what the caller has seen before may
-// have changed then.
-func (m *Mapping) makeRoom(n int) error {
+// makeRoom provides memory, and where a file is shown the file, for a length of n bytes; written as
+// for reserveRoom. The caller holds m.mu, which it gives up while the system is at work; what the
+// caller has seen before may have changed then.
+func (m *Mapping) makeRoom(n int, written bool) error {
 	if m.lead()+n <= m.span.ready && !(m.plan.HasFile && n > m.length()) { // a file has to be asked whether it still is as long
 		return nil
 	}
@@ -41,10 +42,12 @@ func (m *Mapping) makeRoom(n int) error {
 				return err
 			}
 		}
-		if m.lead()+n <= m.span.ready {
-			return nil
+		if m.lead()+n > m.span.ready {
+			if err := m.provideAhead(n); err != nil {
+				return err
+			}
 		}
-		return m.provideAhead(n)
+		return m.arrive(n, written)
 	})
 }
 
@@ -95,7 +98,7 @@ func (m *Mapping) provideAhead(n int) error {
 	if !ok || wish > s.reserved {
 		wish = s.reserved
 	}
-	err := m.unlocked(func() error {
+	return m.unlocked(func() error {
 		err := m.provide(n, max(wish, from))
 		if err != nil && wish > need {
 			err = m.provide(n, max(need, from))
@@ -105,11 +108,6 @@ func (m *Mapping) provideAhead(n int) error {
 		}
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	m.limits.Load().SetRoom(s.base + uintptr(s.ready))
-	return nil
 }
 
 // ahead returns how many bytes after the length to map, and whether to bring them in: those of

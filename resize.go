@@ -42,7 +42,7 @@ func (m *Mapping) Resize(n int) error {
 		case n < length:
 			err, done = m.shrink(n), true
 		default:
-			if err = m.makeRoom(n); err == nil {
+			if err = m.makeRoom(n, false); err == nil {
 				done = m.lengthen(length, n)
 			}
 		}
@@ -141,7 +141,7 @@ func (m *Mapping) shrink(n int) error {
 		s.mapped, s.ready = stays, min(s.ready, stays)
 	}
 	if m.plan.HasFile { // the blocks past the length may be given back next: they are set aside again before anything is written there
-		s.ready = min(s.ready, m.lead()+n)
+		s.ready, s.arrived = min(s.ready, m.lead()+n), min(s.arrived, m.lead()+n)
 	}
 	if tail > 0 { // a mapping that takes the page over at this moment keeps its contents
 		_ = s.untaken(stays-m.plan.unit, m.plan.unit, func() error {

@@ -57,6 +57,8 @@ func TestCallsThatWaitKeepNobodyWaiting(t *testing.T) {
 		{"Resize of a file", sys.OpAllocate, onFile, false, func(m *typedmem.Mapping) error { return m.Resize(9 * unit) }},
 		{"MakeRoom", sys.OpMap, memory, false, func(m *typedmem.Mapping) error { return mem.Of(m).MakeRoom(9 * unit) }},
 		{"MakeRoom of a file", sys.OpAllocate, onFile, false, func(m *typedmem.Mapping) error { return mem.Of(m).MakeRoom(9 * unit) }},
+		{"MakeRoomToWrite", sys.OpPrefault, onFile, false, func(m *typedmem.Mapping) error { return mem.Of(m).MakeRoomToWrite(9 * unit) }},
+		{"BringIn", sys.OpPrefault, onFile, false, func(m *typedmem.Mapping) error { return mem.Of(m).BringIn(0, 2*unit) }},
 		{"Commit", sys.OpMap, memory, true, (*typedmem.Mapping).Commit},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -19,6 +19,7 @@ import (
 type span struct {
 	base     uintptr // multiple of the granularity or the page size
 	ready    int     // bytes from base that growth needs no system call for; at most mapped
+	arrived  int     // of a file: bytes from base whose pages were brought in for growth; see arrive
 	mapped   int     // bytes from base that have memory
 	reached  int     // the highest mapped so far: what a view may have seen
 	reserved int     // bytes from base that belong to the span; at least reached

@@ -52,12 +52,13 @@ func (m *Mapping) cut(at int) *Mapping {
 	placing.Lock() // nobody takes addresses over until both parts are in the books
 	defer placing.Unlock()
 	left := m.span
-	from := m.lead() + at                                               // bytes from the first page
-	m.limits.Load().SetRoom(left.base + uintptr(min(left.ready, from))) // Extend must not reach over the cut
+	from := m.lead() + at                                                       // bytes from the first page
+	m.limits.Load().SetRoom(left.base + uintptr(min(m.room(m.length()), from))) // Extend must not reach over the cut
 	length := m.lower(at)
 	right := &span{
 		base:     left.base + uintptr(from),
 		ready:    max(left.ready-from, 0),
+		arrived:  max(left.arrived-from, 0),
 		mapped:   max(left.mapped-from, 0),
 		reached:  max(left.reached-from, 0),
 		reserved: left.reserved - from,
@@ -65,7 +66,7 @@ func (m *Mapping) cut(at int) *Mapping {
 		backing:  left.backing.share(),
 	}
 	right.lent.Store(left.lent.Load())
-	left.ready, left.mapped, left.reached = min(left.ready, from), min(left.mapped, from), min(left.reached, from)
+	left.ready, left.arrived, left.mapped, left.reached = min(left.ready, from), min(left.arrived, from), min(left.mapped, from), min(left.reached, from)
 	left.moveTail(from, right)
 
 	n := &Mapping{span: right, start: m.start, grown: m.grown, mayLackSpace: m.mayLackSpace, plan: m.plan, hidden: length - at, committed: m.committed, open: true, locked: m.locked}
@@ -134,7 +135,7 @@ func (m *Mapping) Merge(next *Mapping) error {
 	more := next.withdraw(mem.Closed)
 	left, right := m.span, next.span
 	end := left.reserved
-	left.ready, left.mapped, left.reached = end+right.ready, end+right.mapped, end+right.reached
+	left.ready, left.arrived, left.mapped, left.reached = end+right.ready, end+right.arrived, end+right.mapped, end+right.reached
 	if right.lent.Load() {
 		left.lent.Store(true)
 	}

@@ -26,6 +26,9 @@ import (
 //     the elements are written. On file systems where that may not be enough (btrfs, XFS, ext2,
 //     ext3 and unknown ones) Append also catches a store that finds no space, and returns its
 //     error.
+//   - [typedmem.ErrTruncated], or an error that names the file: a page that Append has to write to
+//     cannot be brought in. In a file Append brings pages in by system calls, so the Go scheduler
+//     does not wait for them.
 //
 // If another program has made the file shorter, Append faults as any access does: see
 // [typedmem.Guard].
@@ -146,7 +149,7 @@ func (c *core) makeRoom(more int) error {
 	if !ok {
 		return fmt.Errorf("%d elements of %d bytes more than %d: %w", more, c.size, have, typedmem.ErrSize)
 	}
-	return c.inner().MakeRoom(max(total, c.length()))
+	return c.inner().MakeRoomToWrite(max(total, c.length()))
 }
 
 // extend publishes a greater length: the elements now end at the address stop instead of end. It

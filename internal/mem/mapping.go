@@ -32,6 +32,15 @@ type Mapping interface {
 	// be filled before [Limits.Extend] publishes them. It fails as a growing Resize does.
 	MakeRoom(n int) error
 
+	// MakeRoomToWrite is MakeRoom for bytes that are written next. Pages of a file are brought in by
+	// system calls, for which the Go scheduler does not wait as it does for faults. A page that
+	// cannot come is an error. [Limits.Room] is as far as pages have come.
+	MakeRoomToWrite(n int) error
+
+	// BringIn brings the pages of a file that hold the bytes [lo, hi) into memory for stores, as
+	// MakeRoomToWrite does. It does nothing in anonymous memory.
+	BringIn(lo, hi int) error
+
 	// Larger maps n bytes of the same file from the same offset, with addresses to grow, when the
 	// file has outgrown this mapping. The new mapping has the same flags and protection. If growth
 	// of this one is locked, the lock moves to the new one. This one keeps its length, and Close
