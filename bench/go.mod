@@ -8,11 +8,13 @@ require (
 	github.com/fmstephe/memorymanager v0.0.3
 	github.com/grandecola/mmap v0.7.0
 	github.com/hanwen/go-fuse/v2 v2.12.1
+	github.com/hashicorp/golang-lru/v2 v2.0.7
 	github.com/itsmontoya/mappedslice v0.6.0
 	github.com/olekukonko/tablewriter v1.1.5
 	github.com/schollz/progressbar/v3 v3.19.1
 	github.com/typedmem/typedmem v0.0.0
 	github.com/xDarkicex/memory v1.2.8
+	go.etcd.io/bbolt v1.5.0
 	golang.org/x/exp v0.0.0-20250106191152-7588d65b2ba8
 	golang.org/x/sys v0.49.0
 	golang.org/x/term v0.47.0

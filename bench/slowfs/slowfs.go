@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package slowfs is a file system on which each page takes as long to read as one likes: a FUSE
 // server in a process of its own, since a server that shares a process with its reader waits for
 // itself. The files are those of a directory.
