@@ -1,6 +1,8 @@
 package typedmem
 
 import (
+	"errors"
+	"io"
 	"os"
 	"sync/atomic"
 
@@ -14,6 +16,7 @@ type backing struct {
 	info os.FileInfo  // identifies the file
 	name string       // as it was opened
 	file *os.File     // nil where no later step needs it
+	told bool         // the system tells which pages are in memory
 	done func() error // gives file up
 	refs atomic.Int32
 }
@@ -25,7 +28,7 @@ func newBacking(f *os.File, owner interface{ Share() func() error }, needsHandle
 	if err != nil {
 		return nil, err
 	}
-	b := &backing{info: info, name: f.Name()}
+	b := &backing{info: info, name: f.Name(), told: sys.TellsResident(f)}
 	b.refs.Store(1)
 	switch {
 	case needsHandle && owner != nil:
@@ -76,6 +79,42 @@ func (b *backing) size() (size int64, ok bool) {
 		return 0, false
 	}
 	return info.Size(), true
+}
+
+// readable returns a handle of the file for reading, where it can be had: without a handle its name
+// has to be that of the same file still.
+func (b *backing) readable() (f *os.File, done func(), ok bool) {
+	if b.file != nil {
+		return b.file, func() {}, true
+	}
+	f, err := sys.OpenFile(b.name, false)
+	if err != nil {
+		return nil, nil, false
+	}
+	done = func() { _ = f.Close() }
+	if info, err := f.Stat(); err != nil || !os.SameFile(info, b.info) {
+		done()
+		return nil, nil, false
+	}
+	return f, done, true
+}
+
+// readError returns why the bytes [off, off+n) of the file cannot be read: ErrTruncated if it ends
+// before them. It is nil where that cannot be told, or they can be read now.
+func (b *backing) readError(off int64, n int) error {
+	f, done, ok := b.readable()
+	if !ok {
+		return nil
+	}
+	defer done()
+	switch got, err := f.ReadAt(make([]byte, n), off); {
+	case got > 0 || err == nil:
+		return nil // a page in which the file ends is there
+	case errors.Is(err, io.EOF):
+		return ErrTruncated
+	default:
+		return err
+	}
 }
 
 // sameFile reports whether both stand for the same file, or both for none.

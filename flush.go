@@ -40,10 +40,11 @@ func (m *Mapping) FlushInstructionCache() error {
 // flushInstructionCache is the system's, on whole pages of m. On some processors the instructions
 // for that touch the memory, and a page may not come.
 func (m *Mapping) flushInstructionCache(w work) error {
-	return m.noPage(m.span.untakenAt(w.addr, w.n, func(addr uintptr, n int) (err error) {
+	err := m.span.untakenAt(w.addr, w.n, func(addr uintptr, n int) (err error) {
 		if fault := touching(func() { err = sys.FlushInstructionCache(addr, n) }); fault != nil {
 			return fault
 		}
 		return err
-	}))
+	})
+	return m.noPage(err, w.addr, w.n)
 }

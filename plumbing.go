@@ -51,6 +51,12 @@ func (m *plumbing) Write(off int, b []byte) error        { return (*Mapping)(m).
 func (m *plumbing) WriteWord(off int, word uint64) error { return (*Mapping)(m).writeWord(off, word) }
 func (m *plumbing) FindSpace(off, n int) error           { return (*Mapping)(m).findSpace(off, n) }
 
+func (m *plumbing) Fetch(ranges []mem.Range, all bool) error { return (*Mapping)(m).fetch(ranges, all) }
+func (m *plumbing) Prefetch(ranges []mem.Range) error        { return (*Mapping)(m).prefetch(ranges) }
+func (m *plumbing) Resident(addr uintptr, n int, pages []byte) error {
+	return (*Mapping)(m).residentPages(addr, n, pages)
+}
+
 func (p *plumbing) State(l *mem.Limits) string {
 	m := (*Mapping)(p)
 	m.mu.RLock()

@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/num"
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
@@ -28,22 +29,49 @@ const prefaultStep = 16 << 20
 func (m *Mapping) pagesCome(addr uintptr, n int, write bool) error {
 	step := max(prefaultStep, m.plan.unit)
 	for done := 0; done < n; done += step {
-		if err := bringIn(addr+uintptr(done), min(step, n-done), m.plan.unit, write); err != nil {
-			return m.noPage(err)
+		part := min(step, n-done)
+		if err := bringIn(addr+uintptr(done), part, m.plan.unit, write); err != nil {
+			return m.noPage(err, addr+uintptr(done), part)
 		}
 	}
 	return nil
 }
 
-// noPage explains err where the file is the cause: it ends too early, or cannot be read.
-func (m *Mapping) noPage(err error) error {
+// noPage explains err, of bringing in whole pages, where the file is the cause: it ends too early,
+// or cannot be read.
+func (m *Mapping) noPage(err error, addr uintptr, n int) error {
 	if !m.plan.HasFile || !errors.Is(err, sys.ErrNoPage) {
 		return err
 	}
-	if size, ok := m.span.backing.size(); ok && m.plan.Offset+int64(m.length()) <= size {
-		return fmt.Errorf("a page of %s cannot be read: %w", m.span.backing.name, err)
+	addr = m.firstAbsent(addr, n)
+	off := m.plan.Offset + int64(addr) - int64(m.addr.Load())
+	b := m.span.backing
+	why := b.readError(max(off, 0), m.plan.unit)
+	switch size, ok := b.size(); {
+	case errors.Is(why, ErrTruncated) || ok && off >= size:
+		return fmt.Errorf("the page at byte %d of %s lies past the end of the file; bring its length back, or resize the mapping: %w (%w)", off, b.name, ErrTruncated, err)
+	case why != nil:
+		return fmt.Errorf("the page at byte %d of %s cannot be read: %w (%w)", off, b.name, why, err)
+	case ok:
+		return fmt.Errorf("the page at byte %d of %s cannot be read: %w", off, b.name, err)
 	}
-	return fmt.Errorf("a page lies past the end of the file, or cannot be read: %w (%w)", ErrTruncated, err)
+	return fmt.Errorf("the page at byte %d of %s lies past the end of the file, or cannot be read: %w (%w)", off, b.name, ErrTruncated, err)
+}
+
+// firstAbsent returns the address of the first of the pages that does not come. If they all come now,
+// it is the last one.
+func (m *Mapping) firstAbsent(addr uintptr, n int) uintptr {
+	unit := m.plan.unit
+	for n > unit {
+		half := num.Down(n/2, unit)
+		half = max(half, unit)
+		if bringIn(addr, half, unit, false) != nil {
+			n = half
+		} else {
+			addr, n = addr+uintptr(half), n-half
+		}
+	}
+	return addr
 }
 
 // bringIn has the system bring pages into memory. Where there is no call for that, it touches them.

@@ -75,6 +75,37 @@ type Mapping interface {
 	// FindSpace makes the system find space for stores to the bytes [off, off+n), which the caller
 	// has checked. It changes no byte. The space stays until the system writes the pages back.
 	FindSpace(off, n int) error
+
+	// Fetch brings the pages that hold the ranges into memory by system calls, so that the Go
+	// scheduler does not wait. The ranges are in ascending order and do not overlap. First the
+	// system is told of all of them, then they are brought in. If all is false, pages that are in
+	// memory already are left out, as far as the system tells; where the program touches them
+	// anyway, one page of many, all spares asking.
+	//
+	// Fetch uses ranges as scratch space: afterwards they are whole pages, those that touch are
+	// joined, and the last ones may be empty. It does not allocate unless it fails. No lock is held
+	// while it waits; Close meanwhile returns ErrBusy. Errors:
+	//   - ErrTruncated: a page lies past the end of the file.
+	//   - the system's error of reading the file, such as EIO.
+	//   - ErrBounds: a range is not within the mapping.
+	Fetch(ranges []Range, all bool) error
+
+	// Prefetch tells the system that the ranges will be read soon, and does not wait for them. It
+	// wants and changes ranges as Fetch does.
+	Prefetch(ranges []Range) error
+
+	// Resident sets pages[i] to 1 if page i, counted from the one that holds addr, is in memory,
+	// and to 0 if it is not, for all pages that hold the bytes [addr, addr+n). They are pages of
+	// os.Getpagesize bytes. If the system does not tell, the error wraps errors.ErrUnsupported. It
+	// does not allocate.
+	Resident(addr uintptr, n int, pages []byte) error
+}
+
+// Range is a range of addresses: N bytes from Addr on. It is the type of the same name of package
+// sys, which this package does not import.
+type Range = struct {
+	Addr uintptr
+	N    int
 }
 
 // Of returns a *typedmem.Mapping as a Mapping.

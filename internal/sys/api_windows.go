@@ -153,17 +153,6 @@ func virtualQuery(process windows.Handle, addr uintptr) (info memoryBasicInforma
 	return info, false, failed(err)
 }
 
-// prefetch is PrefetchVirtualMemory: a hint. If it is missing or fails, the first access brings the
-// pages in.
-func prefetch(addr uintptr, n int) {
-	if procPrefetchVirtualMemory.Find() != nil {
-		return
-	}
-	entry := struct{ addr, n uintptr }{addr, uintptr(n)} // WIN32_MEMORY_RANGE_ENTRY
-	// SAFETY: the call reads the one entry that it is told of.
-	procPrefetchVirtualMemory.Call(uintptr(windows.CurrentProcess()), 1, uintptr(unsafe.Pointer(&entry)), 0)
-}
-
 // reOpenFile is ReOpenFile: another handle of the file with other rights, if the file's permissions
 // allow them.
 func reOpenFile(h windows.Handle, access uint32) (windows.Handle, error) {

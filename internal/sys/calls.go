@@ -115,6 +115,38 @@ func Prefault(addr uintptr, n int, write bool) error {
 	return do(Call{Op: OpPrefault, Addr: addr, Len: n}, func() error { return prefault(addr, n, write) })
 }
 
+// Range is a range of addresses: N bytes from Addr on. It has the layout of struct iovec and of
+// WIN32_MEMORY_RANGE_ENTRY.
+type Range = struct {
+	Addr uintptr
+	N    int
+}
+
+// Prefetch tells the system that the ranges will be read soon. It is a hint for all of them in few
+// system calls, and what the system refuses is not reported. If the system has no such call the
+// error is errors.ErrUnsupported. It neither changes ranges nor allocates.
+func Prefetch(ranges []Range) error {
+	if err := before(Call{Op: OpPrefetch}); err != nil {
+		return err
+	}
+	return prefetch(ranges)
+}
+
+// Resident sets pages[i] to 1 if the page number i of a mapped range, of PageSize bytes, is in
+// memory, and to 0 if it is not. A page of a file counts when the system has it for other programs.
+// Some pages past the end of a file may count too. If the system lacks or refuses the call, Refused
+// is true for the error. It does not allocate.
+func Resident(addr uintptr, n int, pages []byte) error {
+	if err := before(Call{Op: OpResident, Addr: addr, Len: n}); err != nil {
+		return err
+	}
+	return resident(addr, n, pages[:(n+PageSize()-1)/PageSize()])
+}
+
+// TellsResident reports whether Resident is true of private and shared mappings of f. Linux tells
+// it only to those who may write the file; for others all pages seem to be in memory (mincore(2)).
+func TellsResident(f *os.File) bool { return tellsResident(f) }
+
 // FlushInstructionCache makes code written to the range visible to instruction fetches of every
 // processor. The addresses need no alignment.
 func FlushInstructionCache(addr uintptr, n int) error {

@@ -161,7 +161,7 @@ func flushView(s part) (err error) {
 func advise(addr uintptr, n int, f flags.Map) error {
 	_, err := owned.mapped(addr, n)
 	if err == nil && f.Has(flags.WillNeed) {
-		prefetch(addr, n)
+		_ = prefetch([]Range{{addr, n}})
 	}
 	return err
 }
@@ -172,7 +172,7 @@ func prefault(addr uintptr, n int, _ bool) error {
 	if _, err := owned.mapped(addr, n); err != nil {
 		return err
 	}
-	prefetch(addr, n) // the fast way, as far as it works
+	_ = prefetch([]Range{{addr, n}}) // the fast way, as far as it works
 	buffer := make([]byte, min(n, 1<<16))
 	for done := 0; done < n; {
 		part := min(n-done, len(buffer))

@@ -20,6 +20,8 @@ const (
 	OpFlush
 	OpAdvise
 	OpPrefault
+	OpPrefetch
+	OpResident
 	OpFlushInstructionCache
 	OpDuplicate
 	OpCreateFile
@@ -42,7 +44,7 @@ const (
 )
 
 var opNames = [OpCount]string{
-	"reserve", "map", "hold", "release", "drop", "protect", "lock", "unlock", "flush", "advise", "prefault",
+	"reserve", "map", "hold", "release", "drop", "protect", "lock", "unlock", "flush", "advise", "prefault", "prefetch", "resident",
 	"flush instruction cache", "duplicate", "create file", "open file", "stat file", "name file", "replace file", "allocate", "set aside", "zero", "clone range", "copy range", "lock file", "share file", "unlock file", "sync file", "sync entry", "areas",
 }
 

@@ -149,7 +149,7 @@ func applyFlags(addr uintptr, r Request) error {
 		}
 	}
 	if r.Flags.Has(flags.Populate) {
-		prefetch(addr, r.Len)
+		_ = prefetch([]Range{{addr, r.Len}})
 	}
 	return nil
 }

@@ -1,0 +1,11 @@
+//go:build !linux
+
+package sys
+
+import (
+	"errors"
+	"os"
+)
+
+func resident(uintptr, int, []byte) error { return errors.ErrUnsupported }
+func tellsResident(*os.File) bool         { return false }
