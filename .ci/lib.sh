@@ -27,14 +27,16 @@ need() {
 }
 
 # counted NAME [VAR=VALUE ...] -- [ARGUMENT ...]: go test -short with these settings and arguments,
-# as one summary line. The gate runs the long form once, with the README's command.
+# as one summary line. The gate runs the long form once, with the README's command. The packages are
+# those in the array packages.
+packages=(./...)
 counted() {
   local name=$1 settings=()
   shift
   while [ "$1" != -- ]; do settings+=("$1"); shift; done
   shift
-  echo "# ${settings[*]:+${settings[*]} }go test -short${*:+ $*} ./..."
-  env "${settings[@]}" go test -json -count=1 -timeout 15m -short "$@" ./... </dev/null | "$ci/summary" "$name"
+  echo "# ${settings[*]:+${settings[*]} }go test -short${*:+ $*} ${packages[*]}"
+  env "${settings[@]}" go test -json -count=1 -timeout 15m -short "$@" "${packages[@]}" </dev/null | "$ci/summary" "$name"
 }
 
 # checks counts commands that have to succeed: check DESCRIPTION COMMAND ... runs one, verdict NAME

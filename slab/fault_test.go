@@ -91,11 +91,11 @@ func TestMakeReadOnlyBesideInsertLosesNoSlot(t *testing.T) {
 				}
 			}()
 		}
-		rounds := int64(300)
+		rounds, most := int64(300), 100_000 // a machine with one processor free may see no fault at all
 		if testing.Short() {
-			rounds = 20
+			rounds, most = 20, 20_000
 		}
-		for i := 0; i < 100000 && faults.Load() < rounds; i++ {
+		for i := 0; i < most && faults.Load() < rounds; i++ {
 			if err := errors.Join(s.Mapping().MakeReadOnly(), s.Mapping().MakeMut()); err != nil {
 				t.Fatal(err)
 			}
