@@ -21,7 +21,7 @@ func (c *core) close() error {
 	if c.first() != c.m && !c.unmapped() {
 		return fmt.Errorf("Mapping was split, and the part with the first slots is open; close it first: %w", typedmem.ErrBusy)
 	}
-	for _, one := range []*sync.Mutex{&c.pool.Flushing, &c.pool.Growing} {
+	for _, one := range []*sync.Mutex{&c.pool.Flushing, &c.pool.Growing, &c.pool.Arriving} {
 		if !one.TryLock() {
 			return fmt.Errorf("a Sync or Flush is at work, or the slab is about to grow; close it again after that: %w", typedmem.ErrBusy)
 		}

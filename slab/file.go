@@ -75,6 +75,14 @@ func (w *writer) Grow(from, to int) error {
 	return w.f.Sync(to, func() error { return nil })
 }
 
+// Arrive brings in the words of slots too.
+func (w *writer) Arrive(from, to int) error {
+	if err := w.memory.Arrive(from, to); err != nil {
+		return err
+	}
+	return mem.Of(w.m).BringIn(from*8, to*8)
+}
+
 func (w *writer) syncLength() error {
 	used := w.c.pool.Used()
 	return w.f.Sync(used, func() error { return w.f.Whole(w.c.slotsEnd(used)) })

@@ -34,6 +34,14 @@ func (m memory) Grow(from, to int) error {
 	return nil
 }
 
+func (m memory) Arrive(from, to int) error {
+	c, size := m.c, int(m.c.pool.Size)
+	if c.first() != c.m || c.m.Len() < to*size { // cut off: Allocate refuses these slots, and says why
+		return nil
+	}
+	return mem.Of(c.m).BringIn(from*size, to*size)
+}
+
 func (memory) Record(_, _ uint32) error { return nil }
 func (memory) After(_, g uint32) uint32 { return g + 1 }
 func (memory) Flush() error             { return nil }

@@ -44,7 +44,7 @@ func (p *Pool) refill(k *Magazine, s *shard) error {
 	}
 	batch := min(MagazineSize/2, max(1, min(most/16, int(k.room()), batchBytes/int(p.Size))))
 	start := k.n
-	for k.n < start+uint64(batch) && k.n < MagazineSize && (p.free.count > 0 || p.bump < p.Used()) {
+	for k.n < start+uint64(batch) && k.n < MagazineSize && (p.free.count > 0 || p.bump < p.here()) {
 		k.push(p.next())
 	}
 	// The slot with the lowest address is allocated first.
@@ -69,8 +69,12 @@ func (p *Pool) provide() error {
 		used, err := p.Used(), p.Usable()
 		switch {
 		case err != nil:
-		case p.free.count > 0 || p.bump < used:
+		case p.free.count > 0 || p.bump < p.here():
 			return nil
+		case p.bump < used:
+			if err = p.arrive(used); err != nil && p.findMore() {
+				err = nil
+			}
 		case p.waits.count > 0 && (used == int(p.Cap) || p.waits.count >= p.enoughWaiting(used)):
 			err = p.flushWaiting()
 		case p.stocks >= p.mostStocked(used) && p.unstockAll():
@@ -138,6 +142,31 @@ func (p *Pool) grow(used int) error {
 		return grow()
 	}
 	return p.unlocked(&p.Growing, grow)
+}
+
+// here returns the number of slots whose memory is here: those from bump up to it can be used.
+func (p *Pool) here() int {
+	if !p.SlowGrow {
+		return p.Used()
+	}
+	return int(min(p.arrived.Load(), p.used.Load()))
+}
+
+// arrive has the memory of some slots of used come in, unless somebody else has. The caller holds
+// mu, which is released meanwhile.
+func (p *Pool) arrive(used int) error {
+	from := max(p.bump, p.here())
+	return p.unlocked(&p.Arriving, func() error {
+		if p.closed.Load() || p.here() > from {
+			return nil
+		}
+		to := min(from+max(mem.ArrivalStep(used*int(p.Size))/int(p.Size), 1), used)
+		if err := p.Backing.Arrive(from, to); err != nil {
+			return err
+		}
+		p.arrived.Store(uint64(to))
+		return nil
+	})
 }
 
 // Allocate takes a free slot and returns the handle of its next object. The handle is not valid

@@ -9,6 +9,9 @@ type Backing interface {
 	// Grow provides memory for the slots up to number to; those up to from have some. One goroutine
 	// at a time calls it.
 	Grow(from, to int) error
+	// Arrive brings the memory of these slots in, so that the first store to each does not wait for
+	// it. One goroutine at a time calls it.
+	Arrive(from, to int) error
 	// Record writes the generation of slot i into the file: odd, its object lives; even, it does
 	// not. On error the file is as it was.
 	Record(i, generation uint32) error

@@ -38,6 +38,7 @@ func newPool(t testing.TB, capacity int, durable bool) *testPool {
 }
 
 func (p *testPool) Grow(_, to int) error     { return p.m.Resize(to * slotSize) }
+func (p *testPool) Arrive(_, _ int) error    { return nil }
 func (p *testPool) Record(_, _ uint32) error { return nil }
 func (p *testPool) Released(uint64)          {}
 func (p *testPool) After(_, g uint32) uint32 { return g + 1 }

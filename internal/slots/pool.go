@@ -13,8 +13,8 @@ import (
 // What moves between these moves under mu, so that anyone who holds mu and all shards sees every
 // slot; only those in caches belong to the owner of the cache.
 //
-// Locks are taken in this order: Flushing, Growing, mu, the shards by index. Only the first two are
-// held while the kernel works on a file; see unlocked.
+// Locks are taken in this order: Flushing, Growing, Arriving, mu, the shards by index. Only the
+// first three are held while the kernel works on a file; see unlocked.
 type Pool struct {
 	// Set before the slots are used, and only read then. Sizes are in bytes, counts in slots.
 	Cap     uintptr        // the capacity
@@ -27,12 +27,13 @@ type Pool struct {
 	Durable bool // the Backing records which objects live: freed slots wait for a flush
 
 	Backing  Backing
-	SlowGrow bool // Grow waits for the kernel
+	SlowGrow bool // Grow waits for the kernel, and memory has to Arrive
 
 	mostWaits uint64 // how many freed slots may wait for a flush in one magazine
 
 	Flushing sync.Mutex // one Flush at a time
 	Growing  sync.Mutex // one growth, or write of a file's length, at a time
+	Arriving sync.Mutex // memory comes in for one at a time, beside a Sync too
 
 	mu       sync.Mutex
 	closed   atomic.Bool // changes under mu
@@ -56,6 +57,7 @@ type Pool struct {
 	waiting   atomic.Int64  // how many are in waits and flushing, to read without mu
 	freed     atomic.Uint64 // objects that were freed into no magazine
 	used      atomic.Uint64 // slots with memory
+	arrived   atomic.Uint64 // those up to here may be used for the first time, see here; grows under Arriving
 	retired   atomic.Uint64
 	cancelled atomic.Uint64 // slots that were allocated and came to hold no object
 	clashes   atomic.Uint64 // calls of pick, which found the first shard locked

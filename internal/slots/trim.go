@@ -41,6 +41,7 @@ func (p *Pool) trimStep(t *trimmer, lo int) (bytes, hi int, err error) {
 	}
 	if lo == 0 {
 		p.gather()
+		p.arrived.Store(uint64(min(p.here(), p.bump))) // the others are released too
 	}
 	used := p.Used()
 	size := int(p.Size)
