@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"sync"
 	"sync/atomic"
 
 	"github.com/typedmem/typedmem/internal/sys"
@@ -98,6 +99,27 @@ func (b *backing) readable() (f *os.File, done func(), ok bool) {
 	}
 	return f, done, true
 }
+
+// read reads the bytes [off, off+n) of the file, as far as it can, so that its pages are in memory.
+// Who then accesses them finds out what is missing.
+func (b *backing) read(off int64, n int) {
+	f, done, ok := b.readable()
+	if !ok {
+		return
+	}
+	defer done()
+	buffer := readBuffers.Get().(*[64 << 10]byte)
+	defer readBuffers.Put(buffer)
+	for n > 0 {
+		got, err := f.ReadAt(buffer[:min(n, len(buffer))], off)
+		if err != nil {
+			return
+		}
+		off, n = off+int64(got), n-got
+	}
+}
+
+var readBuffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
 
 // readError returns why the bytes [off, off+n) of the file cannot be read: ErrTruncated if it ends
 // before them. It is nil where that cannot be told, or they can be read now.

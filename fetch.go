@@ -16,11 +16,10 @@ const fetchWindow = 32 << 20
 // fetch is mem.Mapping's Fetch. A range that another mapping with flags.Fixed has taken over is
 // brought in as well, which changes nothing there.
 func (m *Mapping) fetch(ranges []mem.Range, all bool) error {
-	return m.onPages("fetch", ranges, func(work) error {
-		ranges := ranges
-		for len(ranges) > 0 && ranges[0].N > 0 {
-			k, bytes := 0, 0
-			for ; k < len(ranges) && (k == 0 || bytes+ranges[k].N <= fetchWindow); k++ {
+	return m.onPages("fetch", ranges, func(ranges []mem.Range) error {
+		for len(ranges) > 0 {
+			k, bytes := 1, ranges[0].N
+			for ; k < len(ranges) && bytes+ranges[k].N <= fetchWindow; k++ {
 				bytes += ranges[k].N
 			}
 			if err := m.fetchPart(ranges[:k], all); err != nil {
@@ -32,63 +31,63 @@ func (m *Mapping) fetch(ranges []mem.Range, all bool) error {
 	})
 }
 
-// fetchPart hints ranges of pages and brings them in.
+// fetchPart hints ranges of pages and brings them in: pages that are in memory too, where that is
+// cheaper than to ask about each range.
 func (m *Mapping) fetchPart(ranges []mem.Range, all bool) error {
-	if !all {
-		switch asked, err := m.fetchMissing(ranges); {
-		case err != nil:
+	if !all && (len(ranges) == 1 || !sys.PrefaultsMany()) {
+		switch err := m.fetchMissing(ranges); {
+		case err == errUntold || sys.Refused(err):
+		default:
 			return err
-		case asked:
-			return nil
 		}
 	}
-	_ = sys.Prefetch(ranges) // a hint says nothing about pages that do not come
-	for _, r := range ranges {
-		if r.N > 0 {
-			if err := m.pagesCome(r.Addr, r.N, false); err != nil {
-				return err
-			}
+	if err := hinted(sys.Prefetch(ranges)); err != nil {
+		return err
+	}
+	for len(ranges) > 0 {
+		done, err := sys.PrefaultAll(ranges)
+		ranges = ranges[done:]
+		if err == nil {
+			return nil
 		}
+		if !sys.Refused(err) && !errors.Is(err, sys.ErrNoPage) {
+			return err
+		}
+		// Once more for this one range, which says why.
+		if err := m.pagesCome(ranges[0].Addr, ranges[0].N, false); err != nil {
+			return err
+		}
+		ranges = ranges[1:]
 	}
 	return nil
 }
 
-// fetchMissing is fetchPart for the pages that are not in memory. asked is false if the system does
-// not tell which these are.
-func (m *Mapping) fetchMissing(ranges []mem.Range) (asked bool, err error) {
+// fetchMissing is fetchPart for the pages that are not in memory.
+func (m *Mapping) fetchMissing(ranges []mem.Range) error {
 	var hints [64]mem.Range
-	used := 0
-	err = m.missing(ranges, func(r mem.Range) error {
-		if used == len(hints) {
-			_ = sys.Prefetch(hints[:])
-			used = 0
-		}
+	used, warm := 0, true
+	err := m.missing(ranges, func(r mem.Range) error {
+		warm = false
 		hints[used] = r
-		used++
-		return nil
+		if used++; used < len(hints) {
+			return nil
+		}
+		used = 0
+		return hinted(sys.Prefetch(hints[:]))
 	})
-	if err != nil {
-		return false, nil
+	if err == nil {
+		err = hinted(sys.Prefetch(hints[:used]))
 	}
-	var last mem.Range // of the ranges that have pages
-	for _, r := range ranges {
-		if r.N > 0 {
-			last = r
-		}
-	}
-	if used > 0 {
-		_ = sys.Prefetch(hints[:used])
+	if err == nil && !warm { // what has come meanwhile is left out
 		err = m.missing(ranges, func(r mem.Range) error { return m.pagesCome(r.Addr, r.N, false) })
-		if err != nil {
-			return true, err
-		}
 	}
-	if !m.plan.HasFile || last.N == 0 {
-		return true, nil
+	if err != nil || !m.plan.HasFile {
+		return err
 	}
 	// Pages past the end of a file that was cut off can seem to be in memory. If there are any, the
 	// last page is one of them.
-	return true, m.pagesCome(last.Addr+uintptr(last.N-m.plan.unit), m.plan.unit, false)
+	last := ranges[len(ranges)-1]
+	return m.pagesCome(last.Addr+uintptr(last.N-m.plan.unit), m.plan.unit, false)
 }
 
 // missing calls f for each run of pages that are not in memory, until f fails.
@@ -120,7 +119,7 @@ func (m *Mapping) missing(ranges []mem.Range, f func(mem.Range) error) error {
 
 // prefetch is mem.Mapping's Prefetch.
 func (m *Mapping) prefetch(ranges []mem.Range) error {
-	return m.onPages("prefetch", ranges, func(work) error { return hinted(sys.Prefetch(ranges)) })
+	return m.onPages("prefetch", ranges, func(ranges []mem.Range) error { return hinted(sys.Prefetch(ranges)) })
 }
 
 // hinted turns the refusal of a hint into success.
@@ -133,50 +132,56 @@ func hinted(err error) error {
 
 // residentPages is mem.Mapping's Resident.
 func (m *Mapping) residentPages(addr uintptr, n int, pages []byte) error {
+	const op, needs = "resident", needCommitted | needReadable
+	if err := m.look(op, needs); err != nil {
+		return err
+	}
 	one := [1]mem.Range{{Addr: addr, N: n}}
-	return m.onPages("resident", one[:], func(work) error {
-		return m.resident(one[0].Addr, one[0].N, pages)
-	})
+	if _, err := m.wholeRanges(one[:]); err != nil {
+		defer m.mu.RUnlock()
+		return m.fail(op, err)
+	}
+	w := work{addr: one[0].Addr, n: one[0].N}
+	return m.work(op, needs, w, m.mu.RUnlock, func(w work) error { return m.resident(w.addr, w.n, pages) })
 }
 
 // resident asks the system about whole pages.
 func (m *Mapping) resident(addr uintptr, n int, pages []byte) error {
 	if m.plan.HasFile && !m.span.backing.told {
-		return fmt.Errorf("the system does not tell which pages of this file are in memory; it may need permission to write the file: %w", errors.ErrUnsupported)
+		return errUntold
 	}
 	return sys.Resident(addr, n, pages)
 }
 
-// onPages widens ranges to whole pages, joins those that touch, and runs f without the lock.
-func (m *Mapping) onPages(op string, ranges []mem.Range, f func(work) error) error {
+var errUntold = fmt.Errorf("the system tells which pages are in memory only to those who own the file or may write it: %w", errors.ErrUnsupported)
+
+// onPages widens ranges to whole pages, joins those that touch, and runs f on what that makes,
+// without the lock.
+func (m *Mapping) onPages(op string, ranges []mem.Range, f func([]mem.Range) error) error {
 	const needs = needCommitted | needReadable
 	if err := m.look(op, needs); err != nil {
 		return err
 	}
-	if err := m.wholeRanges(ranges); err != nil {
+	used, err := m.wholeRanges(ranges)
+	if err != nil {
 		defer m.mu.RUnlock()
 		return m.fail(op, err)
 	}
-	n := 0
-	if len(ranges) > 0 {
-		n = ranges[0].N
-	}
-	return m.work(op, needs, work{n: n}, m.mu.RUnlock, f)
+	return m.work(op, needs, work{n: used}, m.mu.RUnlock, func(work) error { return f(ranges[:used]) })
 }
 
 // wholeRanges widens ranges to pages and joins those that touch; the rest of ranges becomes empty.
-// The caller holds the mapping's lock.
-func (m *Mapping) wholeRanges(ranges []mem.Range) error {
+// used is how many are not. The caller holds the mapping's lock.
+func (m *Mapping) wholeRanges(ranges []mem.Range) (used int, err error) {
 	unit := m.plan.unit
 	first, end := m.span.base, m.span.base+uintptr(m.wholePages(m.length()))
-	used := 0
 	for _, r := range ranges {
 		if r.N == 0 {
 			continue
 		}
 		from := num.Down(r.Addr, uintptr(unit))
 		if r.N < 0 || r.Addr < first || r.Addr > end || uintptr(r.N) > end-r.Addr {
-			return fmt.Errorf("%d bytes at %#x of a mapping of %d bytes: %w", r.N, r.Addr, m.length(), ErrBounds)
+			return 0, fmt.Errorf("%d bytes at %#x of a mapping of %d bytes: %w", r.N, r.Addr, m.length(), ErrBounds)
 		}
 		to := num.Down(r.Addr+uintptr(r.N)+uintptr(unit)-1, uintptr(unit))
 		if used > 0 {
@@ -190,5 +195,5 @@ func (m *Mapping) wholeRanges(ranges []mem.Range) error {
 		used++
 	}
 	clear(ranges[used:])
-	return nil
+	return used, nil
 }

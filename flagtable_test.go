@@ -42,6 +42,13 @@ var mapFlags = []class{
 	{flags.RandomAccess, advice, "windows"},
 	{flags.WillNeed, advice, ""},
 	{flags.DontNeed, advice, "windows"},
+	{flags.Cold, advice, "freebsd dragonfly netbsd openbsd darwin ios windows"},
+	{flags.PageOut, advice, "freebsd dragonfly netbsd openbsd darwin ios windows"},
+	{flags.Free, advice, "windows"},
+	{flags.Collapse, advice, "freebsd dragonfly netbsd openbsd darwin ios windows"},
+	{flags.NoHugePages, advice, "freebsd dragonfly netbsd openbsd darwin ios windows"},
+	{flags.DontFork, advice, "openbsd windows"},
+	{flags.Mergeable, advice, "freebsd dragonfly netbsd openbsd darwin ios windows"},
 }
 
 var unsafeFlags = []struct {

@@ -460,7 +460,15 @@ func TestRangesAreChecked(t *testing.T) {
 		"LockRange":   m.LockRange,
 		"UnlockRange": m.UnlockRange,
 		"Prefault":    m.Prefault,
-		"Advise":      func(lo, hi int) error { return m.Advise(lo, hi, flags.WillNeed) },
+		"Prefetch":    m.Prefetch,
+		"Resident": func(lo, hi int) error {
+			n, err := m.Resident(lo, hi)
+			if err == nil && (n < 0 || n > hi-lo) {
+				t.Errorf("%d bytes of [%d,%d)", n, lo, hi)
+			}
+			return ignore(err, errors.ErrUnsupported)
+		},
+		"Advise": func(lo, hi int) error { return m.Advise(lo, hi, flags.WillNeed) },
 	} {
 		for _, r := range [][2]int{{-1, 1}, {0, n + 1}, {2, 1}, {n + 1, n + 1}, {math.MinInt, math.MaxInt}, {math.MaxInt, math.MinInt}, {0, math.MaxInt}, {n, n - 1}} {
 			testkit.Wants(t, fmt.Sprint(name, r), op(r[0], r[1]), typedmem.ErrBounds)

@@ -11,11 +11,18 @@ import (
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
-// Prefault brings the pages that hold the bytes [lo, hi) into memory, so that no access waits for
-// them. A page that cannot be read is an error, not a crash: ErrTruncated where the file is too
-// short. The mapping must be readable.
+// Prefault brings the pages that hold the bytes [lo, hi) into memory, and returns when all of them
+// are there, so that no access waits for them. It works in bounded steps and waits in system calls,
+// so that other goroutines run. It holds no lock, only the mapping: Close meanwhile returns
+// [ErrBusy]. The mapping must be readable. Errors:
+//   - [ErrTruncated]: a page lies past the end of the file.
+//   - the system's error of reading the file, such as EIO: a page cannot be read.
+//   - [ErrBounds], [ErrProtection], [ErrOperation] for a reserved range, [ErrClosed].
+//
+// How it is done:
 //   - Linux since 5.14: MADV_POPULATE_READ, or MADV_POPULATE_WRITE for anonymous writable memory.
-//   - Elsewhere every page is touched, and a fault is caught.
+//   - Windows: PrefetchVirtualMemory and ReadProcessMemory.
+//   - Elsewhere the file is read, then every page is touched, and a fault is caught.
 func (m *Mapping) Prefault(lo, hi int) error {
 	return m.onRange("prefault", lo, hi, needCommitted|needReadable, func(w work) error {
 		return m.pagesCome(w.addr, w.n, !m.plan.HasFile && w.protection.Has(flags.Write))
@@ -30,7 +37,7 @@ func (m *Mapping) pagesCome(addr uintptr, n int, write bool) error {
 	step := max(prefaultStep, m.plan.unit)
 	for done := 0; done < n; done += step {
 		part := min(step, n-done)
-		if err := bringIn(addr+uintptr(done), part, m.plan.unit, write); err != nil {
+		if err := m.comes(addr+uintptr(done), part, write); err != nil {
 			return m.noPage(err, addr+uintptr(done), part)
 		}
 	}
@@ -65,13 +72,26 @@ func (m *Mapping) firstAbsent(addr uintptr, n int) uintptr {
 	for n > unit {
 		half := num.Down(n/2, unit)
 		half = max(half, unit)
-		if bringIn(addr, half, unit, false) != nil {
+		if m.comes(addr, half, false) != nil {
 			n = half
 		} else {
 			addr, n = addr+uintptr(half), n-half
 		}
 	}
 	return addr
+}
+
+// comes is bringIn for pages of m. Where the system has no call for it, the file is read first,
+// which does not hold up the Go scheduler as a fault does.
+func (m *Mapping) comes(addr uintptr, n int, write bool) error {
+	err := sys.Prefault(addr, n, write)
+	if !sys.Refused(err) {
+		return err
+	}
+	if m.plan.HasFile {
+		m.span.backing.read(m.plan.Offset+int64(addr)-int64(m.addr.Load()), n)
+	}
+	return touch(addr, n, m.plan.unit)
 }
 
 // bringIn has the system bring pages into memory. Where there is no call for that, it touches them.

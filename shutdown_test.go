@@ -67,6 +67,7 @@ func TestAMappingWorksBesideShutdown(t *testing.T) {
 		"grow":          {m.Resize(3 * unit), nil},
 		"Flush":         {m.Flush(0, unit), nil},
 		"Prefault":      {m.Prefault(0, unit), nil},
+		"Prefetch":      {m.Prefetch(0, unit), nil},
 		"MakeReadOnly":  {m.MakeReadOnly(), nil},
 		"MakeMut":       {m.MakeMut(), nil},
 		"Advise":        {m.Advise(0, unit, flags.WillNeed), nil},

@@ -42,6 +42,10 @@ func TestCallsThatWaitKeepNobodyWaiting(t *testing.T) {
 	}{
 		{"Prefault", sys.OpPrefault, memory, false, all((*typedmem.Mapping).Prefault)},
 		{"Prefault of a file", sys.OpPrefault, onFile, false, all((*typedmem.Mapping).Prefault)},
+		{"Prefetch", sys.OpPrefetch, onFile, false, all((*typedmem.Mapping).Prefetch)},
+		{"Fetch, which hints", sys.OpPrefetch, onFile, false, func(m *typedmem.Mapping) error { return mem.Of(m).Fetch(ranges(m, 0, 2), true) }},
+		{"Fetch, which brings in", sys.OpPrefault, onFile, false, func(m *typedmem.Mapping) error { return mem.Of(m).Fetch(ranges(m, 0, 2), true) }},
+		{"Fetch of what is missing", sys.OpPrefault, onFile, false, func(m *typedmem.Mapping) error { return mem.Of(m).Fetch(ranges(m, 0, 2), false) }},
 		{"Flush", sys.OpFlush, onFile, false, all((*typedmem.Mapping).Flush)},
 		{"FlushAsync", sys.OpFlush, onFile, false, all((*typedmem.Mapping).FlushAsync)},
 		{"Lock", sys.OpLock, memory, false, (*typedmem.Mapping).Lock},

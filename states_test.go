@@ -76,6 +76,11 @@ var operations = []operation{
 		}},
 	{name: "Prefault", does: "brings pages in", live: readable, pinned: readable,
 		run: func(m *typedmem.Mapping) error { return firstError(m.Prefault(1, unit+1), m.Prefault(0, 0)) }},
+	{name: "Prefetch, Resident, Fetch", does: "hint, count and bring in pages", live: readable, pinned: readable,
+		run: func(m *typedmem.Mapping) error {
+			_, err := m.Resident(1, unit+1)
+			return firstError(m.Prefetch(1, unit+1), m.Prefetch(0, 0), ignore(err, errors.ErrUnsupported), mem.Of(m).Fetch(ranges(m, 0, 1), false))
+		}},
 	{name: "Resize, longer", does: "takes of the capacity", live: committed, pinned: committed,
 		run: func(m *typedmem.Mapping) error { return m.Resize(stateLength + unit + 1) }},
 	{name: "MakeRoom", does: "puts memory ahead of the length", live: committed, pinned: committed,

@@ -31,7 +31,7 @@ func TestNames(t *testing.T) {
 	for got, want := range map[string]string{
 		flags.Map(0).String():                                    "0",
 		(flags.Shared | flags.Populate).String():                 "Shared|Populate",
-		(flags.DontNeed | 1<<12).String():                        "DontNeed|0x1000",
+		(flags.DontNeed | 1<<22).String():                        "DontNeed|0x400000",
 		(flags.Fixed | flags.JIT).String():                       "Fixed|JIT",
 		(flags.Read | flags.Write | flags.Execute).String():      "Read|Write|Execute",
 		fmt.Sprint(flags.None):                                   "None",
@@ -63,7 +63,7 @@ func TestHas(t *testing.T) {
 
 // Unknown is what has no name.
 func TestUnknown(t *testing.T) {
-	if got := (flags.Shared | flags.DontNeed | 1<<12).Unknown(); got != 1<<12 {
+	if got := (flags.Shared | flags.DontNeed | 1<<22).Unknown(); got != 1<<22 {
 		t.Errorf("Map: %v", got)
 	}
 	if got := (flags.Fixed | flags.JIT | 1<<2 | 1<<31).Unknown(); got != 1<<2|1<<31 {

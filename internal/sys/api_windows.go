@@ -24,6 +24,7 @@ var (
 	procReOpenFile            = kernel32.NewProc("ReOpenFile")
 	procMapViewOfFileEx       = kernel32.NewProc("MapViewOfFileEx")
 	procVirtualQueryEx        = kernel32.NewProc("VirtualQueryEx")
+	procQueryWorkingSetEx     = psapi.NewProc("QueryWorkingSetEx")
 	procGetMappedFileName     = psapi.NewProc("GetMappedFileNameW")
 	procNtQueryObject         = ntdll.NewProc("NtQueryObject")
 

@@ -132,6 +132,19 @@ func Prefetch(ranges []Range) error {
 	return prefetch(ranges)
 }
 
+// PrefaultAll is Prefault, for reading, of many ranges in few system calls. done of them came; the
+// next one did not, for err. It does not allocate. If the system has no such call, Refused is true
+// for the error.
+func PrefaultAll(ranges []Range) (done int, err error) {
+	if err := before(Call{Op: OpPrefault}); err != nil {
+		return 0, err
+	}
+	return prefaultAll(ranges)
+}
+
+// PrefaultsMany reports whether the system has the call of PrefaultAll.
+func PrefaultsMany() bool { return populatesMany() }
+
 // Resident sets pages[i] to 1 if the page number i of a mapped range, of PageSize bytes, is in
 // memory, and to 0 if it is not. A page of a file counts when the system has it for other programs.
 // Some pages past the end of a file may count too. If the system lacks or refuses the call, Refused

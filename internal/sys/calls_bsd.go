@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What macOS, iOS and the BSDs have in common. Sources: mmap(2), madvise(2), msync(2), fsync(2),
-// sync(2) of each.
+// What macOS, iOS and the BSDs have in common. Sources: mmap(2), madvise(2), minherit(2), msync(2),
+// fsync(2), sync(2) of each.
 
 // FlushNeedsFile says whether Flush must be given a handle of the mapped file. msync(2) hands the
 // pages to the file system; only fsync(2) writes them and the file's length to the device.
@@ -26,6 +26,18 @@ var paging = []advice{
 	{flag: flags.RandomAccess, advice: unix.MADV_RANDOM},
 	{flag: flags.WillNeed, advice: unix.MADV_WILLNEED},
 	{flag: flags.DontNeed, advice: unix.MADV_DONTNEED},
+	{flag: flags.Free, advice: unix.MADV_FREE},
+	{flag: flags.DontFork, advice: noInherit},
+}
+
+// noInherit stands for minherit(2) with INHERIT_NONE among the numbers of madvise(2).
+const noInherit = -1
+
+func giveAdvice(addr uintptr, n, advice int) error {
+	if advice == noInherit {
+		return minheritNone(addr, n)
+	}
+	return unix.Madvise(bytesAt(addr, n), advice)
 }
 
 // populate asks for the pages ahead of their use. It is a hint, so a refusal is ignored.

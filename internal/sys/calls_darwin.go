@@ -24,7 +24,8 @@ const (
 	superpage2M = 2 << 16 // VM_FLAGS_SUPERPAGE_SIZE_2MB of mach/vm_statistics.h; mmap(2) takes it as the descriptor
 )
 
-// advices lacks NoCoreDump and TransparentHugePages: the system has no advice for them.
+// advices lacks NoCoreDump and what concerns huge pages: the system has no advice for them. Its
+// MADV_PAGEOUT is refused by the kernels that are shipped.
 var advices = paging
 
 // mapFlags passes MAP_JIT where the kernel takes it: for private memory at a place that the kernel

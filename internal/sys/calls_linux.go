@@ -26,12 +26,22 @@ const (
 
 var advices = []advice{
 	{flag: flags.NoCoreDump, advice: unix.MADV_DONTDUMP},
-	{flag: flags.TransparentHugePages, advice: unix.MADV_HUGEPAGE, ignore: unix.EINVAL},
+	{flag: flags.TransparentHugePages, advice: unix.MADV_HUGEPAGE},
 	{flag: flags.Sequential, advice: unix.MADV_SEQUENTIAL},
 	{flag: flags.RandomAccess, advice: unix.MADV_RANDOM},
-	{flag: flags.WillNeed, advice: unix.MADV_WILLNEED, ignore: unix.EBADF},
+	{flag: flags.WillNeed, advice: unix.MADV_WILLNEED, ignore: []error{unix.EBADF}},
 	{flag: flags.DontNeed, advice: unix.MADV_DONTNEED},
+	{flag: flags.Cold, advice: unix.MADV_COLD},
+	{flag: flags.PageOut, advice: unix.MADV_PAGEOUT},
+	{flag: flags.Free, advice: unix.MADV_FREE},
+	// EAGAIN, EBUSY, ENOMEM: no huge page to be had now, or a page is in use elsewhere.
+	{flag: flags.Collapse, advice: unix.MADV_COLLAPSE, ignore: []error{unix.EAGAIN, unix.EBUSY, unix.ENOMEM}},
+	{flag: flags.NoHugePages, advice: unix.MADV_NOHUGEPAGE},
+	{flag: flags.DontFork, advice: unix.MADV_DONTFORK},
+	{flag: flags.Mergeable, advice: unix.MADV_MERGEABLE, ignore: []error{unix.EAGAIN, unix.ENOMEM}},
 }
+
+func giveAdvice(addr uintptr, n, advice int) error { return unix.Madvise(bytesAt(addr, n), advice) }
 
 // FlushNeedsFile says whether Flush must be given a handle of the mapped file. Here msync does all
 // that fsync does.

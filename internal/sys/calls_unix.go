@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"unsafe"
@@ -287,8 +288,8 @@ func advise(addr uintptr, n int, f flags.Map) error {
 		if !f.Has(a.flag) {
 			continue
 		}
-		err := unix.Madvise(bytesAt(addr, n), a.advice)
-		if err != nil && err != a.ignore && (a.flag&promises != 0 || !Refused(err)) {
+		err := uninterrupted(func() error { return giveAdvice(addr, n, a.advice) })
+		if err != nil && !slices.Contains(a.ignore, err) && (a.flag&promises != 0 || !Refused(err)) {
 			return err
 		}
 	}
@@ -299,7 +300,7 @@ func advise(addr uintptr, n int, f flags.Map) error {
 type advice struct {
 	flag   flags.Map
 	advice int
-	ignore error // error of a kernel built without this feature, which is ignored
+	ignore []error // that say no more than that the hint came to nothing, beside those of Refused
 }
 
 func duplicate(f *os.File) (*os.File, error) {

@@ -1,6 +1,8 @@
 package sys
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"sync"
 	"unsafe"
@@ -38,16 +40,8 @@ func prefetch(ranges []Range) error {
 func hint(ranges []Range) {
 	fd := self()
 	for fd >= 0 && len(ranges) > 1 {
-		done, errno := processMadvise(fd, ranges, unix.MADV_WILLNEED)
-		if errno != 0 {
-			done = 0
-		}
-		for len(ranges) > 0 && done >= ranges[0].N {
-			done, ranges = done-ranges[0].N, ranges[1:]
-		}
-		if len(ranges) > 0 {
-			ranges = ranges[1:]
-		}
+		done, _ := adviseAll(fd, ranges, unix.MADV_WILLNEED)
+		ranges = ranges[min(done+1, len(ranges)):]
 	}
 	for _, r := range ranges {
 		_ = unix.Madvise(bytesAt(r.Addr, r.N), unix.MADV_WILLNEED)
@@ -61,6 +55,47 @@ func processMadvise(fd int, ranges []Range, advice int) (done int, errno unix.Er
 	return int(r), errno
 }
 
+// adviseAll gives advice about as many ranges as one call takes, and returns how many of them it
+// was done for.
+func adviseAll(fd int, ranges []Range, advice int) (done int, err error) {
+	bytes, errno := processMadvise(fd, ranges, advice)
+	if errno != 0 {
+		return 0, errno
+	}
+	for done < len(ranges) && bytes >= ranges[done].N {
+		bytes -= ranges[done].N
+		done++
+	}
+	return done, nil
+}
+
+// prefaultAll is process_madvise(2) with MADV_POPULATE_READ, which Linux allows since 6.13 for the
+// calling process.
+func prefaultAll(ranges []Range) (done int, err error) {
+	fd := self()
+	if fd < 0 || !populatesMany() {
+		return 0, errors.ErrUnsupported
+	}
+	for done < len(ranges) {
+		part := ranges[done:min(done+prefaultMost, len(ranges))]
+		n, err := adviseAll(fd, part, unix.MADV_POPULATE_READ)
+		done += n
+		switch {
+		case err == unix.EINTR:
+		case err == unix.EFAULT || err == unix.EHWPOISON:
+			return done, fmt.Errorf("%w: %w", ErrNoPage, err)
+		case err != nil:
+			return done, err
+		case n == 0: // a part of the first range came
+			return done, ErrNoPage
+		}
+	}
+	return done, nil
+}
+
+// prefaultMost is how many ranges one call brings in: the kernel takes at most 1,024 (UIO_MAXIOV).
+const prefaultMost = 256
+
 // self returns a descriptor of this process for process_madvise(2), or -1 where that call is
 // missing, refused, or does not tell what it did. It stays open.
 var self = sync.OnceValue(func() int {
@@ -68,14 +103,27 @@ var self = sync.OnceValue(func() int {
 	if err != nil {
 		return -1
 	}
-	n := os.Getpagesize()
-	addr, err := mmap(0, n, unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANON, noFile, 0)
-	if err == nil {
-		done, errno := processMadvise(fd, []Range{{addr, n}}, unix.MADV_WILLNEED)
-		if release(addr, n) == nil && errno == 0 && done == n {
-			return fd
-		}
+	if takes(fd, unix.MADV_WILLNEED) {
+		return fd
 	}
 	_ = unix.Close(fd)
 	return -1
 })
+
+// populatesMany reports whether process_madvise(2) brings pages in. An emulator may accept any
+// advice and do nothing.
+var populatesMany = sync.OnceValue(func() bool {
+	const unknown = 0x7fff
+	return madviseAnswers() && takes(self(), unix.MADV_POPULATE_READ) && !takes(self(), unknown)
+})
+
+// takes reports whether process_madvise(2) takes an advice about a mapped page.
+func takes(fd, advice int) bool {
+	n := os.Getpagesize()
+	addr, err := mmap(0, n, unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANON, noFile, 0)
+	if err != nil {
+		return false
+	}
+	done, errno := processMadvise(fd, []Range{{addr, n}}, advice)
+	return release(addr, n) == nil && errno == 0 && done == n
+}
