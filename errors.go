@@ -8,8 +8,8 @@ import (
 	"github.com/typedmem/typedmem/internal/printing"
 )
 
-// Sentinel errors. Every error of this module wraps one of them, one of package slab, the system's
-// error, or errors.ErrUnsupported for what a platform cannot do. Text that is no handle is
+// Sentinel errors. Every error of this module wraps one of them, one of package slab or blob, the
+// system's error, or errors.ErrUnsupported for what a platform cannot do. Text that is no handle is
 // strconv.ErrSyntax.
 var (
 	// ErrSize: a size, length or capacity that is negative, overflows, or exceeds the address

@@ -1,0 +1,66 @@
+package blob
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/shell"
+)
+
+// keptScratch is how many bytes of memory a store keeps for its next Append.
+const keptScratch = 1 << 20
+
+// Append adds a blob with the bytes of b and returns its Ref. Readers in this process know it at
+// once, those of the file in other processes after their next Refresh. No address moves, and views
+// stay valid. For no bytes it adds nothing and returns the zero Ref. The store takes 8 bytes more
+// than b has, and up to 7 to the next multiple of 8. For the time of the call it takes as much
+// memory again, so that the whole blob is published by one step.
+//
+//   - [typedmem.ErrProtection]: the store was opened for reading.
+//   - [typedmem.ErrClosed]: it is closed.
+//   - [typedmem.ErrSize]: a blob of 64 GiB, or a store past 512 GiB.
+//   - [typedmem.ErrCapacity]: past the reserved addresses; see FileOptions.Capacity.
+//   - The system's error: the disk is full, or, beside a [Store.SyncBefore], the blob could not be
+//     made durable.
+//
+// On error nothing can be read that was not there before, unless that last case occurs.
+func (s *Store) Append(b []byte) (Ref, error) { return add(s, b) }
+
+// AppendString is [Store.Append] for the bytes of a string.
+func (s *Store) AppendString(text string) (Ref, error) { return add(s, text) }
+
+func add[T string | []byte](s *Store, x T) (Ref, error) {
+	s.appending.Lock()
+	defer s.appending.Unlock()
+	memory, err := s.open()
+	if err != nil {
+		return 0, shell.Fail("append", err)
+	}
+	if len(x) == 0 {
+		_, err := memory.Sub(0, 0)
+		return 0, s.failed("append", err)
+	}
+	at, n := uint64(memory.Len()), uint64(len(x))
+	if n > maxLength || at > maxPlace {
+		return 0, s.failed("append", fmt.Errorf("%d bytes after %d; a blob holds at most %d, and a store %d: %w", n, at, uint64(maxLength), maxPlace, typedmem.ErrSize))
+	}
+	b := append(append(s.scratch[:0], make([]byte, unit)...), x...)
+	for len(b)%unit != 0 {
+		b = append(b, 0)
+	}
+	if cap(b) <= keptScratch {
+		s.scratch = b
+	}
+	mark := markOf(fold(seed(s.key.Load(), at, n), b[unit:]))
+	binary.LittleEndian.PutUint64(b, mark<<lowBits|n)
+	if err := memory.Append(b...); err != nil {
+		return 0, s.failed("append", err)
+	}
+	if s.ordered > 0 {
+		if err := memory.Sync(); err != nil {
+			return 0, s.failed("append", err)
+		}
+	}
+	return refOf(mark, at), nil
+}
