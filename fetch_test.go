@@ -109,6 +109,7 @@ func TestFetchOfAPageThatCannotBeRead(t *testing.T) {
 // Ranges that share a page or touch are brought in as one; the caller finds whole pages in order.
 func TestFetchJoinsRanges(t *testing.T) {
 	m, _ := fileMapping(t, 16)
+	unit := m.PageSize()
 	at := func(page, off, n int) mem.Range { return mem.Range{Addr: m.Addr() + uintptr(page*unit+off), N: n} }
 	list := []mem.Range{at(0, 1, 1), at(0, 9, 2), at(1, 0, 1), at(2, unit-1, 2), at(5, 0, 0), at(7, 3, unit), at(15, unit-1, 1)}
 	want := []mem.Range{at(0, 0, 4*unit), at(7, 0, 2*unit), at(15, 0, unit), {}, {}, {}, {}}

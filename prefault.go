@@ -65,8 +65,8 @@ func (m *Mapping) noPage(err error, addr uintptr, n int) error {
 	return fmt.Errorf("the page at byte %d of %s lies past the end of the file, or cannot be read: %w (%w)", off, b.name, ErrTruncated, err)
 }
 
-// firstAbsent returns the address of the first of the pages that does not come. If they all come now,
-// it is the last one.
+// firstAbsent returns the address of the first of the pages that does not come. If they all come
+// now, it is the last one.
 func (m *Mapping) firstAbsent(addr uintptr, n int) uintptr {
 	unit := m.plan.unit
 	for n > unit {

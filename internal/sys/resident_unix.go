@@ -3,7 +3,10 @@
 package sys
 
 import (
+	"bytes"
+	"errors"
 	"os"
+	"sync"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -11,14 +14,24 @@ import (
 
 // resident is mincore(2), which uses the lowest bit of each byte.
 func resident(addr uintptr, n int, pages []byte) error {
+	if !mincoreAnswers() {
+		return errors.ErrUnsupported
+	}
+	if err := mincore(addr, n, pages); err != nil {
+		return err
+	}
+	for i := range pages {
+		pages[i] &= 1
+	}
+	return nil
+}
+
+func mincore(addr uintptr, n int, pages []byte) error {
 	for {
 		// SAFETY: the call writes a byte for each page of the range, and pages has as many.
 		_, _, errno := unix.Syscall(unix.SYS_MINCORE, addr, uintptr(n), uintptr(unsafe.Pointer(unsafe.SliceData(pages))))
 		switch errno {
 		case 0:
-			for i := range pages {
-				pages[i] &= 1
-			}
 			return nil
 		case unix.EAGAIN, unix.EINTR: // the kernel lacks memory for a moment
 		default:
@@ -26,6 +39,20 @@ func resident(addr uintptr, n int, pages []byte) error {
 		}
 	}
 }
+
+// mincoreAnswers reports whether mincore(2) writes one byte for a page. qemu's user mode writes one
+// for each page of the machine below, which may be smaller.
+var mincoreAnswers = sync.OnceValue(func() bool {
+	const untouched = 0xaa
+	n := os.Getpagesize()
+	addr, err := mmap(0, n, unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANON, noFile, 0)
+	if err != nil {
+		return false
+	}
+	pages := bytes.Repeat([]byte{untouched}, 1+n/512) // no machine has smaller pages
+	err = mincore(addr, n, pages)
+	return release(addr, n) == nil && err == nil && pages[0] != untouched && pages[1] == untouched
+})
 
 // tellsResident: Linux since 5.2 and NetBSD since 9 tell the truth only to the owner of the file
 // and to those who may write it.
