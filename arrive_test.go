@@ -52,6 +52,9 @@ func TestAppendWritesToPagesThatHaveCome(t *testing.T) {
 	for _, batch := range []int{1, unit - 1, 100_000, 3<<20 + 5} {
 		t.Run(fmt.Sprint(batch), func(t *testing.T) {
 			r := growingFile(t, 100)
+			if batch > mem.MostPresent && sys.Refused(sys.Prefault(r.Mapping().Addr(), unit, true)) {
+				t.Skip("the system has no call that brings pages in, so the first step is the last")
+			}
 			came, steps := arrivals(t, nil)
 			m, total := r.Mapping(), min(10<<20, 50_000*batch)
 			l := mem.Of(m).Limits()

@@ -99,6 +99,6 @@ func of[T any](s size, forFull, forMiddle, forSmall T) T {
 // allRows returns every row, in the order in which they run. A new one joins the list.
 func allRows() []row {
 	return []row{
-		delayed16(), delayed64(), delayedAppend(), beside(), disk(1), disk(64), scan(), warm(), limited(1), limited(16),
+		delayed16(), delayed64(), delayedAppend(), writes(), beside(), disk(1), disk(64), scan(), warm(), limited(1), limited(16),
 	}
 }
