@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/typedmem/typedmem/endian"
 	"github.com/typedmem/typedmem/internal/testenv"
 	"github.com/typedmem/typedmem/region"
 )
@@ -69,4 +70,23 @@ func TestPythonReadsTheFormat(t *testing.T) {
 		t.Fatal(err)
 	}
 	reads(path, "2 ('Count', 'Ready', 'Level', 'Plain', 'Point') (1152921504606846976, 1, -5, [6, 7], 1.+2.j)")
+
+	type foreign struct {
+		Big    endian.BE32[uint32]
+		Byte   uint8
+		Little endian.LE64[float64] // at an odd byte
+		Many   [2]endian.BE16[int16]
+		Native uint8
+	}
+	path = filepath.Join(t.TempDir(), "foreign.tm")
+	f, err := region.Create[foreign](path, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := foreign{Big: endian.BE32Of[uint32](0x01020304), Byte: 5, Little: endian.LE64Of(-0.5), Native: 9}
+	x.Many[1].Set(-300)
+	if err := errors.Join(f.Append(x), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	reads(path, "1 ('Big', 'Byte', 'Little', 'Many', 'Native') (16909060, 5, -0.5, [   0, -300], 9)")
 }

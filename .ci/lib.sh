@@ -15,15 +15,27 @@ skip() { echo "$1: skipped: $2"; }
 need() {
   command -v "$1" >/dev/null && return
   why="no $1"
+  install "$2" && command -v "$1" >/dev/null
+}
+
+# need_numpy: the same for NumPy and Debian's Python.
+need_numpy() {
+  local works=(/usr/bin/python3 -c 'import numpy')
+  "${works[@]}" 2>/dev/null && return
+  why="no NumPy"
+  install python3-numpy && "${works[@]}"
+}
+
+# install PACKAGE: from Debian. It adds to why what is against it.
+install() {
   command -v apt-get >/dev/null || { why+=" and no apt-get"; return 1; }
-  [ "$(id -u)" = 0 ] || { why+="; install the package $2"; return 1; }
+  [ "$(id -u)" = 0 ] || { why+="; install the package $1"; return 1; }
   export DEBIAN_FRONTEND=noninteractive
   if [ -z "${TYPEDMEM_APT_UPDATED:-}" ]; then
     apt-get -q update >&2 || { why+="; apt-get update failed"; return 1; }
     export TYPEDMEM_APT_UPDATED=1
   fi
-  apt-get -q install -y --no-install-recommends "$2" >&2 || { why+="; apt-get install $2 failed"; return 1; }
-  command -v "$1" >/dev/null
+  apt-get -q install -y --no-install-recommends "$1" >&2 || { why+="; apt-get install $1 failed"; return 1; }
 }
 
 # counted NAME [VAR=VALUE ...] -- [ARGUMENT ...]: go test -short with these settings and arguments,

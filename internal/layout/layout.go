@@ -27,7 +27,7 @@ const (
 // Leaf is one scalar field, or an array of scalars, at a fixed place in every value.
 type Leaf struct {
 	Path   string // field names joined by dots; [8:24] stands for 8 elements that lie 24 bytes apart
-	Kind   string // as reflect names it, with the length of an array of scalars in front: "[4]float64"
+	Kind   string // as reflect names it, with the length of an array of scalars in front: "[4]float64"; see ordered
 	Type   string // the same as Go names it: "region.Bool8" where Kind is "uint8"
 	Offset uintptr
 	Size   uintptr // bytes, of the whole array
@@ -130,6 +130,9 @@ func (l *Layout) walk(t reflect.Type, path string, off uintptr) (natural uintptr
 		return 0
 	case pkg == "sync/atomic":
 		return l.walkAtomic(t, path, off)
+	case ordered(t) != "":
+		l.Leaves = append(l.Leaves, Leaf{path, ordered(t), t.String(), off, t.Size()})
+		return 1
 	}
 	switch k := t.Kind(); k {
 	case reflect.Struct:
@@ -239,8 +242,8 @@ func (l *Layout) walkArray(t reflect.Type, path string, off uintptr) (natural ui
 	if n == 0 || elem.Size() == 0 {
 		return 0
 	}
-	switch elem.Kind() {
-	case reflect.Struct, reflect.Array:
+	switch k := elem.Kind(); {
+	case k == reflect.Array, k == reflect.Struct && ordered(elem) == "":
 		at := ""
 		if path != "" {
 			at = " at " + path

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/typedmem/typedmem/endian"
 	"unsafe"
 
 	"github.com/typedmem/typedmem/internal/testkit"
@@ -188,6 +190,17 @@ _ [8]uint8 32 8
 	}
 	if got := Of(reflect.TypeFor[float64]()).Fields(); got != "# float64\n. float64 0 8\n" {
 		t.Errorf("the fields of a scalar are %q", got)
+	}
+	got = Of(reflect.TypeFor[struct {
+		A uint8
+		B endian.BE32[float32]
+		C [2]endian.LE16[uint16]
+		D [2][3]endian.LE64[int64]
+		E [5]byte
+	}]()).Fields()
+	_, got, _ = strings.Cut(got, "\n")
+	if want := "A uint8 0 1\nB be.float32 1 4\nC [2]le.uint16 5 4\nD[2:24] [3]le.int64 9 24\nE [5]uint8 57 5\n"; got != want {
+		t.Errorf("the fields are\n%s, want\n%s", got, want)
 	}
 	l := Of(reflect.TypeFor[struct {
 		A atomic.Int32
