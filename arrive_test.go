@@ -18,7 +18,7 @@ import (
 
 // arrivals records which pages are brought in until the test ends. refuse may be nil.
 func arrivals(t *testing.T, refuse func(lo, hi uintptr) error) (came func(addr uintptr) bool, steps *[]int) {
-	pages := map[uintptr]bool{}
+	page, pages := uintptr(sys.PageSize()), map[uintptr]bool{}
 	steps = new([]int)
 	t.Cleanup(sys.Interpose(func(c sys.Call) error {
 		if c.Op != sys.OpPrefault {
@@ -29,13 +29,13 @@ func arrivals(t *testing.T, refuse func(lo, hi uintptr) error) (came func(addr u
 				return err
 			}
 		}
-		for at := c.Addr; at < c.Addr+uintptr(c.Len); at += uintptr(unit) {
-			pages[at] = true
+		for at := c.Addr; at < c.Addr+uintptr(c.Len); at += page {
+			pages[at/page] = true
 		}
 		*steps = append(*steps, c.Len)
 		return nil
 	}))
-	return func(addr uintptr) bool { return pages[addr-addr%uintptr(unit)] }, steps
+	return func(addr uintptr) bool { return pages[addr/page] }, steps
 }
 
 // growingFile returns a region of the bytes of a new file of n bytes, with room for 16 MiB.
