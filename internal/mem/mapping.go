@@ -32,8 +32,8 @@ type Mapping interface {
 	// be filled before [Limits.Extend] publishes them. It fails as a growing Resize does.
 	MakeRoom(n int) error
 
-	// MakeRoomToWrite is MakeRoom for bytes that are written next. Pages of a file are brought in by
-	// system calls, for which the Go scheduler does not wait as it does for faults. A page that
+	// MakeRoomToWrite is MakeRoom for bytes that are written next. Pages of a file are brought in
+	// by system calls, for which the Go scheduler does not wait as it does for faults. A page that
 	// cannot come is an error. [Limits.Room] is as far as pages have come.
 	MakeRoomToWrite(n int) error
 
