@@ -24,6 +24,9 @@ func (m *Mapping) Advise(lo, hi int, f flags.Map) error {
 		defer m.mu.RUnlock()
 		return m.fail("advise", fmt.Errorf("flags.Free is for private anonymous memory, since the contents of other memory belong to the file or to others too; DontNeed, Cold or PageOut let go of its pages: %w", ErrOperation))
 	}
+	if f.Has(flags.RandomAccess) {
+		m.random.Store(true)
+	}
 	addr, n := m.pages(lo, hi)
 	inside, most := m.pagesInside(lo, hi)
 	return m.work("advise", needCommitted, work{addr: addr, n: n}, m.mu.RUnlock, func(w work) error {

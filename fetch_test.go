@@ -152,3 +152,32 @@ func TestFetchOfWarmPagesAllocatesNothing(t *testing.T) {
 		})
 	}
 }
+
+// After RandomAccess, given or advised, the system reads no page of its own accord: Prefault tells
+// it of many. Otherwise it does not, and the system's own read-ahead is at work.
+func TestPrefaultHintsAfterRandomAccess(t *testing.T) {
+	for name, c := range map[string]struct {
+		given, advised flags.Map
+		want           bool
+	}{"plain": {0, 0, false}, "given": {flags.RandomAccess, 0, true}, "advised": {0, flags.RandomAccess, true}} {
+		f := testkit.File(t, pattern(4*unit))
+		m := testkit.Must(options.New(4*unit).WithFile(f, 0).WithFlags(c.given).Map())(t)
+		testkit.Check(t, m.Advise(0, unit, c.advised), "advise")
+		right := testkit.Must(m.SplitOff(2 * unit))(t)
+		for part, m := range map[string]*typedmem.Mapping{"left": m, "right": right} {
+			hints := 0
+			restore := testenv.InterposeHere(func(c sys.Call) error {
+				if c.Op == sys.OpPrefetch {
+					hints++
+				}
+				return nil
+			})
+			testkit.Check(t, m.Prefault(0, m.Len()), name)
+			restore()
+			if hints > 0 != c.want {
+				t.Errorf("%s, %s: %d hints", name, part, hints)
+			}
+			testkit.Check(t, m.Close(), "close")
+		}
+	}
+}

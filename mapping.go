@@ -23,6 +23,7 @@ type Mapping struct {
 	mu   sync.RWMutex   // guards the state; never held while the kernel waits for a device
 	addr atomic.Uintptr // of the first byte
 
+	random  atomic.Bool  // flags.RandomAccess was advised, for a part at least
 	users   atomic.Int32 // calls that use the memory without mu, see work; raised under mu
 	growing sync.Mutex   // held during a growth or Commit; locked before mu
 

@@ -12,7 +12,7 @@ import (
 //     whole. Other Unix: MADV_WILLNEED. Windows: PrefetchVirtualMemory.
 func (m *Mapping) Prefetch(lo, hi int) error {
 	return m.onRange("prefetch", lo, hi, needCommitted|needReadable, func(w work) error {
-		return hinted(sys.Prefetch([]sys.Range{{Addr: w.addr, N: w.n}}))
+		return m.hint(w.addr, w.n)
 	})
 }
 

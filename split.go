@@ -75,6 +75,7 @@ func (m *Mapping) cut(at int) *Mapping {
 	n.plan.delta = 0
 	n.addr.Store(right.base)
 	n.shows.Store(right.backing)
+	n.random.Store(m.random.Load())
 	n.limits.Store(newLimits(right, n))
 	m.limits.Load().Race().Share(n.limits.Load().Race())
 	n.publish(length - at)
