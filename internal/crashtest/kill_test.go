@@ -28,6 +28,10 @@ func TestMain(m *testing.M) {
 		w.say("error %v", w.Run())
 		os.Exit(1)
 	}
+	if dir := os.Getenv(blobVariable); dir != "" {
+		fmt.Println("error", appendNamed(dir))
+		os.Exit(1)
+	}
 	if path := os.Getenv(followed); path != "" {
 		fmt.Println("error", appendForever(path))
 		os.Exit(1)

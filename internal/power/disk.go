@@ -30,8 +30,7 @@ const (
 
 // Disk is the device of one file. Its methods are for the goroutine that works on the file.
 type Disk struct {
-	path  string
-	point func() error // called at each point where something may be lost
+	path string
 
 	old      os.FileInfo      // the file that had the name at first, and is not followed; nil for none
 	file     os.FileInfo      // nil while there is none
@@ -52,11 +51,21 @@ type Disk struct {
 // one, it follows the file that replaces it. point is called before and inside each operation
 // wherever something of the file is made durable or changes its length.
 func Watch(path string, point func() error) (d *Disk, stop func()) {
-	d = &Disk{path: path, point: point, later: map[int][]uint64{}, sizes: []int{0}, watching: true}
-	if info, err := os.Stat(path); err == nil {
-		d.old = info
+	all, stop := WatchAll(point, path)
+	return all[0], stop
+}
+
+// WatchAll is Watch for several files on one device. At each point all of them are as they are at
+// this moment.
+func WatchAll(point func() error, paths ...string) (all []*Disk, stop func()) {
+	for _, path := range paths {
+		d := &Disk{path: path, later: map[int][]uint64{}, sizes: []int{0}, watching: true}
+		if info, err := os.Stat(path); err == nil {
+			d.old = info
+		}
+		all = append(all, d)
 	}
-	return d, sys.Interpose(d.interpose)
+	return all, sys.Interpose(func(c sys.Call) error { return interpose(all, point, c) })
 }
 
 // Err is what kept the model from following the file, nil where nothing did.
@@ -79,43 +88,58 @@ func (d *Disk) Aside(f func()) {
 	f()
 }
 
-func (d *Disk) interpose(c sys.Call) error {
+func interpose(all []*Disk, point func() error, c sys.Call) error {
 	switch c.Op {
 	case sys.OpFlush, sys.OpSyncFile, sys.OpAllocate, sys.OpZero, sys.OpMap, sys.OpNameFile, sys.OpReplaceFile, sys.OpCloneRange, sys.OpCopyRange:
 	default: // also what the collector's goroutines call
 		return nil
 	}
-	if !d.watching || d.dead || c.Op == sys.OpMap && c.File == nil {
+	if c.Op == sys.OpMap && c.File == nil {
 		return nil
 	}
-	var err error
-	d.Aside(func() {
+	for _, d := range all {
+		if !d.watching || d.dead {
+			return nil
+		}
+	}
+	for _, d := range all {
+		d.watching = false
+		defer func() { d.watching = true }()
 		d.Look()
-		if err = d.point(); err != nil {
+	}
+	if err := point(); err != nil {
+		for _, d := range all {
 			d.dead = true
-			return
 		}
-		switch c.Op {
-		case sys.OpFlush:
-			if at, mine, err := d.maps.find(c.Addr, d.file, d.path, d.maker()); err != nil {
-				d.err = err
-			} else if mine {
-				d.flush(at, at+c.Len)
-			}
-		case sys.OpSyncFile:
-			info, err := c.File.Stat()
-			switch {
-			case err != nil:
-			case info.IsDir():
-				d.entry = d.there
-			case d.file != nil && os.SameFile(info, d.file):
-				d.Flush()
-			}
-		case sys.OpMap:
-			d.maps.forget()
+		return err
+	}
+	for _, d := range all {
+		d.happens(c)
+	}
+	return nil
+}
+
+// happens notes what a call makes durable.
+func (d *Disk) happens(c sys.Call) {
+	switch c.Op {
+	case sys.OpFlush:
+		if at, mine, err := d.maps.find(c.Addr, d.file, d.path, d.maker()); err != nil {
+			d.err = err
+		} else if mine {
+			d.flush(at, at+c.Len)
 		}
-	})
-	return err
+	case sys.OpSyncFile:
+		info, err := c.File.Stat()
+		switch {
+		case err != nil:
+		case info.IsDir():
+			d.entry = d.there
+		case d.file != nil && os.SameFile(info, d.file):
+			d.Flush()
+		}
+	case sys.OpMap:
+		d.maps.forget()
+	}
 }
 
 // Look notes what the file holds now.
