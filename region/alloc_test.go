@@ -1,9 +1,11 @@
 package region_test
 
 import (
+	"path/filepath"
 	"testing"
 	"unsafe"
 
+	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/testenv"
 	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/region"
@@ -19,6 +21,13 @@ func TestNothingAllocates(t *testing.T) {
 	testkit.Wants(t, "Every", err, nil)
 	var sum uint64
 	buf := make([]wide, 50)
+	indexes := make([]int, 50)
+	for k := range indexes {
+		indexes[k] = k * 6
+	}
+	file, err := region.Create[wide](filepath.Join(t.TempDir(), "r"), 1000)
+	testkit.Check(t, err)
+	testkit.CloseLater(t, file)
 	for name, f := range map[string]func(){
 		"Region.At":    func() { sum += r.At(5).A },
 		"Region.Set":   func() { r.Set(5, wide{}) },
@@ -73,6 +82,16 @@ func TestNothingAllocates(t *testing.T) {
 			for _, x := range s.All() {
 				sum += x.A
 			}
+		},
+		"View.Gather":    func() { _ = v.Gather(buf, indexes); sum += buf[0].A },
+		"Strided.Gather": func() { _ = s.Gather(buf, indexes); sum += buf[0].A },
+		"Gather of a file": func() {
+			_ = file.View().Gather(buf, indexes)
+			sum += buf[0].A
+		},
+		"Gather of pages to bring in": func() {
+			_ = file.Mapping().Advise(0, file.Mapping().Len(), flags.DontNeed)
+			_ = file.View().Gather(buf, indexes)
 		},
 		"Append in room": func() { _ = r.Append(buf[:3]...) },
 		"Append of one":  func() { _ = r.Append(wide{A: 1}) },

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"github.com/typedmem/typedmem/internal/race"
+	"github.com/typedmem/typedmem/internal/resident"
 )
 
 // Limits holds the addresses up to which a mapping may be read and written. A checked view keeps
@@ -30,10 +31,11 @@ type Limits struct {
 	lent   *atomic.Bool // see Lend; a field of what releases the addresses, which it so keeps
 	origin *Limits      // the Limits that this one narrows; nil for a mapping's own
 
-	owner    atomic.Value           // the Mapping; only in its own Limits
-	readOnly atomic.Pointer[Limits] // what ReadOnly returns, once called
-	sealed   atomic.Pointer[Limits] // what Sealed returns; in read-only Limits too
-	shut     atomic.Pointer[Limits] // what Shut returns
+	seen     atomic.Pointer[resident.Pages] // only in a mapping's own Limits
+	owner    atomic.Value                   // the Mapping; only in its own Limits
+	readOnly atomic.Pointer[Limits]         // what ReadOnly returns, once called
+	sealed   atomic.Pointer[Limits]         // what Sealed returns; in read-only Limits too
+	shut     atomic.Pointer[Limits]         // what Shut returns
 }
 
 // New returns the Limits of memory that begins at an address. lent is what Lend sets.
