@@ -61,7 +61,7 @@ func TestATableStoresEachStringOnce(t *testing.T) {
 	})
 }
 
-// Of equal blobs the first counts, whoever has appended them.
+// Of equal blobs the first counts, also of those appended past the table.
 func TestOfEqualBlobsTheFirstCounts(t *testing.T) {
 	everyKind(t, func(t *testing.T, s *blob.Store) {
 		table := testkit.Must(blob.NewTable(s))(t)
