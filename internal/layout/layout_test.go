@@ -9,10 +9,9 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/typedmem/typedmem/endian"
 	"unsafe"
 
+	"github.com/typedmem/typedmem/endian"
 	"github.com/typedmem/typedmem/internal/testkit"
 )
 
