@@ -188,6 +188,34 @@
 // that a writer is done need an element that says so. A path that comes to name another file ends
 // the loop with [typedmem.ErrReplaced]: close the region and open the path again.
 //
+// # Data larger than memory
+//
+// A page of a file that is not in memory is read when it is accessed. The access stops the thread,
+// and the Go scheduler does not know: with a few such reads at a time all other goroutines wait
+// too, timers are late, and a garbage collection cannot begin. Four ways to read:
+//
+//   - [View.At], All, Slice: for data that is in memory, or soon will be. Cold, each page stops a
+//     thread.
+//   - [View.Gather], [Strided.Gather]: elements by index, such as candidates of a search. The
+//     missing pages are read together, at the speed that the device has for many reads at once.
+//     Warm, it costs about as much as a loop of At that also stores what it reads. More indexes in
+//     one call are better: 64 and more.
+//   - [View.Stream]: everything in order. What comes next is read while the loop works. Warm, it
+//     costs a system call for each MiB.
+//   - [View.Prefault]: everything at once, for a part that fits into memory and is then read in any
+//     order. [View.Prefetch] starts the same and does not wait. Neither keeps the pages there;
+//     [typedmem.Mapping.LockRange] does.
+//
+// Gather, Stream and Prefault wait in system calls, while other goroutines run. Where At would
+// fault they return an error: [typedmem.ErrTruncated] if the file was cut off, or the error of
+// reading it. [View.Resident] says how much is in memory.
+//
+// A Set or a Store to a cold page stops the thread as At does: call Prefault before. Append brings
+// in the pages that it writes to.
+//
+// Open a file that is read at random with flags.RandomAccess, or give that advice later
+// ([typedmem.Mapping.Advise]): otherwise the system reads up to 128 KiB around each page.
+//
 // # Full disks
 //
 // If the disk is full, Create, Append, Resize, Sync and Close return an error that wraps the
