@@ -81,11 +81,16 @@ func printables(t *testing.T) []printable {
 	cut := testkit.Must(region.New[uint64](8))(t)
 	closing(cut)
 	cutView, cutColumn := cut.View(), testkit.Must(cut.View().Every(0, 8, 2))(t)
+	cutRows := testkit.Must(region.RowsOf(cutView, 2))(t)
 	testkit.Check(t, cut.Resize(3), "resize")
 	hidden := testkit.Must(region.New[uint64](4))(t)
 	closing(hidden)
 	hiddenView := hidden.View()
 	testkit.Check(t, hidden.Mapping().MakeNone(), "MakeNone")
+	rows, noRows := testkit.Must(region.RowsOf(wide.View(), 2))(t), testkit.Must(region.RowsOf(hiddenView, 2))(t)
+	noRows = testkit.Must(noRows.Sub(1, 1))(t)
+	vectors := testkit.Must(region.OpenFile[uint64](path("vectors.tm"), region.FileOptions{Write: true, Create: true, Len: 6, Width: 3}))(t)
+	closing(vectors)
 	column := testkit.Must(region.Field[uint64](r.View(), 8))(t)
 
 	s := testkit.Must(slab.New[printedRecord](100))(t)
@@ -157,6 +162,11 @@ func printables(t *testing.T) []printable {
 		{"Strided", column, []string{"region.Strided[uint64](", "16 bytes apart", "Read|Write"}},
 		{"Strided, cut", cutColumn, []string{"4 elements, 2 of them left"}},
 		{"Strided, zero", region.Strided[uint64]{}, []string{"region.Strided[uint64](0 elements)"}},
+		{"Rows", rows, []string{"region.Rows[uint64](5 rows of 2 elements", "Read|Write"}},
+		{"Rows, cut", cutRows, []string{"4 rows of 2 elements, 1 of them left"}},
+		{"Rows, none", noRows, []string{"0 rows of 2 elements"}},
+		{"Rows, zero", region.Rows[uint64]{}, []string{"region.Rows[uint64](0 rows)"}},
+		{"Region with rows", vectors, []string{"6 of", "elements in rows of 3, Read|Write", "vectors.tm"}},
 		{"Bool8", region.Bool8(7), nil},
 		{"Slab", s, []string{"slab.Slab[", S, "of 100 objects", "Read|Write"}},
 		{"Slab, zero", new(slab.Slab[printedRecord]), []string{"(closed)"}},

@@ -294,7 +294,7 @@ func (m *files) openOne() {
 	alone := o.Write && !o.Shared && !o.CopyOnWrite
 	reasons := []error{
 		when(o.Create && !o.Write || o.Shared && !o.Write || o.CopyOnWrite && (o.Shared || o.Create), typedmem.ErrOperation),
-		when(length < 0 || length == math.MaxInt || capacity < 0 || width < 0, typedmem.ErrSize),
+		when(length < 0 || length == math.MaxInt || capacity < 0 || width < 0 || width > 1 && length%width != 0, typedmem.ErrSize),
 	}
 	if errors.Join(reasons...) == nil {
 		switch now := m.now; {
@@ -392,8 +392,9 @@ func (m *files) append(h *handle) {
 	}
 	xs := m.rows(n)
 	err := h.add(xs)
-	expect(m.t, "Append", err, when(h.reader(), typedmem.ErrProtection), when(h.fixed(), typedmem.ErrOperation),
-		when(h.alone() && h.n+n > h.Cap(), typedmem.ErrCapacity))
+	part := h.alone() && n%h.of.width != 0
+	expect(m.t, "Append", err, when(h.reader(), typedmem.ErrProtection), when(h.fixed(), typedmem.ErrOperation), when(part, typedmem.ErrBounds),
+		when(h.alone() && !part && h.n+n > h.Cap(), typedmem.ErrCapacity))
 	if err == nil {
 		h.of.rows = append(h.of.rows, xs...)
 		m.changed(h)
@@ -411,9 +412,10 @@ func (m *files) resize(h *handle) {
 		n = h.n
 	}
 	size := n < 0 || n == math.MaxInt
+	part := h.alone() && !size && n%h.of.width != 0
 	err := h.Resize(n)
-	expect(m.t, "Resize", err, when(size, typedmem.ErrSize), when(h.reader() && !size, typedmem.ErrProtection), when(h.fixed() && !size, typedmem.ErrOperation),
-		when(h.alone() && !size && n > h.Cap(), typedmem.ErrCapacity))
+	expect(m.t, "Resize", err, when(part, typedmem.ErrBounds), when(size, typedmem.ErrSize), when(h.reader() && !size, typedmem.ErrProtection), when(h.fixed() && !size, typedmem.ErrOperation),
+		when(h.alone() && !size && !part && n > h.Cap(), typedmem.ErrCapacity))
 	if err != nil {
 		return
 	}
@@ -471,7 +473,7 @@ func (m *files) shutdown(h *handle) {
 	testkit.Check(m.t, err)
 	expect(m.t, "Close of a pinned region", h.Close(), typedmem.ErrBusy)
 	if h.alone() && h.n > 0 {
-		expect(m.t, "Resize of a pinned region", h.Resize(h.n-1), typedmem.ErrBusy)
+		expect(m.t, "Resize of a pinned region", h.Resize(h.n-h.of.width), typedmem.ErrBusy)
 	}
 	expect(m.t, "Shutdown of a pinned region", h.Shutdown(ctx), context.Canceled)
 	unpin()
@@ -604,6 +606,7 @@ func (m *files) salvage() {
 	expect(m.t, "Salvage", err, when(at < dataStart, typedmem.ErrTruncated), when(at >= dataStart && kind != m.now.kind, typedmem.ErrLayout))
 	if err == nil {
 		want := min(len(m.now.rows), int(at-dataStart)/kinds[kind].size)
+		want -= want % m.now.width
 		if saved != want || lost != len(m.now.rows)-want {
 			m.t.Fatalf("%d saved, %d lost, want %d of %d", saved, lost, want, len(m.now.rows))
 		}

@@ -19,6 +19,8 @@ func TestNothingAllocates(t *testing.T) {
 	v := r.View()
 	s, err := v.Every(0, 1000, 3)
 	testkit.Wants(t, "Every", err, nil)
+	rows, err := region.RowsOf(v, 10)
+	testkit.Wants(t, "RowsOf", err, nil)
 	var sum uint64
 	buf := make([]wide, 50)
 	indexes := make([]int, 50)
@@ -89,6 +91,21 @@ func TestNothingAllocates(t *testing.T) {
 			_ = file.View().Gather(buf, indexes)
 			sum += buf[0].A
 		},
+		"Rows":        func() { x, _ := region.RowsOf(v, 10); sum += x.At(1, 2).A },
+		"Region.Rows": func() { sum += r.Rows().At(5, 0).A },
+		"Rows.At":     func() { sum += rows.At(5, 1).A },
+		"Rows.Set":    func() { rows.Set(5, 0, wide{}) },
+		"Rows.Load":   func() { x, _ := rows.Load(5, 1); sum += x.A },
+		"Rows.Store":  func() { _ = rows.Store(5, 0, wide{}) },
+		"Rows.Row":    func() { sum += rows.Row(5).At(1).A },
+		"Rows.Col":    func() { sum += rows.Col(1).At(5).A },
+		"Rows.Sub":    func() { x, _ := rows.Sub(2, 20); sum += x.At(1, 1).A },
+		"Rows.Flat":   func() { sum += rows.Flat().At(12).A },
+		"Rows.All": func() {
+			for _, row := range rows.All() {
+				sum += row.At(1).A
+			}
+		},
 		"Append in room": func() { _ = r.Append(buf[:3]...) },
 		"Append of one":  func() { _ = r.Append(wide{A: 1}) },
 	} {
@@ -106,7 +123,13 @@ func TestNothingAllocates(t *testing.T) {
 
 // TestViewsFitRegisters: a fifth word would keep the compiler from holding a view in registers.
 func TestViewsFitRegisters(t *testing.T) {
-	if word := unsafe.Sizeof(uintptr(0)); unsafe.Sizeof(region.View[wide]{}) != 4*word || unsafe.Sizeof(region.Strided[wide]{}) != 4*word {
-		t.Errorf("a View of %d bytes, a Strided of %d", unsafe.Sizeof(region.View[wide]{}), unsafe.Sizeof(region.Strided[wide]{}))
+	for what, size := range map[string]uintptr{
+		"View":    unsafe.Sizeof(region.View[wide]{}),
+		"Strided": unsafe.Sizeof(region.Strided[wide]{}),
+		"Rows":    unsafe.Sizeof(region.Rows[wide]{}),
+	} {
+		if size != 4*unsafe.Sizeof(uintptr(0)) {
+			t.Errorf("a %s of %d bytes", what, size)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package region
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"unsafe"
@@ -18,6 +19,7 @@ import (
 // appended.
 //
 //   - [typedmem.ErrCapacity]: past Cap.
+//   - [typedmem.ErrBounds]: the region has rows, and xs is no whole number of them.
 //   - [typedmem.ErrProtection]: the region is not writable.
 //   - [typedmem.ErrClosed]: it is closed.
 //   - [typedmem.ErrOperation]: T has sync/atomic fields; or the length is fixed, by
@@ -47,6 +49,9 @@ func (r *Region[T]) Append(xs ...T) error {
 
 // put writes xs to the memory after the last element, and publishes the new length.
 func (r *Region[T]) put(l *mem.Limits, end, stop uintptr, first int, xs []T) error {
+	if err := r.core.wholeRows(first, len(xs)); err != nil {
+		return shell.Fail("append", cmp.Or(r.core.growable(), err))
+	}
 	// SAFETY: stop lies within Room, so up to there the addresses have memory.
 	to := unsafe.Slice((*T)(unsafe.Add(unsafe.Pointer(nil), address[T](l, first))), len(xs))
 	if race.Enabled && len(xs) > 0 {
@@ -145,6 +150,9 @@ func (c *core) makeRoom(more int) error {
 		return err
 	}
 	have := c.length() / c.size
+	if err := c.wholeRows(have, more); err != nil {
+		return err
+	}
 	total, ok := num.Mul(have+more, c.size) // a negative sum is refused
 	if !ok {
 		return fmt.Errorf("%d elements of %d bytes more than %d: %w", more, c.size, have, typedmem.ErrSize)
@@ -179,6 +187,9 @@ func (c *core) resize(bytes int) error {
 			return errSyncing
 		}
 		defer c.syncing.Unlock()
+	}
+	if err := c.wholeRows(0, bytes/c.size); err != nil {
+		return err
 	}
 	if err := c.whole(min(bytes, old)); err != nil {
 		return err
@@ -250,9 +261,9 @@ func (c *core) shrinkFile(bytes, old int) error {
 	if err := c.inner().CanResize(bytes); err != nil {
 		return err
 	}
-	unsynced := c.file.Unsynced(bytes / c.size)
+	unsynced := c.file.Unsynced(c.elements(bytes))
 	if unsynced {
-		if err := c.file.Sync(bytes/c.size, func() error { return c.mapping().Flush(0, bytes) }); err != nil {
+		if err := c.file.Sync(c.elements(bytes), func() error { return c.mapping().Flush(0, bytes) }); err != nil {
 			return err
 		}
 	}

@@ -47,8 +47,8 @@ func (c *core) close() error {
 	}
 	c.greatest = max(c.greatest, length)     // the length may have been changed through the mapping
 	if err != nil && writes && lost == nil { // the mapping was closed before: sync through the file
-		if lost = c.whole(c.published); lost == nil && f.Unsynced(c.published/c.size) {
-			lost = f.Sync(c.published/c.size, f.Handle().Sync)
+		if lost = c.whole(c.published); lost == nil && f.Unsynced(c.elements(c.published)) {
+			lost = f.Sync(c.elements(c.published), f.Handle().Sync)
 		}
 		if lost != nil && !container.Foreign(lost) {
 			return errors.Join(err, lost)
@@ -70,7 +70,7 @@ func (c *core) syncAndUnmap(writes bool) (length int, lost, err error) {
 		if !writes || c.closed() {
 			return length, nil, c.unmap()
 		}
-		if lost = c.whole(length); lost == nil && c.file.Unsynced(length/c.size) {
+		if lost = c.whole(length); lost == nil && c.file.Unsynced(c.elements(length)) {
 			lost = c.syncLocked()
 		}
 		if container.Foreign(lost) {

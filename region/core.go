@@ -21,6 +21,7 @@ type core struct {
 	first        place                 // what at points to at first; part of core, to save an allocation
 	accessLimits *unsafe.Pointer       // Region.limits, which accesses go by
 	size         int                   // of an element
+	width        int                   // elements in a row, 0 for 1
 	layout       *layout.Layout
 	mayLackSpace bool          // stores must go through Write of the mapping
 	written      int           // the end of what Append began to write; past the length after a fault in Append

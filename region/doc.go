@@ -70,8 +70,9 @@
 //	Perm      permission bits, less umask   not used
 //	Flags     how it is mapped              how it is mapped
 //
-// Numbers below 0, and lengths past the address space, are [typedmem.ErrSize]; bits in Perm that
-// are no permissions, and flags.HugePages, are [typedmem.ErrOperation]. A symbolic link to a file
+// Numbers below 0, lengths past the address space, and a Len that is no whole number of rows of
+// Width are [typedmem.ErrSize]; bits in Perm that are no permissions, and flags.HugePages, are
+// [typedmem.ErrOperation]. A symbolic link to a file
 // stands for that file. No file is made in place of a link to nothing: that is [fs.ErrNotExist]. A
 // directory or device is [typedmem.ErrOperation], an empty file [typedmem.ErrTruncated].
 //

@@ -97,7 +97,7 @@ func (c *core) takeOver(bytes int) error {
 	if err := c.clearRest(bytes); err != nil {
 		return err
 	}
-	if c.file.Unsynced(bytes / c.size) {
+	if c.file.Unsynced(c.elements(bytes)) {
 		if err := c.sync(); err != nil {
 			return err
 		}
@@ -129,7 +129,7 @@ func attach(f *container.File, bytes int, l *layout.Layout, ask mem.Request, o F
 	if err != nil {
 		return nil, err
 	}
-	c.file, c.name, c.reader, c.published, c.greatest, c.fixed = f, f.Name(), !write, bytes, bytes, fixed
+	c.file, c.name, c.width, c.reader, c.published, c.greatest, c.fixed = f, f.Name(), f.Width(), !write, bytes, bytes, fixed
 	c.mayLackSpace = c.mayLackSpace || fixed != nil // so that Append looks at fixed off its fast path
 	return c, nil
 }
@@ -155,7 +155,7 @@ func (c *core) clearRest(bytes int) error {
 
 // publish makes the length visible to readers in other processes.
 func (c *core) publish(bytes int) error {
-	if err := c.file.Publish(bytes / c.size); err != nil {
+	if err := c.file.Publish(c.elements(bytes)); err != nil {
 		return err
 	}
 	c.published, c.greatest = bytes, max(c.greatest, bytes)

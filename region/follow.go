@@ -74,7 +74,7 @@ func next[T any](r *Region[T], at *position) (View[T], error) {
 		}
 		_, err := r.core.refresh()
 		l := r.now()
-		n := lengthOf[T](l)
+		n := r.core.onlyRows(lengthOf[T](l))
 		switch changed := r.core.shorter.Load() != at.shorter; { // after the length: see core.noteShorter
 		case r.core.closed():
 			return View[T]{}, typedmem.ErrClosed

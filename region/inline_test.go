@@ -16,13 +16,16 @@ func TestAccessorsAreInlined(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	for _, shape := range []string{"View[go.shape.%]", "(*Region[go.shape.%])", "Strided[go.shape.%]"} {
+	for _, shape := range []string{"View[go.shape.%]", "(*Region[go.shape.%])", "Strided[go.shape.%]", "Rows[go.shape.%]"} {
 		for _, elem := range []string{"uint64", "struct { A uint64; B uint64; C uint64; D uint64 }"} {
 			for _, method := range []string{"At", "Set", "Load", "Store"} {
 				call := "inlining call to region." + strings.ReplaceAll(shape, "%", elem) + "." + method
 				if !strings.Contains(string(out), call+"\n") {
 					t.Errorf("no %q", call)
 				}
+			}
+			if call := "inlining call to region." + strings.ReplaceAll("Rows[go.shape.%]", "%", elem) + ".Row"; !strings.Contains(string(out), call+"\n") {
+				t.Errorf("no %q", call)
 			}
 		}
 	}

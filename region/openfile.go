@@ -36,8 +36,9 @@ type FileOptions struct {
 	// Len is the length of a new file in elements. A file that exists keeps its length.
 	Len int
 
-	// Width is the number of elements in a row of a new file; 0 and 1 mean 1. In a file that
-	// exists, 0 means any width. The width changes nothing about the length and the elements.
+	// Width is the number of elements in a row of a new file; 0 and 1 mean 1. Len, Append and
+	// Resize take whole rows then, still counted in elements; see [Region.Rows]. In a file that
+	// exists, 0 means any width.
 	Width int
 
 	// Capacity is how many elements the reserved addresses can hold at least; 0 lets the
@@ -142,6 +143,12 @@ func (o FileOptions) check(l *layout.Layout) (r mem.Request, bytes int, err erro
 	}
 	if bytes, err = shell.Bytes(o.Len, l); err != nil {
 		return r, 0, err
+	}
+	if _, err = shell.Bytes(o.Width, l); err != nil {
+		return r, 0, fmt.Errorf("a row: %w", err)
+	}
+	if o.Width > 1 && o.Len%o.Width != 0 {
+		return r, 0, fmt.Errorf("a Len of %d elements is no whole number of rows of %d, but %s is: %w", o.Len, o.Width, wholeNear(o.Len, o.Width), typedmem.ErrSize)
 	}
 	if r.Capacity, err = shell.Bytes(o.Capacity, l); err != nil {
 		return r, 0, fmt.Errorf("the capacity: %w", err)

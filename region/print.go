@@ -9,8 +9,8 @@ import (
 	"github.com/typedmem/typedmem/internal/printing"
 )
 
-// String says which type the region holds, how many elements of how many, and in which state the
-// memory is. It touches none:
+// String says which type the region holds, how many elements of how many, the width of rows, and in
+// which state the memory is. It touches none:
 //
 //	region.Region[main.Tick](3 of 4096 elements, Read|Write, shared file "ticks.tm")
 func (r *Region[T]) String() string {
@@ -22,7 +22,11 @@ func (r *Region[T]) String() string {
 	if state == "closed" {
 		return name + "(closed)"
 	}
-	return fmt.Sprintf("%s(%d of %d elements, %s)", name, r.Len(), r.Cap(), state)
+	rows := ""
+	if w := r.Width(); w > 1 {
+		rows = fmt.Sprintf(" in rows of %d", w)
+	}
+	return fmt.Sprintf("%s(%d of %d elements%s, %s)", name, r.Len(), r.Cap(), rows, state)
 }
 
 // Format prints String under every verb of fmt.
@@ -59,6 +63,35 @@ func (s Strided[T]) Format(f fmt.State, verb rune) { printing.Text(f, verb, s.St
 
 // LogValue makes log/slog write String, also as JSON.
 func (s Strided[T]) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// String is View.String for Rows:
+//
+//	region.Rows[float32](200000 rows of 384 elements, Read, shared file "vectors.tm")
+func (r Rows[T]) String() string {
+	name := printing.Name[T]("region.Rows")
+	if r.limits == nil {
+		return name + "(0 rows)"
+	}
+	cut := ""
+	if left := r.reachable(); left < r.n {
+		cut = fmt.Sprintf(", %d of them left", left)
+	}
+	return fmt.Sprintf("%s(%d rows of %d elements%s, %s)", name, r.n, r.width, cut, r.limits.State())
+}
+
+// Format prints String under every verb of fmt.
+func (r Rows[T]) Format(f fmt.State, verb rune) { printing.Text(f, verb, r.String()) }
+
+// LogValue makes log/slog write String, also as JSON.
+func (r Rows[T]) LogValue() slog.Value { return slog.StringValue(r.String()) }
+
+// reachable returns how many rows lie whole before the readable end, as Strided.reachable does.
+func (r Rows[T]) reachable() int {
+	if r.n == 0 {
+		return 0
+	}
+	return r.Col(r.width - 1).reachable()
+}
 
 // String returns "true" or "false".
 func (b Bool8) String() string { return fmt.Sprint(b.Get()) }

@@ -106,6 +106,21 @@ func (r *Region[T]) View() View[T] {
 	return View[T]{unsafe.Add(unsafe.Pointer(nil), l.Base()), n, address[T](l, n), l}
 }
 
+// Width returns the number of elements in a row: that of the region file, and 1 for other regions.
+// For rows of another region see [RowsOf].
+func (r *Region[T]) Width() int {
+	if r.core == nil {
+		return 1
+	}
+	return max(r.core.width, 1)
+}
+
+// Rows returns a view of all current rows; after Close it is empty.
+func (r *Region[T]) Rows() Rows[T] {
+	v, width := r.View(), r.Width()
+	return Rows[T]{v.first, v.n / width, width, v.limits}
+}
+
 // Ptr returns the address of element i: raw memory; see [View.Ptr].
 func (r *Region[T]) Ptr(i int) *T { return r.mustView("ptr").Ptr(i) }
 

@@ -11,7 +11,7 @@ import (
 
 // Salvage saves what is left of a region file that another program has cut off, which [Open]
 // refuses with [typedmem.ErrTruncated]. It makes a new region file at path, as [Region.Snapshot]
-// does, of the elements that are whole, and returns how many were saved and how many are lost. The
+// does, of the elements that are whole, in a file of rows the rows, and returns how many were saved and how many are lost. The
 // damaged file is only read. A file that is not damaged is saved as a whole.
 //
 //   - [io/fs.ErrExist]: there is a file at path, which stays as it is.
@@ -34,6 +34,7 @@ func salvage(damaged, path string, l *layout.Layout) (saved, lost int, err error
 	if err == nil {
 		n := f.Length()
 		saved = int(min(int64(n), (info.Size()-container.DataOffset)/int64(l.Size)))
+		saved -= saved % max(f.Width(), 1)
 		lost = n - saved
 		err = save(path, l, saved, f, func(to *container.File, bytes int) error {
 			none := func(int64, int64) error { return nil }

@@ -61,7 +61,7 @@ func (c *core) snapshot(path string) error {
 		return err
 	}
 	defer unpin()
-	length := min(c.length(), m.Len()) / c.size
+	length := c.elements(min(c.length(), m.Len()))
 	fill := c.saveMemory
 	if c.file != nil && m.Shared() && container.StoresShowInFile {
 		fill = c.saveFile

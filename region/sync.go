@@ -84,7 +84,7 @@ func (c *core) syncLocked() error {
 		}
 		return errors.Join(c.whole(bytes), c.file.SyncEntry())
 	}
-	return c.file.Sync(bytes/c.size, func() error {
+	return c.file.Sync(c.elements(bytes), func() error {
 		if err := c.mapping().Flush(0, bytes); err != nil {
 			return err
 		}

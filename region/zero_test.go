@@ -18,6 +18,7 @@ func TestZeroValuesKeepTheRule(t *testing.T) {
 		{(*region.Region[int64])(nil), nil},
 		{region.View[int64]{}, typedmem.ErrBounds},
 		{region.Strided[int64]{}, typedmem.ErrBounds},
+		{region.Rows[int64]{}, typedmem.ErrBounds},
 	} {
 		testenv.CheckZero(t, c.value, c.want)
 	}

@@ -232,9 +232,16 @@ func typeName(fields string) string {
 	return "an unnamed type"
 }
 
-// dataBytes returns the bytes that the elements take.
+// dataBytes returns the bytes that the elements take. A length that is no whole number of rows is
+// ErrCorrupt: no writer has published one.
 func (h *header) dataBytes() (int, error) {
 	const most = min(math.MaxInt, 1<<62)
+	if _, ok := num.Mul(int(h.width), int(h.elemSize)); !ok || h.width > most {
+		return 0, fmt.Errorf("rows of %d elements of %d bytes do not fit this address space: %w", h.width, h.elemSize, typedmem.ErrSize)
+	}
+	if h.width > 1 && h.length%h.width != 0 {
+		return 0, fmt.Errorf("%d elements, which are no whole number of rows of %d: %w", h.length, h.width, typedmem.ErrCorrupt)
+	}
 	n, ok := num.Mul(int(h.length), int(h.elemSize))
 	if !ok || h.length > most || h.elemSize > most {
 		return 0, fmt.Errorf("%d elements of %d bytes do not fit this address space: %w", h.length, h.elemSize, typedmem.ErrSize)

@@ -46,11 +46,11 @@ var packages = map[string]documented{
 			"another type": func(path string) (io.Closer, error) { return made(region.Create[int64](path, 3)) },
 			"another kind": func(path string) (io.Closer, error) { return made(slab.Create[uint64](path, 3)) },
 			"another width": func(path string) (io.Closer, error) {
-				return made(region.OpenFile[uint64](path, region.FileOptions{Write: true, Create: true, Len: 3, Width: 4}))
+				return made(region.OpenFile[uint64](path, region.FileOptions{Write: true, Create: true, Len: 4, Width: 4}))
 			},
 			"no width": func(path string) (io.Closer, error) { return made(region.Create[uint64](path, 3)) },
 			"more than the capacity": func(path string) (io.Closer, error) {
-				return made(region.OpenFile[uint64](path, region.FileOptions{Write: true, Create: true, Len: 101, Width: 3}))
+				return made(region.OpenFile[uint64](path, region.FileOptions{Write: true, Create: true, Len: 102, Width: 3}))
 			},
 		},
 	},
@@ -244,7 +244,7 @@ func (d documented) opened(t *testing.T, path string, m mode, note string, c io.
 		if r.Len() != 3 {
 			t.Errorf("%d elements", r.Len())
 		}
-		err := r.Append(1)
+		err := r.Append(1, 2, 3)
 		switch note {
 		case "made", "opened for writing":
 			if m.has("Shared") {

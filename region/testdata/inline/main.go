@@ -32,6 +32,11 @@ func calls(r *region.Region[uint64], x uint64) {
 	use(0, r.Store(0, x))
 	use(0, v.Store(0, x))
 	use(0, s.Store(0, x))
+	rows := must(region.RowsOf(v, 2))
+	rows.Set(0, 1, rows.At(0, 1))
+	use(rows.Load(0, 1))
+	use(0, rows.Store(0, 1, x))
+	use(rows.Row(0), nil)
 }
 
 func wideCalls(r *region.Region[wide], x wide) {
@@ -46,4 +51,9 @@ func wideCalls(r *region.Region[wide], x wide) {
 	use(0, r.Store(0, x))
 	use(0, v.Store(0, x))
 	use(0, s.Store(0, x))
+	rows := must(region.RowsOf(v, 2))
+	rows.Set(0, 1, rows.At(0, 1))
+	use(rows.Load(0, 1))
+	use(0, rows.Store(0, 1, x))
+	use(rows.Row(0), nil)
 }

@@ -62,6 +62,14 @@ var racy = map[string]func(*region.Region[uint64]){
 		a, b := must(r.View().Every(1, 20, 3)), must(r.View().Every(0, 20, 7))
 		together(func() { a.Load(2) }, func() { b.Store(1, 1) })
 	},
+	"rows": func(r *region.Region[uint64]) {
+		a, b := must(region.RowsOf(r.View(), 8)), must(region.RowsOf(r.View(), 4))
+		together(func() { a.At(1, 2) }, func() { b.Set(2, 2, 1) })
+	},
+	"rows, Load and Store": func(r *region.Region[uint64]) {
+		a, b := must(region.RowsOf(r.View(), 8)), must(region.RowsOf(r.View(), 4))
+		together(func() { a.Load(1, 2) }, func() { b.Store(2, 2, 1) })
+	},
 	"a view of the bytes": func(r *region.Region[uint64]) {
 		b := r.View().Bytes()
 		together(func() { b.At(7*8 + 3) }, func() { r.Set(7, 1) })
