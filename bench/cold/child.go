@@ -96,6 +96,7 @@ func timed(r row, w work) (res result, err error) {
 		return res, err
 	}
 	res.Sample.Wall = float64(took) / float64(w.ops)
+	res.Sample.CPU = float64(cpu(&to)-cpu(&from)) / float64(w.ops)
 	res.Sample.Faults = float64(to.Minflt + to.Majflt - from.Minflt - from.Majflt)
 	res.Sample.More = map[string]float64{}
 	if w.figures != nil {
@@ -106,3 +107,5 @@ func timed(r row, w work) (res result, err error) {
 	}
 	return res, nil
 }
+
+func cpu(r *syscall.Rusage) int64 { return r.Utime.Nano() + r.Stime.Nano() }

@@ -87,7 +87,7 @@ func limited(workers int) row {
 				return func(indexes []int) (sum uint64, err error) {
 					dst := buffers.Get().(*[batch]block)
 					defer buffers.Put(dst)
-					if err := gather(o.view, dst[:len(indexes)], indexes); err != nil {
+					if err := o.view.Gather(dst[:len(indexes)], indexes); err != nil {
 						return 0, err
 					}
 					for k := range indexes {

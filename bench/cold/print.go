@@ -28,7 +28,7 @@ func printRow(out io.Writer, r row, res harness.Result) error {
 		delete(own, name)
 	}
 	names := slices.Sorted(maps.Keys(own))
-	head, rule := "| contender | time | spread | / best other | page faults |", "|---|---|---|---|---|"
+	head, rule := "| contender | time | spread | / best other | processor time | page faults |", "|---|---|---|---|---|---|"
 	if !r.quiet {
 		head += " timer late: median | worst of a round | worst | runtime.GC: worst of a round | worst |"
 		rule += "---|---|---|---|---|"
@@ -47,7 +47,7 @@ func printRow(out io.Writer, r row, res harness.Result) error {
 		if best, ok := res.BestOther(ours); ok && c.Case.Lib != "" {
 			ratio = fmt.Sprintf("%.2f ×", c.Ratio(best, harness.Wall))
 		}
-		fmt.Fprintf(out, "| %s | %s | ±%.0f %% | %s | %.0f |", c.Case.Name, report.Duration(c.Median(harness.Wall)), 50*c.Spread(harness.Wall), ratio, c.Median(harness.Faults))
+		fmt.Fprintf(out, "| %s | %s | ±%.0f %% | %s | %s | %.0f |", c.Case.Name, report.Duration(c.Median(harness.Wall)), 50*c.Spread(harness.Wall), ratio, report.Duration(c.Median(harness.CPU)), c.Median(harness.Faults))
 		if !r.quiet {
 			fmt.Fprintf(out, " %s | %s | %s | %s | %s |", report.Duration(c.Median(more(lateMedian))), report.Duration(c.Median(more(lateWorst))), report.Duration(worst(c, lateWorst)),
 				report.Duration(c.Median(more(gcWorst))), report.Duration(worst(c, gcWorst)))

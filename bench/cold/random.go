@@ -78,7 +78,7 @@ func byGather(dir string, n, workers, batch int, indexes []int) (work, error) {
 		dst := make([]uint64, min(batch, len(indexes)))
 		for len(indexes) > 0 {
 			k := min(batch, len(indexes))
-			if err := gather(o.view, dst[:k], indexes[:k]); err != nil {
+			if err := o.view.Gather(dst[:k], indexes[:k]); err != nil {
 				return 0, err
 			}
 			for _, x := range dst[:k] {

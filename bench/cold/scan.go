@@ -75,7 +75,7 @@ func scan() row {
 			}),
 			way("All", ours, func(o opened[record]) (uint64, error) { return sumAll(o.view), nil }),
 			way("Stream", ours, func(o opened[record]) (sum uint64, err error) {
-				for part, err := range stream(o.view, scanStep) {
+				for part, err := range o.view.Stream(scanStep) {
 					if err != nil {
 						return 0, err
 					}
