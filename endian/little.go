@@ -33,7 +33,7 @@ func (e LE16[T]) Format(f fmt.State, verb rune) { format(f, verb, e.Get()) }
 // MarshalJSON implements [encoding/json.Marshaler]: the number.
 func (e LE16[T]) MarshalJSON() ([]byte, error) { return marshal(e.Get()) }
 
-// UnmarshalJSON implements [encoding/json.Unmarshaler]. A number that T cannot hold is an error, and
+// UnmarshalJSON implements [encoding/json.Unmarshaler]. A number that T cannot hold is an error and
 // leaves e as it was.
 func (e *LE16[T]) UnmarshalJSON(text []byte) error { return unmarshal(text, e.Set) }
 
@@ -64,7 +64,7 @@ func (e LE32[T]) Format(f fmt.State, verb rune) { format(f, verb, e.Get()) }
 // MarshalJSON implements [encoding/json.Marshaler]: the number.
 func (e LE32[T]) MarshalJSON() ([]byte, error) { return marshal(e.Get()) }
 
-// UnmarshalJSON implements [encoding/json.Unmarshaler]. A number that T cannot hold is an error, and
+// UnmarshalJSON implements [encoding/json.Unmarshaler]. A number that T cannot hold is an error and
 // leaves e as it was.
 func (e *LE32[T]) UnmarshalJSON(text []byte) error { return unmarshal(text, e.Set) }
 
@@ -95,6 +95,6 @@ func (e LE64[T]) Format(f fmt.State, verb rune) { format(f, verb, e.Get()) }
 // MarshalJSON implements [encoding/json.Marshaler]: the number.
 func (e LE64[T]) MarshalJSON() ([]byte, error) { return marshal(e.Get()) }
 
-// UnmarshalJSON implements [encoding/json.Unmarshaler]. A number that T cannot hold is an error, and
+// UnmarshalJSON implements [encoding/json.Unmarshaler]. A number that T cannot hold is an error and
 // leaves e as it was.
 func (e *LE64[T]) UnmarshalJSON(text []byte) error { return unmarshal(text, e.Set) }

@@ -40,7 +40,7 @@ func (s *server) serve(l net.Listener) error {
 	return nil
 }
 
-// search answers a Query with the Hits as JSON.
+// search takes a Query and sends the Hits as JSON.
 func (s *server) search(w http.ResponseWriter, r *http.Request) {
 	var q Query
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(&q); err != nil {
