@@ -115,3 +115,15 @@ func ExampleView_Prefault() {
 	fmt.Println(err != nil || bytes == 16_000)
 	// Output: true
 }
+
+func ExampleRows_Gather() {
+	r, remove := prices()
+	defer remove()
+	days, err := region.RowsOf(r.View(), 4)
+	if err != nil {
+		log.Fatal(err)
+	}
+	dst := make([]float64, 2*4)
+	fmt.Println(days.Gather(dst, []int{1000, 2}), dst)
+	// Output: <nil> [1000 1000.25 1000.5 1000.75 2 2.25 2.5 2.75]
+}

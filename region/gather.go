@@ -39,13 +39,24 @@ func (s Strided[T]) Gather(dst []T, indexes []int) error {
 	return gather(dst, 1, indexes, extent{uintptr(s.first), s.n, s.stride, unsafe.Sizeof(*new(T)), s.limits})
 }
 
+// Gather sets row k of dst to row rows[k], for every k: dst[k*Width:(k+1)*Width]. dst has space for
+// so many whole rows; see [View.Gather].
+func (r Rows[T]) Gather(dst []T, rows []int) error {
+	size := uintptr(r.width) * unsafe.Sizeof(*new(T))
+	return gather(dst, max(r.width, 1), rows, extent{uintptr(r.first), r.n, size, size, r.limits})
+}
+
 // gather copies rows of width T each: row k of dst becomes row indexes[k] of e.
 func gather[T any](dst []T, width int, indexes []int, e extent) error {
 	if len(indexes) == 0 {
 		return nil
 	}
 	if len(dst)/width < len(indexes) {
-		return shell.Fail("gather", fmt.Errorf("%d elements do not fit into a slice of %d: %w", len(indexes), len(dst)/width, typedmem.ErrBounds))
+		what := "elements"
+		if width > 1 {
+			what = fmt.Sprintf("rows of %d elements", width)
+		}
+		return shell.Fail("gather", fmt.Errorf("%d %s do not fit into a slice of %d: %w", len(indexes), what, len(dst), typedmem.ErrBounds))
 	}
 	part := e.part()
 	if len(indexes) > part { // the first part must not be copied before all indexes are checked

@@ -84,6 +84,43 @@ func agrees[T comparable](t *testing.T, n int, f func(int) T) {
 	}
 }
 
+func TestRowsGather(t *testing.T) {
+	const n, width = 500, 384
+	for name, r := range gatherers(t, n*width, func(i int) float32 { return float32(i) }) {
+		rows, err := region.RowsOf(r.View(), width)
+		testkit.Check(t, err)
+		rows, err = rows.Sub(10, n)
+		testkit.Check(t, err)
+		for _, asked := range [][]int{{}, {489}, {5, 0, 489, 5, 100}, slices.Repeat([]int{7, 488, 3}, 1000)} {
+			dst := slices.Repeat([]float32{-1}, len(asked)*width+width/2)
+			testkit.Check(t, rows.Gather(dst, asked), name)
+			for k, i := range asked {
+				for j := range width {
+					if want := float32((10+i)*width + j); dst[k*width+j] != want {
+						t.Fatalf("%s: element %d of row %d is %v, want %v", name, j, i, dst[k*width+j], want)
+					}
+				}
+			}
+			if slices.ContainsFunc(dst[len(asked)*width:], func(x float32) bool { return x != -1 }) {
+				t.Errorf("%s: wrote past the rows", name)
+			}
+		}
+		dst := slices.Repeat([]float32{-1}, 3*width)
+		testkit.Wants(t, name, rows.Gather(dst[:2*width+1], []int{0, 1, 2}), typedmem.ErrBounds, "3 rows of 384 elements", "slice of 769")
+		testkit.Wants(t, name, rows.Gather(dst, []int{0, 490}), typedmem.ErrBounds, "490")
+		testkit.Wants(t, name, rows.Gather(dst, []int{-1}), typedmem.ErrBounds)
+		if slices.ContainsFunc(dst, func(x float32) bool { return x != -1 }) {
+			t.Errorf("%s: an error changed the slice", name)
+		}
+		testkit.Check(t, r.Close())
+		testkit.Wants(t, name, rows.Gather(dst, []int{1}), typedmem.ErrClosed)
+	}
+	testkit.Check(t, (region.Rows[float32]{}).Gather(nil, nil))
+	if err := (region.Rows[float32]{}).Gather(make([]float32, 1), []int{0}); err == nil {
+		t.Error("the zero Rows has a row")
+	}
+}
+
 // All indexes are checked before anything is copied, however many there are.
 func TestGatherChecksIndexesFirst(t *testing.T) {
 	const n = 1000
