@@ -7,28 +7,29 @@ import (
 
 // index is a coarse index in memory: each vector is in the list of the centre that is nearest.
 type index struct {
-	width   int
+	width   int // numbers in a vector
 	centres []float32
-	lists   [][]int // numbers of vectors
+	lists   [][]int // vectors by their row
 }
 
 // newIndex makes an index of up to n lists. The centres are vectors at equal distances in the file.
 func newIndex(v vectors, n int) (*index, error) {
-	n = min(n, v.len())
+	n = min(n, v.rows.Len())
 	ids := make([]int, n)
 	for c := range ids {
-		ids[c] = c * (v.len() / n)
+		ids[c] = c * (v.rows.Len() / n)
 	}
-	x := &index{v.width, make([]float32, n*v.width), make([][]int, n)}
-	if err := v.gather(x.centres, ids); err != nil {
+	width := v.rows.Width()
+	x := &index{width, make([]float32, n*width), make([][]int, n)}
+	if err := v.rows.Gather(x.centres, ids); err != nil {
 		return nil, err
 	}
 	i := 0
-	for part, err := range v.file.View().Stream(1024 * v.width) { // reads ahead, and has no faults
+	for part, err := range v.rows.Flat().Stream(1024 * width) { // reads ahead, and has no faults
 		if err != nil {
 			return nil, err
 		}
-		for row := range slices.Chunk(part.Slice(), v.width) {
+		for row := range slices.Chunk(part.Slice(), width) {
 			c := nearest(row, x.centres, 1)[0].ID
 			x.lists[c] = append(x.lists[c], i)
 			i++

@@ -37,8 +37,8 @@ type settings struct {
 func main() {
 	var s settings
 	flag.StringVar(&s.addr, "addr", "", "serve at this address until an interrupt, and measure nothing")
-	flag.IntVar(&s.n, "n", 200_000, "how many vectors to make")
-	flag.IntVar(&s.width, "width", 128, "numbers in a vector")
+	flag.IntVar(&s.n, "n", 200_000, "vectors of a new file")
+	flag.IntVar(&s.width, "width", 128, "numbers in a vector of a new file")
 	flag.IntVar(&s.lists, "lists", 256, "lists of the index")
 	flag.IntVar(&s.load.clients, "clients", 8, "clients that ask at once")
 	flag.IntVar(&s.load.queries, "queries", 20, "queries of each client")
@@ -82,7 +82,7 @@ func run(w io.Writer, set settings) (err error) {
 	if set.addr == "" {
 		err = compareWays(w, s, url, set.load)
 	} else {
-		fmt.Fprintf(w, "serving %d vectors on %s\n", v.len(), url)
+		fmt.Fprintf(w, "serving %d vectors on %s\n", v.rows.Len(), url)
 		interrupted, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 		defer stop()
 		select {

@@ -75,7 +75,7 @@ func plainly(rows [][]float32, q []float32, ids []int, k int) []Hit {
 
 // copied returns all vectors.
 func copied(v vectors) (rows [][]float32) {
-	for row := range slices.Chunk(slices.Clone(v.file.Slice()), v.width) {
+	for row := range slices.Chunk(slices.Clone(v.file.Slice()), v.rows.Width()) {
 		rows = append(rows, row)
 	}
 	return rows
@@ -133,7 +133,12 @@ func TestIndex(t *testing.T) {
 			}
 		}
 	}
-	if few, err := newIndex(vectors{s.vectors.file, "", number * width / 2}, 5); err != nil || len(few.lists) != 2 {
+	two := s.vectors
+	var err error
+	if two.rows, err = two.rows.Sub(0, 2); err != nil {
+		t.Fatal(err)
+	}
+	if few, err := newIndex(two, 5); err != nil || len(few.lists) != 2 {
 		t.Errorf("two vectors: %v", err)
 	}
 }
@@ -143,10 +148,8 @@ func TestGatherNothingAndBeyond(t *testing.T) {
 	if got, err := rankGathered(s.vectors, make([]float32, width), nil, 3); err != nil || len(got) != 0 {
 		t.Errorf("no candidates: %v, %v", got, err)
 	}
-	for way, rank := range ways {
-		if _, err := rank(s.vectors, make([]float32, width), []int{1, number}, 3); !errors.Is(err, typedmem.ErrBounds) {
-			t.Errorf("%s: %v", way, err)
-		}
+	if _, err := rankGathered(s.vectors, make([]float32, width), []int{1, number}, 3); !errors.Is(err, typedmem.ErrBounds) {
+		t.Errorf("no such candidate: %v", err)
 	}
 }
 
@@ -226,13 +229,9 @@ func TestMeasuring(t *testing.T) {
 				t.Errorf("no %q in\n%s", want, out.String())
 			}
 		}
-		set.n = 1 // of a new file
+		set.n, set.width = 1, 1 // of a new file
 	}
-	set.width = width / 2
-	if err := run(io.Discard, set); !errors.Is(err, typedmem.ErrLayout) {
-		t.Errorf("another width: %v", err)
-	}
-	set.width, set.addr = width, "nowhere"
+	set.addr = "nowhere"
 	if err := run(io.Discard, set); err == nil {
 		t.Error("served at an address that is none")
 	}

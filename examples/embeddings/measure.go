@@ -32,10 +32,10 @@ type figures struct {
 // reading vectors that are not in memory, and at last with vectors that are.
 func compareWays(w io.Writer, s *server, url string, n load) error {
 	fmt.Fprintf(w, "%d vectors of %d numbers, %d lists; %d clients ask %d times each\n",
-		s.vectors.len(), s.vectors.width, len(s.index.lists), n.clients, n.queries)
+		s.vectors.rows.Len(), s.index.width, len(s.index.lists), n.clients, n.queries)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "way\tin memory before\tall queries\tmedian\tworst\ttimers late, worst")
-	size := s.vectors.len() * s.vectors.width * 4
+	size := s.vectors.file.Len() * 4
 	for _, c := range []struct {
 		way  string
 		cold bool

@@ -20,11 +20,12 @@ var buffers = sync.Pool{New: func() any { return new([]float32) }}
 func rankGathered(v vectors, q []float32, ids []int, k int) ([]Hit, error) {
 	buffer := buffers.Get().(*[]float32)
 	defer buffers.Put(buffer)
-	if n := len(ids) * v.width; cap(*buffer) < n {
+	n := len(ids) * v.rows.Width()
+	if cap(*buffer) < n {
 		*buffer = make([]float32, n)
 	}
-	rows := (*buffer)[:len(ids)*v.width]
-	if err := v.gather(rows, ids); err != nil {
+	rows := (*buffer)[:n]
+	if err := v.rows.Gather(rows, ids); err != nil {
 		return nil, err
 	}
 	best := nearest(q, rows, k)
@@ -40,11 +41,7 @@ func rankInPlace(v vectors, q []float32, ids []int, k int) ([]Hit, error) {
 	best := make(hits, 0, k+1)
 	err := typedmem.Guard(func() error {
 		for _, i := range ids {
-			row, err := v.row(i)
-			if err != nil {
-				return err
-			}
-			best = best.with(Hit{i, distance(q, row.Slice())}, k)
+			best = best.with(Hit{i, distance(q, v.rows.Row(i).Slice())}, k)
 		}
 		return nil
 	})

@@ -66,8 +66,8 @@ func (s *server) check(q *Query) error {
 		q.Way = "gather"
 	}
 	switch {
-	case len(q.Vector) != s.vectors.width:
-		return fmt.Errorf("the vector has %d numbers, want %d", len(q.Vector), s.vectors.width)
+	case len(q.Vector) != s.index.width:
+		return fmt.Errorf("the vector has %d numbers, want %d", len(q.Vector), s.index.width)
 	case q.K < 1 || q.K > 1000:
 		return fmt.Errorf("k is %d, want 1 to 1000", q.K)
 	case q.Probe < 1 || q.Probe > len(s.index.lists):

@@ -10,37 +10,18 @@ import (
 	"github.com/typedmem/typedmem/region"
 )
 
-// vectors are the rows of a region file. Their width is known when the program runs, not when it is
-// compiled.
+// vectors are the rows of a region file. The file says how wide they are.
 type vectors struct {
-	file  *region.Region[float32]
-	path  string
-	width int // numbers in a vector
+	file *region.Region[float32]
+	path string
+	rows region.Rows[float32]
 }
 
-func (v vectors) len() int { return v.file.Len() / v.width }
-
-// row returns vector i. Reading it brings its pages in by page faults.
-func (v vectors) row(i int) (region.View[float32], error) {
-	return v.file.View().Sub(i*v.width, (i+1)*v.width)
-}
-
-// gather copies the vectors ids to dst, one after another.
-func (v vectors) gather(dst []float32, ids []int) error {
-	elements := make([]int, 0, len(ids)*v.width)
-	for _, i := range ids {
-		for j := range v.width {
-			elements = append(elements, i*v.width+j)
-		}
-	}
-	return v.file.View().Gather(dst, elements)
-}
-
-// openVectors opens a file of vectors of width numbers, and makes one of n vectors if there is
+// openVectors opens a file of vectors, and makes one of n vectors of width numbers if there is
 // none.
 func openVectors(path string, n, width int) (vectors, error) {
 	// Queries read at random: what lies next to a vector is not needed.
-	o := region.FileOptions{Width: width, Flags: flags.RandomAccess}
+	o := region.FileOptions{Flags: flags.RandomAccess}
 	file, err := region.OpenFile[float32](path, o)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := makeVectors(path, n, width); err != nil {
@@ -51,8 +32,8 @@ func openVectors(path string, n, width int) (vectors, error) {
 	if err != nil {
 		return vectors{}, err
 	}
-	v := vectors{file, path, width}
-	if v.len() == 0 {
+	v := vectors{file, path, file.Rows()}
+	if v.rows.Len() == 0 {
 		return vectors{}, errors.Join(fmt.Errorf("%s has no vectors", path), file.Close())
 	}
 	return v, nil
