@@ -100,6 +100,7 @@ func TestNothingAllocates(t *testing.T) {
 		"Rows.Row":    func() { sum += rows.Row(5).At(1).A },
 		"Rows.Col":    func() { sum += rows.Col(1).At(5).A },
 		"Rows.Sub":    func() { x, _ := rows.Sub(2, 20); sum += x.At(1, 1).A },
+		"Rows.Gather": func() { _ = rows.Gather(buf, indexes[:5]); sum += buf[11].A },
 		"Rows.Flat":   func() { sum += rows.Flat().At(12).A },
 		"Rows.All": func() {
 			for _, row := range rows.All() {

@@ -1,6 +1,6 @@
 // Package region shows memory-mapped data as typed slices: a [Region] owns the memory, a [View] is
-// a checked window on it, a [Strided] a checked column of it. The memory is off-heap, and views of
-// it are zero-copy.
+// a checked window on it, a [Strided] a checked column of it, and [Rows] show it as a matrix. The
+// memory is off-heap, and views of it are zero-copy.
 //
 // # Memory
 //
@@ -112,6 +112,18 @@
 // other memory that the addresses then show. Use raw memory while you keep the Region open or
 // pinned.
 //
+// # Rows
+//
+// Vectors, images and matrices are rows of a width that is known at run time. [RowsOf] shows any
+// view so. A region file keeps the width if it is made with FileOptions.Width: then its length is
+// always a whole number of rows, Append and Resize take nothing else ([typedmem.ErrBounds]), Follow
+// yields whole rows, and [Region.Rows] shows them. Lengths and indexes of the Region still count
+// elements.
+//
+// A loop over the elements of a row is fastest over rows.Row(i).Slice(), which is checked once. For
+// packages that want all elements in one slice, row after row, such as gonum's mat.NewDense, take
+// rows.Flat().Slice(). Use raw slices while you keep the Region open or pinned.
+//
 // # Laws of views
 //
 // A view is (base, length, stride, element). For a View v and numbers in range:
@@ -126,6 +138,12 @@
 //	Cast[T](Cast[U](v))            is  v, where both casts succeed
 //	Cast[byte](v)                  is  v.Bytes()
 //	Field(v, off).Every(a, b, k)   is  Field of each element of v.Every(a, b, k)
+//	RowsOf(v, w).Len()             is  v.Len()/w, where w divides v.Len()
+//	RowsOf(v, w).At(i, j)          is  v.At(i*w+j)
+//	RowsOf(v, w).Row(i)            is  v.Sub(i*w, i*w+w)
+//	RowsOf(v, w).Col(j)            is  v.Every(j, v.Len(), w)
+//	RowsOf(v, w).Sub(a, b)         is  RowsOf of v.Sub(a*w, b*w)
+//	RowsOf(v, w).Flat()            is  v
 //	v.ReadOnly()                   reads the same and refuses every checked write, and so does
 //	                               each view made from it
 //
@@ -197,10 +215,10 @@
 //
 //   - [View.At], All, Slice: for data that is in memory, or soon will be. Cold, each page stops a
 //     thread.
-//   - [View.Gather], [Strided.Gather]: elements by index, such as candidates of a search. The
-//     missing pages are read together, at the speed that the device has for many reads at once.
-//     Warm, it costs about as much as a loop of At that also stores what it reads. More indexes in
-//     one call are better: 64 and more.
+//   - [View.Gather], [Strided.Gather], [Rows.Gather]: elements or rows by index, such as
+//     candidates of a search. The missing pages are read together, at the speed that the device
+//     has for many reads at once. Warm, it costs about as much as a loop of At that also stores
+//     what it reads. More indexes in one call are better: 64 and more.
 //   - [View.Stream]: everything in order. What comes next is read while the loop works. Warm, it
 //     costs a system call for each MiB.
 //   - [View.Prefault]: everything at once, for a part that fits into memory and is then read in any

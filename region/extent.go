@@ -13,6 +13,7 @@ type extent struct {
 	n            int
 	stride, size uintptr
 	limits       *mem.Limits // nil only where n is 0
+	width        int         // of the elements if these are rows, else 0
 }
 
 // below returns how many of the elements end at an address or before it.
@@ -27,7 +28,12 @@ func (e *extent) below(end uintptr) int {
 }
 
 // refuse returns why element i cannot be read, given the limit that it was compared with.
-func (e *extent) refuse(i int, limit uintptr) error { return &refusal{i, e.n, limit} }
+func (e *extent) refuse(i int, limit uintptr) error {
+	if e.width > 0 {
+		return &rowRefusal{i, 0, e.n, e.width, limit}
+	}
+	return &refusal{i, e.n, limit}
+}
 
 // check returns why one of the elements cannot be read, nil if all can. limit is the one to compare
 // with, and allowed what below says of it.

@@ -31,19 +31,19 @@ import (
 // except a change of protection.
 func (v View[T]) Gather(dst []T, indexes []int) error {
 	size := unsafe.Sizeof(*new(T))
-	return gather(dst, 1, indexes, extent{uintptr(v.first), v.n, size, size, v.limits})
+	return gather(dst, 1, indexes, extent{uintptr(v.first), v.n, size, size, v.limits, 0})
 }
 
 // Gather sets dst[k] to element indexes[k], for every k; see [View.Gather].
 func (s Strided[T]) Gather(dst []T, indexes []int) error {
-	return gather(dst, 1, indexes, extent{uintptr(s.first), s.n, s.stride, unsafe.Sizeof(*new(T)), s.limits})
+	return gather(dst, 1, indexes, extent{uintptr(s.first), s.n, s.stride, unsafe.Sizeof(*new(T)), s.limits, 0})
 }
 
 // Gather sets row k of dst to row rows[k], for every k: dst[k*Width:(k+1)*Width]. dst has space for
 // so many whole rows; see [View.Gather].
 func (r Rows[T]) Gather(dst []T, rows []int) error {
 	size := uintptr(r.width) * unsafe.Sizeof(*new(T))
-	return gather(dst, max(r.width, 1), rows, extent{uintptr(r.first), r.n, size, size, r.limits})
+	return gather(dst, max(r.width, 1), rows, extent{uintptr(r.first), r.n, size, size, r.limits, r.width})
 }
 
 // gather copies rows of width T each: row k of dst becomes row indexes[k] of e.
@@ -53,8 +53,8 @@ func gather[T any](dst []T, width int, indexes []int, e extent) error {
 	}
 	if len(dst)/width < len(indexes) {
 		what := "elements"
-		if width > 1 {
-			what = fmt.Sprintf("rows of %d elements", width)
+		if e.width > 0 {
+			what = fmt.Sprintf("rows of %d elements", e.width)
 		}
 		return shell.Fail("gather", fmt.Errorf("%d %s do not fit into a slice of %d: %w", len(indexes), what, len(dst), typedmem.ErrBounds))
 	}

@@ -200,3 +200,24 @@ func TestRowsEndWithTheLoop(t *testing.T) {
 		t.Errorf("the loop saw the rows %v", seen)
 	}
 }
+
+// TestRowsGather has the rest.
+func TestGatherRefusesRowsThatAreNotThere(t *testing.T) {
+	const n, width = 1000, 7
+	for name, r := range gatherers(t, n*width, func(i int) int32 { return int32(i) }) {
+		rows := testkit.Must(region.RowsOf(r.View(), width))(t)
+		dst := slices.Repeat([]int32{-1}, 5*width)
+		for _, bad := range []int{-1, n, math.MaxInt, math.MinInt, math.MaxInt/width + 1} {
+			testkit.Wants(t, name, rows.Gather(dst, []int{1, 2, bad}), typedmem.ErrBounds, fmt.Sprint("row ", bad), "1000 rows")
+		}
+		if slices.ContainsFunc(dst, func(x int32) bool { return x != -1 }) {
+			t.Errorf("%s: a refused Gather wrote", name)
+		}
+		single := testkit.Must(region.RowsOf(r.View(), 1))(t)
+		testkit.Check(t, single.Gather(dst, []int{6999, 5}))
+		if dst[0] != 6999 || dst[1] != 5 {
+			t.Errorf("%s: rows of one element are %v", name, dst[:2])
+		}
+		testkit.Wants(t, name, single.Gather(dst, []int{7000}), typedmem.ErrBounds, "row 7000")
+	}
+}
