@@ -2,6 +2,7 @@ package region
 
 import (
 	"iter"
+	"time"
 	"unsafe"
 
 	"github.com/typedmem/typedmem"
@@ -10,7 +11,7 @@ import (
 )
 
 // Stream yields v in views of n elements, the last of which may be shorter. The pages of a file are
-// read ahead, up to 4 MiB beyond the elements that were yielded, by system calls that leave the
+// read ahead, up to 5 MiB beyond the elements that were yielded, by system calls that leave the
 // other goroutines running. A view is yielded when its pages are in memory. So a loop reads data
 // that is larger than memory at the speed of the device; see "Data larger than memory" in the
 // package comment.
@@ -45,8 +46,7 @@ func (v View[T]) Stream(n int) iter.Seq2[View[T], error] {
 	}
 }
 
-// stream brings a range of addresses into memory from its beginning to its end, and has the system
-// read ahead of that.
+// stream brings a range of addresses into memory from its beginning to its end.
 type stream struct {
 	limits *mem.Limits
 	file   bool    // other memory needs nothing
@@ -54,14 +54,21 @@ type stream struct {
 	hinted uintptr // up to there the system was told what comes
 	end    uintptr
 	step   uintptr // bytes to bring in at once
-	ranges []mem.Range
+	slow   bool    // the device needs to be told what comes
 }
 
-// The step begins small, for loops that end early, and doubles. The system is told of so many steps
-// ahead. Its calls wait for each other change of the address space, so a step is not large.
+// The step begins small, for loops that end early, and doubles. Its calls wait for each other
+// change of the address space, so a step is not large.
 const (
-	firstStep  = 128 << 10
-	mostStep   = 1 << 20
+	firstStep = 64 << 10
+	mostStep  = 1 << 20
+)
+
+// Most systems read ahead of what is brought in, which is as fast as the device. Hints besides would
+// cost more than they gain: Linux then reads into small pages. But a device of long delays (a
+// network, a file system without read-ahead) is faster when it is told of so many steps ahead.
+const (
+	slowMiB    = 10 * time.Millisecond
 	stepsAhead = 4
 )
 
@@ -70,9 +77,6 @@ func streamOf(l *mem.Limits, first, end uintptr) *stream {
 	if l != nil {
 		m := mem.Public[*typedmem.Mapping](l)
 		s.file = m != nil && m.FileBacked()
-	}
-	if s.file {
-		s.ranges = make([]mem.Range, 1)
 	}
 	return s
 }
@@ -86,18 +90,16 @@ func (s *stream) reach(to uintptr) error {
 	if !s.file || to <= s.there {
 		return nil
 	}
-	m := s.limits.Mapping()
 	end := min(s.end, limit)
 	stop := min(max(to, s.there+s.step), end)
-	if ahead := min(stop+stepsAhead*s.step, end); ahead > max(s.hinted, stop) {
-		from := max(s.hinted, stop)
-		_ = s.call(m.Prefetch, from, ahead) // what does not come is told when it is brought in
+	if ahead := min(stop+stepsAhead*s.step, end); s.slow && ahead > max(s.hinted, stop) {
+		_ = s.call((*typedmem.Mapping).Prefetch, max(s.hinted, s.there), ahead) // what does not come is told when it is brought in
 		s.hinted = ahead
 	}
-	err := s.fetch(m, stop)
+	err := s.fetch(stop)
 	if err != nil && stop > to { // yield what comes before it
 		s.step = 0
-		err = s.fetch(m, to)
+		err = s.fetch(to)
 	}
 	if limit = s.limits.Readable(); to > limit {
 		return mem.Refusal(limit) // it says more
@@ -106,17 +108,21 @@ func (s *stream) reach(to uintptr) error {
 	return err
 }
 
-func (s *stream) fetch(m mem.Mapping, stop uintptr) error {
-	err := s.call(func(r []mem.Range) error { return m.Fetch(r, true) }, s.there, stop)
+func (s *stream) fetch(stop uintptr) error {
+	start := time.Now()
+	err := s.call((*typedmem.Mapping).Prefault, s.there, stop)
 	if err == nil {
+		// There is no way back: when hints help, no step is slow any more.
+		s.slow = s.slow || time.Since(start)*(1<<20) > slowMiB*time.Duration(stop-s.there)
 		s.there = stop
 	}
 	return err
 }
 
-func (s *stream) call(f func([]mem.Range) error, from, stop uintptr) error {
-	s.ranges[0] = mem.Range{Addr: from, N: int(stop - from)}
-	return f(s.ranges)
+func (s *stream) call(f func(m *typedmem.Mapping, lo, hi int) error, from, stop uintptr) error {
+	m := mem.Public[*typedmem.Mapping](s.limits)
+	base := s.limits.Base()
+	return f(m, int(from-base), int(stop-base))
 }
 
 // Prefetch tells the system that the elements will be read soon, and does not wait for them. It is
