@@ -168,3 +168,22 @@ func TestFilesDerivedFromRowsKeepThem(t *testing.T) {
 	}
 	testkit.Check(t, rest.Close())
 }
+
+// TestFollowYieldsWholeRows also where the length was changed through the mapping.
+func TestFollowYieldsWholeRows(t *testing.T) {
+	r, _ := vectors(t, 3)
+	testkit.Check(t, r.Mapping().Resize(11*4))
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	var lengths []int
+	for v, err := range r.Follow(ctx) {
+		if err != nil {
+			testkit.Is(t, err, context.Canceled)
+			break
+		}
+		lengths = append(lengths, v.Len())
+	}
+	if len(lengths) != 1 || lengths[0] != 9 {
+		t.Errorf("views of %v elements, want one of 9", lengths)
+	}
+}
