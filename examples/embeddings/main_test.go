@@ -224,7 +224,7 @@ func TestMeasuring(t *testing.T) {
 		if err := run(&out, set); err != nil {
 			t.Fatal(err)
 		}
-		for _, want := range []string{"3000 vectors of 24 numbers, 8 lists; 2 clients ask 3 times each\n", "timers late, worst\n", "\nloop ", "\ngather "} {
+		for _, want := range []string{"3000 vectors of 24 numbers, 8 lists; 2 clients ask 3 times each\n", "timers late, 99 %  worst\n", "\nloop ", "\ngather "} {
 			if !strings.Contains(out.String(), want) {
 				t.Errorf("no %q in\n%s", want, out.String())
 			}

@@ -22,10 +22,9 @@ type load struct {
 
 // figures are what the queries of one way took.
 type figures struct {
-	resident  int // bytes of the vectors in memory before the first query
-	all       time.Duration
-	queries   []time.Duration // in ascending order
-	timerLate time.Duration   // at worst
+	resident      int // bytes of the vectors in memory before the first query
+	all           time.Duration
+	queries, late []time.Duration // of each query and each timer, in ascending order
 }
 
 // compareWays prints how long queries take, and how late timers fire meanwhile, in each way of
@@ -34,7 +33,7 @@ func compareWays(w io.Writer, s *server, url string, n load) error {
 	fmt.Fprintf(w, "%d vectors of %d numbers, %d lists; %d clients ask %d times each\n",
 		s.vectors.rows.Len(), s.index.width, len(s.index.lists), n.clients, n.queries)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "way\tin memory before\tall queries\tmedian\tworst\ttimers late, worst")
+	fmt.Fprintln(t, "way\tin memory before\tall queries\tmedian\tworst\ttimers late, 99 %\tworst")
 	size := s.vectors.file.Len() * 4
 	for _, c := range []struct {
 		way  string
@@ -51,13 +50,16 @@ func compareWays(w io.Writer, s *server, url string, n load) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(t, "%s\t%d %%\t%v\t%v\t%v\t%v\n", c.way, f.resident*100/size, round(f.all),
-			round(f.queries[len(f.queries)/2]), round(f.queries[len(f.queries)-1]), round(f.timerLate))
+		fmt.Fprintf(t, "%s\t%d %%\t%v\t%v\t%v\t%v\t%v\n", c.way, f.resident*100/size, f.all.Round(time.Millisecond),
+			at(f.queries, 0.5), at(f.queries, 1), at(f.late, 0.99), at(f.late, 1))
 	}
 	return t.Flush()
 }
 
-func round(d time.Duration) time.Duration { return d.Round(10 * time.Microsecond) }
+// at returns a quantile of durations in ascending order.
+func at(sorted []time.Duration, q float64) time.Duration {
+	return sorted[int(q*float64(len(sorted)-1))].Round(10 * time.Microsecond)
+}
 
 // measure asks for the neighbours of the centres of lists, one after another.
 func measure(s *server, url, way string, n load) (f figures, err error) {
@@ -86,7 +88,7 @@ func measure(s *server, url, way string, n load) (f figures, err error) {
 		}()
 	}
 	clients.Wait()
-	f.all, f.timerLate = time.Since(begin), stop()
+	f.all, f.late = time.Since(begin), stop()
 	slices.Sort(f.queries)
 	return f, err
 }

@@ -1,28 +1,32 @@
 package main
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 const tick = time.Millisecond
 
 // pulse waits for a timer again and again until stop is called, which returns how late the timer
-// was at worst: what every other goroutine of the process feels.
-func pulse() (stop func() (worst time.Duration)) {
-	end, result := make(chan struct{}), make(chan time.Duration)
+// was each time, in ascending order: what every other goroutine of the process feels.
+func pulse() (stop func() (late []time.Duration)) {
+	end, result := make(chan struct{}), make(chan []time.Duration)
 	go func() {
-		var worst time.Duration
+		var late []time.Duration
 		for {
+			begin := time.Now()
+			time.Sleep(tick)
+			late = append(late, time.Since(begin)-tick)
 			select {
 			case <-end:
-				result <- worst
+				slices.Sort(late)
+				result <- late
 				return
 			default:
 			}
-			begin := time.Now()
-			time.Sleep(tick)
-			worst = max(worst, time.Since(begin)-tick)
 		}
 	}()
-	return func() time.Duration {
+	return func() []time.Duration {
 		close(end)
 		return <-result
 	}
