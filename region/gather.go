@@ -21,8 +21,8 @@ import (
 // Gather neither faults nor panics. It allocates nothing unless it fails. Its errors, besides those
 // of [View.Load]:
 //
-//   - [typedmem.ErrBounds]: dst is shorter than indexes, or an index is out of range. Then dst is as
-//     it was. After any other error it may hold some of the elements.
+//   - [typedmem.ErrBounds]: dst is shorter than indexes, or an index is out of range. Then dst is
+//     as it was. After any other error it may hold some of the elements.
 //   - [typedmem.ErrTruncated]: another program made the file shorter.
 //   - The system's error, if a page cannot be read.
 //

@@ -158,9 +158,9 @@ func TestRowsNoticeWhatBecomesOfTheMemory(t *testing.T) {
 	}
 
 	testkit.Wants(t, "Resize", r.Resize(page), nil)
-	testkit.Wants(t, "Load behind the end", second(rows.Load(last, 7)), typedmem.ErrBounds, "cut off")
-	testkit.Wants(t, "At behind the end", testkit.Caught(t, func() { rows.At(page/8, 0) }), typedmem.ErrBounds)
-	testkit.Wants(t, "Row behind the end", second(rows.Row(last).Load(0)), typedmem.ErrBounds)
+	testkit.Wants(t, "Load past the end", second(rows.Load(last, 7)), typedmem.ErrBounds, "cut off")
+	testkit.Wants(t, "At past the end", testkit.Caught(t, func() { rows.At(page/8, 0) }), typedmem.ErrBounds)
+	testkit.Wants(t, "Row past the end", second(rows.Row(last).Load(0)), typedmem.ErrBounds)
 	testkit.Wants(t, "Load of the last that is left", second(rows.Load(page/8-1, 7)), nil)
 
 	testkit.Wants(t, "Close", r.Close(), nil)

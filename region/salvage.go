@@ -11,8 +11,9 @@ import (
 
 // Salvage saves what is left of a region file that another program has cut off, which [Open]
 // refuses with [typedmem.ErrTruncated]. It makes a new region file at path, as [Region.Snapshot]
-// does, of the elements that are whole, in a file of rows the rows, and returns how many were saved and how many are lost. The
-// damaged file is only read. A file that is not damaged is saved as a whole.
+// does, of the elements that are whole, or of the whole rows if it has rows, and returns how many
+// elements were saved and how many are lost. The damaged file is only read. A file that is not
+// damaged is saved as a whole.
 //
 //   - [io/fs.ErrExist]: there is a file at path, which stays as it is.
 //   - [typedmem.ErrTruncated]: the damaged file ends inside its header, so that nothing is left.

@@ -64,9 +64,9 @@ const (
 	mostStep  = 1 << 20
 )
 
-// Most systems read ahead of what is brought in, which is as fast as the device. Hints besides would
-// cost more than they gain: Linux then reads into small pages. But a device of long delays (a
-// network, a file system without read-ahead) is faster when it is told of so many steps ahead.
+// Most systems read ahead of what is brought in, as fast as the device. Hints besides would cost
+// more than they gain: Linux then reads into small pages. But a device of long delays (a network, a
+// file system without read-ahead) is faster when it is told of so many steps ahead.
 const (
 	slowMiB    = 10 * time.Millisecond
 	stepsAhead = 4
