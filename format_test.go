@@ -49,6 +49,18 @@ func TestPythonReadsTheFormat(t *testing.T) {
 	}
 	reads(path, "2 ('Time', 'Price', 'Size', 'Venue', 'Buy', '_') (-2, 0.5, 3, 4, 1, [0])")
 
+	path = filepath.Join(t.TempDir(), "vectors.tm")
+	v, err := region.OpenFile[Tick](path, region.FileOptions{Write: true, Create: true, Len: 6, Width: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.Rows().Set(2, 0, Tick{Time: 7})
+	v.Rows().Set(2, 1, Tick{Time: 8, Price: 1.5})
+	if err := v.Close(); err != nil {
+		t.Fatal(err)
+	}
+	reads(path, "3 ('Time', 'Price', 'Size', 'Venue', 'Buy', '_') [(7, 0. , 0, 0, 0, [0]) (8, 1.5, 0, 0, 0, [0])]")
+
 	type counters struct {
 		Count atomic.Uint64
 		Ready atomic.Bool
