@@ -8,7 +8,7 @@ import "github.com/typedmem/typedmem/bench/harness"
 func All() []harness.Row {
 	var all []harness.Row
 	for _, some := range [][]harness.Row{
-		accessRows(), stridedRows(), endianRows(), appendRows(), openRows(), saveRows(), areaRows(), guardRows(), closeRows(),
+		accessRows(), stridedRows(), vectorRows(), endianRows(), appendRows(), openRows(), saveRows(), areaRows(), guardRows(), closeRows(),
 		slabRows(), stringRows(),
 	} {
 		all = append(all, some...)
