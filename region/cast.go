@@ -76,11 +76,17 @@ func checkCast(to, from *layout.Layout, l *mem.Limits) error {
 func Field[F, T any](v View[T], offset uintptr) (Strided[F], error) {
 	want, in := reflect.TypeFor[F](), reflect.TypeFor[T]()
 	if !hasField(in, want, offset) {
-		return Strided[F]{}, shell.Fail("field", fmt.Errorf("%w: %v has no field of type %v at byte %d; it has %s",
-			typedmem.ErrType, in, want, offset, strings.TrimSuffix(shell.LayoutOf[T]().GoFields(), "\n")))
+		return Strided[F]{}, shell.Fail("field", noField{fmt.Errorf("%v has no field of type %v at byte %d; it has %s",
+			in, want, offset, strings.TrimSuffix(shell.LayoutOf[T]().GoFields(), "\n"))})
 	}
+	return column[F](v, offset), nil
+}
+
+// column returns the field at offset, which T has.
+func column[F, T any](v View[T], offset uintptr) Strided[F] {
+	stride := unsafe.Sizeof(*new(T))
 	if v.n == 0 {
-		return Strided[F]{nil, 0, in.Size(), v.limits}, nil
+		return Strided[F]{nil, 0, stride, v.limits}
 	}
 	l := v.limits
 	switch {
@@ -91,7 +97,7 @@ func Field[F, T any](v View[T], offset uintptr) (Strided[F], error) {
 	}
 	// SAFETY: the field lies inside every element of v, so each address is below v's end and
 	// aligned as Go aligns the field.
-	return Strided[F]{unsafe.Add(v.first, offset), v.n, in.Size(), l}, nil
+	return Strided[F]{unsafe.Add(v.first, offset), v.n, stride, l}
 }
 
 // hasField reports whether t holds a value of type want exactly at offset, at any depth, blank

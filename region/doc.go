@@ -124,6 +124,20 @@
 // packages that want all elements in one slice, row after row, such as gonum's mat.NewDense, take
 // rows.Flat().Slice(). Use raw slices while you keep the Region open or pinned.
 //
+// # Columns
+//
+// [FieldByName] and [Field] show one field of every element as a column, without a copy. The column
+// saves the program from unsafe, not the machine from reading: memory comes in cache lines of 64
+// bytes, so a column of 32-byte records reads all of them. Measured, a pass over one such column
+// takes 1.1 times as long as a loop over a slice of the records in cache, and 1.2 to 1.3 times out
+// of cache.
+//
+//   - A pass that needs several fields of each element: read the whole element with At or All, not
+//     a column for each.
+//   - A pass over one field of records larger than a cache line, again and again, and much data:
+//     keep that field in a Region of its own. Then only its bytes are read.
+//   - Anything else: a column.
+//
 // # Laws of views
 //
 // A view is (base, length, stride, element). For a View v and numbers in range:
@@ -138,6 +152,7 @@
 //	Cast[T](Cast[U](v))            is  v, where both casts succeed
 //	Cast[byte](v)                  is  v.Bytes()
 //	Field(v, off).Every(a, b, k)   is  Field of each element of v.Every(a, b, k)
+//	FieldByName(v, "A")            is  Field(v, Offsetof(T.A))
 //	RowsOf(v, w).Len()             is  v.Len()/w, where w divides v.Len()
 //	RowsOf(v, w).At(i, j)          is  v.At(i*w+j)
 //	RowsOf(v, w).Row(i)            is  v.Sub(i*w, i*w+w)

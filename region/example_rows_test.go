@@ -68,3 +68,42 @@ func ExampleRows_Load() {
 	// typedmem: load: row 2 out of range with 2 rows: out of bounds
 	// typedmem: load: element 3 out of range in rows of 3: out of bounds
 }
+
+type side struct {
+	Price float64
+	Qty   uint64
+}
+
+type quote struct {
+	Time   uint64
+	Bid    side
+	Levels [4]side
+}
+
+func ExampleFieldByName() {
+	r, err := region.New[quote](3)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer r.Close()
+	r.Set(1, quote{Time: 7, Bid: side{Price: 10.5}, Levels: [4]side{3: {Qty: 200}}})
+	prices, err := region.FieldByName[float64](r.View(), "Bid.Price")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(prices.At(1))
+	quantities, err := region.FieldByName[uint64](r.View(), "Levels[3].Qty")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(quantities.At(1))
+	_, err = region.FieldByName[float64](r.View(), "Bid.Prise")
+	fmt.Println(err)
+	_, err = region.FieldByName[float32](r.View(), "Bid.Price")
+	fmt.Println(err)
+	// Output:
+	// 10.5
+	// 200
+	// typedmem: field by name: path "Bid.Prise": region_test.side has no field "Prise"; it has Price float64, Qty uint64
+	// typedmem: field by name: Bid.Price of region_test.quote is float64, not float32
+}

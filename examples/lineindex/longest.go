@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"unsafe"
 
 	"github.com/typedmem/typedmem/region"
 )
@@ -34,7 +33,7 @@ func (h *shortestFirst) Pop() any {
 
 // longest finds the k longest lines, longest first, by walking the column of lengths.
 func (x *index) longest(k int) ([]found, error) {
-	lengths, err := region.Field[uint32](x.lines.View(), unsafe.Offsetof(Line{}.Length))
+	lengths, err := region.FieldByName[uint32](x.lines.View(), "Length")
 	if err != nil {
 		return nil, err
 	}
