@@ -157,7 +157,11 @@ func (c *core) makeRoom(more int) error {
 	if !ok {
 		return fmt.Errorf("%d elements of %d bytes more than %d: %w", more, c.size, have, typedmem.ErrSize)
 	}
-	return c.inner().MakeRoomToWrite(max(total, c.length()))
+	err := c.inner().MakeRoomToWrite(max(total, c.length()))
+	if err == nil && c.file != nil {
+		c.file.BringIn()
+	}
+	return err
 }
 
 // extend publishes a greater length: the elements now end at the address stop instead of end. It

@@ -69,6 +69,7 @@ func (w *writer) Grow(from, to int) error {
 	if err := w.m.Flush(to*8-8, to*8); err != nil {
 		return err
 	}
+	w.f.BringIn()
 	if err := w.f.Publish(to); err != nil {
 		return err
 	}
