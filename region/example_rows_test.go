@@ -97,13 +97,10 @@ func ExampleFieldByName() {
 		log.Fatal(err)
 	}
 	fmt.Println(quantities.At(1))
-	_, err = region.FieldByName[float64](r.View(), "Bid.Prise")
-	fmt.Println(err)
 	_, err = region.FieldByName[float32](r.View(), "Bid.Price")
 	fmt.Println(err)
 	// Output:
 	// 10.5
 	// 200
-	// typedmem: field by name: path "Bid.Prise": region_test.side has no field "Prise"; it has Price float64, Qty uint64
 	// typedmem: field by name: Bid.Price of region_test.quote is float64, not float32
 }
