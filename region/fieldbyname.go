@@ -11,8 +11,8 @@ import (
 
 // FieldByName shows one field of every element as a column, as [Field] does, and finds the field by
 // its path: "Price", "Bid.Price", "Levels[3].Qty", "[3]" where T is an array. The path may lead to
-// a whole nested struct or array. It names fields as Go does: those of an embedded struct need not
-// its name, unless another field hides them.
+// a whole nested struct or array. It names fields as Go does: fields of an embedded struct can be
+// named without it, unless another field hides them.
 //
 // Unexported fields of any package can be named, since Cast and Field show their memory too. What
 // is inside numbers of package endian and of sync/atomic has no name.
