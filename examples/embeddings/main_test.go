@@ -190,6 +190,7 @@ func TestQueriesThatAreRefused(t *testing.T) {
 		want string
 	}{
 		{Query{v[1:], 1, 1, ""}, "the vector has 23 numbers, want 24"},
+		{Query{append([]float32{1e30}, v[1:]...), 1, 1, ""}, "number 0 of the vector is 1e+30, want -1e15 to 1e15"},
 		{Query{v, 0, 1, ""}, "k is 0, want 1 to 1000"},
 		{Query{v, 1001, 1, ""}, "k is 1001"},
 		{Query{v, 1, 0, ""}, "probe is 0, want 1 to 16"},

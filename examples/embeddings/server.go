@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/typedmem/typedmem"
@@ -65,7 +66,11 @@ func (s *server) check(q *Query) error {
 	if q.Way == "" {
 		q.Way = "gather"
 	}
+	const most = 1e15 // the squares of larger ones add up to infinity
+	large := slices.IndexFunc(q.Vector, func(x float32) bool { return x < -most || x > most })
 	switch {
+	case large >= 0:
+		return fmt.Errorf("number %d of the vector is %g, want -1e15 to 1e15", large, q.Vector[large])
 	case len(q.Vector) != s.index.width:
 		return fmt.Errorf("the vector has %d numbers, want %d", len(q.Vector), s.index.width)
 	case q.K < 1 || q.K > 1000:
