@@ -98,14 +98,17 @@ func TestAPageOfSlotsThatCannotCome(t *testing.T) {
 		return nil
 	})
 	words := s.core.kind.(*writer).m.Addr()
-	for name, at := range map[string]uintptr{"slot": uintptr(s.core.pool.Slot(300)), "word": words + 8*700} {
-		broken = at
+	for _, c := range []struct { // the earlier slot first
+		name string
+		at   uintptr
+	}{{"slot", uintptr(s.core.pool.Slot(300))}, {"word", words + 8*700}} {
+		broken = c.at
 		var err error
 		for err == nil {
 			_, err = s.Insert(page{7})
 		}
 		if !errors.Is(err, sys.ErrNoPage) || !strings.Contains(err.Error(), path) || s.Len() > s.Cap()-2 {
-			t.Fatalf("%s: %v, with %d objects", name, err, s.Len())
+			t.Fatalf("%s: %v, with %d objects", c.name, err, s.Len())
 		}
 		if n := len(s.Leaks()); n != 0 {
 			t.Errorf("%d leaks", n)
