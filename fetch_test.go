@@ -122,7 +122,7 @@ func TestFetchJoinsRanges(t *testing.T) {
 }
 
 // Calls about warm pages allocate nothing.
-func TestFetchOfWarmPagesAllocatesNothing(t *testing.T) {
+func TestNothingAllocatesForWarmPages(t *testing.T) {
 	testenv.Allocations(t)
 	if runtime.GOOS != "linux" || testenv.Emulator() != "" {
 		t.Skip("only Linux has calls for all of it; elsewhere files are read through buffers")
