@@ -30,6 +30,11 @@ func (m *Mapping) Advise(lo, hi int, f flags.Map) error {
 	addr, n := m.pages(lo, hi)
 	inside, most := m.pagesInside(lo, hi)
 	return m.work("advise", needCommitted, work{addr: addr, n: n}, m.mu.RUnlock, func(w work) error {
+		if f&leaving != 0 { // a Gather has to ask again what is in memory
+			if seen := m.limits.Load().Seen().Load(); seen != nil {
+				defer seen.Forget()
+			}
+		}
 		if rest := f &^ dropping; rest != 0 {
 			if err := m.advise(w.addr, w.n, rest); err != nil {
 				return err
@@ -42,8 +47,12 @@ func (m *Mapping) Advise(lo, hi int, f flags.Map) error {
 	})
 }
 
-// dropping is the advice after which contents may be gone.
-const dropping = flags.DontNeed | flags.Free
+// dropping is the advice after which contents may be gone, leaving that after which pages may not be
+// in memory.
+const (
+	dropping = flags.DontNeed | flags.Free
+	leaving  = dropping | flags.PageOut
+)
 
 func (m *Mapping) advise(addr uintptr, n int, f flags.Map) error {
 	err := m.span.untakenAt(addr, n, func(addr uintptr, n int) error { return sys.Advise(addr, n, f) })
