@@ -47,8 +47,8 @@ func (m *Mapping) Advise(lo, hi int, f flags.Map) error {
 	})
 }
 
-// dropping is the advice after which contents may be gone, leaving that after which pages may not be
-// in memory.
+// dropping is the advice after which contents may be gone, leaving that after which pages may have
+// left the memory.
 const (
 	dropping = flags.DontNeed | flags.Free
 	leaving  = dropping | flags.PageOut
