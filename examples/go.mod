@@ -7,6 +7,7 @@ require (
 	github.com/typedmem/typedmem v0.0.0
 	golang.org/x/sys v0.30.0
 	golang.org/x/term v0.28.0
+	gonum.org/v1/gonum v0.17.0
 )
 
 require (
