@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"strings"
@@ -32,7 +33,11 @@ func sources(t *testing.T) map[string][]*ast.File {
 		if entry.IsDir() {
 			switch {
 			case file == top:
-			case strings.HasPrefix(name, "."), name == "testdata", name == "bench", name == "examples":
+				return nil
+			case strings.HasPrefix(name, "."), name == "testdata":
+				return filepath.SkipDir
+			}
+			if _, err := os.Stat(filepath.Join(file, "go.mod")); err == nil { // a module of its own
 				return filepath.SkipDir
 			}
 			return nil
