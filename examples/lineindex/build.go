@@ -123,16 +123,11 @@ func (x *index) add(ctx context.Context, in input, r *reader) error {
 	if err := r.split(in.path, text, uint32(x.files.Len())); err != nil {
 		return err
 	}
-	rec := File{
-		Path:       uint64(x.paths.Len()),
-		PathLength: uint32(len(in.path)),
-		FirstLine:  uint64(x.lines.Len()),
-		Size:       uint64(len(text)),
-		Modified:   in.info.ModTime().UnixNano(),
-	}
-	if err := x.paths.Append([]byte(in.path)...); err != nil {
+	path, err := x.paths.AppendString(in.path)
+	if err != nil {
 		return err
 	}
+	rec := File{path, uint64(x.lines.Len()), uint64(len(text)), in.info.ModTime().UnixNano()}
 	if err := x.files.Append(rec); err != nil {
 		return err
 	}

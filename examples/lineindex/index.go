@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/typedmem/typedmem/blob"
 	"github.com/typedmem/typedmem/region"
 )
 
@@ -19,23 +20,21 @@ type Line struct {
 
 // File is the record of one file.
 type File struct {
-	Path       uint64 // where its path begins in the path bytes
-	FirstLine  uint64 // index of its first line
-	Size       uint64 // bytes
-	Modified   int64  // nanoseconds since 1970
-	PathLength uint32
-	_          [4]byte
+	Path      blob.Ref
+	FirstLine uint64 // index of its first line
+	Size      uint64 // bytes
+	Modified  int64  // nanoseconds since 1970
 }
 
-// index is an open index. A line refers to a file and a file to path bytes that were appended
-// before it, so that every line is good at every moment, also when the writer is killed. Whether
-// all lines are there, the end record says: a writer appends it to the file table last, as a file
-// without a path that begins where the lines and the path bytes end.
+// index is an open index. A line refers to a file and a file to a path that were appended before
+// it, so that every line is good at every moment, also when the writer is killed. Whether all lines
+// are there, the end record says: a writer appends it to the file table last, as a file without a
+// path that begins where the lines end.
 type index struct {
 	dir   string
 	lines *region.Region[Line]
 	files *region.Region[File]
-	paths *region.Region[byte]
+	paths *blob.Store
 }
 
 const (
@@ -47,7 +46,7 @@ const (
 // openIndex opens an index for reading.
 func openIndex(dir string) (*index, error) {
 	x := &index{dir: dir}
-	err := x.each(region.Open[Line], region.Open[File], region.Open[byte])
+	err := x.each(region.Open[Line], region.Open[File], blob.Open)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = fmt.Errorf("%s holds no index (%w)", dir, err)
 	}
@@ -62,7 +61,7 @@ func createIndex(dir string) (*index, error) {
 		return nil, err
 	}
 	x := &index{dir: dir}
-	err := x.each(create[Line], create[File], create[byte])
+	err := x.each(create[Line], create[File], blob.Create)
 	if err != nil {
 		err = errors.Join(err, removeIndex(dir))
 	}
@@ -76,7 +75,7 @@ func create[T any](path string) (*region.Region[T], error) { return region.Creat
 func (x *index) each(
 	lines func(string) (*region.Region[Line], error),
 	files func(string) (*region.Region[File], error),
-	paths func(string) (*region.Region[byte], error),
+	paths func(string) (*blob.Store, error),
 ) (err error) {
 	if x.lines, err = lines(filepath.Join(x.dir, linesName)); err == nil {
 		if x.files, err = files(filepath.Join(x.dir, filesName)); err == nil {
@@ -131,7 +130,7 @@ func (x *index) size() (total int64, err error) {
 
 // finish appends the end record.
 func (x *index) finish() error {
-	return x.files.Append(File{Path: uint64(x.paths.Len()), FirstLine: uint64(x.lines.Len())})
+	return x.files.Append(File{FirstLine: uint64(x.lines.Len())})
 }
 
 // fileCount returns how many files there are, and whether the index was finished.
@@ -141,10 +140,10 @@ func (x *index) fileCount() (n int, finished bool) {
 		return 0, false
 	}
 	last := x.files.At(n - 1)
-	if last.PathLength > 0 {
+	if last.Path != 0 {
 		return n, false
 	}
-	return n - 1, last.Path == uint64(x.paths.Len()) && last.FirstLine == uint64(x.lines.Len())
+	return n - 1, last.FirstLine == uint64(x.lines.Len())
 }
 
 func (x *index) bytesIndexed() (total uint64) {
@@ -154,24 +153,13 @@ func (x *index) bytesIndexed() (total uint64) {
 	return total
 }
 
-// path returns the path of a file.
-func (x *index) path(f File) (string, error) {
-	v, err := x.paths.Sub(int(f.Path), int(f.Path)+int(f.PathLength))
-	if err != nil {
-		return "", fmt.Errorf("%s: a file's path: %w", x.dir, err)
-	}
-	b := make([]byte, v.Len())
-	v.CopyTo(b)
-	return string(b), nil
-}
-
 // file returns the file of a line and its path.
 func (x *index) file(l Line) (File, string, error) {
 	f, err := x.files.Load(int(l.File))
 	if err != nil {
 		return f, "", fmt.Errorf("%s: a line's file: %w", x.dir, err)
 	}
-	path, err := x.path(f)
+	path, err := x.paths.Text(f.Path)
 	return f, path, err
 }
 

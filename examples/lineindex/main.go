@@ -8,7 +8,7 @@
 //	lineindex -open INDEX -line N      print the N-th line (from 1), read through the index
 //	lineindex -open INDEX -longest K   print where the K longest lines are
 //
-// An index is a folder of three region files: lines, files, and the bytes of the files' paths. A
+// An index is a folder of two region files, lines and files, and a blob file of the files' paths. A
 // build that fails or is interrupted removes its files. A killed one leaves an index of the first
 // lines, which is marked as unfinished.
 package main
