@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 
+	"github.com/typedmem/typedmem/blob"
 	"github.com/typedmem/typedmem/region"
 	"github.com/typedmem/typedmem/slab"
 )
@@ -43,14 +46,22 @@ type side struct {
 	buy   bool
 }
 
+// Progress is how far a book has come.
+type Progress struct {
+	Applied uint64   // messages
+	Source  blob.Ref // what they are, in words
+}
+
 // Book is a limit order book in four files. What an order says of itself is the truth; levels and
 // links are made anew when a book is opened, since its last writer may have been killed between two
 // of them.
 type Book struct {
 	orders   *slab.Slab[Order]
 	levels   *slab.Slab[Level]
-	progress *region.Region[uint64] // messages applied
-	source   *region.Region[byte]   // what the messages are, in words
+	progress *region.Region[Progress]
+	applied  region.Strided[uint64] // of progress: one store, which no kill leaves in part
+	texts    *blob.Store
+	open     []io.Closer // all of those
 	byID     map[int64]slab.Handle[Order]
 	byPrice  map[side]slab.Handle[Level]
 }
@@ -65,45 +76,31 @@ func openBook(dir string, capacity int) (b *Book, err error) {
 		}
 	}()
 	if dir == "" {
-		if b.orders, err = slab.New[Order](capacity); err != nil {
-			return b, err
-		}
-		if b.levels, err = slab.New[Level](capacity); err != nil {
-			return b, err
-		}
-		if b.progress, err = region.New[uint64](1); err != nil {
-			return b, err
-		}
-		b.source, err = region.New[byte](0)
+		err = cmp.Or(
+			keep(b, &b.orders)(slab.New[Order](capacity)),
+			keep(b, &b.levels)(slab.New[Level](capacity)),
+			keep(b, &b.texts)(blob.New()),
+			keep(b, &b.progress)(region.New[Progress](1)))
+	} else {
+		progress := region.FileOptions{Write: true, Create: true, Len: 1}
+		err = cmp.Or(
+			os.MkdirAll(dir, 0o777),
+			keep(b, &b.orders)(openSlab[Order](filepath.Join(dir, "orders"), capacity)),
+			keep(b, &b.levels)(openSlab[Level](filepath.Join(dir, "levels"), capacity)),
+			keep(b, &b.texts)(blob.OpenFile(filepath.Join(dir, "texts"), blob.FileOptions{Write: true, Create: true})),
+			keep(b, &b.progress)(region.OpenFile[Progress](filepath.Join(dir, "progress"), progress)))
+	}
+	if err != nil {
 		return b, err
 	}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return b, err
-	}
-	if b.orders, err = openOrCreate[Order](filepath.Join(dir, "orders"), capacity); err != nil {
-		return b, err
-	}
-	if b.levels, err = openOrCreate[Level](filepath.Join(dir, "levels"), capacity); err != nil {
-		return b, err
-	}
-	if b.source, err = openOrCreateRegion[byte](filepath.Join(dir, "source"), 0); err != nil {
-		return b, err
-	}
-	if b.progress, err = openOrCreateRegion[uint64](filepath.Join(dir, "progress"), 1); err != nil {
+	if b.applied, err = region.FieldByName[uint64](b.progress.View(), "Applied"); err != nil {
 		return b, err
 	}
 	return b, b.relink()
 }
 
-func openOrCreateRegion[T any](path string, n int) (*region.Region[T], error) {
-	r, err := region.OpenMut[T](path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return region.Create[T](path, n)
-	}
-	return r, err
-}
-
-func openOrCreate[T any](path string, capacity int) (*slab.Slab[T], error) {
+// openSlab opens a file with the capacity that it has, or makes it.
+func openSlab[T any](path string, capacity int) (*slab.Slab[T], error) {
 	s, err := slab.OpenMut[T](path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return slab.Create[T](path, capacity)
@@ -111,42 +108,42 @@ func openOrCreate[T any](path string, capacity int) (*slab.Slab[T], error) {
 	return s, err
 }
 
+// keep returns a function that puts what was opened into the book.
+func keep[C io.Closer](b *Book, to *C) func(C, error) error {
+	return func(opened C, err error) error {
+		if err == nil {
+			*to, b.open = opened, append(b.open, opened)
+		}
+		return err
+	}
+}
+
 // Close closes the files.
-func (b *Book) Close() error {
-	var err error
-	if b.orders != nil {
-		err = errors.Join(err, b.orders.Close())
-	}
-	if b.levels != nil {
-		err = errors.Join(err, b.levels.Close())
-	}
-	if b.progress != nil {
-		err = errors.Join(err, b.progress.Close())
-	}
-	if b.source != nil {
-		err = errors.Join(err, b.source.Close())
+func (b *Book) Close() (err error) {
+	for _, c := range b.open {
+		err = errors.Join(err, c.Close())
 	}
 	return err
 }
 
 // Applied returns how many messages the book has seen.
-func (b *Book) Applied() uint64 { return b.progress.At(0) }
+func (b *Book) Applied() uint64 { return b.applied.At(0) }
 
 // claim says where the messages come from. A book that has seen others is refused: the numbers of
 // messages would mean two things.
 func (b *Book) claim(source string) error {
 	if b.Applied() == 0 {
-		if err := b.source.Resize(0); err != nil {
-			return err
+		ref, err := b.texts.AppendString(source)
+		if err == nil {
+			b.progress.Set(0, Progress{Source: ref})
 		}
-		return b.source.Append([]byte(source)...)
+		return err
 	}
-	first := make([]byte, b.source.Len())
-	b.source.View().CopyTo(first)
-	if string(first) != source {
-		return fmt.Errorf("the book was made from %q, not from %q; choose another -dir", first, source)
+	first, err := b.texts.Text(b.progress.At(0).Source)
+	if err == nil && first != source {
+		err = fmt.Errorf("the book was made from %q, not from %q; choose another -dir", first, source)
 	}
-	return nil
+	return err
 }
 
 // relink puts every order into the queue of its level.
@@ -156,7 +153,6 @@ func (b *Book) relink() error {
 			return err
 		}
 	}
-	var all []slab.Handle[Order]
 	arrival := map[slab.Handle[Order]]uint64{}
 	for h, o := range b.orders.All() {
 		if uint32(o.State) == 0 { // it was being removed
@@ -166,11 +162,10 @@ func (b *Book) relink() error {
 			continue
 		}
 		b.byID[o.ID] = h
-		all = append(all, h)
 		arrival[h] = o.Arrival
 	}
-	slices.SortFunc(all, func(x, y slab.Handle[Order]) int { return cmp.Compare(arrival[x], arrival[y]) })
-	for _, h := range all {
+	byArrival := func(x, y slab.Handle[Order]) int { return cmp.Compare(arrival[x], arrival[y]) }
+	for _, h := range slices.SortedFunc(maps.Keys(arrival), byArrival) {
 		if err := b.enqueue(h); err != nil {
 			return err
 		}
@@ -247,7 +242,7 @@ func (b *Book) Apply(n uint64, m Message) error {
 			}
 		}
 	}
-	b.progress.Set(0, n)
+	b.applied.Set(0, n)
 	return nil
 }
 

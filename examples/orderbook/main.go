@@ -1,5 +1,5 @@
 // Command orderbook keeps a limit order book in slab files: orders are linked by handles into price
-// levels.
+// levels. What the book was made from is in a blob file, and how far it has come in a region file.
 //
 //	go run ./examples/orderbook -dir book messages.csv    a LOBSTER message file (lobsterdata.com)
 //	go run ./examples/orderbook                           a generated one, in memory
