@@ -1,0 +1,18 @@
+module github.com/typedmem/typedmem/cmd/typedmem
+
+go 1.24.0
+
+require (
+	github.com/spf13/cobra v1.10.2
+	github.com/typedmem/typedmem v0.0.0
+	golang.org/x/term v0.28.0
+)
+
+require (
+	github.com/inconshreveable/mousetrap v1.1.0 // indirect
+	github.com/spf13/pflag v1.0.9 // indirect
+	golang.org/x/exp v0.0.0-20250106191152-7588d65b2ba8 // indirect
+	golang.org/x/sys v0.30.0 // indirect
+)
+
+replace github.com/typedmem/typedmem => ../../

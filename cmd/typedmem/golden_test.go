@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write testdata/*.golden anew")
+
+// golden compares the text with testdata/NAME.golden.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join(start, "testdata", name+".golden")
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := strings.ReplaceAll(string(want), "\r\n", "\n"); got != text {
+		t.Errorf("%s.golden differs; after a change that is meant: go test -update. The output is\n%s\nwhere it was\n%s", name, got, text)
+	}
+}
+
+// start is the folder of the package: tests may run in others.
+var start = func() string {
+	dir, err := os.Getwd()
+	if err != nil {
+		panic(err)
+	}
+	return dir
+}()
+
+// session runs command lines and returns what a terminal would show.
+func session(t *testing.T, lines ...string) string {
+	t.Helper()
+	var screen strings.Builder
+	for _, line := range lines {
+		fmt.Fprintf(&screen, "$ typedmem %s\n", line)
+		var both bytes.Buffer
+		status := run(context.Background(), words(line), strings.NewReader(""), &both, &both)
+		screen.WriteString(sameEverywhere(both.String()))
+		if status != 0 {
+			fmt.Fprintf(&screen, "[exit status %d]\n", status)
+		}
+		screen.WriteString("\n")
+	}
+	return screen.String()
+}
+
+// words cuts a line at its spaces; what is in single quotes stays together.
+func words(line string) (args []string) {
+	for i, part := range strings.Split(line, "'") {
+		if i%2 == 1 {
+			args = append(args, part)
+		} else {
+			args = append(args, strings.Fields(part)...)
+		}
+	}
+	return args
+}
+
+// sameEverywhere replaces the texts of Windows' errors by those of other systems.
+func sameEverywhere(s string) string {
+	return strings.NewReplacer(
+		"The system cannot find the file specified.", "no such file or directory",
+		"The system cannot find the path specified.", "no such file or directory",
+		"File not found.", "no such file or directory",
+		"The file exists.", "file exists",
+		"GetFileAttributesEx ", "stat ",
+		"CreateFile ", "open ",
+	).Replace(s)
+}
+
+func TestWrongCommandLines(t *testing.T) {
+	golden(t, "wrong", session(t, "aras 1", "nothing", "areas", "areas 1 2", "areas --nothing 1", "areas --format xml 1", "-h"))
+}
+
+func TestOneDashIsTwo(t *testing.T) {
+	got := strings.Join(twoDashes([]string{"-format=csv", "-n", "5", "-n5", "--once", "-", "-f=csv", "a-b", "--", "-files"}), " ")
+	if want := "--format=csv -n 5 -n5 --once - -f=csv a-b -- -files"; got != want {
+		t.Errorf("%s instead of %s", got, want)
+	}
+}
