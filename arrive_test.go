@@ -11,6 +11,7 @@ import (
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/sys"
+	"github.com/typedmem/typedmem/internal/testenv"
 	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/region"
@@ -40,6 +41,8 @@ func arrivals(t *testing.T, refuse func(lo, hi uintptr) error) (came func(addr u
 
 // growingFile returns a region of the bytes of a new file of n bytes, with room for 16 MiB.
 func growingFile(t *testing.T, n int) *region.Region[byte] {
+	t.Helper()
+	testenv.PartialPages(t)
 	f := testkit.File(t, make([]byte, n))
 	r := testkit.Must(region.MapMut[byte](options.New(n).WithFile(f, 0).WithFlags(flags.Shared).WithCapacity(16 << 20)))(t)
 	testkit.CloseLater(t, r)

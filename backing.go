@@ -88,16 +88,15 @@ func (b *backing) readable() (f *os.File, done func(), ok bool) {
 	if b.file != nil {
 		return b.file, func() {}, true
 	}
-	f, err := sys.OpenFile(b.name, false)
+	opened, err := sys.OpenFile(b.name, false)
 	if err != nil {
 		return nil, nil, false
 	}
-	done = func() { _ = f.Close() }
-	if info, err := f.Stat(); err != nil || !os.SameFile(info, b.info) {
-		done()
+	if info, err := opened.Stat(); err != nil || !os.SameFile(info, b.info) {
+		_ = opened.Close()
 		return nil, nil, false
 	}
-	return f, done, true
+	return opened, func() { _ = opened.Close() }, true
 }
 
 // read reads the bytes [off, off+n) of the file, as far as it can, so that its pages are in memory.

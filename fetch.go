@@ -130,7 +130,8 @@ func hinted(err error) error {
 	return err
 }
 
-// residentPages is mem.Mapping's Resident.
+// residentPages is mem.Mapping's Resident. The system's own error is returned as it is: a caller who
+// asks often does without an answer, and an error made for each question would be an allocation.
 func (m *Mapping) residentPages(addr uintptr, n int, pages []byte) error {
 	const op, needs = "resident", needCommitted | needReadable
 	if err := m.look(op, needs); err != nil {
@@ -142,7 +143,15 @@ func (m *Mapping) residentPages(addr uintptr, n int, pages []byte) error {
 		return m.fail(op, err)
 	}
 	w := work{addr: one[0].Addr, n: one[0].N}
-	return m.work(op, needs, w, m.mu.RUnlock, func(w work) error { return m.resident(w.addr, w.n, pages) })
+	var untold error
+	err := m.work(op, needs, w, m.mu.RUnlock, func(w work) error {
+		untold = m.resident(w.addr, w.n, pages)
+		return nil
+	})
+	if err == nil {
+		err = untold
+	}
+	return err
 }
 
 // resident asks the system about whole pages.

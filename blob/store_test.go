@@ -163,6 +163,7 @@ func TestRefsHoldInLaterRuns(t *testing.T) {
 
 // A reader knows what it has refreshed, from an empty file on.
 func TestAReaderFollowsTheWriter(t *testing.T) {
+	testenv.PartialPages(t)
 	path := filepath.Join(t.TempDir(), "b")
 	testkit.Check(t, testkit.Must(region.Create[byte](path, 0))(t).Close()) // as if Create had been killed
 	reader := testkit.Must(blob.Open(path))(t)

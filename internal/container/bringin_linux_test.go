@@ -8,11 +8,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/testenv"
 	"github.com/typedmem/typedmem/internal/testkit"
 )
 
 // The pages that the next stores go to come back after the system has dropped them.
 func TestBringIn(t *testing.T) {
+	testenv.Differs(t, map[string]string{"qemu-user": "madvise does nothing"})
 	c, err := Create(filepath.Join(t.TempDir(), "f"), specOf[record](KindRegion), 0o666)
 	testkit.Check(t, err)
 	defer c.Close(DataOffset)
