@@ -154,6 +154,24 @@ func TestGatherChecksIndexesFirst(t *testing.T) {
 	}
 }
 
+// An index may change after it was checked, as where the slices overlap or another goroutine writes
+// to it. Gather compares it again and never reads outside the view.
+func TestGatherIntoItsOwnIndexes(t *testing.T) {
+	r := numbered(t, 100, func(i int) int { return i })
+	r.Set(0, 20) // no element of the view, but one of the region
+	v, err := r.View().Sub(0, 10)
+	testkit.Check(t, err)
+	rows, err := region.RowsOf(v, 2)
+	testkit.Check(t, err)
+	for name, gather := range map[string]func(dst, indexes []int) error{"view": v.Gather, "rows": rows.Gather} {
+		buf := []int{0, 1, 2, 3, 4, 5, 6, 7}
+		testkit.Wants(t, name, gather(buf[1:], buf[:3]), typedmem.ErrBounds, "20")
+		if !slices.Equal(buf[3:], []int{3, 4, 5, 6, 7}) {
+			t.Errorf("%s: read past the view: %v", name, buf)
+		}
+	}
+}
+
 func TestGatherOfMemoryTakenAway(t *testing.T) {
 	for name, r := range gatherers(t, 100000, func(i int) uint64 { return uint64(i) }) {
 		v, dst := r.View(), make([]uint64, 2)
