@@ -156,7 +156,7 @@ func (m *Mapping) residentPages(addr uintptr, n int, pages []byte) error {
 
 // resident asks the system about whole pages.
 func (m *Mapping) resident(addr uintptr, n int, pages []byte) error {
-	if m.plan.HasFile && !m.span.backing.told {
+	if m.plan.HasFile && !m.shows.Load().told {
 		return errUntold
 	}
 	return sys.Resident(addr, n, pages)

@@ -77,6 +77,7 @@ func asFault(r any) error {
 	if !ok {
 		panic(r)
 	}
+	faultCount.Add(1)
 	e := &FaultError{Addr: fault.Addr()}
 	m, l, offset, ok := mappingAt(e.Addr)
 	if !ok {

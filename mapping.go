@@ -50,6 +50,8 @@ func newMapping(p *plan, s *span) *Mapping {
 	m.addr.Store(s.base + uintptr(p.delta))
 	m.shows.Store(s.backing)
 	m.start = p.Offset - int64(m.addr.Load())
+	m.mu.Lock() // from here on Mappings finds it
+	defer m.mu.Unlock()
 	m.limits.Store(newLimits(s, m))
 	m.publish(p.Size)
 	return m
@@ -229,6 +231,17 @@ func (m *Mapping) File() string {
 		return ""
 	}
 	return m.span.backing.name
+}
+
+// Name returns the name that options.Options.WithName gave the mapping, "" for none and after Close.
+// Both parts of a split have it. Merge keeps that of the first one.
+func (m *Mapping) Name() string {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if !m.open {
+		return ""
+	}
+	return m.plan.Name
 }
 
 // Shared reports whether writes go to the file and to other processes.

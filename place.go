@@ -26,6 +26,16 @@ func (p *plan) call(addr uintptr, from, n int) sys.Request {
 	}
 }
 
+// mapPages is [sys.Map], and gives anonymous memory its name. It is for people: that the system does
+// not take it is no error.
+func (p *plan) mapPages(r sys.Request) (addr uintptr, err error) {
+	addr, err = sys.Map(r)
+	if err == nil && p.Name != "" && !p.HasFile {
+		_ = sys.Name(addr, r.Len, p.Name)
+	}
+	return addr, err
+}
+
 // newMapped makes a mapping. The terminal methods of options.Options end here. On error nothing is
 // left mapped or open.
 func newMapped(r mem.Request) (*Mapping, error) {
@@ -119,7 +129,7 @@ func (p *plan) ask(s *span) error {
 		return err
 	}
 	if !p.Reserve && p.reserved == p.mapped {
-		addr, err := sys.Map(p.call(p.Address, 0, p.mapped))
+		addr, err := p.mapPages(p.call(p.Address, 0, p.mapped))
 		s.base = addr
 		s.fill(p)
 		return err
@@ -140,7 +150,7 @@ func (p *plan) ask(s *span) error {
 	case p.mapped > 0:
 		call := p.call(s.base, 0, p.mapped)
 		call.Replace = true
-		if _, err = sys.Map(call); err == nil {
+		if _, err = p.mapPages(call); err == nil {
 			s.fill(p)
 		}
 	}

@@ -27,7 +27,11 @@ func (m *Mapping) String() string {
 	if c := m.capacity(); c != m.length() {
 		size = fmt.Sprintf("%d of %d", m.length(), c)
 	}
-	return fmt.Sprintf("typedmem.Mapping(%s bytes at %#x, %s)", size, m.addr.Load(), m.state(m.plan.Protection))
+	name := ""
+	if m.plan.Name != "" {
+		name = fmt.Sprintf(", %q", m.plan.Name)
+	}
+	return fmt.Sprintf("typedmem.Mapping(%s bytes at %#x%s, %s)", size, m.addr.Load(), name, m.state(m.plan.Protection))
 }
 
 // Format prints String under every verb of fmt.

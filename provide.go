@@ -256,7 +256,7 @@ func (m *Mapping) mapIn(from, n int, done func()) error {
 		}
 	}
 	return m.span.untaken(from, n, func() error {
-		if _, err := sys.Map(call); err != nil {
+		if _, err := m.plan.mapPages(call); err != nil {
 			return m.plan.explain(n, err)
 		}
 		for {

@@ -27,7 +27,7 @@ func (m *Mapping) Prefetch(lo, hi int) error {
 //   - OpenBSD: errors.ErrUnsupported.
 func (m *Mapping) Resident(lo, hi int) (bytes int, err error) {
 	err = m.onRange("resident", lo, hi, needCommitted|needReadable, func(w work) error {
-		bytes, err = m.countResident(w, lo, hi)
+		bytes, err = m.countResident(w, m.addr.Load(), lo, hi)
 		return err
 	})
 	if err != nil {
@@ -36,14 +36,15 @@ func (m *Mapping) Resident(lo, hi int) (bytes int, err error) {
 	return bytes, nil
 }
 
-// countResident counts the bytes [lo, hi) that are in memory; w are the pages that hold them.
-func (m *Mapping) countResident(w work, lo, hi int) (bytes int, err error) {
+// countResident counts the bytes [lo, hi) from the address first on that are in memory; w are the
+// pages that hold them. It needs no lock, and does no harm where the mapping is gone.
+func (m *Mapping) countResident(w work, first uintptr, lo, hi int) (bytes int, err error) {
 	var pages [1024]byte
 	page := sys.PageSize()
-	first := m.addr.Load()
+	offset := m.start + int64(first)
 	from, to := first+uintptr(lo), first+uintptr(hi)
-	if size, ok := m.span.backing.size(); ok && size < m.plan.Offset+int64(hi) {
-		end := first + uintptr(max(size-m.plan.Offset, 0))
+	if size, ok := m.shows.Load().size(); ok && size < offset+int64(hi) {
+		end := first + uintptr(max(size-offset, 0))
 		to = min(to, num.Down(end+uintptr(page)-1, uintptr(page))) // the page in which the file ends is whole
 	}
 	for at, end := w.addr, w.addr+uintptr(w.n); at < end && at < to; at += uintptr(len(pages) * page) {

@@ -7,6 +7,7 @@ import (
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/num"
+	"github.com/typedmem/typedmem/internal/sys"
 )
 
 // SplitOff cuts the mapping in two: m keeps the bytes [0, at), the result is [at, Len) and has the
@@ -76,6 +77,8 @@ func (m *Mapping) cut(at int) *Mapping {
 	n.addr.Store(right.base)
 	n.shows.Store(right.backing)
 	n.random.Store(m.random.Load())
+	n.mu.Lock() // from here on Mappings finds it
+	defer n.mu.Unlock()
 	n.limits.Store(newLimits(right, n))
 	m.limits.Load().Race().Share(n.limits.Load().Race())
 	n.publish(length - at)
@@ -151,6 +154,9 @@ func (m *Mapping) Merge(next *Mapping) error {
 		m.shows.Store(left.backing)
 	}
 	m.locked = m.locked && next.locked
+	if name := m.plan.Name; name != next.plan.Name && !m.plan.HasFile && right.mapped > 0 {
+		_ = sys.Name(right.base, right.mapped, name) // so that the system may join the areas again
+	}
 	if next.grown.made != 0 {
 		m.grown = next.grown
 	}

@@ -109,3 +109,14 @@ func ExamplePageSize() {
 	fmt.Println(page >= 4096, granularity%page)
 	// Output: true 0
 }
+
+func ExampleOptions_WithName() {
+	o := options.New(4096).WithName("orders")
+	m, err := o.MapMut()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer m.Close()
+	fmt.Println(o, m.Name())
+	// Output: options.New(4096).WithName("orders") orders
+}

@@ -61,6 +61,17 @@ func (o Options) WithFile(f *os.File, offset int64) Options {
 	return o
 }
 
+// WithName gives the mapping a name for people: [typedmem.Mapping.Name], [typedmem.Mappings], the
+// page of package debug, and the text of the mapping show it.
+//
+// Linux kernels with names for anonymous memory (CONFIG_ANON_VMA_NAME) also show it in
+// /proc/PID/maps and [typedmem.Areas], as "[anon:NAME]". They take 79 bytes of ASCII: the rest is
+// cut off there, and what the kernel does not print becomes _.
+func (o Options) WithName(name string) Options {
+	o.r.Name = name
+	return o
+}
+
 // WithFlags adds flags to those given before.
 func (o Options) WithFlags(f flags.Map) Options {
 	o.r.Flags |= f

@@ -23,10 +23,10 @@ func TestOptionsAreValues(t *testing.T) {
 		go func() {
 			defer group.Done()
 			o := base.WithAddress(1<<20).WithFile(os.Stdin, 3).WithFlags(flags.Shared).WithUnsafeFlags(flags.JIT).WithUnsafeSystemFlags(8).
-				WithPageSize(flags.Page2M).WithCapacity(99)
+				WithPageSize(flags.Page2M).WithCapacity(99).WithName("x")
 			want := mem.Request{
 				Size: 10, Capacity: 99, Address: 1 << 20, File: os.Stdin, HasFile: true, Offset: 3, Flags: flags.Populate | flags.Shared,
-				Unsafe: flags.JIT, System: 8, PageSize: flags.Page2M,
+				Unsafe: flags.JIT, System: 8, PageSize: flags.Page2M, Name: "x",
 			}
 			if got := mem.RequestOf(o); got != want {
 				t.Errorf("got %+v\nwant %+v", got, want)

@@ -23,6 +23,9 @@ func (o Options) String() string {
 	case o.r.HasFile:
 		fmt.Fprintf(&b, ".WithFile(%q, %d)", o.r.File.Name(), o.r.Offset)
 	}
+	if o.r.Name != "" {
+		fmt.Fprintf(&b, ".WithName(%q)", o.r.Name)
+	}
 	if o.r.Flags != 0 {
 		fmt.Fprintf(&b, ".WithFlags(%v)", o.r.Flags)
 	}

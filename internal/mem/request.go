@@ -11,6 +11,7 @@ import (
 type Request struct {
 	Size       int      // bytes; negative if computing the size overflowed
 	Capacity   int      // bytes of address space to reserve for growth in place, 0 for Size
+	Name       string   // for people and the system's list of areas, "" for none
 	Address    uintptr  // 0 for anywhere; a hint unless Unsafe has flags.Fixed
 	File       *os.File // what to map, nil for anonymous memory
 	HasFile    bool     // WithFile was called, even if File is nil

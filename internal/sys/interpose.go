@@ -15,6 +15,7 @@ const (
 	OpRelease
 	OpDrop
 	OpProtect
+	OpName
 	OpLock
 	OpUnlock
 	OpFlush
@@ -44,7 +45,7 @@ const (
 )
 
 var opNames = [OpCount]string{
-	"reserve", "map", "hold", "release", "drop", "protect", "lock", "unlock", "flush", "advise", "prefault", "prefetch", "resident",
+	"reserve", "map", "hold", "release", "drop", "protect", "name", "lock", "unlock", "flush", "advise", "prefault", "prefetch", "resident",
 	"flush instruction cache", "duplicate", "create file", "open file", "stat file", "name file", "replace file", "allocate", "set aside", "zero", "clone range", "copy range", "lock file", "share file", "unlock file", "sync file", "sync entry", "areas",
 }
 

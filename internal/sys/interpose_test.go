@@ -29,6 +29,7 @@ func TestInterpose(t *testing.T) {
 		OpRelease:               func() error { return Release(1, page) },
 		OpDrop:                  func() error { return Drop(1, page) },
 		OpProtect:               func() error { return Protect(1, page, 0) },
+		OpName:                  func() error { return Name(1, page, "x") },
 		OpLock:                  func() error { return Lock(1, page) },
 		OpUnlock:                func() error { return Unlock(1, page) },
 		OpFlush:                 func() error { return Flush(1, page, f, false) },

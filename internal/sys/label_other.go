@@ -1,0 +1,7 @@
+//go:build !linux
+
+package sys
+
+import "errors"
+
+func nameMemory(uintptr, int, string) error { return errors.ErrUnsupported }
