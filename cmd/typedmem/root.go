@@ -21,7 +21,7 @@ their data in and out, and see what a running process has mapped.`,
 			*began = true
 		},
 	}
-	root.AddCommand(areasCommand(), topCommand())
+	root.AddCommand(checkCommand(), areasCommand(), topCommand())
 	return root
 }
 
@@ -50,6 +50,21 @@ func exactly(names ...string) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+// atLeastOne returns a check for one argument or more.
+func atLeastOne(name string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return nil
+		}
+		return exactly(name)(c, args)
+	}
+}
+
+// filesOnly lets the shell complete arguments by the names of files.
+func filesOnly(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return nil, cobra.ShellCompDirectiveDefault
 }
 
 func plural(n int) string {
