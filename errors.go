@@ -8,9 +8,9 @@ import (
 	"github.com/typedmem/typedmem/internal/printing"
 )
 
-// Sentinel errors. Every error of this module wraps one of them, one of package slab or blob, the
-// system's error, or errors.ErrUnsupported for what a platform cannot do. Text that is no handle is
-// strconv.ErrSyntax.
+// Sentinel errors. Every error of this module wraps one of them, one of package slab, blob or
+// inspect, the system's error, or errors.ErrUnsupported for what a platform cannot do. Text that is
+// no handle is strconv.ErrSyntax.
 var (
 	// ErrSize: a size, length or capacity that is negative, overflows, or exceeds the address
 	// space.

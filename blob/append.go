@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/blobs"
 	"github.com/typedmem/typedmem/internal/shell"
 )
 
@@ -42,18 +43,18 @@ func add[T string | []byte](s *Store, x T) (Ref, error) {
 		return 0, s.failed("append", err)
 	}
 	at, n := uint64(memory.Len()), uint64(len(x))
-	if n > maxLength || at > maxPlace {
-		return 0, s.failed("append", fmt.Errorf("%d bytes after %d; a blob holds at most %d, and a store %d: %w", n, at, uint64(maxLength), maxPlace, typedmem.ErrSize))
+	if n > blobs.MaxLength || at > blobs.MaxPlace {
+		return 0, s.failed("append", fmt.Errorf("%d bytes after %d; a blob holds at most %d, and a store %d: %w", n, at, uint64(blobs.MaxLength), blobs.MaxPlace, typedmem.ErrSize))
 	}
-	b := append(append(s.scratch[:0], make([]byte, unit)...), x...)
-	for len(b)%unit != 0 {
+	b := append(append(s.scratch[:0], make([]byte, blobs.Unit)...), x...)
+	for len(b)%blobs.Unit != 0 {
 		b = append(b, 0)
 	}
 	if cap(b) <= keptScratch {
 		s.scratch = b
 	}
-	mark := markOf(fold(seed(s.key.Load(), at, n), b[unit:]))
-	binary.LittleEndian.PutUint64(b, mark<<lowBits|n)
+	mark := blobs.MarkOf(blobs.Fold(blobs.Seed(s.key.Load(), at, n), b[blobs.Unit:]))
+	binary.LittleEndian.PutUint64(b, mark<<blobs.LowBits|n)
 	if err := memory.Append(b...); err != nil {
 		return 0, s.failed("append", err)
 	}

@@ -5,16 +5,9 @@ import (
 	"fmt"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/blobs"
 	"github.com/typedmem/typedmem/region"
 )
-
-const (
-	magic = "\x89TMBLOB\n"
-	first = 16 // where the first blob begins: after the magic number and the key
-)
-
-// header returns the first bytes of a store.
-func header(key uint64) []byte { return binary.LittleEndian.AppendUint64([]byte(magic), key) }
 
 // readHeader checks that the region holds a store, and takes the key from it. An empty region is a
 // store whose writer has not begun.
@@ -24,19 +17,13 @@ func (s *Store) readHeader() error {
 	if n == 0 {
 		return nil
 	}
-	var head [first]byte
-	if err := s.bring(0, min(n, first)); err != nil {
+	var head [blobs.First]byte
+	if err := s.bring(0, min(n, blobs.First)); err != nil {
 		return err
 	}
-	switch got := all.CopyTo(head[:]); {
-	case got < first, string(head[:len(magic)]) != magic:
-		return fmt.Errorf("it is a region of bytes that are no blobs; open it with region.Open[byte]: %w", typedmem.ErrLayout)
-	case n%unit != 0:
-		return fmt.Errorf("its %d bytes are no multiple of %d, as if it was cut off: %w", n, unit, typedmem.ErrCorrupt)
-	}
-	key := binary.LittleEndian.Uint64(head[len(magic):])
-	if key == 0 {
-		return fmt.Errorf("its key is 0: %w", typedmem.ErrCorrupt)
+	key, err := blobs.CheckHeader(head[:all.CopyTo(head[:])], n)
+	if err != nil {
+		return err
 	}
 	s.key.Store(key)
 	return nil
@@ -49,12 +36,12 @@ func (s *Store) readHeader() error {
 func (s *Store) endsWhole() error {
 	all := s.region.View()
 	end := all.Len()
-	if end <= first {
+	if end <= blobs.First {
 		return nil
 	}
 	var buf [piece]byte
-	for budget, hi := 4*int64(end), end; hi > first; {
-		lo := max(first, hi-piece)
+	for budget, hi := 4*int64(end), end; hi > blobs.First; {
+		lo := max(blobs.First, hi-piece)
 		if err := s.bring(lo, hi); err != nil {
 			return err
 		}
@@ -63,16 +50,16 @@ func (s *Store) endsWhole() error {
 			return err
 		}
 		part.CopyTo(buf[:])
-		for at := hi - unit; at >= lo; at -= unit {
+		for at := hi - blobs.Unit; at >= lo; at -= blobs.Unit {
 			word := binary.LittleEndian.Uint64(buf[at-lo:])
-			n := word & low
-			if n == 0 || n > uint64(end-at-unit) || filled(n) != uint64(end-at-unit) {
+			n := word & blobs.Low
+			if n == 0 || n > uint64(end-at-blobs.Unit) || blobs.Filled(n) != uint64(end-at-blobs.Unit) {
 				continue
 			}
 			if budget -= int64(n); budget < 0 {
 				return errNotWhole
 			}
-			content, err := all.Sub(at+unit, at+unit+int(n))
+			content, err := all.Sub(at+blobs.Unit, at+blobs.Unit+int(n))
 			if err != nil {
 				return err
 			}
@@ -80,7 +67,7 @@ func (s *Store) endsWhole() error {
 			if err != nil {
 				return err
 			}
-			if markOf(sum) == word>>lowBits {
+			if blobs.MarkOf(sum) == word>>blobs.LowBits {
 				return nil
 			}
 		}
@@ -91,13 +78,10 @@ func (s *Store) endsWhole() error {
 
 var errNotWhole = fmt.Errorf("no blob ends where the file ends, as if it was cut off; blob.Open reads it, and All yields the blobs that are left: %w", typedmem.ErrCorrupt)
 
-// filled returns the bytes that the n bytes of a blob take.
-func filled(n uint64) uint64 { return (n + unit - 1) &^ (unit - 1) }
-
 // word returns the word at byte at of the store.
 func word(all region.View[byte], at int) (uint64, error) {
-	var b [unit]byte
-	v, err := all.Sub(at, at+unit)
+	var b [blobs.Unit]byte
+	v, err := all.Sub(at, at+blobs.Unit)
 	if err != nil {
 		return 0, err
 	}

@@ -2,10 +2,10 @@ package blob
 
 import (
 	"errors"
-	"fmt"
 	"iter"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/blobs"
 	"github.com/typedmem/typedmem/internal/shell"
 	"github.com/typedmem/typedmem/region"
 )
@@ -16,7 +16,7 @@ import (
 // it panics with [typedmem.ErrClosed].
 func (s *Store) All() iter.Seq2[Ref, region.View[byte]] {
 	return func(yield func(Ref, region.View[byte]) bool) {
-		err := s.walk(first, func(r Ref, v region.View[byte], _ int) bool { return yield(r, v.ReadOnly()) })
+		err := s.walk(blobs.First, func(r Ref, v region.View[byte], _ int) bool { return yield(r, v.ReadOnly()) })
 		if errors.Is(err, typedmem.ErrClosed) {
 			panic(shell.Fail("all", err))
 		}
@@ -26,7 +26,7 @@ func (s *Store) All() iter.Seq2[Ref, region.View[byte]] {
 // Check reads the whole store and compares each blob with its mark. It returns nil if all are as
 // they were appended, and else the error of the first one that is not.
 func (s *Store) Check() error {
-	return s.failed("check", s.walk(first, func(Ref, region.View[byte], int) bool { return true }))
+	return s.failed("check", s.walk(blobs.First, func(Ref, region.View[byte], int) bool { return true }))
 }
 
 // walk calls f for each blob from byte at on, with the place of the next one, until f returns
@@ -50,7 +50,7 @@ func (s *Store) walk(at int, f func(r Ref, v region.View[byte], next int) bool) 
 		if err != nil {
 			return err
 		}
-		at += unit + int(filled(uint64(v.Len())))
+		at += blobs.Unit + int(blobs.Filled(uint64(v.Len())))
 		if !f(r, v, at) {
 			return nil
 		}
@@ -61,18 +61,18 @@ func (s *Store) walk(at int, f func(r Ref, v region.View[byte], next int) bool) 
 // blobAt returns the blob whose word is at byte at.
 func (s *Store) blobAt(all region.View[byte], at int) (Ref, region.View[byte], error) {
 	var none region.View[byte]
-	if err := s.bring(at, at+unit); err != nil {
+	if err := s.bring(at, at+blobs.Unit); err != nil {
 		return 0, none, err
 	}
 	w, err := word(all, at)
 	if err != nil {
 		return 0, none, err
 	}
-	n := w & low
-	if n == 0 || n > uint64(all.Len()-at-unit) {
-		return 0, none, fmt.Errorf("a blob of %d bytes at byte %d of a store of %d bytes: %w", n, at, all.Len(), typedmem.ErrCorrupt)
+	n, err := blobs.Length(w, at, all.Len())
+	if err != nil {
+		return 0, none, err
 	}
-	lo := at + unit
+	lo := at + blobs.Unit
 	if err := s.bring(lo, lo+int(n)); err != nil {
 		return 0, none, err
 	}
@@ -80,6 +80,6 @@ func (s *Store) blobAt(all region.View[byte], at int) (Ref, region.View[byte], e
 	if err != nil {
 		return 0, none, err
 	}
-	r := refOf(w>>lowBits, uint64(at))
+	r := refOf(w>>blobs.LowBits, uint64(at))
 	return r, v, s.verify(v, r)
 }

@@ -7,6 +7,7 @@ import (
 	"unsafe"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/blobs"
 	"github.com/typedmem/typedmem/region"
 )
 
@@ -104,7 +105,7 @@ func (s *Store) beforeAllocating(v region.View[byte], r Ref) error {
 // copyTo copies the bytes of a blob and compares the copy with the mark.
 func (s *Store) copyTo(b []byte, v region.View[byte], r Ref) error {
 	v.CopyTo(b)
-	if r != 0 && markOf(fold(seed(s.key.Load(), r.at(), uint64(len(b))), b)) != r.mark() {
+	if r != 0 && blobs.MarkOf(blobs.Fold(blobs.Seed(s.key.Load(), r.at(), uint64(len(b))), b)) != r.mark() {
 		return damaged(r)
 	}
 	return nil
@@ -159,27 +160,27 @@ func (s *Store) find(r Ref) (v region.View[byte], err error) {
 		return memory.Sub(0, 0)
 	}
 	all, at := memory.View(), r.at()
-	if n := uint64(all.Len()); at < first || at >= n || n-at < unit || s.key.Load() == 0 {
+	if n := uint64(all.Len()); at < blobs.First || at >= n || n-at < blobs.Unit || s.key.Load() == 0 {
 		if _, err := memory.Sub(0, 0); err != nil { // it is closed
 			return v, err
 		}
 		return v, fmt.Errorf("%v is byte %d of a store of %d bytes: %w", r, at, n, ErrNoBlob)
 	}
-	if err := s.bring(int(at), int(at)+unit); err != nil {
+	if err := s.bring(int(at), int(at)+blobs.Unit); err != nil {
 		return v, err
 	}
 	w, err := word(all, int(at))
 	if err != nil {
 		return v, err
 	}
-	n := w & low
+	n := w & blobs.Low
 	switch {
-	case w>>lowBits != r.mark():
+	case w>>blobs.LowBits != r.mark():
 		return v, fmt.Errorf("%v: its mark differs from that of byte %d; it is made up, of another store, or lost: %w", r, at, ErrNoBlob)
-	case n == 0, n > uint64(all.Len())-at-unit:
+	case n == 0, n > uint64(all.Len())-at-blobs.Unit:
 		return v, fmt.Errorf("%v: %d bytes from byte %d of a store of %d bytes: %w", r, n, at, all.Len(), typedmem.ErrCorrupt)
 	}
-	lo := int(at) + unit
+	lo := int(at) + blobs.Unit
 	if err := s.bring(lo, lo+int(n)); err != nil {
 		return v, err
 	}
@@ -192,7 +193,7 @@ func (s *Store) verify(v region.View[byte], r Ref) error {
 		return nil
 	}
 	sum, err := s.sum(v, r.at())
-	if err == nil && markOf(sum) != r.mark() {
+	if err == nil && blobs.MarkOf(sum) != r.mark() {
 		err = damaged(r)
 	}
 	return err
@@ -207,7 +208,7 @@ func damaged(r Ref) error {
 func (s *Store) sum(v region.View[byte], at uint64) (uint64, error) {
 	var buf [piece]byte
 	n := v.Len()
-	sum := seed(s.key.Load(), at, uint64(n))
+	sum := blobs.Seed(s.key.Load(), at, uint64(n))
 	for lo := 0; lo < n; lo += piece {
 		hi := min(n, lo+piece)
 		part, err := v.Sub(lo, hi)
@@ -215,7 +216,7 @@ func (s *Store) sum(v region.View[byte], at uint64) (uint64, error) {
 			return 0, err
 		}
 		part.CopyTo(buf[:])
-		sum = fold(sum, buf[:hi-lo])
+		sum = blobs.Fold(sum, buf[:hi-lo])
 	}
 	return sum, nil
 }

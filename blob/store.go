@@ -10,6 +10,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/blobs"
 	"github.com/typedmem/typedmem/internal/printing"
 	"github.com/typedmem/typedmem/internal/shell"
 	"github.com/typedmem/typedmem/region"
@@ -98,7 +99,7 @@ func OpenMut(path string) (*Store, error) { return OpenFile(path, FileOptions{Wr
 // A failed call leaves the file as it was.
 func OpenFile(path string, o FileOptions) (*Store, error) {
 	ask := region.FileOptions{Width: 1, Capacity: o.Capacity, Flags: o.Flags}
-	if o.Write { // first for reading: to open a region for writing changes the file
+	if o.Write { // blobs.First for reading: to open a region for writing changes the file
 		s, err := openAs(path, ask)
 		if err == nil {
 			err = errors.Join(caught(s.endsWhole), s.Close())
@@ -128,7 +129,7 @@ func show(op, path string, r *region.Region[byte], write bool) (*Store, error) {
 			return s.readHeader()
 		}
 		key := rand.Uint64() | 1 // 0 stands for none
-		if err := r.Append(header(key)...); err != nil {
+		if err := r.Append(blobs.Header(key)...); err != nil {
 			return err
 		}
 		s.key.Store(key)

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/blobs"
 	"github.com/typedmem/typedmem/internal/shell"
 	"github.com/typedmem/typedmem/region"
 )
@@ -35,7 +36,7 @@ type Table struct {
 // NewTable makes a table of the blobs of a store. If one of them cannot be read, it returns an
 // error of [Store.Check].
 func NewTable(s *Store) (*Table, error) {
-	t := &Table{store: s, hash: maphash.MakeSeed(), next: first}
+	t := &Table{store: s, hash: maphash.MakeSeed(), next: blobs.First}
 	_, err := s.View(0) // of a closed store nothing is left to index
 	if err == nil {
 		err = t.follow()
@@ -90,7 +91,7 @@ func intern[T string | []byte](t *Table, x T, hash func(maphash.Seed, T) uint64)
 	r, err := add(t.store, x)
 	if err == nil && r.at() == uint64(t.next) { // else followLocked finds it after what others have appended
 		t.put(r, tag)
-		t.next += unit + int(filled(uint64(len(x))))
+		t.next += blobs.Unit + int(blobs.Filled(uint64(len(x))))
 	}
 	return r, err
 }

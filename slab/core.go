@@ -15,9 +15,6 @@ import (
 	"github.com/typedmem/typedmem/internal/slots"
 )
 
-// mostSlots is the greatest capacity: an index+1 fits 32 bits, with room for guard slots after it.
-const mostSlots = 1<<32 - 1<<16
-
 // core is all of a slab that does not depend on the type of the objects. The pool has the slots;
 // core finds the object of a handle, and has what debug mode and guard slots need. Without these
 // lives, guards and fences are empty.
@@ -61,8 +58,8 @@ type kind interface {
 
 // newCore makes the part of a slab that is the same for all kinds. attach follows.
 func newCore(capacity int, l *layout.Layout, salt uint64) (*core, error) {
-	if capacity < 1 || uint64(capacity) > mostSlots {
-		return nil, fmt.Errorf("a capacity of %d objects, 1 to %d are possible: %w", capacity, uint64(mostSlots), typedmem.ErrSize)
+	if capacity < 1 || uint64(capacity) > container.MostSlots {
+		return nil, fmt.Errorf("a capacity of %d objects, 1 to %d are possible: %w", capacity, uint64(container.MostSlots), typedmem.ErrSize)
 	}
 	if _, ok := num.Mul(capacity, int(l.Size)+8); !ok || l.Size > math.MaxInt32 {
 		return nil, fmt.Errorf("%d objects of %d bytes: %w", capacity, l.Size, typedmem.ErrSize)

@@ -25,15 +25,9 @@ type file struct {
 // writer is the kind of a slab file that is open for writing.
 type writer struct{ file }
 
-// wordsEnd returns where in the file the words end and the slots begin: where every system can map
-// them.
-func wordsEnd(capacity uint64) int64 {
-	return container.DataOffset + int64((capacity*8+container.DataOffset-1)/container.DataOffset*container.DataOffset)
-}
-
 // slotsEnd is where used slots end in the file, in bytes.
 func (c *core) slotsEnd(used int) int64 {
-	return wordsEnd(uint64(c.pool.Cap)) + int64(used)*int64(c.pool.Size)
+	return container.WordsEnd(uint64(c.pool.Cap)) + int64(used)*int64(c.pool.Size)
 }
 
 func (f *file) Record(i, g uint32) error {

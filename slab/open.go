@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"math/bits"
 	"math/rand/v2"
 	"os"
 	"unsafe"
@@ -36,7 +35,7 @@ func create(path string, l *layout.Layout, o FileOptions) (*core, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err = f.Handle().Truncate(wordsEnd(uint64(o.Capacity))); err == nil {
+	if err = f.Handle().Truncate(container.WordsEnd(uint64(o.Capacity))); err == nil {
 		_, err = c.attachFile(f, 0, 0, o.Flags)
 	}
 	if err == nil {
@@ -77,25 +76,12 @@ func open(path string, l *layout.Layout, o FileOptions) (*core, error) {
 
 // openCore checks the whole file before it changes anything.
 func openCore(f *container.File, l *layout.Layout, how flags.Map) (*core, error) {
-	capacity, used := f.Capacity(), f.Length()
-	switch {
-	case capacity == 0 || capacity > mostSlots:
-		return nil, fmt.Errorf("a capacity of %d objects: %w", capacity, typedmem.ErrCorrupt)
-	case uint64(used) > capacity:
-		return nil, fmt.Errorf("%d slots in use with a capacity of %d: %w", used, capacity, typedmem.ErrCorrupt)
-	case bits.UintSize == 32 && capacity > 1<<31-1:
-		return nil, fmt.Errorf("a capacity of %d objects does not fit this address space: %w", capacity, typedmem.ErrSize)
-	}
-	info, err := f.Handle().Stat()
+	used := f.Length()
+	there, size, err := f.Slots()
 	if err != nil {
 		return nil, err
 	}
-	room := info.Size() - wordsEnd(capacity)
-	there := int(min(int64(used), max(room, 0)/int64(l.Size)))
-	if room < 0 || there < used && !f.Left().MayMiss() {
-		return nil, cutOff(info.Size(), wordsEnd(capacity)+int64(used)*int64(l.Size))
-	}
-	c, err := newCore(int(capacity), l, f.Salt())
+	c, err := newCore(int(f.Capacity()), l, f.Salt())
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +95,7 @@ func openCore(f *container.File, l *layout.Layout, how flags.Map) (*core, error)
 		}
 	}
 	// The file may be cut off by others at any moment: its pages are read under Guard.
-	if err := typedmem.Guard(func() error { return file.checkWords(used, there, info.Size()) }); err != nil {
+	if err := typedmem.Guard(func() error { return file.checkWords(used, there, size) }); err != nil {
 		return c, err
 	}
 	if there < used {
@@ -139,14 +125,10 @@ func openCore(f *container.File, l *layout.Layout, how flags.Map) (*core, error)
 	return c, f.Begin(true)
 }
 
-func cutOff(size, end int64) error {
-	return fmt.Errorf("%d bytes, its slots end at byte %d: %w", size, end, typedmem.ErrTruncated)
-}
-
 // fillHoles allocates space for holes in the file where slots in use and their words are. A copy
 // has holes where pages were zero. If no space can be allocated ahead, stores go through write.
 func (c *core) fillHoles(f *os.File, used, there int) error {
-	slots := wordsEnd(uint64(c.pool.Cap))
+	slots := container.WordsEnd(uint64(c.pool.Cap))
 	for _, part := range [][2]int64{{container.DataOffset, container.DataOffset + int64(used)*8}, {slots, slots + int64(there)*int64(c.pool.Size)}} {
 		at := sys.Hole(f, part[0], part[1])
 		if at == part[1] {
@@ -189,7 +171,7 @@ func (c *core) attachFile(f *container.File, used, there int, how flags.Map) (*f
 		c.kind, made = r, &r.file
 		c.attachWords(m)
 	}
-	r.Size, r.Capacity, r.Offset = there*int(c.pool.Size), int(c.pool.Cap*c.pool.Size), wordsEnd(uint64(c.pool.Cap))
+	r.Size, r.Capacity, r.Offset = there*int(c.pool.Size), int(c.pool.Cap*c.pool.Size), container.WordsEnd(uint64(c.pool.Cap))
 	r.Flags |= how
 	return made, c.attach(mem.Map[*typedmem.Mapping](r))
 }
@@ -205,7 +187,7 @@ func (f *file) checkWords(used, there int, size int64) error {
 		case !ok:
 			return fmt.Errorf("the word of slot %d is %016x: %w", i, word, typedmem.ErrCorrupt)
 		case int(i) >= there && word != 0:
-			return cutOff(size, f.c.slotsEnd(used))
+			return container.CutOff(size, f.c.slotsEnd(used))
 		}
 	}
 	return nil

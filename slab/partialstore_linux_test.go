@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/container"
 	"github.com/typedmem/typedmem/internal/slots"
 	"github.com/typedmem/typedmem/internal/sys"
 	"github.com/typedmem/typedmem/internal/testenv"
@@ -47,7 +48,7 @@ func TestStoreThatFailsHalfwayChangesNothing(t *testing.T) {
 		}
 	}
 	protect(flags.Read)
-	limit(uint64(wordsEnd(1000)) + uint64(page))
+	limit(uint64(container.WordsEnd(1000)) + uint64(page))
 	var x object
 	for i := range x {
 		x[i] = 9

@@ -71,7 +71,7 @@ func (c *core) snapshot(path string) error {
 		return err
 	}
 	capacity := uint64(c.pool.Cap) + uint64(len(c.guards.slots))
-	if capacity > mostSlots {
+	if capacity > container.MostSlots {
 		return fmt.Errorf("%d objects, with those in guard slots: %w", capacity, typedmem.ErrSize)
 	}
 	perm := shell.NewFile
@@ -127,7 +127,7 @@ func (c *core) intact(end int) error {
 
 // saveTo makes a new file the snapshot, and returns how many of its slots are in use.
 func (c *core) saveTo(f *container.File, capacity uint64) (used int, err error) {
-	s := &copier{c: c, to: f, slots: wordsEnd(capacity)}
+	s := &copier{c: c, to: f, slots: container.WordsEnd(capacity)}
 	if err := f.Handle().Truncate(s.slots); err != nil {
 		return 0, err
 	}

@@ -164,7 +164,8 @@ func decode(b []byte) (*header, error) {
 	}, nil
 }
 
-// Spec is what a program asks a file to hold.
+// Spec is what a program asks a file to hold. Without a Layout it asks for nothing: [Open] then
+// takes a file of any kind and type.
 type Spec struct {
 	Kind     Kind
 	Layout   *layout.Layout
@@ -200,6 +201,9 @@ func (s Spec) header() *header {
 // matches returns an error that wraps ErrLayout if a file's header differs from what is asked. For
 // another type it shows the difference field by field.
 func (s Spec) matches(h *header) error {
+	if s.Layout == nil {
+		return h.coherent()
+	}
 	want := s.header()
 	switch {
 	case h.kind != want.kind:

@@ -30,12 +30,17 @@ func (l *Layout) lines(what func(Leaf) string) string {
 	return b.String()
 }
 
-// Fingerprint hashes the field lines of Fields, the size of a value, the distance between two, the
-// byte order ("little" or "big") and the version of the file format: the first 16 bytes of their
-// SHA-256.
+// Fingerprint is [Fingerprint] of the layout.
 func (l *Layout) Fingerprint(order string, version uint32) (sum [16]byte) {
-	_, lines, _ := strings.Cut(l.Fields(), "\n")
-	full := sha256.Sum256(fmt.Appendf(nil, "%ssize %d\nstride %d\norder %s\nversion %d\n", lines, l.Size, l.Size, order, version))
+	return Fingerprint(l.Fields(), uint64(l.Size), order, version)
+}
+
+// Fingerprint hashes the field lines of a text of [Layout.Fields], the size of a value, the
+// distance between two, the byte order ("little" or "big") and the version of the file format: the
+// first 16 bytes of their SHA-256.
+func Fingerprint(fields string, size uint64, order string, version uint32) (sum [16]byte) {
+	_, lines, _ := strings.Cut(fields, "\n")
+	full := sha256.Sum256(fmt.Appendf(nil, "%ssize %d\nstride %d\norder %s\nversion %d\n", lines, size, size, order, version))
 	copy(sum[:], full[:])
 	return sum
 }
