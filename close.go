@@ -118,4 +118,5 @@ func (m *Mapping) release() error {
 func (m *Mapping) markClosed() {
 	m.open, m.committed, m.hidden = false, false, 0
 	m.limits.Store(noLimits())
+	m.use.Store(nil)
 }

@@ -34,6 +34,7 @@ func (m *Mapping) larger(n int) (*Mapping, error) {
 	larger, err := newMapped(r)
 	if err == nil {
 		larger.gate.Store(m.ownGate())
+		larger.use.Store(m.use.Load())
 	}
 	if err != nil && locked {
 		_ = m.Lock() // err says more than an error of Lock

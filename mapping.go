@@ -41,7 +41,8 @@ type Mapping struct {
 	open         bool
 	locked       bool // growth locks what it adds
 	pins         int
-	gate         atomic.Pointer[gate] // nil before the first Shutdown, but for a reader that moved; see shutdown.go
+	use          atomic.Pointer[mem.Use] // what shows it, nil for raw memory
+	gate         atomic.Pointer[gate]    // nil before the first Shutdown, but for a reader that moved; see shutdown.go
 }
 
 func newMapping(p *plan, s *span) *Mapping {

@@ -20,6 +20,10 @@ type MappingInfo struct {
 	Shared     bool             // writes go to the file and to other processes
 	Pins       int
 
+	Kind           string // "region", "slab", "words of a slab", "header of a file"; "" for others
+	Type           string // of the elements or objects, as in "main.Tick"
+	Objects, Slots int    // of a slab: those that live, and its capacity
+
 	limits weak.Pointer[mem.Limits]
 }
 
@@ -27,13 +31,14 @@ type MappingInfo struct {
 // stores have one each; a reader of a region file that was outgrown also has its earlier ones,
 // until it is closed.
 //
-// Each entry was true at an instant during the call, not all of them at the same one. The list
+// Each entry, but for Objects, was true at an instant during the call, not all of them at the same one. The list
 // holds no mapping open, and keeps no memory. It costs about a microsecond a mapping.
 func Mappings() []MappingInfo {
 	found := openLimits()
 	infos := make([]MappingInfo, 0, len(found))
 	for _, l := range found {
 		if info, ok := infoOf(l); ok {
+			info.count(l)
 			infos = append(infos, info)
 		}
 	}
@@ -89,10 +94,22 @@ func (m *Mapping) info(l *mem.Limits) (info MappingInfo, ok bool) {
 		Pins:       m.pins,
 		limits:     weak.Make(l),
 	}
+	if u := m.use.Load(); u != nil {
+		info.Kind, info.Type = u.Kind, u.Type
+	}
 	if m.plan.HasFile {
 		info.File = m.span.backing.name
 	}
 	return info, true
+}
+
+// count asks the slab that the mapping belongs to, which may ask the mapping.
+func (i *MappingInfo) count(l *mem.Limits) {
+	if m := mem.Public[*Mapping](l); m != nil {
+		if u := m.use.Load(); u != nil && u.Count != nil {
+			i.Objects, i.Slots = u.Count()
+		}
+	}
 }
 
 // Resident is [Mapping.Resident] for the mapping that i describes, and for a program that watches:

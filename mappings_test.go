@@ -2,6 +2,7 @@ package typedmem_test
 
 import (
 	"errors"
+	"math/bits"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
 	"github.com/typedmem/typedmem/region"
+	"github.com/typedmem/typedmem/slab"
 )
 
 // listed finds what Mappings says of the mapping at an address.
@@ -358,5 +360,76 @@ func TestNameInTheListOfAreas(t *testing.T) {
 	a, _ := areaAt(t, m.Addr())
 	if !strings.Contains(a.Label, "order book _1_") || a.End < m.Addr()+100*uintptr(unit) {
 		t.Errorf("the area is %v", a)
+	}
+}
+
+// The list says what shows the memory, and how full a slab is.
+func TestMappingsTellsWhatShowsThem(t *testing.T) {
+	type tick struct{ A, B uint64 }
+	kind := func(what string, addr uintptr, want typedmem.MappingInfo) {
+		t.Helper()
+		got, found := listed(addr)
+		if !found || got.Kind != want.Kind || got.Type != want.Type || got.Objects != want.Objects || got.Slots != want.Slots {
+			t.Errorf("%s: %+v is listed, %v", what, got, found)
+		}
+	}
+	dir := t.TempDir()
+	ticks := typedmem.MappingInfo{Kind: "region", Type: "typedmem_test.tick"}
+
+	r := testkit.Must(region.New[tick](10 * unit))(t)
+	kind("region", r.Mapping().Addr(), ticks)
+	part := testkit.Must(r.SplitOff(unit))(t)
+	kind("part", part.Mapping().Addr(), ticks)
+	testkit.Check(t, r.Close())
+	testkit.CloseLater(t, part)
+
+	path := filepath.Join(dir, "region")
+	w := testkit.Must(region.Create[tick](path, 3))(t)
+	testkit.CloseLater(t, w)
+	reader := testkit.Must(region.Open[tick](path))(t)
+	testkit.CloseLater(t, reader)
+	kind("reader", reader.Mapping().Addr(), ticks)
+	if before := reader.Mapping().Addr(); bits.UintSize == 64 {
+		testkit.Check(t, w.Resize(reader.Cap()+1))
+		testkit.Must(reader.Refresh())(t)
+		kind("reader that moved", reader.Mapping().Addr(), ticks)
+		kind("reader's former range", before, ticks)
+	}
+
+	file := filepath.Join(dir, "slab")
+	for name, s := range map[string]*slab.Slab[tick]{
+		"slab":      testkit.Must(slab.New[tick](1000))(t),
+		"debug":     testkit.Must(slab.With[tick](1000, slab.Config{Debug: true, GuardEvery: 4}))(t),
+		"slab file": testkit.Must(slab.Create[tick](file, 1000))(t),
+	} {
+		for range 7 {
+			testkit.Must(s.Insert(tick{}))(t)
+		}
+		full := typedmem.MappingInfo{Kind: "slab", Type: "typedmem_test.tick", Objects: 7, Slots: 1000}
+		kind(name, s.Mapping().Addr(), full)
+		if name == "slab file" {
+			testkit.Check(t, s.Sync())
+			other := testkit.Must(slab.Open[tick](file))(t)
+			kind("reader of a slab", other.Mapping().Addr(), full)
+			testkit.Check(t, other.Close())
+			var words, headers int
+			for _, info := range typedmem.Mappings() {
+				switch {
+				case info.File != file:
+				case info.Kind == "words of a slab":
+					words++
+				case info.Kind == "header of a file":
+					headers++
+				}
+			}
+			if words != 1 || headers != 1 {
+				t.Errorf("%d mappings of words and %d of headers are listed", words, headers)
+			}
+		}
+		m := s.Mapping()
+		testkit.Check(t, s.Close())
+		if info, found := listed(m.Addr()); found {
+			t.Errorf("%s: %+v is listed after Close", name, info)
+		}
 	}
 }

@@ -31,6 +31,7 @@ func plumb(m *Mapping, err error) (mem.Mapping, error) {
 }
 
 func (m *plumbing) Public() any           { return (*Mapping)(m) }
+func (m *plumbing) SetUse(u *mem.Use)     { m.use.Store(u) }
 func (m *plumbing) Limits() *mem.Limits   { return (*Mapping)(m).limitsNow() }
 func (m *plumbing) MayLackSpace() bool    { return m.mayLackSpace }
 func (m *plumbing) CanResize(n int) error { return (*Mapping)(m).canResize(n) }

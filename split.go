@@ -77,6 +77,9 @@ func (m *Mapping) cut(at int) *Mapping {
 	n.addr.Store(right.base)
 	n.shows.Store(right.backing)
 	n.random.Store(m.random.Load())
+	if u := m.use.Load(); u != nil && u.Count == nil {
+		n.use.Store(u)
+	}
 	n.mu.Lock() // from here on Mappings finds it
 	defer n.mu.Unlock()
 	n.limits.Store(newLimits(right, n))

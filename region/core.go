@@ -72,6 +72,7 @@ func newCore(m *typedmem.Mapping, l *layout.Layout) (*core, error) {
 	}
 	c := &core{first: place{m, mem.Of(m).Limits()}, mayLackSpace: mem.Of(m).MayLackSpace(), size: int(l.Size), layout: l}
 	c.at.Store(&c.first)
+	mem.Of(m).SetUse(&mem.Use{Kind: "region", Type: l.Type.String()})
 	return c, nil
 }
 

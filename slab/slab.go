@@ -47,7 +47,21 @@ func newSlab[T any](op string, c *core, err error) (*Slab[T], error) {
 	if c.layout.Atomic {
 		s.plain = p.Limits.Sealed()
 	}
+	c.tellUse()
 	return s, nil
+}
+
+// tellUse says what the mappings are for.
+func (c *core) tellUse() {
+	name := c.layout.Type.String()
+	mem.Of(c.m).SetUse(&mem.Use{Kind: "slab", Type: name, Count: func() (objects, slots int) {
+		return c.stats().Live, int(c.pool.Cap)
+	}})
+	for _, m := range c.kind.mappings() {
+		if m != c.m {
+			mem.Of(m).SetUse(&mem.Use{Kind: "words of a slab", Type: name})
+		}
+	}
 }
 
 // none is the core of the zero Slab: closed, without a slot.

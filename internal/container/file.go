@@ -79,6 +79,7 @@ func (c *File) mapBlock() error {
 		return err
 	}
 	c.block = m
+	mem.Of(m).SetUse(&mem.Use{Kind: "header of a file"})
 	c.live = liveRecord{c.bytes()[liveOffset : liveOffset+liveSize]}
 	return nil
 }

@@ -16,6 +16,10 @@ type Mapping interface {
 	// Public returns the *typedmem.Mapping.
 	Public() any
 
+	// SetUse says what shows the mapping's memory, for lists of mappings. Parts that are cut off
+	// keep a Use without a Count.
+	SetUse(*Use)
+
 	// Limits returns what checked accesses to the mapping compare with. SplitTo gives the mapping
 	// new ones.
 	Limits() *Limits
