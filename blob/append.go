@@ -2,9 +2,7 @@ package blob
 
 import (
 	"encoding/binary"
-	"fmt"
 
-	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/blobs"
 	"github.com/typedmem/typedmem/internal/shell"
 )
@@ -43,8 +41,8 @@ func add[T string | []byte](s *Store, x T) (Ref, error) {
 		return 0, s.failed("append", err)
 	}
 	at, n := uint64(memory.Len()), uint64(len(x))
-	if n > blobs.MaxLength || at > blobs.MaxPlace {
-		return 0, s.failed("append", fmt.Errorf("%d bytes after %d; a blob holds at most %d, and a store %d: %w", n, at, uint64(blobs.MaxLength), blobs.MaxPlace, typedmem.ErrSize))
+	if err := fits(at, n); err != nil {
+		return 0, s.failed("append", err)
 	}
 	b := append(append(s.scratch[:0], make([]byte, blobs.Unit)...), x...)
 	for len(b)%blobs.Unit != 0 {

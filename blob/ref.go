@@ -3,6 +3,7 @@ package blob
 import (
 	"fmt"
 
+	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/blobs"
 )
 
@@ -14,6 +15,17 @@ import (
 // [Table] has made sure that there is one. A later blob has a greater place, but not always a
 // greater Ref.
 type Ref uint64
+
+// fits returns an error if a blob of n bytes cannot begin at byte at of a store.
+func fits(at, n uint64) error {
+	switch {
+	case n > blobs.MaxLength:
+		return fmt.Errorf("a blob of %d bytes, the longest has %d; append it in parts: %w", n, uint64(blobs.MaxLength), typedmem.ErrSize)
+	case at > blobs.MaxPlace:
+		return fmt.Errorf("a blob after %d bytes, the last one begins at %d; begin another store: %w", at, blobs.MaxPlace, typedmem.ErrSize)
+	}
+	return nil
+}
 
 func refOf(mark, at uint64) Ref { return Ref(blobs.Ref(mark, at)) }
 
