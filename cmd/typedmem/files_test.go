@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/typedmem/typedmem/blob"
@@ -39,28 +40,35 @@ func tick(i int) Tick {
 func inFiles(t *testing.T) {
 	t.Helper()
 	t.Chdir(t.TempDir())
+	makeFiles(t, ".")
+}
+
+// makeFiles makes the files in a folder.
+func makeFiles(t testing.TB, dir string) {
+	t.Helper()
+	in := func(name string) string { return filepath.Join(dir, name) }
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	ticks, err := region.Create[Tick]("ticks.tm", 0)
+	ticks, err := region.Create[Tick](in("ticks.tm"), 0)
 	must(err)
 	for i := range 12 {
 		must(ticks.Append(tick(i)))
 	}
 	must(ticks.Close())
-	rows, err := region.OpenFile[float32]("rows.tm", region.FileOptions{Write: true, Create: true, Len: 12, Width: 4})
+	rows, err := region.OpenFile[float32](in("rows.tm"), region.FileOptions{Write: true, Create: true, Len: 12, Width: 4})
 	must(err)
 	for i := range 12 {
 		rows.Set(i, float32(i)/8)
 	}
 	must(rows.Close())
-	empty, err := region.Create[int16]("empty.tm", 0)
+	empty, err := region.Create[int16](in("empty.tm"), 0)
 	must(err)
 	must(empty.Close())
-	orders, err := slab.Create[Side]("orders.tm", 100)
+	orders, err := slab.Create[Side](in("orders.tm"), 100)
 	must(err)
 	for i := range 4 {
 		h, err := orders.Insert(Side{Qty: uint32(i)})
@@ -70,23 +78,23 @@ func inFiles(t *testing.T) {
 		}
 	}
 	must(orders.Close())
-	names, err := blob.Create("names.tm")
+	names, err := blob.Create(in("names.tm"))
 	must(err)
 	for _, name := range []string{"ACME", "Borough & Sons", "Ünïcode GmbH", "with \"quotes\", a comma\nand a line"} {
 		_, err := names.AppendString(name)
 		must(err)
 	}
 	must(names.Close())
-	all, err := os.ReadFile("ticks.tm")
+	all, err := os.ReadFile(in("ticks.tm"))
 	must(err)
-	must(os.WriteFile("cut.tm", all[:65536+5*int(tickSize)+3], 0o666))
+	must(os.WriteFile(in("cut.tm"), all[:65536+5*int(tickSize)+3], 0o666))
 	damaged := append([]byte(nil), all...)
 	damaged[64]++    // the length in the first copy
 	damaged[50000]++ // what has to be zero
-	must(os.WriteFile("damaged.tm", damaged, 0o666))
-	must(os.WriteFile("foreign.tm", []byte("some text\n"), 0o666))
-	must(os.WriteFile("nothing.tm", nil, 0o666))
-	must(os.Mkdir("folder", 0o777))
+	must(os.WriteFile(in("damaged.tm"), damaged, 0o666))
+	must(os.WriteFile(in("foreign.tm"), []byte("some text\n"), 0o666))
+	must(os.WriteFile(in("nothing.tm"), nil, 0o666))
+	must(os.Mkdir(in("folder"), 0o777))
 }
 
 const tickSize = 8 + 3*16 + 8

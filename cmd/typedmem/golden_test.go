@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -26,8 +27,17 @@ func golden(t *testing.T, name, got string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text := strings.ReplaceAll(string(want), "\r\n", "\n"); got != text {
-		t.Errorf("%s.golden differs; after a change that is meant: go test -update. The output is\n%s\nwhere it was\n%s", name, got, text)
+	was := strings.Split(strings.ReplaceAll(string(want), "\r\n", "\n"), "\n")
+	for i, line := range strings.Split(got, "\n") {
+		if i >= len(was) || line != was[i] {
+			before := strings.Join(was[i:min(i+3, len(was))], "\n")
+			after := strings.Join(strings.Split(got, "\n")[i:][:min(3, strings.Count(got, "\n")+1-i)], "\n")
+			t.Errorf("%s.golden differs from line %d on; after a change that is meant: go test -update .\nIt has\n%s\nThe output is\n%s", name, i+1, before, after)
+			return
+		}
+	}
+	if n := strings.Count(got, "\n") + 1; n < len(was) {
+		t.Errorf("%s.golden has %d lines, the output has %d", name, len(was), n)
 	}
 }
 
@@ -69,8 +79,12 @@ func words(line string) (args []string) {
 	return args
 }
 
-// sameEverywhere replaces the texts of Windows' errors by those of other systems.
+var handles = regexp.MustCompile(`\b[0-9a-f]{16}\b`)
+
+// sameEverywhere replaces handles, which differ each time, and the texts of Windows' errors by
+// those of other systems.
 func sameEverywhere(s string) string {
+	s = handles.ReplaceAllString(s, "0123456789abcdef")
 	return strings.NewReplacer(
 		"The system cannot find the file specified.", "no such file or directory",
 		"The system cannot find the path specified.", "no such file or directory",

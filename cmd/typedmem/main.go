@@ -58,7 +58,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return 0
 	}
 	if err != errWrong {
-		fmt.Fprintf(stderr, "typedmem: %v\n", err)
+		fmt.Fprintf(stderr, "typedmem: %s\n", strings.TrimPrefix(err.Error(), "typedmem: ")) // the library's begin so
 	}
 	if use := (*useError)(nil); flushed == nil && (!began || errors.As(err, &use)) {
 		return 2

@@ -168,7 +168,8 @@ func appendQuoted(b []byte, s string) []byte {
 }
 
 // text returns the value as a table and CSV have it: numbers in the shortest form that reads back
-// as the same number, elements of an array with a space between.
+// as the same number, an array in brackets with a space between its
+// elements.
 func text(x any) string {
 	switch x := x.(type) {
 	case nil:
@@ -189,7 +190,7 @@ func text(x any) string {
 		for i := range cells {
 			cells[i] = text(v.Index(i).Interface())
 		}
-		return strings.Join(cells, " ")
+		return "[" + strings.Join(cells, " ") + "]"
 	}
 	return fmt.Sprint(x)
 }

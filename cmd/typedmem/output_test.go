@@ -100,7 +100,7 @@ func TestAFullDeviceIsAnError(t *testing.T) {
 }
 
 func TestSizesForPeople(t *testing.T) {
-	for n, want := range map[uint64]string{
+	for n, want := range map[uint64]amount{
 		0: "0 B", 1023: "1023 B", 1024: "1 KiB", 1536: "1.5 KiB", 1<<20 - 1: "1 MiB", 10 << 20: "10 MiB", 1 << 30: "1 GiB", math.MaxUint64: "16 EiB",
 	} {
 		if got := size(n); got != want {

@@ -21,7 +21,7 @@ their data in and out, and see what a running process has mapped.`,
 			*began = true
 		},
 	}
-	root.AddCommand(checkCommand(), areasCommand(), topCommand())
+	root.AddCommand(infoCommand(), checkCommand(), catCommand(), areasCommand(), topCommand())
 	return root
 }
 

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"io"
+	"reflect"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -15,7 +17,7 @@ type table struct {
 	header []string
 	held   [][]string // the first rows
 	widths []int      // of the columns, once the first rows are written
-	right  []bool     // the column holds numbers
+	right  []bool     // the columns that hold numbers only, as far as was looked
 	line   []byte
 }
 
@@ -24,8 +26,14 @@ const tableLooks = 500
 
 func (t *table) row(cells []any) error {
 	words := make([]string, len(cells))
+	if t.right == nil {
+		t.right = slices.Repeat([]bool{true}, len(cells))
+	}
 	for i, x := range cells {
 		words[i] = visible(text(x))
+		if t.widths == nil {
+			t.right[i] = t.right[i] && isNumber(x)
+		}
 	}
 	if t.widths != nil {
 		return t.write(words)
@@ -46,13 +54,14 @@ func (t *table) close() error {
 
 // begin writes the header and the rows that were held back.
 func (t *table) begin() error {
-	t.widths, t.right = make([]int, len(t.header)), make([]bool, len(t.header))
+	t.widths = make([]int, len(t.header))
+	if t.right == nil {
+		t.right = make([]bool, len(t.header))
+	}
 	for i, name := range t.header {
 		t.widths[i] = utf8.RuneCountInString(name)
-		t.right[i] = len(t.held) > 0
 		for _, words := range t.held {
 			t.widths[i] = max(t.widths[i], utf8.RuneCountInString(words[i]))
-			t.right[i] = t.right[i] && isNumber(words[i])
 		}
 	}
 	if err := t.write(t.header); err != nil {
@@ -85,20 +94,16 @@ func (t *table) write(words []string) error {
 	return err
 }
 
-// isNumber reports whether a cell is one number, perhaps with a unit, or empty.
-func isNumber(s string) bool {
-	if s == "NaN" || strings.HasSuffix(s, "Inf") || s == "" {
+// amount is a number with a unit.
+type amount string
+
+// isNumber reports whether a cell is one number.
+func isNumber(x any) bool {
+	if _, ok := x.(amount); ok || x == nil {
 		return true
 	}
-	digit := s[0]
-	if (digit == '-' || digit == '+') && len(s) > 1 {
-		digit = s[1]
-	}
-	if digit < '0' || digit > '9' || strings.HasPrefix(s, "0x") {
-		return false
-	}
-	_, unit, _ := strings.Cut(s, " ")
-	return unit == "" || strings.HasSuffix(unit, "B") || unit == "bytes"
+	k := reflect.TypeOf(x).Kind()
+	return reflect.Int <= k && k <= reflect.Complex128
 }
 
 // visible replaces what would break a line or a terminal.
@@ -112,9 +117,9 @@ func visible(s string) string {
 }
 
 // size returns a number of bytes for people.
-func size(n uint64) string {
+func size(n uint64) amount {
 	if n < 1<<10 {
-		return text(n) + " B"
+		return amount(text(n) + " B")
 	}
 	units := []string{"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
 	x, i := float64(n)/1024, 0
@@ -122,5 +127,5 @@ func size(n uint64) string {
 		x /= 1024
 		i++
 	}
-	return strings.TrimSuffix(text(float64(int64(x*10+0.5))/10), ".0") + " " + units[i]
+	return amount(text(float64(int64(x*10+0.5))/10) + " " + units[i])
 }
