@@ -3,6 +3,7 @@ module github.com/typedmem/typedmem/examples
 go 1.24.0
 
 require (
+	github.com/VictoriaMetrics/metrics v1.35.2
 	github.com/schollz/progressbar/v3 v3.18.0
 	github.com/typedmem/typedmem v0.0.0
 	golang.org/x/sys v0.30.0
@@ -13,6 +14,8 @@ require (
 require (
 	github.com/mitchellh/colorstring v0.0.0-20190213212951-d06e56a500db // indirect
 	github.com/rivo/uniseg v0.4.7 // indirect
+	github.com/valyala/fastrand v1.1.0 // indirect
+	github.com/valyala/histogram v1.2.0 // indirect
 	golang.org/x/exp v0.0.0-20250106191152-7588d65b2ba8 // indirect
 )
 

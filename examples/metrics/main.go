@@ -6,6 +6,8 @@
 //	go run ./examples/metrics -worker 0 metrics.tm < access.log > /dev/null
 //	go run ./examples/metrics -worker 1 metrics.tm < other.log > /dev/null
 //	curl localhost:8080
+//	curl localhost:8080/metrics                # for Prometheus, with what is mapped
+//	xdg-open http://localhost:8080/debug/typedmem
 //
 // The process that comes first makes the file.
 package main

@@ -216,10 +216,12 @@ func TestTruncatedFile(t *testing.T) {
 	if out, err := itself.Command(t.Context(), "-worker", "1", path).CombinedOutput(); err == nil || !strings.HasPrefix(string(out), "metrics: ") {
 		t.Errorf("%v: %s", err, out)
 	}
-	w := httptest.NewRecorder()
-	show(r)(w, httptest.NewRequest(http.MethodGet, "/", nil))
-	if w.Code != http.StatusServiceUnavailable {
-		t.Errorf("%d %s", w.Code, w.Body)
+	for _, path := range []string{"/", "/metrics"} {
+		w := httptest.NewRecorder()
+		handler(r).ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		if w.Code != http.StatusServiceUnavailable {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
 	}
 	if unpin, err := r.Pin(); err != nil {
 		t.Error(err)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/debug"
 	"github.com/typedmem/typedmem/region"
 )
 
@@ -35,7 +36,7 @@ func serve(path, addr string) (err error) {
 	if err != nil {
 		return err
 	}
-	s := http.Server{Handler: show(r), ReadHeaderTimeout: 5 * time.Second}
+	s := http.Server{Handler: handler(r), ReadHeaderTimeout: 5 * time.Second}
 	interrupted, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	served := make(chan error, 1)
@@ -53,19 +54,34 @@ func serve(path, addr string) (err error) {
 	return s.Shutdown(ctx)
 }
 
-// show writes the report as JSON. The region is pinned: it is not closed while a request that
-// outlasts the shutdown reads it.
+// handler serves the counters as JSON and for Prometheus, and what the process has mapped.
+func handler(r *region.Region[Counters]) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", show(r))
+	mux.Handle("/metrics", expose(r))
+	mux.Handle("/debug/typedmem", debug.Handler())
+	return mux
+}
+
+// current reads the counters. The region is pinned: it is not closed while a request that outlasts
+// the shutdown reads it.
+func current(r *region.Region[Counters]) (now report, err error) {
+	unpin, err := r.Pin()
+	if err != nil {
+		return now, err
+	}
+	defer unpin()
+	err = typedmem.Guard(func() error {
+		now = read(r.Slice())
+		return nil
+	})
+	return now, err
+}
+
+// show writes the report as JSON.
 func show(r *region.Region[Counters]) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
-		var now report
-		unpin, err := r.Pin()
-		if err == nil {
-			err = typedmem.Guard(func() error {
-				defer unpin()
-				now = read(r.Slice())
-				return nil
-			})
-		}
+		now, err := current(r)
 		if err != nil {
 			http.Error(w, "the counters cannot be read now: "+err.Error(), http.StatusServiceUnavailable)
 			return
