@@ -37,7 +37,7 @@ func create(path string, spec Spec, perm fs.FileMode, replaces bool) (_ *File, e
 	if err := c.makeFile(); err != nil {
 		return nil, err
 	}
-	if err = c.setAside(); err == nil {
+	if err = c.SetAside(0, DataOffset); err == nil {
 		err = c.mapBlock()
 	}
 	if err == nil {
@@ -53,15 +53,6 @@ func create(path string, spec Spec, perm fs.FileMode, replaces bool) (_ *File, e
 	}
 	c.openDirectory()
 	return c, nil
-}
-
-// setAside takes space for the header block of a new file.
-func (c *File) setAside() error {
-	err := sys.Allocate(c.f, 0, DataOffset)
-	if sys.Refused(err) {
-		err = sys.Extend(c.f, 0, DataOffset)
-	}
-	return sys.SpaceError(c.path, err)
 }
 
 // Link gives the file that Create made its name, with n elements. It flushes all of the file first.
@@ -82,6 +73,16 @@ func (c *File) Link(n int) error {
 	if err != nil {
 		return err
 	}
+	if err := c.giveName(); err != nil {
+		return err
+	}
+	c.durableCopy, c.synced, c.copiesFlushed = 1, uint64(n), true
+	c.header.length = uint64(n)
+	return nil
+}
+
+// giveName gives a complete file its permissions and its name.
+func (c *File) giveName() error {
 	if err := c.setMode(); err != nil {
 		return err
 	}
@@ -103,8 +104,6 @@ func (c *File) Link(n int) error {
 	}
 	c.name.set(c.path, info)
 	c.temporary = ""
-	c.durableCopy, c.synced, c.copiesFlushed = 1, uint64(n), true
-	c.header.length = uint64(n)
 	return nil
 }
 
