@@ -48,7 +48,7 @@ numbers, and bytes of a blob that are no UTF-8 are replaced.`,
 		}
 		file, err := inspect.Open(args[0])
 		if err != nil {
-			return err
+			return cutOff(err, args[0])
 		}
 		defer func() { err = errors.Join(err, file.Close()) }()
 		return o.print(c.Context(), c.OutOrStdout(), *f, file)

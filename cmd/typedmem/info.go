@@ -28,7 +28,7 @@ object; with csv it is the fields.`,
 		if info.Kind == "" { // not even the header
 			return err
 		}
-		return errors.Join(printInfo(c.OutOrStdout(), *f, args[0], info), err)
+		return errors.Join(printInfo(c.OutOrStdout(), *f, args[0], info), cutOff(err, args[0]))
 	}
 	return c
 }

@@ -10,6 +10,9 @@ import (
 // line for each leaf with path, kind, offset and size in bytes. The path of a type that is one
 // scalar is a dot.
 func (l *Layout) Fields() string {
+	if l.described != "" {
+		return l.described
+	}
 	return fmt.Sprintf("# %v\n%s", l.Type, l.lines(func(f Leaf) string { return f.Kind }))
 }
 

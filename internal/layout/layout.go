@@ -43,6 +43,8 @@ type Layout struct {
 	Atomic  bool // has fields of sync/atomic: raw access only
 	Bool    bool // has a bool, for which only the bytes 0 and 1 are valid
 
+	described string // the field list of a file, where the type is not known; see Described
+
 	never     error // why no mapped memory may hold the type
 	notInFile error // why no file may
 	atomic64  error // why no shared file may, if localAtomics
