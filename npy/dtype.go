@@ -33,6 +33,15 @@ func (d *dtype) total() int {
 	return n * d.size
 }
 
+// add adds a field to a struct. Padding that follows padding becomes a part of it.
+func (d *dtype) add(f field) {
+	if last := len(d.fields) - 1; f.name == "" && last >= 0 && d.fields[last].name == "" {
+		d.fields[last].size += f.size
+		return
+	}
+	d.fields = append(d.fields, f)
+}
+
 // mostSize is the greatest size of an item that is read, in bytes.
 const mostSize = 1<<31 - 1
 

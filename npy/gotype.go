@@ -50,7 +50,7 @@ func dtypeOf(t reflect.Type) (d dtype) {
 		for i := range t.NumField() {
 			f := t.Field(i)
 			if f.Type.Size() > 0 {
-				d.fields = append(d.fields, fieldOf(f))
+				d.add(fieldOf(f))
 			}
 		}
 		d.size = int(t.Size())
@@ -59,14 +59,22 @@ func dtypeOf(t reflect.Type) (d dtype) {
 		return dtype{kind: 'b', order: '|', size: 1}
 	}
 	fields, _ := layout.Parse(l.Fields(), int(l.Size)) // of a scalar: it never fails
-	d = dtype{kind: kinds[fields[0].Scalar], order: native, size: fields[0].Width}
+	return scalarOf(&fields[0], native)
+}
+
+// scalarOf returns the dtype of a scalar in data of a byte order, or of an array of scalars.
+func scalarOf(f *layout.Field, native byte) dtype {
+	d := dtype{kind: kinds[f.Scalar], order: native, size: f.Width}
 	switch {
-	case fields[0].Order == "little":
+	case f.Order == "little":
 		d.order = '<'
-	case fields[0].Order == "big":
+	case f.Order == "big":
 		d.order = '>'
 	case d.size == 1:
 		d.order = '|'
+	}
+	if f.Array {
+		d.dims = []int{f.Count}
 	}
 	return d
 }
