@@ -1,4 +1,4 @@
-package arrowio
+package arrowio_test
 
 import (
 	"errors"
@@ -13,8 +13,25 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/arrowio"
+	"github.com/typedmem/typedmem/arrowio/internal/roundtrip"
+	"github.com/typedmem/typedmem/endian"
 	"github.com/typedmem/typedmem/region"
 )
+
+type quote struct {
+	Price float64
+	Qty   uint32
+	Side  uint8
+	_     [3]byte
+}
+
+type wrapped struct{ X float64 }
+
+type foreign struct {
+	A endian.BE64[uint64]
+	B endian.LE64[uint64]
+}
 
 // wants fails the test unless err wraps want and says all of the words.
 func wants(t *testing.T, what string, err, want error, words ...string) {
@@ -45,7 +62,7 @@ func TestTypesWithoutColumnsAreRefused(t *testing.T) {
 		{reflect.TypeFor[struct{ _ [8]byte }](), "no field with a name and a size"},
 		{reflect.TypeFor[[3]struct{ _ uint32 }](), "no field with a name and a size"},
 	} {
-		_, err := SchemaOf(c.of)
+		_, err := arrowio.SchemaOf(c.of)
 		wants(t, c.of.String(), err, typedmem.ErrType, "arrow schema", c.words)
 	}
 	for _, elem := range []reflect.Type{reflect.TypeFor[byte](), reflect.TypeFor[int16]()} {
@@ -54,21 +71,21 @@ func TestTypesWithoutColumnsAreRefused(t *testing.T) {
 		}
 		length := uint32(1 << 31)
 		of := reflect.ArrayOf(int(length), elem)
-		_, err := SchemaOf(of)
+		_, err := arrowio.SchemaOf(of)
 		wants(t, of.String(), err, typedmem.ErrType, "longer than the lists of Arrow")
 	}
 }
 
 func TestReadersRefuseNumbersOutOfRange(t *testing.T) {
-	_, err := NewReader(newRegion[int64](t).View(), -1)
+	_, err := arrowio.NewReader(newRegion[int64](t).View(), -1)
 	wants(t, "a batch of -1", err, typedmem.ErrBounds, "batches of -1 rows")
 	bytes := newRegion[byte](t)
 	check(t, bytes.Append(make([]byte, 15)...))
-	_, err = NewReaderOf(reflect.TypeFor[quote](), bytes.View(), 1)
-	wants(t, "half an element", err, typedmem.ErrBounds, "15 bytes are no whole number of arrowio.quote of 16 bytes")
-	_, err = NewPinnedReader(new(region.Region[int64]), 1)
+	_, err = arrowio.NewReaderOf(reflect.TypeFor[quote](), bytes.View(), 1)
+	wants(t, "half an element", err, typedmem.ErrBounds, "15 bytes are no whole number of arrowio_test.quote of 16 bytes")
+	_, err = arrowio.NewPinnedReader(new(region.Region[int64]), 1)
 	wants(t, "a zero region", err, typedmem.ErrClosed)
-	_, err = NewReader(region.View[*int]{}, 1)
+	_, err = arrowio.NewReader(region.View[*int]{}, 1)
 	wants(t, "pointers", err, typedmem.ErrType)
 }
 
@@ -81,7 +98,7 @@ func TestClosedMemoryIsAnError(t *testing.T) {
 func closedMemory[T any](t *testing.T) {
 	r, err := region.New[T](1000)
 	check(t, err)
-	records, err := NewReader(r.View(), 300)
+	records, err := arrowio.NewReader(r.View(), 300)
 	check(t, err)
 	defer records.Release()
 	if !records.Next() {
@@ -103,7 +120,7 @@ func TestPinnedReaderHoldsTheRegion(t *testing.T) {
 	for _, readerFirst := range []bool{true, false} {
 		r, err := region.New[int32](100)
 		check(t, err)
-		records, err := NewPinnedReader(r, 60)
+		records, err := arrowio.NewPinnedReader(r, 60)
 		check(t, err)
 		if !records.Next() {
 			t.Fatal(records.Err())
@@ -124,7 +141,7 @@ func TestPinnedReaderHoldsTheRegion(t *testing.T) {
 	}
 	r, err := region.New[atomic.Int64](1)
 	check(t, err)
-	_, err = NewPinnedReader(r, 1)
+	_, err = arrowio.NewPinnedReader(r, 1)
 	wants(t, "a type without columns", err, typedmem.ErrType)
 	check(t, r.Close())
 }
@@ -148,7 +165,7 @@ func shows[T any](t *testing.T, want bool) {
 	r := newRegion[T](t)
 	var zero T
 	check(t, r.Append(zero, zero))
-	records, err := NewReader(r.View(), 2)
+	records, err := arrowio.NewReader(r.View(), 2)
 	check(t, err)
 	defer records.Release()
 	if !records.Next() {
@@ -156,9 +173,9 @@ func shows[T any](t *testing.T, want bool) {
 	}
 	bytes, err := region.Cast[byte](r.View())
 	check(t, err)
-	before := rowOf(reflect.TypeFor[T](), records.RecordBatch(), 1)
+	before := roundtrip.RowOf(reflect.TypeFor[T](), records.RecordBatch(), 1)
 	bytes.Fill(1)
-	if got := !reflect.DeepEqual(rowOf(reflect.TypeFor[T](), records.RecordBatch(), 1), before); got != want {
+	if got := !reflect.DeepEqual(roundtrip.RowOf(reflect.TypeFor[T](), records.RecordBatch(), 1), before); got != want {
 		t.Errorf("%T: a batch shows the memory: %v, want %v", zero, got, want)
 	}
 }
@@ -169,11 +186,11 @@ func TestMisalignedElementsAreCopied(t *testing.T) {
 	check(t, bytes.Append(9, 1, 0, 0, 0, 2, 0, 0, 0))
 	v, err := bytes.Sub(1, 9)
 	check(t, err)
-	records, err := NewReaderOf(reflect.TypeFor[[4]byte](), v, 0) // bytes need no alignment
+	records, err := arrowio.NewReaderOf(reflect.TypeFor[[4]byte](), v, 0) // bytes need no alignment
 	check(t, err)
 	defer records.Release()
 	for _, of := range []reflect.Type{reflect.TypeFor[int32](), reflect.TypeFor[struct{ A int32 }]()} {
-		records, err := NewReaderOf(of, v, 0)
+		records, err := arrowio.NewReaderOf(of, v, 0)
 		check(t, err)
 		if !records.Next() {
 			t.Fatal(records.Err())
@@ -216,22 +233,22 @@ var (
 // Append says of every column that differs how it does, and appends nothing.
 func TestColumnsThatDoNotFit(t *testing.T) {
 	quotes := newRegion[quote](t)
-	_, err := Append(quotes, recordsOf(t, schemaOf("Qty", int64s, "Side", uint8s), `[]`))
-	wants(t, "quote", err, typedmem.ErrLayout, "append arrow records", "records do not fit arrowio.quote",
+	_, err := arrowio.Append(quotes, recordsOf(t, schemaOf("Qty", int64s, "Side", uint8s), `[]`))
+	wants(t, "quote", err, typedmem.ErrLayout, "append arrow records", "records do not fit arrowio_test.quote",
 		"Price: the records have no such column, the type has float64", "Qty: the records have int64, the type has uint32")
-	_, err = Append(quotes, recordsOf(t, schemaOf("Price", float64s, "Price", float64s, "Qty", uint32s, "Side", uint8s), `[]`))
+	_, err = arrowio.Append(quotes, recordsOf(t, schemaOf("Price", float64s, "Price", float64s, "Qty", uint32s, "Side", uint8s), `[]`))
 	wants(t, "two columns", err, typedmem.ErrLayout, "Price: the records have 2 columns of that name")
-	_, err = Append(newRegion[int64](t), recordsOf(t, schemaOf("a", int64s, "b", int64s), `[]`))
+	_, err = arrowio.Append(newRegion[int64](t), recordsOf(t, schemaOf("a", int64s, "b", int64s), `[]`))
 	wants(t, "int64", err, typedmem.ErrLayout, "value: the records have no such column, the type has int64")
-	_, err = Append(newRegion[[2]int64](t), recordsOf(t, schemaOf("a", arrow.FixedSizeListOf(3, int64s)), `[]`))
+	_, err = arrowio.Append(newRegion[[2]int64](t), recordsOf(t, schemaOf("a", arrow.FixedSizeListOf(3, int64s)), `[]`))
 	wants(t, "three", err, typedmem.ErrLayout, "value: the records have fixed_size_list")
-	_, err = Append(newRegion[[2]int64](t), recordsOf(t, schemaOf("a", arrow.ListOf(uint8s)), `[]`))
+	_, err = arrowio.Append(newRegion[[2]int64](t), recordsOf(t, schemaOf("a", arrow.ListOf(uint8s)), `[]`))
 	wants(t, "bytes", err, typedmem.ErrLayout, "[2]: the records have uint8, the type has int64")
-	_, err = Append(newRegion[struct{ Bid quote }](t), recordsOf(t, schemaOf("Bid", arrow.StructOf(arrow.Field{Name: "Qty", Type: float64s})), `[]`))
+	_, err = arrowio.Append(newRegion[struct{ Bid quote }](t), recordsOf(t, schemaOf("Bid", arrow.StructOf(arrow.Field{Name: "Qty", Type: float64s})), `[]`))
 	wants(t, "nested", err, typedmem.ErrLayout, "Bid.Qty: the records have float64", "Bid.Price: the records have no such column")
-	_, err = Append(newRegion[struct{ Bid quote }](t), recordsOf(t, schemaOf("Bid", float64s), `[]`))
+	_, err = arrowio.Append(newRegion[struct{ Bid quote }](t), recordsOf(t, schemaOf("Bid", float64s), `[]`))
 	wants(t, "no struct", err, typedmem.ErrLayout, "Bid: the records have float64, the type has struct")
-	_, err = Append(newRegion[atomic.Int64](t), recordsOf(t, schemaOf("a", int64s), `[]`))
+	_, err = arrowio.Append(newRegion[atomic.Int64](t), recordsOf(t, schemaOf("a", int64s), `[]`))
 	wants(t, "atomic", err, typedmem.ErrType)
 	if quotes.Len() != 0 {
 		t.Errorf("%d quotes", quotes.Len())
@@ -240,14 +257,14 @@ func TestColumnsThatDoNotFit(t *testing.T) {
 
 // Append stops at a value that an element cannot hold.
 func TestValuesThatDoNotFit(t *testing.T) {
-	_, err := Append(newRegion[quote](t), recordsOf(t, schemaOf("Price", float64s, "Qty", uint32s, "Side", uint8s),
+	_, err := arrowio.Append(newRegion[quote](t), recordsOf(t, schemaOf("Price", float64s, "Qty", uint32s, "Side", uint8s),
 		`[{"Price":1,"Qty":1,"Side":1},{"Price":1,"Qty":null,"Side":1}]`))
 	wants(t, "null", err, typedmem.ErrBounds, "row 1: Qty is null")
-	_, err = Append(newRegion[[2]int64](t), recordsOf(t, schemaOf("a", arrow.ListOf(int64s)), `[{"a":[1,2]},{"a":[1]}]`))
+	_, err = arrowio.Append(newRegion[[2]int64](t), recordsOf(t, schemaOf("a", arrow.ListOf(int64s)), `[{"a":[1,2]},{"a":[1]}]`))
 	wants(t, "short list", err, typedmem.ErrBounds, "row 1: value is a list of 1, and the field of T has 2")
-	_, err = Append(newRegion[[2]int64](t), recordsOf(t, schemaOf("a", arrow.LargeListOf(int64s)), `[{"a":[1,2]},{"a":[3,null]}]`))
+	_, err = arrowio.Append(newRegion[[2]int64](t), recordsOf(t, schemaOf("a", arrow.LargeListOf(int64s)), `[{"a":[1,2]},{"a":[3,null]}]`))
 	wants(t, "null in a list", err, typedmem.ErrBounds, "row 1: [2] is null")
-	_, err = Append(newRegion[struct{ Name [3]byte }](t), recordsOf(t, schemaOf("Name", arrow.BinaryTypes.String), `[{"Name":"abc"},{"Name":"de"}]`))
+	_, err = arrowio.Append(newRegion[struct{ Name [3]byte }](t), recordsOf(t, schemaOf("Name", arrow.BinaryTypes.String), `[{"Name":"abc"},{"Name":"de"}]`))
 	wants(t, "short text", err, typedmem.ErrBounds, "row 1: Name has 2 bytes, and the field of T has 3")
 }
 
@@ -261,7 +278,7 @@ func TestAppendKeepsWhatCameBefore(t *testing.T) {
 	records, err := array.NewRecordReader(schema, []arrow.RecordBatch{good, good, bad, good})
 	check(t, err)
 	r := newRegion[int64](t)
-	n, err := Append(r, records)
+	n, err := arrowio.Append(r, records)
 	wants(t, "null", err, typedmem.ErrBounds, "row 5: value is null")
 	if n != 4 || r.Len() != 4 {
 		t.Errorf("%d rows appended, the region has %d, want 4", n, r.Len())
@@ -269,13 +286,13 @@ func TestAppendKeepsWhatCameBefore(t *testing.T) {
 	frozen, err := region.New[int64](0)
 	check(t, err)
 	check(t, frozen.Mapping().MakeReadOnly())
-	n, err = Append(frozen, recordsOf(t, schema, `[{"value":1}]`))
+	n, err = arrowio.Append(frozen, recordsOf(t, schema, `[{"value":1}]`))
 	wants(t, "read-only", err, typedmem.ErrProtection)
 	if n != 0 {
 		t.Errorf("%d rows appended to a read-only region", n)
 	}
 	check(t, frozen.Close())
-	n, err = Append(frozen, recordsOf(t, schema, `[{"value":1}]`))
+	n, err = arrowio.Append(frozen, recordsOf(t, schema, `[{"value":1}]`))
 	wants(t, "closed", err, typedmem.ErrClosed)
 	if n != 0 {
 		t.Errorf("%d rows appended to a closed region", n)
@@ -302,7 +319,7 @@ func TestColumnsThatFit(t *testing.T) {
 	check(t, err)
 	part.Release()
 	r := newRegion[event](t)
-	if n, err := Append(r, records); n != 2 || err != nil {
+	if n, err := arrowio.Append(r, records); n != 2 || err != nil {
 		t.Fatal(n, err)
 	}
 	want := []event{{2000, 3, [3]byte([]byte("def")), [2]int16{3, 4}}, {3000, 4, [3]byte([]byte("ghi")), [2]int16{5, 6}}}
@@ -321,10 +338,10 @@ func TestAppendToRows(t *testing.T) {
 	for i := range 6000 {
 		from.Set(i, int32(i))
 	}
-	records, err := NewReader(from.View(), 7)
+	records, err := arrowio.NewReader(from.View(), 7)
 	check(t, err)
 	defer records.Release()
-	if n, err := Append(r, records); n != 6000 || err != nil {
+	if n, err := arrowio.Append(r, records); n != 6000 || err != nil {
 		t.Fatal(n, err)
 	}
 	if !reflect.DeepEqual(r.Slice(), from.Slice()) {
@@ -332,12 +349,27 @@ func TestAppendToRows(t *testing.T) {
 	}
 	short, err := from.Sub(0, 4)
 	check(t, err)
-	rest, err := NewReader(short, 0)
+	rest, err := arrowio.NewReader(short, 0)
 	check(t, err)
 	defer rest.Release()
-	n, err := Append(r, rest)
+	n, err := arrowio.Append(r, rest)
 	wants(t, "no whole row", err, typedmem.ErrBounds)
 	if n != 0 || r.Len() != 6000 {
 		t.Errorf("%d appended, %d are there", n, r.Len())
+	}
+}
+
+func newRegion[T any](t testing.TB) *region.Region[T] {
+	t.Helper()
+	r, err := region.New[T](0)
+	check(t, err)
+	t.Cleanup(func() { check(t, r.Close()) })
+	return r
+}
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -1,4 +1,4 @@
-package arrowio
+package roundtrip
 
 import (
 	"fmt"
@@ -9,6 +9,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
+	"github.com/typedmem/typedmem/arrowio"
 	"github.com/typedmem/typedmem/region"
 )
 
@@ -24,9 +25,13 @@ func fill(x reflect.Value, r *rand.Rand) {
 	case k == reflect.Bool:
 		x.SetBool(r.IntN(2) == 0)
 	case k == reflect.Float32:
-		x.SetFloat(float64(math.Float32frombits(r.Uint32() &^ (1 << 22)))) // quiet NaNs differ between conversions
+		if f := math.Float32frombits(r.Uint32()); f == f { // the bits of a NaN need not come back
+			x.SetFloat(float64(f))
+		}
 	case k == reflect.Float64:
-		x.SetFloat(math.Float64frombits(r.Uint64()))
+		if f := math.Float64frombits(r.Uint64()); f == f {
+			x.SetFloat(f)
+		}
 	case k == reflect.Complex64:
 		x.SetComplex(complex(r.NormFloat64(), float64(r.Float32())))
 	case k == reflect.Complex128:
@@ -48,9 +53,9 @@ func fill(x reflect.Value, r *rand.Rand) {
 	}
 }
 
-// goValue returns a value as plain Go: numbers as text that has all their bits, lists and structs
+// GoValue returns a value as plain Go: numbers as text that has all their bits, lists and structs
 // as slices.
-func goValue(x reflect.Value) any {
+func GoValue(x reflect.Value) any {
 	if get := x.MethodByName("Get"); get.IsValid() {
 		x = get.Call(nil)[0]
 	}
@@ -83,12 +88,12 @@ func goValue(x reflect.Value) any {
 	switch x.Kind() {
 	case reflect.Array:
 		for i := range x.Len() {
-			values = append(values, goValue(x.Index(i)))
+			values = append(values, GoValue(x.Index(i)))
 		}
 	case reflect.Struct:
 		for i := range x.NumField() {
 			if f := x.Type().Field(i); f.Name != "_" && f.Type.Size() > 0 {
-				values = append(values, []any{f.Name, goValue(x.Field(i))})
+				values = append(values, []any{f.Name, GoValue(x.Field(i))})
 			}
 		}
 	}
@@ -127,9 +132,9 @@ func arrowValue(a arrow.Array, i int) any {
 	return a.ValueStr(i)
 }
 
-// rowOf returns row i of a batch, as goValue does an element of type t.
-func rowOf(t reflect.Type, batch arrow.RecordBatch, i int) any {
-	if t.Kind() != reflect.Struct || batch.ColumnName(0) == Value {
+// RowOf returns row i of a batch, as GoValue does an element of type t.
+func RowOf(t reflect.Type, batch arrow.RecordBatch, i int) any {
+	if t.Kind() != reflect.Struct || batch.ColumnName(0) == arrowio.Value {
 		return arrowValue(batch.Column(0), i)
 	}
 	values := []any{}

@@ -1,0 +1,4 @@
+package arrowio
+
+// BlockBytes lets tests have small blocks.
+var BlockBytes = &blockBytes
