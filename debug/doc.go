@@ -7,8 +7,8 @@
 //
 // The page has totals and a box for each mapping: its name or file, what shows it, length,
 // capacity, protection, pins, how full a slab is, and a strip of its parts from the first byte to
-// the last, which is dark where they are in memory. It needs no script and loads nothing. Parameters
-// of the address:
+// the last, which is dark where they are in memory. It needs no script and loads nothing.
+// Parameters of the address:
 //
 //   - n=100: list at most so many mappings, the longest first; 200 without it.
 //   - refresh=5: load the page again after so many seconds.
@@ -16,7 +16,7 @@
 //
 // # JSON
 //
-// The handler answers in JSON to format=json, and to an Accept header that names application/json
+// The handler returns JSON for format=json, and for an Accept header that names application/json
 // and not text/html. The object has these fields:
 //
 //   - Program, PID, Time: of the process.

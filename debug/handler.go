@@ -11,7 +11,7 @@ import (
 )
 
 // Handler returns a handler that serves the page and the JSON that the package comment describes,
-// at any path. It answers GET and HEAD. A parameter that it does not understand is an error 400.
+// at any path. It takes GET and HEAD. A parameter that it does not understand is an error 400.
 func Handler() http.Handler { return http.HandlerFunc(serve) }
 
 func serve(w http.ResponseWriter, r *http.Request) {
@@ -19,7 +19,7 @@ func serve(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
-		http.Error(w, "only GET and HEAD are answered", http.StatusMethodNotAllowed)
+		http.Error(w, "use GET or HEAD", http.StatusMethodNotAllowed)
 		return
 	}
 	ask, err := parse(r.URL.Query())

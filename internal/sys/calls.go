@@ -78,9 +78,9 @@ func FreesAtOnce(addr uintptr, n int) bool { return freesAtOnce(addr, n) }
 
 // Name gives a mapped range of anonymous memory a name, which Areas then tells as its Label. Where
 // there are no names it returns errors.ErrUnsupported or the system's error.
-//   - Linux since 5.17, with CONFIG_ANON_VMA_NAME: PR_SET_VMA_ANON_NAME. The label is "[anon:NAME]",
-//     for shared memory "[anon_shmem:NAME]". The kernel takes 79 bytes of printable ASCII
-//     without \ ` $ [ and ]; the rest is cut off, and other bytes become _.
+//   - Linux since 5.17, with CONFIG_ANON_VMA_NAME: PR_SET_VMA_ANON_NAME. The label is
+//     "[anon:NAME]", for shared memory "[anon_shmem:NAME]". The kernel takes 79 bytes of printable
+//     ASCII without \ ` $ [ and ]; the rest is cut off, and other bytes become _.
 func Name(addr uintptr, n int, name string) error {
 	return onRange(OpName, addr, n, func(addr uintptr, n int) error { return nameMemory(addr, n, name) })
 }
