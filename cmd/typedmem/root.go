@@ -21,7 +21,7 @@ their data in and out, and see what a running process has mapped.`,
 			*began = true
 		},
 	}
-	root.AddCommand(infoCommand(), checkCommand(), catCommand(), snapshotCommand(), recoverCommand(), areasCommand(), topCommand())
+	root.AddCommand(infoCommand(), checkCommand(), catCommand(), exportCommand(), importCommand(), snapshotCommand(), recoverCommand(), areasCommand(), topCommand())
 	return root
 }
 

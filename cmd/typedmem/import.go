@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/typedmem/typedmem/region"
+)
+
+// imports has the formats of import.
+var imports = []string{"csv", "npy"}
+
+func importCommand() *cobra.Command {
+	var o importOptions
+	c := &cobra.Command{
+		Use:   "import FILE NEW",
+		Short: "Make a region file of a file of another program",
+		Long: `Make a region file of a CSV file or of NumPy's .npy file. The end of the file's
+name says which one it is, or --as. A file that is there is not replaced, and on an
+error no new file is left.
+
+The first line of a CSV file has the names of the fields. "Bid.Price" and "Bid.Qty"
+are fields of a struct Bid; "value" alone is the element. Without --types the whole
+file is read to find them: int64, uint64, float64, bool, or an array of one of
+these, "[1 2 3]". Text cannot be in a region: leave such columns out by --fields.
+
+The dtype of a .npy file says the fields, and its shape the rows. Numbers of the
+other byte order are turned round.`,
+		Example: `  typedmem import prices.csv prices.tm
+  typedmem import --fields id,price --types 'id uint32, price float32' prices.csv prices.tm
+  typedmem import vectors.npy vectors.tm`,
+		Args:              exactly("FILE", "NEW file"),
+		ValidArgsFunction: filesOnly,
+	}
+	c.Flags().StringVar(&o.as, "as", "", "the `FORMAT` of the file: "+strings.Join(imports, ", "))
+	c.Flags().StringVar(&o.fields, "fields", "", "which columns of a CSV file, with commas between `NAMES`; all if not given")
+	c.Flags().StringVar(&o.types, "types", "", "`KINDS` of columns of a CSV file: 'id uint32, price float32'")
+	_ = c.RegisterFlagCompletionFunc("as", cobra.FixedCompletions(imports, cobra.ShellCompDirectiveNoFileComp))
+	c.RunE = func(c *cobra.Command, args []string) (err error) {
+		if o.as, err = formatOf(args[0], o.as, imports); err != nil {
+			return err
+		}
+		if o.as != "csv" && (o.fields != "" || o.types != "") {
+			return wrongUse("--fields and --types are for CSV; a .npy file says what it holds")
+		}
+		f, err := os.Open(args[0])
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		info, err := f.Stat()
+		if err != nil {
+			return err
+		}
+		read := o.csv
+		if o.as == "npy" {
+			read = o.npy
+		}
+		p := newProgress(c.ErrOrStderr(), "importing", info.Size(), true)
+		defer p.end()
+		in, err := read(f, p)
+		if err != nil {
+			return fmt.Errorf("%s: %w", args[0], err)
+		}
+		t, err := elementOf(in.fields)
+		if err != nil {
+			return fmt.Errorf("%s: %w", args[0], err)
+		}
+		from := &elements{ctx: c.Context(), in: in, element: make([]byte, t.Size())}
+		n, err := region.WriteFile(args[1], t, in.width, from)
+		if from.failed != nil {
+			return fmt.Errorf("%s: %w", args[0], from.failed)
+		}
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(c.OutOrStdout(), "%s: %s of %s\n", args[1], count(uint64(n), "element"), describe(in.fields))
+		return err
+	}
+	return c
+}
+
+type importOptions struct{ as, fields, types string }
+
+// input is a file that is imported.
+type input struct {
+	fields []field
+	width  int
+
+	// next fills an element, which is zero. At the end it returns io.EOF.
+	next func(element []byte) error
+
+	// block, where it is not nil and returns true, has elements that lie as those of the new file,
+	// size bytes each, so that many are copied at once.
+	block func(b []byte, size int) (n int, ok bool, err error)
+}
+
+// elements reads an input as the bytes of the elements of the new file.
+type elements struct {
+	ctx     context.Context
+	in      *input
+	element []byte
+	left    []byte // of the element
+	failed  error  // what is wrong with the input
+}
+
+func (s *elements) Read(b []byte) (n int, err error) {
+	if err := s.ctx.Err(); err != nil {
+		return 0, err
+	}
+	if s.in.block != nil {
+		if n, ok, err := s.in.block(b, len(s.element)); ok {
+			return n, s.fail(err)
+		}
+	}
+	for n < len(b) {
+		if len(s.left) == 0 {
+			clear(s.element)
+			if err := s.in.next(s.element); err != nil {
+				return n, s.fail(err)
+			}
+			s.left = s.element
+		}
+		k := copy(b[n:], s.left)
+		s.left = s.left[k:]
+		n += k
+	}
+	return n, nil
+}
+
+func (s *elements) fail(err error) error {
+	if err != io.EOF {
+		s.failed = err
+	}
+	return err
+}
+
+// describe lists fields for people.
+func describe(fields []field) string {
+	var all []string
+	for _, f := range fields {
+		if len(all) == 8 {
+			all = append(all, fmt.Sprintf("and %d more", len(fields)-len(all)))
+			break
+		}
+		all = append(all, f.path+" "+f.kind)
+	}
+	return strings.Join(all, ", ")
+}
