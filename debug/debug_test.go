@@ -49,7 +49,7 @@ func reported(t *testing.T, target string) (r report) {
 func zoo(t *testing.T) {
 	t.Helper()
 	type tick struct{ A, B uint64 }
-	ticks := testkit.Must(region.Create[tick](filepath.Join(t.TempDir(), "ticks <b>.tm"), 100_000))(t)
+	ticks := testkit.Must(region.Create[tick](filepath.Join(t.TempDir(), "ticks & co.tm"), 100_000))(t)
 	testkit.CloseLater(t, ticks)
 	unpin := testkit.Must(ticks.Pin())(t)
 	t.Cleanup(unpin)
@@ -244,12 +244,12 @@ func TestRequestsAreRefused(t *testing.T) {
 func TestPageIsSafe(t *testing.T) {
 	zoo(t)
 	body := ask("/?refresh=7").Body.String()
-	for _, bad := range []string{"<script", "<b>", "src=", "url(", "@import", "<link", "ZgotmplZ"} {
+	for _, bad := range []string{"<script", "src=", "url(", "@import", "<link", "ZgotmplZ"} {
 		if strings.Contains(body, bad) {
 			t.Errorf("the page has %q", bad)
 		}
 	}
-	for _, part := range []string{"cache &lt;script&gt;", "ticks &lt;b&gt;.tm", "region of debug.tick", `http-equiv="refresh" content="7"`} {
+	for _, part := range []string{"cache &lt;script&gt;", "ticks &amp; co.tm", "region of debug.tick", `http-equiv="refresh" content="7"`} {
 		if !strings.Contains(body, part) {
 			t.Errorf("the page has no %q", part)
 		}
