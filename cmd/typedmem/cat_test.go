@@ -22,7 +22,7 @@ func TestCat(t *testing.T) {
 		"cat -head 2 ticks.tm", "cat -tail 2 -fields @index,ID ticks.tm", "cat -from 3 -to 5 -fields 'ID, Bid' ticks.tm",
 		"cat -from -2 -fields 'Levels[1].Price,Levels,Bid.Flags[2]' ticks.tm", "cat -to -10 -fields _,Halted,Seq ticks.tm",
 		"cat -format csv -head 2 ticks.tm", "cat -format json -head 2 ticks.tm", "cat -format csv names.tm", "cat -format json names.tm",
-		"cat -fields @index,Qty orders.tm", "cat -tail 1 -fields @index,Qty orders.tm", "cat -tail 0 -fields Qty orders.tm", "cat -tail 9 -fields Qty orders.tm",
+		"cat -fields @index,Qty orders.tm", "cat -tail 1 -fields @index,Qty orders.tm", "cat -tail 2 -fields @index,Qty orders.tm", "cat -tail 0 -fields Qty orders.tm", "cat -tail 9 -fields Qty orders.tm",
 		"cat -head 1 -fields @index,Qty orders.tm", "cat -head 0 -format json rows.tm", "cat -from 2 -head 2 -fields value rows.tm", "cat -h"))
 }
 

@@ -94,10 +94,7 @@ func (it *item) move(to, from []byte) {
 	}
 }
 
-var (
-	scalarDescr = regexp.MustCompile(`^([<>|=]?)([?biufc])(\d*)$`)
-	fieldDescr  = regexp.MustCompile(`\(\s*'([^'\\]*)',\s*'([^']*)'(?:,\s*\(([\d, ]*)\))?\s*\),?\s*`)
-)
+var scalarDescr = regexp.MustCompile(`^([<>|=]?)([?biufc])(\d*)$`)
 
 var npyKinds = map[string]string{
 	"b1": "bool", "i1": "int8", "i2": "int16", "i4": "int32", "i8": "int64", "u1": "uint8", "u2": "uint16", "u4": "uint32", "u8": "uint64",
@@ -106,36 +103,105 @@ var npyKinds = map[string]string{
 
 // parseDescr returns the fields of a dtype, and how many bytes an item has.
 func parseDescr(descr string) (items []item, size int, err error) {
-	no := fmt.Errorf("items of the dtype %s cannot be in a region; there are numbers, and structs of numbers and of arrays of them", descr)
+	d := &descrReader{rest: descr}
 	if !strings.HasPrefix(descr, "[") {
-		one, ok := parseItem("value", descr, "")
-		if !ok {
-			return nil, 0, no
+		if one, ok := parseItem("value", descr, ""); ok {
+			return []item{one}, one.bytes(), nil
 		}
-		return []item{one}, one.bytes(), nil
+	} else if d.fields("", 0) && d.rest == "" {
+		return d.items, d.size, nil
 	}
-	if strings.Trim(fieldDescr.ReplaceAllString(descr, ""), "[] ") != "" {
-		return nil, 0, no
+	return nil, 0, fmt.Errorf("items of the dtype %s cannot be in a region; there are numbers, arrays of them, and structs of these", descr)
+}
+
+// descrReader reads the dtype of a struct: [('ID', '<u8'), ('Bid', [('Price', '<f8')]), ...].
+type descrReader struct {
+	rest  string
+	items []item
+	size  int // of the fields up to here, which follow one another
+}
+
+// mostDeep is how deep structs may lie in one another.
+const mostDeep = 50
+
+// fields reads a list of fields, and reports whether it is one.
+func (d *descrReader) fields(path string, deep int) bool {
+	if deep > mostDeep || !d.took("[") {
+		return false
 	}
-	for _, m := range fieldDescr.FindAllStringSubmatch(descr, -1) {
-		if skip, ok := strings.CutPrefix(m[2], "|V"); ok { // padding
-			n, err := strconv.Atoi(skip)
-			if err != nil || m[1] != "" || size+n < size {
-				return nil, 0, no
-			}
-			size += n
-			continue
+	for !d.took("]") {
+		if !d.field(path, deep) {
+			return false
 		}
-		// A field named with a dot would be one of a struct.
-		one, ok := parseItem(strings.ReplaceAll(m[1], ".", "_"), m[2], m[3])
-		if !ok {
-			return nil, 0, no
+		if !d.took(",") {
+			return d.took("]")
 		}
-		one.from = size
-		size += one.bytes()
-		items = append(items, one)
 	}
-	return items, size, nil
+	return true
+}
+
+func (d *descrReader) field(path string, deep int) bool {
+	if !d.took("(") {
+		return false
+	}
+	name, ok := d.quoted()
+	if !ok || !d.took(",") {
+		return false
+	}
+	if strings.HasPrefix(d.rest, "[") {
+		return d.fields(path+strings.ReplaceAll(name, ".", "_")+".", deep+1) && d.took(")") // an array of structs has a shape here
+	}
+	scalar, ok := d.quoted()
+	if !ok {
+		return false
+	}
+	shape := ""
+	if d.took(",") {
+		if !d.took("(") {
+			return false
+		}
+		if shape, d.rest, ok = strings.Cut(d.rest, ")"); !ok {
+			return false
+		}
+	}
+	if !d.took(")") {
+		return false
+	}
+	if skip, padding := strings.CutPrefix(scalar, "|V"); padding {
+		n, err := strconv.Atoi(skip)
+		d.size += n
+		return err == nil && name == "" && shape == "" && n >= 0 && d.size <= mostItem
+	}
+	// A field whose name has a dot would be one of a struct.
+	one, ok := parseItem(path+strings.ReplaceAll(name, ".", "_"), scalar, shape)
+	one.from = d.size
+	if ok {
+		d.size += one.bytes()
+	}
+	d.items = append(d.items, one)
+	return ok && d.size <= mostItem
+}
+
+// mostItem is how many bytes an item may have.
+const mostItem = 1 << 30
+
+// took passes over a word, and the spaces after it, if it is next.
+func (d *descrReader) took(word string) bool {
+	rest, ok := strings.CutPrefix(d.rest, word)
+	if ok {
+		d.rest = strings.TrimLeft(rest, " ")
+	}
+	return ok
+}
+
+// quoted reads a string.
+func (d *descrReader) quoted() (string, bool) {
+	if !d.took("'") {
+		return "", false
+	}
+	s, rest, ok := strings.Cut(d.rest, "'")
+	d.rest = strings.TrimLeft(rest, " ")
+	return s, ok && !strings.Contains(s, `\`)
 }
 
 func parseItem(name, scalar, shape string) (it item, ok bool) {

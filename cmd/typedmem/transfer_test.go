@@ -74,11 +74,13 @@ func TestImport(t *testing.T) {
 	tool(t, "export ticks.tm ticks.csv")
 	tool(t, "export rows.tm rows.npy")
 	tool(t, "export ticks.tm ticks.npy")
+	write(t, "nested.npy", npyFile("{'descr': [('a', '|i1'), ('', '|V3'), ('b', [('c', '<u2', (2,)), ('d', [('e', '|b1')])]), ('f', '<f8')], 'fortran_order': False, 'shape': (2,), }", 34))
 	tool(t, "export --fields ID,Bid.Flags ticks.tm few.csv")
 	golden(t, "import", session(t, "import --fields 'id,Bid.Price,Bid.Qty,ok,last one,path[3]' a.csv a.tm", "info a.tm", "cat a.tm",
 		"import --fields id,ok --types 'id int8' a.csv small.tm", "cat small.tm", "import --types 'value float32' values.csv values.tm", "info values.tm",
 		"import ticks.csv ticks2.tm", "cat --head 1 ticks2.tm", "import --types 'Bid.Flags [4]uint8, ID uint16' few.csv few.tm", "info few.tm",
-		"import rows.npy rows2.tm", "info rows2.tm", "check a.tm small.tm values.tm ticks2.tm few.tm rows2.tm", "import ticks.npy no.tm"))
+		"import rows.npy rows2.tm", "info rows2.tm", "check a.tm small.tm values.tm ticks2.tm few.tm rows2.tm", "import ticks.npy no.tm", "import nested.npy nested.tm",
+		"info --format csv nested.tm", "cat nested.tm"))
 	if a, b := tool(t, "cat rows.tm"), tool(t, "cat rows2.tm"); a != b {
 		t.Errorf("%s\nand\n%s", a, b)
 	}
@@ -99,6 +101,11 @@ func TestWrongImports(t *testing.T) {
 	write(t, "object.npy", npyFile("{'descr': '|O', 'fortran_order': False, 'shape': (2,), }", 16))
 	write(t, "text.npy", npyFile("{'descr': '<U4', 'fortran_order': False, 'shape': (2,), }", 32))
 	write(t, "short.npy", npyFile("{'descr': '<f8', 'fortran_order': False, 'shape': (9,), }", 64))
+	for i, descr := range []string{"[", "[]", "[('a')]", "[('a', '<f8']", "[('a', '<f8'),", "[('a', '<f8', 3)]", "[('a', '<f8', (0,))]", "[(('t', 'a'), '<f8')]", "[('a', [('b', '<f8')], (2,))]", "[('a', '|V4')]", "[('', '|V-4'), ('a', '<f8')]", "[('a', '<f8', (99999, 99999))]", strings.Repeat("[('a', ", 60)} {
+		if items, _, err := parseDescr(descr); err == nil && len(items) > 0 {
+			t.Errorf("%d: %s has %v", i, descr, items)
+		}
+	}
 	golden(t, "import-wrong", session(t, "import", "import a.csv", "import a.xls new.tm", "import --as xls a.csv new.tm", "import a.csv new.tm",
 		"import --fields id,no a.csv new.tm", "import --fields id --types id a.csv new.tm", "import --fields id --types 'id int7' a.csv new.tm",
 		"import --fields id --types 'no int8' a.csv new.tm", "import b.csv new.tm", "import --types 'id int64' b.csv new.tm", "import c.csv new.tm",
