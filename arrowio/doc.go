@@ -34,6 +34,15 @@
 // checked accesses. An error or a fault ends the reader with an error. A batch that was copied is
 // independent of the region.
 //
+// # DuckDB
+//
+// The view that duckdb-go v2.10506.0 (DuckDB 1.5.6) makes of any Arrow reader returns wrong rows,
+// without an error, for a query that does not use all columns or has a condition. This prevents it:
+//
+//	SET disabled_optimizers = 'unused_columns,filter_pushdown'
+//
+// The example duckdb does so. Parquet files are not concerned.
+//
 // # Concurrency
 //
 // A reader belongs to one goroutine at a time. Batches may be read and released by any. What the
