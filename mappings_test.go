@@ -46,16 +46,17 @@ func listedAs(t *testing.T, what string, m *typedmem.Mapping) typedmem.MappingIn
 
 func TestMappingsListsWhatIsOpen(t *testing.T) {
 	f := testkit.File(t, make([]byte, 3*unit))
+	file := testkit.Must(region.Create[int64](filepath.Join(t.TempDir(), "r"), 3))(t)
+	t.Cleanup(func() { _ = file.Close() }) // its mapping is closed below
 	for name, m := range map[string]*typedmem.Mapping{
-		"plain":     testkit.Must(options.New(100).MapMut())(t),
-		"named":     testkit.Must(options.New(3 * unit).WithCapacity(9 * unit).WithName("orders").Map())(t),
-		"file":      testkit.Must(options.New(unit).WithFile(f, 7).WithFlags(flags.Shared).MapMut())(t),
-		"reserved":  testkit.Must(options.New(2 * unit).ReserveMut())(t),
-		"no access": testkit.Must(options.New(2 * unit).WithName("orders").MapNone())(t),
-		"empty":     testkit.Must(options.New(0).WithCapacity(unit).MapMut())(t),
-		"region":    testkit.Must(region.New[int64](3))(t).Mapping(),
-		"region file": testkit.Must(region.Create[int64](filepath.Join(t.TempDir(), "r"), 3))(t).
-			Mapping(),
+		"plain":       testkit.Must(options.New(100).MapMut())(t),
+		"named":       testkit.Must(options.New(3 * unit).WithCapacity(9 * unit).WithName("orders").Map())(t),
+		"file":        testkit.Must(options.New(unit).WithFile(f, 7).WithFlags(flags.Shared).MapMut())(t),
+		"reserved":    testkit.Must(options.New(2 * unit).ReserveMut())(t),
+		"no access":   testkit.Must(options.New(2 * unit).WithName("orders").MapNone())(t),
+		"empty":       testkit.Must(options.New(0).WithCapacity(unit).MapMut())(t),
+		"region":      testkit.Must(region.New[int64](3))(t).Mapping(),
+		"region file": file.Mapping(),
 	} {
 		info := listedAs(t, name, m)
 		if info.Pins != 0 || name == "named" && (info.Name != "orders" || info.Len != 3*unit || info.Cap < 9*unit) {
@@ -322,7 +323,7 @@ func TestMemoryIsNamed(t *testing.T) {
 		}
 		for what, m := range map[string]*typedmem.Mapping{
 			"no name": testkit.Must(options.New(unit).MapMut())(t),
-			"a file":  testkit.Must(options.New(unit).WithFile(testkit.File(t, []byte("x")), 0).WithName("x").Map())(t),
+			"a file":  testkit.Must(options.New(unit).WithFile(testkit.File(t, make([]byte, unit)), 0).WithName("x").Map())(t),
 		} {
 			if n := named(); n != 0 {
 				t.Errorf("%s: %d bytes are named", what, n)
