@@ -89,7 +89,10 @@ func sameEverywhere(s string) string {
 		"The system cannot find the file specified.", "no such file or directory",
 		"The system cannot find the path specified.", "no such file or directory",
 		"File not found.", "no such file or directory",
+		"Path not found.", "no such file or directory",
+		"create no/", "open no/",
 		"The file exists.", "file exists",
+		"File exists.", "file exists",
 		"GetFileAttributesEx ", "stat ",
 		"CreateFile ", "open ",
 	).Replace(s)

@@ -14,6 +14,7 @@ import (
 	"io"
 	"math/bits"
 	"os"
+	"runtime"
 	"strings"
 )
 
@@ -58,6 +59,9 @@ type file struct {
 // sameBoot reports whether a boot ID is that of the running system; known is false where the system
 // does not tell. It is a variable for tests.
 var sameBoot = func(id []byte) (same, known bool) {
+	if runtime.GOOS != "linux" { // in Wine the file is there, and is not what the library goes by
+		return false, false
+	}
 	text, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
 		return false, false
