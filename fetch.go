@@ -130,8 +130,9 @@ func hinted(err error) error {
 	return err
 }
 
-// residentPages is mem.Mapping's Resident. The system's own error is returned as it is: a caller who
-// asks often does without an answer, and an error made for each question would be an allocation.
+// residentPages is mem.Mapping's Resident. The system's own error is returned as it is: a caller
+// who asks often does without an answer, and an error made for each question would be an
+// allocation.
 func (m *Mapping) residentPages(addr uintptr, n int, pages []byte) error {
 	const op, needs = "resident", needCommitted | needReadable
 	if err := m.look(op, needs); err != nil {

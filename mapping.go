@@ -234,8 +234,8 @@ func (m *Mapping) File() string {
 	return m.span.backing.name
 }
 
-// Name returns the name that options.Options.WithName gave the mapping, "" for none and after Close.
-// Both parts of a split have it. Merge keeps that of the first one.
+// Name returns the name that options.Options.WithName gave the mapping, "" for none and after
+// Close. Both parts of a split have it. Merge keeps that of the first one.
 func (m *Mapping) Name() string {
 	m.mu.RLock()
 	defer m.mu.RUnlock()

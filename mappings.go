@@ -31,8 +31,8 @@ type MappingInfo struct {
 // stores have one each; a reader of a region file that was outgrown also has its earlier ones,
 // until it is closed.
 //
-// Each entry, but for Objects, was true at an instant during the call, not all of them at the same one. The list
-// holds no mapping open, and keeps no memory. It costs about a microsecond a mapping.
+// Each entry, but for Objects, was true at an instant during the call, not all of them at the same
+// one. The list holds no mapping open, and keeps no memory. It costs about a microsecond a mapping.
 func Mappings() []MappingInfo {
 	found := openLimits()
 	infos := make([]MappingInfo, 0, len(found))

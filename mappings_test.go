@@ -267,7 +267,7 @@ func TestMappingsBesideChanges(t *testing.T) {
 }
 
 // names records which ranges the library names.
-func names(t *testing.T, answer error) (named func() (bytes int)) {
+func names(t *testing.T, refusal error) (named func() (bytes int)) {
 	t.Helper()
 	var mu sync.Mutex
 	bytes := 0
@@ -278,7 +278,7 @@ func names(t *testing.T, answer error) (named func() (bytes int)) {
 		mu.Lock()
 		defer mu.Unlock()
 		bytes += c.Len
-		return answer
+		return refusal
 	}))
 	return func() int {
 		mu.Lock()

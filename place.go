@@ -26,8 +26,8 @@ func (p *plan) call(addr uintptr, from, n int) sys.Request {
 	}
 }
 
-// mapPages is [sys.Map], and gives anonymous memory its name. It is for people: that the system does
-// not take it is no error.
+// mapPages is [sys.Map], and gives anonymous memory its name. It is for people: that the system
+// does not take it is no error.
 func (p *plan) mapPages(r sys.Request) (addr uintptr, err error) {
 	addr, err = sys.Map(r)
 	if err == nil && p.Name != "" && !p.HasFile {

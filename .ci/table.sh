@@ -22,5 +22,5 @@ run_leg() {
 # summary_lines LEG: those of its last run.
 summary_lines() {
   [ -f "$cache/summary/$1" ] || return 0
-  grep -E '^[^ :]+: ([0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$|ok \(|failed \(|skipped: )' "$cache/summary/$1" || true
+  grep -aE '^[^ :]+: ([0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$|ok \(|failed \(|skipped: )' "$cache/summary/$1" || true
 }

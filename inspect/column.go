@@ -28,8 +28,8 @@ type Column struct {
 
 // Column returns the column of a field: by its path in Info.Fields, or with indexes as Go has them.
 // Of a field that the file lists as "Levels[8:24].Price", "Levels[3].Price" is one number, and
-// "Levels[8:24].Price" all eight. Of an array "Grid[2:24]" of kind "[3]float64", "Grid[1][2]" is one
-// number, "Grid[1]" are three and "Grid" all six.
+// "Levels[8:24].Price" all eight. Of an array "Grid[2:24]" of kind "[3]float64", "Grid[1][2]" is
+// one number, "Grid[1]" are three and "Grid" all six.
 //
 // [typedmem.ErrType]: there is no such field, or it is a struct; the error says what there is.
 func (f *File) Column(path string) (Column, error) {

@@ -1,8 +1,8 @@
 // Package npy maps NumPy's .npy files as regions, and writes files that NumPy can map.
 //
-// [Open] and [OpenMut] show the array of a file without copying it; [Create] and [Write] make files.
-// The elements follow one another in C order, so an array of two or more dimensions is a region of
-// all of them. [region.RowsOf] with [Header.Width] shows its rows.
+// [Open] and [OpenMut] show the array of a file without copying it; [Create] and [Write] make
+// files. The elements follow one another in C order, so an array of two or more dimensions is a
+// region of all of them. [region.RowsOf] with [Header.Width] shows its rows.
 //
 // # Types
 //

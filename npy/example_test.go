@@ -153,10 +153,10 @@ func ExampleReadHeader() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Printf("%q\n", b[10:])
+	fmt.Printf("%q and spaces up to byte %d\n", bytes.TrimRight(b[10:], " \n"), len(b))
 	h, err := npy.ReadHeader(bytes.NewReader(b))
 	fmt.Println(h.Len(), h.Width(), h.Offset, err)
 	// Output:
-	// "{'descr': '<i8', 'fortran_order': False, 'shape': (10, 2), }                                                         \n"
+	// "{'descr': '<i8', 'fortran_order': False, 'shape': (10, 2), }" and spaces up to byte 128
 	// 20 2 128 <nil>
 }

@@ -38,8 +38,8 @@ func (r *Reader) Size() int64 { return int64(r.v.n) }
 // Read reads the bytes at the position, and moves it. At the end it returns io.EOF. Other errors
 // come with all the bytes before those that they concern:
 //
-//   - [typedmem.ErrTruncated], or the system's error of reading the file, such as EIO: a page cannot
-//     be read.
+//   - [typedmem.ErrTruncated], or the system's error of reading the file, such as EIO: a page
+//     cannot be read.
 //   - [typedmem.ErrClosed], [typedmem.ErrBounds], [typedmem.ErrProtection] and
 //     [typedmem.ErrOperation], as in [View.Load].
 func (r *Reader) Read(p []byte) (n int, err error) {

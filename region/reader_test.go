@@ -42,7 +42,7 @@ func TestReaderPassesTheStandardTest(t *testing.T) {
 	testkit.Check(t, iotest.TestReader(new(region.Reader), nil))
 }
 
-// A Reader and a bytes.Reader of the same bytes give the same answers.
+// A Reader and a bytes.Reader of the same bytes return the same.
 func TestReaderAgreesWithBytesReader(t *testing.T) {
 	const n = 2<<20 + 123 // several steps of reading ahead
 	for name, r := range gatherers(t, n, byteAt) {

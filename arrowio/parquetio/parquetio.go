@@ -28,8 +28,8 @@ const (
 
 // Write writes the elements of v to w as a Parquet file, in row groups of up to 32 MiB and
 // 1,048,576 rows. It does not close w. Properties, such as [parquet.WithCompression], are those of
-// arrow-go, which by default compresses nothing and writes dictionaries; there all NaNs are one. A file that Write returned
-// an error for is no Parquet file.
+// arrow-go, which by default compresses nothing and writes dictionaries; there all NaNs are one. A
+// file that Write returned an error for is no Parquet file.
 //
 // The errors are those of [arrowio.NewReader], of its reader, and of w.
 func Write[T any](w io.Writer, v region.View[T], properties ...parquet.WriterProperty) error {
