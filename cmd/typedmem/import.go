@@ -91,7 +91,7 @@ type input struct {
 	fields []field
 	width  int
 
-	// next fills an element, which is zero. At the end it returns io.EOF.
+	// next sets the fields of an element. At the end it returns io.EOF.
 	next func(element []byte) error
 
 	// block, where it is not nil and returns true, has elements that lie as those of the new file,
@@ -103,7 +103,7 @@ type input struct {
 type elements struct {
 	ctx     context.Context
 	in      *input
-	element []byte
+	element []byte // bytes that are no field stay zero
 	left    []byte // of the element
 	failed  error  // what is wrong with the input
 }
@@ -119,7 +119,6 @@ func (s *elements) Read(b []byte) (n int, err error) {
 	}
 	for n < len(b) {
 		if len(s.left) == 0 {
-			clear(s.element)
 			if err := s.in.next(s.element); err != nil {
 				return n, s.fail(err)
 			}
