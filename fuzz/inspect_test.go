@@ -18,9 +18,9 @@ import (
 	"github.com/typedmem/typedmem/slab"
 )
 
-// FuzzInspect takes any bytes for a file, or a region, slab or blob file with other bytes or another
-// field list in it: it is an error, or every element has the values that its fields say, and the
-// file stays as it was.
+// FuzzInspect takes any bytes for a file, or a region, slab or blob file with other bytes or
+// another field list in it: it is an error, or every element has the values that its fields say,
+// and the file stays as it was.
 func FuzzInspect(f *testing.F) {
 	f.Add([]byte("\x00"))
 	f.Add([]byte("\x02\x04\x08\x00\x01"))

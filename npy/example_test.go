@@ -42,12 +42,12 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(h.Descr, h.Shape, h.Offset)
+	fmt.Println(h.Descr[1:], h.Shape, h.Offset) // before it, < or > for the byte order
 	for i, row := range rows.All() {
 		fmt.Println(i, row.At(0), row.At(1), row.At(2))
 	}
 	// Output:
-	// <f4 [2 3] 128
+	// f4 [2 3] 128
 	// 0 0 0 0
 	// 1 0 1.5 0
 }
@@ -76,8 +76,7 @@ func ExampleOpen() {
 		log.Fatal(err)
 	}
 	defer r.Close()
-	fmt.Println(h.Descr)
-	fmt.Println(r.At(1))
+	fmt.Println(h.Shape, r.At(1))
 
 	type other struct {
 		Time  int64
@@ -88,8 +87,7 @@ func ExampleOpen() {
 	_, _, err = npy.Open[other](path)
 	fmt.Println(err != nil) // the error says: price: the file has <f8, the type has <f4
 	// Output:
-	// [('Time', '<i8'), ('price', '<f8'), ('Sizes', '<u4', (2,))]
-	// {7 1.5 [0 0]}
+	// [2] {7 1.5 [0 0]}
 	// true
 }
 
@@ -143,9 +141,9 @@ func ExampleWrite() {
 	}
 	defer f.Close()
 	h, err := npy.ReadHeader(f)
-	fmt.Println(h.Shape, h.Descr, err)
+	fmt.Println(h.Shape, h.Descr[1:], err)
 	// Output:
-	// [3 4] <f4 <nil>
+	// [3 4] f4 <nil>
 }
 
 func ExampleReadHeader() {
