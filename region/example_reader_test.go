@@ -5,10 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"net/http"
-	"net/http/httptest"
 	"os"
-	"time"
 
 	"github.com/typedmem/typedmem/region"
 )
@@ -59,20 +56,4 @@ func ExampleReader_ReadAt() {
 	b, err := io.ReadAll(value)
 	fmt.Println(string(b), err)
 	// Output: value <nil>
-}
-
-// A web server sends memory, or parts of it that a browser asks for.
-func ExampleReader_serveContent() {
-	r := text("The quick brown fox")
-	defer r.Close()
-	handler := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		http.ServeContent(w, req, "fox.txt", time.Time{}, region.NewReader(r.View()))
-	})
-
-	req := httptest.NewRequest("GET", "/", nil)
-	req.Header.Set("Range", "bytes=4-8")
-	answer := httptest.NewRecorder()
-	handler.ServeHTTP(answer, req)
-	fmt.Println(answer.Code, answer.Body)
-	// Output: 206 quick
 }

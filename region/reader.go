@@ -20,6 +20,10 @@ import (
 //
 // Read, Seek and WriteTo share a position, so one goroutine at a time may use them. ReadAt and Size
 // are safe for concurrent use. The zero Reader is empty.
+//
+// A web server sends the bytes, or parts of them that a browser asks for, by
+//
+//	http.ServeContent(w, req, "name.bin", time.Time{}, region.NewReader(r.View()))
 type Reader struct {
 	v     View[byte]
 	at    int64 // the position, bytes
