@@ -3,8 +3,8 @@ module github.com/typedmem/typedmem
 go 1.24.0
 
 require (
-	golang.org/x/exp v0.0.0-20250106191152-7588d65b2ba8
-	golang.org/x/sys v0.30.0
+	golang.org/x/exp v0.0.0-20260112195511-716be5621a96
+	golang.org/x/sys v0.41.0
 )
 
 require github.com/anishathalye/porcupine v1.3.1

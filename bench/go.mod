@@ -15,7 +15,7 @@ require (
 	github.com/typedmem/typedmem v0.0.0
 	github.com/xDarkicex/memory v1.2.8
 	go.etcd.io/bbolt v1.5.0
-	golang.org/x/exp v0.0.0-20250106191152-7588d65b2ba8
+	golang.org/x/exp v0.0.0-20260112195511-716be5621a96
 	golang.org/x/sys v0.49.0
 	golang.org/x/term v0.47.0
 	gonum.org/v1/gonum v0.17.0
