@@ -102,7 +102,8 @@ func ExampleAppend() {
 	n, err := arrowio.Append(times, records)
 	fmt.Println(n, err, times.Slice())
 
-	speeds, err := region.New[struct{ Time, Speed float64 }](0)
+	type speed struct{ Time, Speed float64 }
+	speeds, err := region.New[speed](0)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -111,7 +112,7 @@ func ExampleAppend() {
 	fmt.Println(err)
 	// Output:
 	// 2 <nil> [{7} {9}]
-	// typedmem: append arrow records: records do not fit struct { Time float64; Speed float64 }: columns differ
+	// typedmem: append arrow records: records do not fit arrowio_test.speed: columns differ
 	// 	Time: the records have int64, the type has float64
 	// 	Speed: the records have no such column, the type has float64
 }
