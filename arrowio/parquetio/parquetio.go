@@ -4,6 +4,7 @@ package parquetio
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"unsafe"
 
@@ -90,8 +91,18 @@ const batchRows = 1 << 16
 // Append appends all rows of a Parquet file to r, and returns how many it appended. It reads the
 // columns that T has fields for; [arrowio.Append] says which types fit, and what n is after an
 // error. Beside its errors there are those of reading the file.
+//
+// Append only files that you trust. A file that was cut off is refused, but other damage may give
+// wrong rows, as Parquet has few checksums, or end the process: arrow-go decodes columns in
+// goroutines of its own, and no caller can recover from their panics.
 func Append[T any](r *region.Region[T], from parquet.ReaderAtSeeker) (n int, err error) {
 	const op = "append parquet"
+	before := r.Len()
+	defer func() {
+		if p := recover(); p != nil { // what panics in this goroutine is an error at least
+			n, err = r.Len()-before, fail(op, fmt.Errorf("a damaged Parquet file: %v", p))
+		}
+	}()
 	schema, err := arrowio.Schema[T]()
 	if err != nil {
 		return 0, fail(op, err)
