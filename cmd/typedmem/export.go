@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +16,7 @@ import (
 )
 
 // exports has the formats of export, which are the ends of file names too.
-var exports = []string{"csv", "json", "npy"}
+var exports = []string{"csv", "json", "npy", "arrow", "parquet"}
 
 func exportCommand() *cobra.Command {
 	var o exportOptions
@@ -25,13 +24,20 @@ func exportCommand() *cobra.Command {
 		Use:   "export FILE NEW",
 		Short: "Write the elements of a file in a format of other programs",
 		Long: `Write the elements of a region, slab or blob file in a format of other programs:
-CSV, JSON, or NumPy's .npy. The end of the new file's name says which one, or --as.
-A file that is there is not replaced, and on an error no new file is left.
+CSV, JSON, NumPy's .npy, an Arrow IPC file, or Parquet. The end of the new file's
+name says which one, or --as. A file that is there is not replaced. The new file
+appears when it is complete: on an error there is none.
 
 CSV and JSON are those of cat, and take the same fields and ranges. A .npy file has
 whole elements, as a structured array where they are structs, with the rows of the
-file; it can be mapped by NumPy and by package npy.`,
+file; it can be mapped by NumPy and by package npy.
+
+In Arrow and Parquet each field is a column, with structs in structs and arrays as
+lists; of elements that are no structs it is the column "value", which has a list for
+each row of a file with rows. --fields leaves out others. A blob file has the columns
+Ref and Bytes. Parquet is compressed by Snappy, Arrow is not and can be mapped.`,
 		Example: `  typedmem export ticks.tm ticks.npy
+  typedmem export --fields ID,Bid.Price ticks.tm ticks.parquet
   typedmem export --from -1000 --fields ID,Bid.Price ticks.tm last.csv
   typedmem export --as json ticks.tm /dev/stdout`,
 		Args:              exactly("FILE", "NEW file"),
@@ -54,8 +60,11 @@ file; it can be mapped by NumPy and by package npy.`,
 		return create(args[1], func(w io.Writer) error {
 			p := newProgress(c.ErrOrStderr(), "exporting", int64(file.Len()), false)
 			defer p.end()
-			if o.as == "npy" {
+			switch o.as {
+			case "npy":
 				return o.writeNPY(c.Context(), w, args[0], file, p)
+			case "arrow", "parquet":
+				return o.writeArrow(c.Context(), w, args[0], file, p)
 			}
 			return o.print(c.Context(), &showing{w, p}, format(o.as), file)
 		})
@@ -96,27 +105,15 @@ func formatOf(file, asked string, known []string) (string, error) {
 	return "", wrongUse("%s: its name does not say the format; end it in .%s, or give --as", file, strings.Join(known, ", ."))
 }
 
-// create makes a new file and lets write fill it. After an error there is none. What is no regular
-// file, such as /dev/stdout, is written to.
-func create(path string, write func(w io.Writer) error) (err error) {
-	how := os.O_EXCL
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
-		how = 0
+// rows returns the range of elements, which has to be one of whole rows.
+func (o *exportOptions) rows(n, width int) (lo, hi int, err error) {
+	if lo, hi, err = o.of(n); err != nil {
+		return 0, 0, err
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|how, 0o666)
-	if err != nil {
-		return err
+	if width > 1 && (lo%width != 0 || hi%width != 0) {
+		return 0, 0, wrongUse("--from %d --to %d: give whole rows of %d elements", lo, hi, width)
 	}
-	w := bufio.NewWriterSize(f, 1<<20)
-	err = write(w)
-	if err == nil {
-		err = w.Flush()
-	}
-	err = errors.Join(err, f.Close())
-	if err != nil && how != 0 {
-		err = errors.Join(err, os.Remove(path))
-	}
-	return err
+	return lo, hi, nil
 }
 
 // writeNPY writes whole elements as NumPy does.
@@ -125,12 +122,9 @@ func (o *exportOptions) writeNPY(ctx context.Context, w io.Writer, path string, 
 	if o.fields != "" {
 		return wrongUse("--fields: a .npy file has whole elements; leave --fields out, or export csv")
 	}
-	lo, hi, err := o.of(file.Len())
+	lo, hi, err := o.rows(file.Len(), info.Width)
 	if err != nil {
 		return err
-	}
-	if info.Width > 1 && (lo%info.Width != 0 || hi%info.Width != 0) {
-		return wrongUse("--from %d --to %d: give whole rows of %d elements", lo, hi, info.Width)
 	}
 	info.Len = hi - lo
 	if info.Kind == "slab" { // NumPy has to know how many there are
@@ -178,23 +172,31 @@ const regionData = 65536
 
 // copyElements copies the bytes of the elements of a region file, many at once.
 func copyElements(ctx context.Context, w io.Writer, path string, info inspect.Info, lo, hi int, p *progress) error {
+	buf := make([]byte, max(1<<20/info.ElementSize, 1)*info.ElementSize)
+	return readElements(ctx, path, info, lo, hi, buf, func(b []byte) error {
+		p.add(len(b) / info.ElementSize)
+		_, err := w.Write(b)
+		return err
+	})
+}
+
+// readElements reads the elements of a region file, as many at once as buf has room for.
+func readElements(ctx context.Context, path string, info inspect.Info, lo, hi int, buf []byte, use func(b []byte) error) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	size := info.ElementSize
-	step := max(1<<20/size, 1)
-	buf := make([]byte, step*size)
+	step := len(buf) / size
 	for ; lo < hi && ctx.Err() == nil; lo += step {
 		n := min(step, hi-lo)
 		if got, err := f.ReadAt(buf[:n*size], regionData+int64(lo)*int64(size)); got < n*size {
 			return fmt.Errorf("%s was cut off while it was read: %w", path, err)
 		}
-		if _, err := w.Write(buf[:n*size]); err != nil {
+		if err := use(buf[:n*size]); err != nil {
 			return err
 		}
-		p.add(n)
 	}
 	return ctx.Err()
 }

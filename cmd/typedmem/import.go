@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -12,16 +13,16 @@ import (
 )
 
 // imports has the formats of import.
-var imports = []string{"csv", "npy"}
+var imports = []string{"csv", "npy", "arrow", "parquet"}
 
 func importCommand() *cobra.Command {
 	var o importOptions
 	c := &cobra.Command{
 		Use:   "import FILE NEW",
 		Short: "Make a region file of a file of another program",
-		Long: `Make a region file of a CSV file or of NumPy's .npy file. The end of the file's
-name says which one it is, or --as. A file that is there is not replaced, and on an
-error no new file is left.
+		Long: `Make a region file of a CSV file, NumPy's .npy file, an Arrow IPC file, or a Parquet
+file. The end of the file's name says which one it is, or --as. A file that is there is
+not replaced, and on an error no new file is left.
 
 The first line of a CSV file has the names of the fields. "Bid.Price" and "Bid.Qty"
 are fields of a struct Bid; "value" alone is the element. Without --types the whole
@@ -29,23 +30,32 @@ file is read to find them: int64, uint64, float64, bool, or an array of one of
 these, "[1 2 3]". Text cannot be in a region: leave such columns out by --fields.
 
 The dtype of a .npy file says the fields, and its shape the rows. Numbers of the
-other byte order are turned round.`,
+other byte order are turned round.
+
+The schema of an Arrow or Parquet file says the fields. "value" alone is the element,
+and where it has lists each of them is a row. Structs are structs. Lists are arrays,
+and have to be of one length. Times are the integers that the file has for them. Text,
+nulls and dictionaries cannot be in a region.`,
 		Example: `  typedmem import prices.csv prices.tm
   typedmem import --fields id,price --types 'id uint32, price float32' prices.csv prices.tm
-  typedmem import vectors.npy vectors.tm`,
+  typedmem import vectors.npy vectors.tm
+  typedmem import --fields time,price trades.parquet trades.tm`,
 		Args:              exactly("FILE", "NEW file"),
 		ValidArgsFunction: filesOnly,
 	}
 	c.Flags().StringVar(&o.as, "as", "", "the `FORMAT` of the file: "+strings.Join(imports, ", "))
-	c.Flags().StringVar(&o.fields, "fields", "", "which columns of a CSV file, with commas between `NAMES`; all if not given")
+	c.Flags().StringVar(&o.fields, "fields", "", "which columns, with commas between `NAMES`; all if not given; not of .npy")
 	c.Flags().StringVar(&o.types, "types", "", "`KINDS` of columns of a CSV file: 'id uint32, price float32'")
 	_ = c.RegisterFlagCompletionFunc("as", cobra.FixedCompletions(imports, cobra.ShellCompDirectiveNoFileComp))
 	c.RunE = func(c *cobra.Command, args []string) (err error) {
 		if o.as, err = formatOf(args[0], o.as, imports); err != nil {
 			return err
 		}
-		if o.as != "csv" && (o.fields != "" || o.types != "") {
-			return wrongUse("--fields and --types are for CSV; a .npy file says what it holds")
+		switch {
+		case o.as == "npy" && (o.fields != "" || o.types != ""):
+			return wrongUse("--fields and --types: a .npy file says what it holds")
+		case o.as != "csv" && o.types != "":
+			return wrongUse("--types: the schema of the file says the types")
 		}
 		f, err := os.Open(args[0])
 		if err != nil {
@@ -56,9 +66,15 @@ other byte order are turned round.`,
 		if err != nil {
 			return err
 		}
+		if info.IsDir() {
+			return fmt.Errorf("%s: it is a directory", args[0])
+		}
 		read := o.csv
-		if o.as == "npy" {
+		switch o.as {
+		case "npy":
 			read = o.npy
+		case "arrow", "parquet":
+			read = o.arrow
 		}
 		p := newProgress(c.ErrOrStderr(), "importing", info.Size(), true)
 		defer p.end()
@@ -66,9 +82,11 @@ other byte order are turned round.`,
 		if err != nil {
 			return fmt.Errorf("%s: %w", args[0], err)
 		}
-		t, err := elementOf(in.fields)
-		if err != nil {
-			return fmt.Errorf("%s: %w", args[0], err)
+		t := in.typ
+		if t == nil {
+			if t, err = elementOf(in.fields); err != nil {
+				return fmt.Errorf("%s: %w", args[0], err)
+			}
 		}
 		from := &elements{ctx: c.Context(), in: in, element: make([]byte, t.Size())}
 		n, err := region.WriteFile(args[1], t, in.width, from)
@@ -89,6 +107,7 @@ type importOptions struct{ as, fields, types string }
 // input is a file that is imported.
 type input struct {
 	fields []field
+	typ    reflect.Type // of the elements; where it is nil, that of the fields
 	width  int
 
 	// next sets the fields of an element. At the end it returns io.EOF.
