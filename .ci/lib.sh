@@ -42,6 +42,7 @@ install() {
 # as one summary line. The leg native runs the long form. The packages are those in the array
 # packages.
 packages=(./...)
+near=(. ./internal/mem ./internal/slots ./internal/sys) # the packages near the system
 counted() {
   local name=$1 settings=()
   shift

@@ -9,7 +9,7 @@ func All() []harness.Row {
 	var all []harness.Row
 	for _, some := range [][]harness.Row{
 		accessRows(), stridedRows(), vectorRows(), endianRows(), appendRows(), openRows(), saveRows(), areaRows(), guardRows(), closeRows(),
-		slabRows(), stringRows(),
+		slabRows(), stringRows(), exportRows(),
 	} {
 		all = append(all, some...)
 	}

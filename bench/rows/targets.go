@@ -56,6 +56,9 @@ func Targets() []Target {
 		Target{Row: "open a 4 GiB file, read one value, close", Case: "region.Open", Against: bareOpen, Most: 2},
 		Target{Row: "scaling: open a file of 2 GiB", Case: "region.Open", Flat: "scaling: open a file of 1 MiB", Most: 1.25},
 		Target{Row: "area of an address among 30000 mappings", Case: "AreaAt", Flat: "area of an address among 10 mappings", Most: 1.25},
+		Target{Row: "export 1 GiB of float64 to .npy", Case: "npy.Write", Most: 1.5},
+		Target{Row: "export 1 GiB of float64 to Parquet", Case: "parquetio.Write", Most: 1.5},
+		Target{Row: "export 1 GiB of 32-byte structs to Parquet", Case: "parquetio.Write", Most: 1.5},
 		Target{Row: "guard an empty function", Case: "Guard", Against: "function call", Plus: 25},
 	)
 	return append(all, slabTargets()...)
