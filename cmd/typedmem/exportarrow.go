@@ -22,12 +22,15 @@ import (
 )
 
 // How large the batches of an Arrow file and the row groups of a Parquet file are at most. One of
-// them is in memory at a time.
+// them is in memory at a time. Tests have fewer rows.
 const (
 	batchBytes = 8 << 20
-	batchRows  = 1 << 16
-	groupBytes = 32 << 20
-	groupRows  = 1 << 20
+	groupBytes = 16 << 20
+)
+
+var (
+	batchRows = 1 << 16
+	groupRows = 1 << 20
 )
 
 // batchWriter writes batches to a file of Arrow or Parquet.
@@ -185,7 +188,7 @@ func (a *arrowExport) elements() error {
 			}
 		}
 		a.p.add(n * size / info.ElementSize)
-		return errors.Join(records.Err(), a.ctx.Err())
+		return records.Err()
 	}
 	buf := view.Slice()
 	if info.Kind == "region" {

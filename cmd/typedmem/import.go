@@ -35,7 +35,8 @@ other byte order are turned round.
 The schema of an Arrow or Parquet file says the fields. "value" alone is the element,
 and where it has lists each of them is a row. Structs are structs. Lists are arrays,
 and have to be of one length. Times are the integers that the file has for them. Text,
-nulls and dictionaries cannot be in a region.`,
+nulls and dictionaries cannot be in a region. The Parquet decoder may panic on a damaged
+file, so import Parquet from sources that you trust.`,
 		Example: `  typedmem import prices.csv prices.tm
   typedmem import --fields id,price --types 'id uint32, price float32' prices.csv prices.tm
   typedmem import vectors.npy vectors.tm

@@ -163,7 +163,7 @@ func openParquet(f *countedFile) (*batches, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := pqarrow.NewFileReader(source, pqarrow.ArrowReadProperties{BatchSize: batchRows}, memory.DefaultAllocator)
+	r, err := pqarrow.NewFileReader(source, pqarrow.ArrowReadProperties{BatchSize: int64(batchRows)}, memory.DefaultAllocator)
 	if err != nil {
 		return nil, err
 	}

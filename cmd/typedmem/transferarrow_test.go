@@ -29,7 +29,7 @@ func TestArrowAndParquet(t *testing.T) {
 			lines := []string{"export ticks.tm ticks.X", "import ticks.X ticks2.tm", "info --format csv ticks2.tm", "cat --head 3 ticks2.tm",
 				"export --from 4 --to 8 rows.tm rows.X", "import rows.X rows2.tm", "info rows2.tm", "cat rows2.tm",
 				"export orders.tm orders.X", "import orders.X orders2.tm", "cat orders2.tm", "export empty.tm empty.X", "import empty.X empty2.tm", "info empty2.tm",
-				"export --fields Bid.Price,Levels,Halted --from -2 ticks.tm part.X", "import part.X part.tm", "info --format csv part.tm", "cat part.tm",
+				"export --fields Bid.Qty,Levels,Halted --from -2 ticks.tm part.X", "import part.X part.tm", "info --format csv part.tm", "cat part.tm",
 				"import --fields Seq,ID ticks.X few.tm", "info --format csv few.tm", "cat --tail 2 few.tm", "export --fields Bytes names.tm bytes.X",
 				"export names.tm names.X", "import --fields Ref names.X refs.tm", "info --format csv refs.tm", "check ticks2.tm rows2.tm orders2.tm empty2.tm part.tm few.tm refs.tm"}
 			for i := range lines {
@@ -203,8 +203,11 @@ func writeColumns(t *testing.T, name, rows string, fields ...arrow.Field) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if batch.NumRows() > 0 {
-			err = w.Write(batch)
+		half := (batch.NumRows() + 1) / 2 // so that there are two batches
+		for _, part := range [][2]int64{{0, half}, {half, batch.NumRows()}} {
+			if part[0] < part[1] {
+				err = errors.Join(err, w.Write(batch.NewSlice(part[0], part[1])))
+			}
 		}
 		if err = errors.Join(err, w.Close()); err != nil {
 			t.Fatal(err)
@@ -413,12 +416,12 @@ func TestTypesOfFieldLists(t *testing.T) {
 // The memory of an export and an import does not grow with the file.
 func TestTransfersHoldOneBatch(t *testing.T) {
 	t.Chdir(t.TempDir())
-	const rows = 6 * groupRows
+	const rows, width = 1 << 20, 32
 	f, err := newField("value", "uint8")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := region.WriteFile("big.tm", f.scalar, 8, io.LimitReader(rand.NewChaCha8([32]byte{1}), 8*rows)); err != nil {
+	if _, err := region.WriteFile("big.tm", f.scalar, width, io.LimitReader(rand.NewChaCha8([32]byte{1}), width*rows)); err != nil {
 		t.Fatal(err)
 	}
 	for _, as := range columnar {
@@ -462,6 +465,46 @@ func TestTransfersHoldOneBatch(t *testing.T) {
 		tool(t, "import big."+as+" back-"+as+".tm")
 		if read(t, "big.tm")[regionData:] != read(t, "back-"+as+".tm")[regionData:] {
 			t.Errorf("%s: the data differs", as)
+		}
+	}
+}
+
+// Objects and blobs that fill several batches are exported all, in their order.
+func TestBatchesOfObjectsAndBlobs(t *testing.T) {
+	inFiles(t)
+	a, b := batchRows, groupRows
+	t.Cleanup(func() { batchRows, groupRows = a, b })
+	for n := 1; n <= 4; n++ {
+		batchRows, groupRows = n, n
+		for _, as := range columnar {
+			x := fmt.Sprintf("%d.%s", n, as)
+			tool(t, "export --fields Qty orders.tm orders"+x)
+			tool(t, "import orders"+x+" orders"+x+".tm")
+			if got := tool(t, "cat --format csv orders"+x+".tm"); got != "Qty\n0\n2\n3\n" {
+				t.Errorf("%s: %s", x, got)
+			}
+			tool(t, "export names.tm names"+x)
+			tool(t, "import --fields Ref names"+x+" refs"+x+".tm")
+			var want []string
+			f, err := inspect.Open("names.tm")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for e, err := range f.Elements(0, f.Len()) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				want = append(want, fmt.Sprint(e.Handle))
+			}
+			if err := f.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Fields(values(tool(t, "cat --format csv refs"+x+".tm"))); !reflect.DeepEqual(got, want) {
+				t.Errorf("%s: %v, not %v", x, got, want)
+			}
+			if got := int(readColumns(t, "names"+x).NumRows()); got != n {
+				t.Errorf("%s: a batch of %d rows", x, got)
+			}
 		}
 	}
 }
