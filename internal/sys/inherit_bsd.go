@@ -2,6 +2,8 @@
 
 package sys
 
+//lint:file-ignore SA1019 on macOS, where x/sys wants libSystem, it has no wrapper of minherit(2)
+
 import "golang.org/x/sys/unix"
 
 const inheritNone = 2 // INHERIT_NONE of sys/mman.h, VM_INHERIT_NONE of mach/vm_inherit.h

@@ -2,6 +2,8 @@
 
 package sys
 
+//lint:file-ignore SA1019 on macOS, where x/sys wants libSystem, it has no wrapper of mincore(2)
+
 import (
 	"bytes"
 	"errors"
