@@ -3,6 +3,7 @@ package sys
 import (
 	"os"
 	"sync"
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -26,8 +27,9 @@ func resident(addr uintptr, _ int, pages []byte) error {
 		for i := range part {
 			part[i] = workingSetPage{addr: addr + uintptr(i)*size}
 		}
-		// SAFETY: the call reads and fills the entries, whose size in bytes it is given.
-		_, err := result(procQueryWorkingSetEx.Call(uintptr(windows.CurrentProcess()), uintptr(unsafe.Pointer(&part[0])), uintptr(len(part))*unsafe.Sizeof(part[0])))
+		// SAFETY: the call reads and fills the entries, whose size in bytes it is given. It is not
+		// LazyProc.Call, since that puts its arguments on the heap.
+		_, err := result(syscall.SyscallN(procQueryWorkingSetEx.Addr(), uintptr(windows.CurrentProcess()), uintptr(unsafe.Pointer(&part[0])), uintptr(len(part))*unsafe.Sizeof(part[0])))
 		if err != nil {
 			return err
 		}
