@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"math/bits"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -136,7 +137,11 @@ func TestValuesAreThoseOfTheType(t *testing.T) {
 
 func TestAtomicFieldsAreNumbers(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "r")
-	r := testkit.Must(region.Create[[2]shared](path, 1))(t)
+	r, err := region.Create[[2]shared](path, 1)
+	if bits.UintSize == 32 && errors.Is(err, typedmem.ErrType) {
+		t.Skip("no 64-bit atomics in files here: ", err)
+	}
+	testkit.Check(t, err)
 	p := r.Ptr(0)
 	p[1].N.Store(-5)
 	p[1].U.Store(1 << 60)

@@ -198,7 +198,7 @@ func TestCreateAndWriteLeaveNoFileOnError(t *testing.T) {
 	testkit.Wants(t, "padding", err, typedmem.ErrType, "padding")
 	_, err = npy.Create[float64](filepath.Join(dir, "none", "a.npy"), 1)
 	testkit.Wants(t, "no directory", err, fs.ErrNotExist)
-	shared := testkit.Must(region.New[atomic.Int64](2))(t)
+	shared := testkit.Must(region.New[atomic.Int32](2))(t)
 	defer shared.Close()
 	testkit.Wants(t, "atomic fields", npy.Write(path, shared.View()), typedmem.ErrOperation)
 	closed := testkit.Must(region.New[float64](6))(t)

@@ -54,9 +54,8 @@ func TestHeaderOfKnowsWhatTheTypeKnows(t *testing.T) {
 		_    [2]uint16
 		_    struct{ X, Y [2]int32 }
 		_    [2]struct{ X, Y int32 }
-		N    atomic.Int64
+		N    atomic.Int32
 		On   atomic.Bool
-		_    uint32
 		Last [1]inner
 	}
 	sameHeader[float64](t, 0)
