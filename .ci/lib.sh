@@ -39,8 +39,8 @@ install() {
 }
 
 # counted NAME [VAR=VALUE ...] -- [ARGUMENT ...]: go test -short with these settings and arguments,
-# as one summary line. The leg native runs the long form. The packages are those in the array
-# packages.
+# as one summary line. The gate runs the long form once, with the README's command. The packages are
+# those in the array packages.
 packages=(./...)
 near=(. ./internal/mem ./internal/slots ./internal/sys) # the packages near the system
 counted() {
