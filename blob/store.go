@@ -99,7 +99,7 @@ func OpenMut(path string) (*Store, error) { return OpenFile(path, FileOptions{Wr
 // A failed call leaves the file as it was.
 func OpenFile(path string, o FileOptions) (*Store, error) {
 	ask := region.FileOptions{Width: 1, Capacity: o.Capacity, Flags: o.Flags}
-	if o.Write { // blobs.First for reading: to open a region for writing changes the file
+	if o.Write { // First for reading: to open a region for writing changes the file
 		s, err := openAs(path, ask)
 		if err == nil {
 			err = errors.Join(caught(s.endsWhole), s.Close())

@@ -99,7 +99,7 @@ func Append[T any](r *region.Region[T], from parquet.ReaderAtSeeker) (n int, err
 	const op = "append parquet"
 	before := r.Len()
 	defer func() {
-		if p := recover(); p != nil { // what panics in this goroutine is an error at least
+		if p := recover(); p != nil { // arrow-go trusts some bytes of a file
 			n, err = r.Len()-before, fail(op, fmt.Errorf("a damaged Parquet file: %v", p))
 		}
 	}()

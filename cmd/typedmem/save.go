@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/spf13/cobra"
 	"github.com/typedmem/typedmem"
@@ -65,7 +66,7 @@ to each other: without some of them the others may be worth nothing.`,
 			}
 			if again, _ := inspect.Stat(args[1]); again.Kind == "blob" { // the error is that it ends inside a blob
 				if err := cutAfterLastBlob(args[1]); err != nil {
-					return err
+					return errors.Join(fmt.Errorf("%s: what is left of it is not whole: %w", args[0], err), os.Remove(args[1]))
 				}
 				return sayKind(c.OutOrStdout(), args[1], fmt.Sprintf("%s lost, saved", count(uint64(lost), "byte")))
 			}

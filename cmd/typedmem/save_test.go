@@ -43,10 +43,15 @@ func TestRecover(t *testing.T) {
 	if err := os.WriteFile("cut-names.tm", all[:65536+16+16+24+10], 0o666); err != nil {
 		t.Fatal(err)
 	}
+	// One that ends there, and whose last whole blob is damaged.
+	all[65536+16+16+8] ^= 1
+	if err := os.WriteFile("cut-damaged.tm", all[:65536+16+16+24+10], 0o666); err != nil {
+		t.Fatal(err)
+	}
 	golden(t, "recover", session(t, "recover cut.tm left.tm", "cat --fields ID left.tm", "recover ticks.tm whole.tm", "recover damaged.tm repaired.tm",
 		"recover cut-names.tm left-names.tm", "cat left-names.tm", "check left.tm whole.tm repaired.tm left-names.tm", "recover cut.tm left.tm",
 		"recover orders.tm new.tm", "recover foreign.tm new.tm", "recover nothing.tm new.tm", "recover missing.tm new.tm", "recover cut.tm no/new.tm",
-		"recover cut.tm", "recover -h"))
+		"recover cut-damaged.tm new.tm", "recover cut.tm", "recover -h"))
 	if _, err := os.Stat("new.tm"); err == nil {
 		t.Error("a recovery that failed has left a file")
 	}
