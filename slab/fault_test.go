@@ -91,9 +91,9 @@ func TestMakeReadOnlyBesideInsertLosesNoSlot(t *testing.T) {
 				}
 			}()
 		}
-		rounds, most := int64(300), 100_000 // a machine with one processor free may see no fault at all
+		rounds, most := int64(50), 6_000 // a machine with one processor free may see no fault at all
 		if testing.Short() {
-			rounds, most = 20, 20_000
+			rounds, most = 10, 2_000
 		}
 		for i := 0; i < most && faults.Load() < rounds; i++ {
 			if err := errors.Join(s.Mapping().MakeReadOnly(), s.Mapping().MakeMut()); err != nil {

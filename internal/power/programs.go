@@ -13,18 +13,18 @@ import (
 // Named says that a file's name in its directory has to be made durable by the program.
 const Named = runtime.GOOS != "windows"
 
-// Programs returns how many random programs a test is to run, and the number of the first: a few
-// hundred, or what the environment says. They open thousands of files.
+// Programs returns how many random programs a test is to run, and the number of the first: some
+// dozens, or what the environment says. They open thousands of files.
 func Programs(t testing.TB) (n, from uint64) {
 	t.Helper()
 	testenv.Placeholders(t)
-	n = 300
+	n = 60
 	switch {
 	case testenv.Emulator() == "qemu-user": // each system call takes its time
 		n = 5
 	case testing.Short(), race.Enabled, // the race detector makes each ten times as slow
 		runtime.GOOS == "windows": // Wine keeps what a program left open until the collector comes
-		n = 60
+		n = 20
 	}
 	if k, err := strconv.ParseUint(os.Getenv("TYPEDMEM_POWER_PROGRAMS"), 10, 32); err == nil {
 		n = k
