@@ -20,7 +20,7 @@ type MappingInfo struct {
 	Shared     bool             // writes go to the file and to other processes
 	Pins       int
 
-	Kind           string // "region", "slab", "words of a slab", "header of a file"; "" for others
+	Kind           string // "region", "slab", "blob store", "words of a slab", "header of a file"; "" for others
 	Type           string // of the elements or objects, as in "main.Tick"
 	Objects, Slots int    // of a slab: those that live, and its capacity
 

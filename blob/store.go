@@ -11,6 +11,7 @@ import (
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/blobs"
+	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/printing"
 	"github.com/typedmem/typedmem/internal/shell"
 	"github.com/typedmem/typedmem/region"
@@ -138,6 +139,7 @@ func show(op, path string, r *region.Region[byte], write bool) (*Store, error) {
 	if err != nil {
 		return nil, shell.Fail(op, printing.Named(path, errors.Join(err, r.Close())))
 	}
+	mem.Of(r.Mapping()).SetUse(&mem.Use{Kind: "blob store"})
 	return s, nil
 }
 

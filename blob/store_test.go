@@ -356,3 +356,27 @@ func TestStoresPrintTheirState(t *testing.T) {
 		}
 	}
 }
+
+// The list of mappings says what a store is.
+func TestMappingsNamesStores(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "b.tm")
+	s := testkit.Must(blob.OpenFile(path, blob.FileOptions{Write: true, Create: true}))(t)
+	check := func(when string) {
+		t.Helper()
+		for _, info := range typedmem.Mappings() {
+			if info.Kind == "blob store" && info.Type == "" && info.File == path {
+				return
+			}
+		}
+		t.Errorf("%s: %+v", when, typedmem.Mappings())
+	}
+	check("created")
+	for range 20_000 {
+		testkit.Must(s.Append(make([]byte, 100)))(t)
+	}
+	check("grown")
+	testkit.Wants(t, "Close", s.Close(), nil)
+	s = testkit.Must(blob.Open(path))(t)
+	defer s.Close()
+	check("open for reading")
+}

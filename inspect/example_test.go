@@ -132,3 +132,35 @@ func ExampleFile_Elements() {
 	// 1: 1001 [1.5 1]
 	// 2: 1002 [1.5 2]
 }
+
+// What the writer appends while the file is open.
+func ExampleFile_Refresh() {
+	dir, err := os.MkdirTemp("", "inspect")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	path := quotes(dir)
+	f, err := inspect.Open(path)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer f.Close()
+	r, err := region.OpenMut[quote](path)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer r.Close()
+	if err := r.Append(quote{Time: 2000}); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(f.Len())
+	n, err := f.Refresh()
+	fmt.Println(n, err)
+	x, err := f.Value(3, "Time")
+	fmt.Println(x, err)
+	// Output:
+	// 3
+	// 4 <nil>
+	// 2000 <nil>
+}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/typedmem/typedmem/endian"
 	"github.com/typedmem/typedmem/npy"
 	"github.com/typedmem/typedmem/region"
 )
@@ -157,4 +158,44 @@ func ExampleReadHeader() {
 	// Output:
 	// "{'descr': '<i8', 'fortran_order': False, 'shape': (10, 2), }" and spaces up to byte 128
 	// 20 2 128 <nil>
+}
+
+// A file that is written without the Go type: a header, and the bytes of the items.
+func ExampleAppendHeader() {
+	path, remove := temporary("counts.npy")
+	defer remove()
+	file, err := npy.AppendHeader(nil, npy.Header{Descr: "<u2", Shape: []int{3}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	file = append(file, 1, 0, 2, 0, 0, 1) // 1, 2 and 256
+	if err := os.WriteFile(path, file, 0o644); err != nil {
+		log.Fatal(err)
+	}
+	r, _, err := npy.Open[endian.LE16[uint16]](path)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer r.Close()
+	fmt.Println(len(file), r.At(0).Get(), r.At(1).Get(), r.At(2).Get())
+	// Output:
+	// 134 1 2 256
+}
+
+// Where the fields of a record are.
+func ExampleHeader_Fields() {
+	h := npy.Header{Descr: "[('Time', '<i8'), ('Bid', [('Price', '<f4'), ('Sizes', '<u2', (2,))])]"}
+	fields, size, err := h.Fields()
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(size, "bytes")
+	for _, f := range fields {
+		fmt.Println(f.Offset, f.Path, f.Descr, f.Shape)
+	}
+	// Output:
+	// 16 bytes
+	// 0 [Time] <i8 []
+	// 8 [Bid Price] <f4 []
+	// 12 [Bid Sizes] <u2 [2]
 }

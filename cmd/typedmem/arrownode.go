@@ -45,6 +45,9 @@ var numbers = map[arrow.Type]string{
 // mostList is how many elements a list may have, and a struct fields.
 const mostList = 1 << 20
 
+// mostItem is how many bytes an element may have.
+const mostItem = 1 << 30
+
 // newNode returns the node of a type. The length of lists is that of the first of them, which is in
 // an array with at least one value; nil where there is none.
 func newNode(path string, t arrow.DataType, first arrow.Array) (*node, error) {

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/typedmem/typedmem/npy"
@@ -24,7 +22,7 @@ func (o *importOptions) npy(f *os.File, p *progress) (*input, error) {
 	if h.FortranOrder && len(h.Shape) > 1 {
 		return nil, fmt.Errorf("it is in Fortran order: save it by numpy.save(path, numpy.ascontiguousarray(array))")
 	}
-	items, size, err := parseDescr(h.Descr)
+	items, size, err := itemsOf(h)
 	if err != nil {
 		return nil, err
 	}
@@ -94,139 +92,40 @@ func (it *item) move(to, from []byte) {
 	}
 }
 
-var scalarDescr = regexp.MustCompile(`^([<>|=]?)([?biufc])(\d*)$`)
-
 var npyKinds = map[string]string{
 	"b1": "bool", "i1": "int8", "i2": "int16", "i4": "int32", "i8": "int64", "u1": "uint8", "u2": "uint16", "u4": "uint32", "u8": "uint64",
 	"f4": "float32", "f8": "float64", "c8": "complex64", "c16": "complex128",
 }
 
-// parseDescr returns the fields of a dtype, and how many bytes an item has.
-func parseDescr(descr string) (items []item, size int, err error) {
-	d := &descrReader{rest: descr}
-	if !strings.HasPrefix(descr, "[") {
-		if one, ok := parseItem("value", descr, ""); ok {
-			return []item{one}, one.bytes(), nil
-		}
-	} else if d.fields("", 0) && d.rest == "" {
-		return d.items, d.size, nil
+// itemsOf returns the fields of an array's items, and how many bytes an item has.
+func itemsOf(h npy.Header) (items []item, size int, err error) {
+	fields, size, err := h.Fields()
+	if err != nil {
+		return nil, 0, err
 	}
-	return nil, 0, fmt.Errorf("items of the dtype %s cannot be in a region; there are numbers, arrays of them, and structs of these", descr)
+	for _, f := range fields {
+		it, ok := itemOf(f)
+		if !ok || size > mostItem {
+			return nil, 0, fmt.Errorf("items of the dtype %s cannot be in a region; there are numbers, arrays of them, and structs of these", h.Descr)
+		}
+		items = append(items, it)
+	}
+	return items, size, nil
 }
 
-// descrReader reads the dtype of a struct: [('ID', '<u8'), ('Bid', [('Price', '<f8')]), ...].
-type descrReader struct {
-	rest  string
-	items []item
-	size  int // of the fields up to here, which follow one another
-}
-
-// mostDeep is how deep structs may lie in one another.
-const mostDeep = 50
-
-// fields reads a list of fields, and reports whether it is one.
-func (d *descrReader) fields(path string, deep int) bool {
-	if deep > mostDeep || !d.took("[") {
-		return false
-	}
-	for !d.took("]") {
-		if !d.field(path, deep) {
-			return false
+func itemOf(f npy.Field) (it item, ok bool) {
+	kind, path := npyKinds[strings.TrimLeft(f.Descr, "<>|")], "value"
+	if len(f.Path) > 0 {
+		var names []string
+		for _, name := range f.Path { // a name with a dot would be the field of a struct
+			names = append(names, strings.ReplaceAll(name, ".", "_"))
 		}
-		if !d.took(",") {
-			return d.took("]")
-		}
+		path = strings.Join(names, ".")
 	}
-	return true
-}
-
-func (d *descrReader) field(path string, deep int) bool {
-	if !d.took("(") {
-		return false
+	if len(f.Shape) > 0 {
+		kind = fmt.Sprintf("[%d]%s", npy.Header{Shape: f.Shape}.Len(), kind)
 	}
-	name, ok := d.quoted()
-	if !ok || !d.took(",") {
-		return false
-	}
-	if strings.HasPrefix(d.rest, "[") {
-		return d.fields(path+strings.ReplaceAll(name, ".", "_")+".", deep+1) && d.took(")") // an array of structs has a shape here
-	}
-	scalar, ok := d.quoted()
-	if !ok {
-		return false
-	}
-	shape := ""
-	if d.took(",") {
-		if !d.took("(") {
-			return false
-		}
-		if shape, d.rest, ok = strings.Cut(d.rest, ")"); !ok {
-			return false
-		}
-	}
-	if !d.took(")") {
-		return false
-	}
-	if skip, padding := strings.CutPrefix(scalar, "|V"); padding {
-		n, err := strconv.Atoi(skip)
-		d.size += n
-		return err == nil && name == "" && shape == "" && n >= 0 && d.size <= mostItem
-	}
-	// A field whose name has a dot would be one of a struct.
-	one, ok := parseItem(path+strings.ReplaceAll(name, ".", "_"), scalar, shape)
-	one.from = d.size
-	if ok {
-		d.size += one.bytes()
-	}
-	d.items = append(d.items, one)
-	return ok && d.size <= mostItem
-}
-
-// mostItem is how many bytes an item may have.
-const mostItem = 1 << 30
-
-// took passes over a word, and the spaces after it, if it is next.
-func (d *descrReader) took(word string) bool {
-	rest, ok := strings.CutPrefix(d.rest, word)
-	if ok {
-		d.rest = strings.TrimLeft(rest, " ")
-	}
-	return ok
-}
-
-// quoted reads a string.
-func (d *descrReader) quoted() (string, bool) {
-	if !d.took("'") {
-		return "", false
-	}
-	s, rest, ok := strings.Cut(d.rest, "'")
-	d.rest = strings.TrimLeft(rest, " ")
-	return s, ok && !strings.Contains(s, `\`)
-}
-
-func parseItem(name, scalar, shape string) (it item, ok bool) {
-	m := scalarDescr.FindStringSubmatch(scalar)
-	if m == nil {
-		return it, false
-	}
-	kind := npyKinds[m[2]+m[3]]
-	if m[2] == "?" {
-		kind = "bool"
-	}
-	n := 1
-	for _, d := range strings.FieldsFunc(shape, func(r rune) bool { return r == ',' || r == ' ' }) {
-		k, err := strconv.Atoi(d)
-		if err != nil || k < 1 || k > 1<<20 {
-			return it, false
-		}
-		if n *= k; n > 1<<20 {
-			return it, false
-		}
-	}
-	if strings.Trim(shape, " ") != "" {
-		kind = fmt.Sprintf("[%d]%s", n, kind)
-	}
-	f, err := newField(name, kind)
-	big := binary.NativeEndian.Uint16([]byte{1, 0}) != 1
-	return item{field: f, turn: f.scalar != nil && f.size() > 1 && (m[1] == "<" && big || m[1] == ">" && !big)}, err == nil
+	of, err := newField(path, kind)
+	native := string([]byte{"><"[binary.NativeEndian.Uint16([]byte{1, 0})&1]})
+	return item{field: of, from: f.Offset, turn: !strings.HasPrefix(f.Descr, "|") && !strings.HasPrefix(f.Descr, native)}, err == nil
 }
