@@ -38,8 +38,27 @@ install() {
   apt-get -q install -y --no-install-recommends "$1" >&2 || { why+="; apt-get install $1 failed"; return 1; }
 }
 
+# gotool NAME PACKAGE VERSION: true when $tool is that command, built from source at that version.
+gotool() {
+  tool=$cache/bin/$1-$3
+  [ -x "$tool" ] && return
+  why="go install $2@$3 failed"
+  GOBIN=$cache/bin GOFLAGS= go install "$2@$3" >&2 && mv "$cache/bin/$1" "$tool"
+}
+
+# typed GOOS/GOARCH PACKAGE ...: the packages and their tests have no type error there. The tool
+# reads the source of the Go library, which go vet would compile for each system anew. What it looks
+# for in all of it, go vet looks for too.
+typed() {
+  local target=$1 cgo=0
+  shift
+  gotool lostcancel golang.org/x/tools/go/analysis/passes/lostcancel/cmd/lostcancel v0.41.0 || { echo "$why"; return 1; }
+  [ "${target%/*}" != ios ] || cgo=1 # ios links with cgo only; this compiles no C
+  env CGO_ENABLED=$cgo GOOS="${target%/*}" GOARCH="${target#*/}" "$tool" "$@"
+}
+
 # counted NAME [VAR=VALUE ...] -- [ARGUMENT ...]: go test -short with these settings and arguments,
-# as one summary line. The gate runs the long form once, with the README's command. The packages are
+# as one summary line. Three packages run at once: the longest come last. The gate runs the long form once, with the README's command. The packages are
 # those in the array packages.
 packages=(./...)
 near=(. ./internal/mem ./internal/slots ./internal/sys) # the packages near the system
@@ -49,7 +68,7 @@ counted() {
   while [ "$1" != -- ]; do settings+=("$1"); shift; done
   shift
   echo "# ${settings[*]:+${settings[*]} }go test -short${*:+ $*} ${packages[*]}"
-  env "${settings[@]}" go test -json -count=1 -timeout 15m -short "$@" "${packages[@]}" </dev/null | "$ci/summary" "$name"
+  env "${settings[@]}" go test -json -count=1 -timeout 15m -p 3 -short "$@" "${packages[@]}" </dev/null | "$ci/summary" "$name"
 }
 
 # checks counts commands that have to succeed: check DESCRIPTION COMMAND ... runs one, verdict NAME

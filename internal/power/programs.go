@@ -18,7 +18,7 @@ const Named = runtime.GOOS != "windows"
 func Programs(t testing.TB) (n, from uint64) {
 	t.Helper()
 	testenv.Placeholders(t)
-	n = 60
+	n = 40
 	switch {
 	case testenv.Emulator() == "qemu-user": // each system call takes its time
 		n = 5
