@@ -58,8 +58,8 @@ typed() {
 }
 
 # counted NAME [VAR=VALUE ...] -- [ARGUMENT ...]: go test -short with these settings and arguments,
-# as one summary line. Three packages run at once: the longest come last. The gate runs the long form once, with the README's command. The packages are
-# those in the array packages.
+# as one summary line. The gate runs the long form once, with the README's command. The packages are
+# those in the array packages. Three run at once, as the longest would be the last.
 packages=(./...)
 near=(. ./internal/mem ./internal/slots ./internal/sys) # the packages near the system
 counted() {
