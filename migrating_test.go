@@ -2,12 +2,9 @@ package typedmem_test
 
 import (
 	"os"
-	osexec "os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/typedmem/typedmem/internal/testenv"
 	"github.com/typedmem/typedmem/internal/testkit"
 )
 
@@ -54,7 +51,6 @@ func main() {
 
 // The code that MIGRATING.md tells people to write compiles and runs.
 func TestMigratingRuns(t *testing.T) {
-	tool := testenv.GoTool(t)
 	text, err := os.ReadFile("MIGRATING.md")
 	testkit.Check(t, err, "MIGRATING.md")
 	program := migrated
@@ -67,18 +63,8 @@ func TestMigratingRuns(t *testing.T) {
 			program += "\n" + code
 		}
 	}
-	dir := t.TempDir()
-	source, built := filepath.Join(dir, "main.go"), filepath.Join(dir, "migrating.exe")
-	testkit.Check(t, os.WriteFile(source, []byte(program), 0o600), "a file")
-	for _, args := range [][]string{{"vet", source}, {"build", "-o", built, source}} {
-		if out, err := osexec.Command(tool, args...).CombinedOutput(); err != nil {
-			t.Fatalf("%v: %v: %s", args, err, out)
-		}
-	}
-	run := osexec.Command(built)
-	run.Dir = dir
 	const want = "0 <nil>\n2.5\n3.5\n2.5 <nil>\n0 no tick 2\n[3]\n8\n"
-	if out, err := run.CombinedOutput(); err != nil || string(out) != want {
-		t.Errorf("%v, %q, want %q", err, out, want)
+	if out := built(t, program)(); out != want {
+		t.Errorf("%q, want %q", out, want)
 	}
 }

@@ -13,27 +13,41 @@ import (
 
 // The program in the README runs, and runs again over the file that it left.
 func TestReadmeRunsTwice(t *testing.T) {
-	tool := testenv.GoTool(t)
 	text, err := os.ReadFile("README.md")
 	testkit.Check(t, err, "README.md")
 	_, program, _ := strings.Cut(string(text), "```go\n")
 	program, _, _ = strings.Cut(program, "```")
-	dir := t.TempDir()
-	source, built := filepath.Join(dir, "main.go"), filepath.Join(dir, "readme.exe")
-	testkit.Check(t, os.WriteFile(source, []byte(program), 0o600), "a file")
-	for _, args := range [][]string{{"vet", source}, {"build", "-o", built, source}} {
-		if out, err := osexec.Command(tool, args...).CombinedOutput(); err != nil {
-			t.Fatalf("%v: %v: %s", args, err, out)
-		}
-	}
+	run := built(t, program)
 	for _, want := range []string{
 		"2 ticks; the second at 11\nmean 10.75\n<nil> false\n",
 		"4 ticks; the second at 11\nmean 10.75\n<nil> false\n",
 	} {
-		run := osexec.Command(built)
-		run.Dir = dir
-		if out, err := run.CombinedOutput(); err != nil || string(out) != want {
-			t.Errorf("%v, %q, want %q", err, out, want)
+		if out := run(); out != want {
+			t.Errorf("%q, want %q", out, want)
 		}
+	}
+}
+
+// built vets and builds a program. The returned function runs it, in the same folder each time, and
+// returns what it prints.
+func built(t *testing.T, program string) (run func() string) {
+	t.Helper()
+	tool, dir := testenv.GoTool(t), t.TempDir()
+	source, binary := filepath.Join(dir, "main.go"), filepath.Join(dir, "main.exe")
+	testkit.Check(t, os.WriteFile(source, []byte(program), 0o600), "a file")
+	for _, args := range [][]string{{"vet", source}, {"build", "-o", binary, source}} {
+		if out, err := osexec.Command(tool, args...).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v: %s", args, err, out)
+		}
+	}
+	return func() string {
+		t.Helper()
+		cmd := osexec.Command(binary)
+		cmd.Dir = dir
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		return string(out)
 	}
 }

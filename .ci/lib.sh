@@ -38,6 +38,17 @@ install() {
   apt-get -q install -y --no-install-recommends "$1" >&2 || { why+="; apt-get install $1 failed"; return 1; }
 }
 
+# in_folder FOLDER COMMAND ...: runs the command there.
+in_folder() { (cd "$1" && shift && "$@"); }
+
+# for_target GOOS/GOARCH COMMAND ...: runs the command with these settings.
+for_target() {
+  local target=$1 cgo=0
+  shift
+  [ "${target%/*}" != ios ] || cgo=1 # ios links with cgo only; nothing here compiles C for it
+  env CGO_ENABLED=$cgo GOOS="${target%/*}" GOARCH="${target#*/}" "$@"
+}
+
 # gotool NAME PACKAGE VERSION: true when $tool is that command, built from source at that version.
 gotool() {
   tool=$cache/bin/$1-$3
@@ -50,11 +61,10 @@ gotool() {
 # reads the source of the Go library, which go vet would compile for each system anew. What it looks
 # for in all of it, go vet looks for too.
 typed() {
-  local target=$1 cgo=0
+  local target=$1
   shift
   gotool lostcancel golang.org/x/tools/go/analysis/passes/lostcancel/cmd/lostcancel v0.41.0 || { echo "$why"; return 1; }
-  [ "${target%/*}" != ios ] || cgo=1 # ios links with cgo only; this compiles no C
-  env CGO_ENABLED=$cgo GOOS="${target%/*}" GOARCH="${target#*/}" "$tool" "$@"
+  for_target "$target" "$tool" "$@"
 }
 
 # counted NAME [VAR=VALUE ...] -- [ARGUMENT ...]: go test -short with these settings and arguments,

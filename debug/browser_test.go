@@ -46,7 +46,7 @@ func (c chromium) run(t *testing.T, url string, flags ...string) string {
 	cmd := exec.CommandContext(t.Context(), c.path, append(args, url)...)
 	var errors strings.Builder
 	cmd.Stderr = &errors
-	cmd.WaitDelay = time.Minute // its processes end after it, late on a busy machine
+	cmd.WaitDelay = time.Minute // of Chromium's processes the first ends first; the others can be late
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("Chromium: %v\n%s", err, errors.String())

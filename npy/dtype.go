@@ -90,6 +90,7 @@ func (d dtype) shaped(shape any) (dtype, error) {
 }
 
 func parseStruct(items list) (d dtype, err error) {
+	names := map[string]bool{} // a header has room for seventy thousand
 	for _, item := range items {
 		t, ok := item.(tuple)
 		if !ok || len(t) != 2 && len(t) != 3 {
@@ -121,11 +122,10 @@ func parseStruct(items list) (d dtype, err error) {
 		if f.name == "" && (f.kind != 'V' || len(f.dims) > 0) {
 			return d, fmt.Errorf("the field %s has no name", literal(t))
 		}
-		for _, other := range d.fields {
-			if f.name != "" && other.name == f.name {
-				return d, fmt.Errorf("two fields have the name %s", literal(f.name))
-			}
+		if names[f.name] && f.name != "" {
+			return d, fmt.Errorf("two fields have the name %s", literal(f.name))
 		}
+		names[f.name] = true
 		d.fields = append(d.fields, f)
 		if d.size += f.total(); d.size > mostSize {
 			return d, errors.New("an item is too large")

@@ -24,6 +24,7 @@ func TestFieldsOfItems(t *testing.T) {
 		{"('<i4', (2, 3))", 24, []npy.Field{{Descr: "<i4", Shape: []int{2, 3}}}},
 		{"[('a.b', '|u1'), ('', '|V7'), (('title', 'c'), [('d', [('e', '>u4')])], ()), ('f', '<M8[ns]')]", 20, []npy.Field{
 			{Path: []string{"a.b"}, Descr: "|u1"}, {Path: []string{"c", "d", "e"}, Offset: 8, Descr: ">u4"}, {Path: []string{"f"}, Offset: 12, Descr: "<M8[ns]"}}},
+		{"[('a', '<f8', 3)]", 24, []npy.Field{{Path: []string{"a"}, Descr: "<f8", Shape: []int{3}}}},
 		{"[('a', '<u2'), ('b', [('c', '<f4'), ('d', '<f4')], (5,))]", 42, []npy.Field{
 			{Path: []string{"a"}, Descr: "<u2"}, {Path: []string{"b"}, Offset: 2, Descr: "[('c', '<f4'), ('d', '<f4')]", Shape: []int{5}}}},
 	} {

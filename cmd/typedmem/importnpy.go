@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -43,6 +44,9 @@ func (o *importOptions) npy(f *os.File, p *progress) (*input, error) {
 			it.move(element[in.fields[i].offset:], raw[it.from:])
 		}
 		return nil
+	}
+	if size > 0 && int64(left) > math.MaxInt64/int64(size) {
+		return nil, fmt.Errorf("its shape %v, with %d bytes an item, is larger than any file", h.Shape, size)
 	}
 	bytes := int64(left) * int64(size)
 	in.block = func(b []byte, element int) (int, bool, error) {
@@ -103,9 +107,12 @@ func itemsOf(h npy.Header) (items []item, size int, err error) {
 	if err != nil {
 		return nil, 0, err
 	}
+	if size > mostItem {
+		return nil, 0, fmt.Errorf("an item has %d bytes, the most is %d", size, mostItem)
+	}
 	for _, f := range fields {
 		it, ok := itemOf(f)
-		if !ok || size > mostItem {
+		if !ok {
 			return nil, 0, fmt.Errorf("items of the dtype %s cannot be in a region; there are numbers, arrays of them, and structs of these", h.Descr)
 		}
 		items = append(items, it)

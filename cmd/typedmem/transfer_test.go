@@ -105,8 +105,11 @@ func TestWrongImports(t *testing.T) {
 	write(t, "object.npy", npyFile("{'descr': '|O', 'fortran_order': False, 'shape': (2,), }", 16))
 	write(t, "text.npy", npyFile("{'descr': '<U4', 'fortran_order': False, 'shape': (2,), }", 32))
 	write(t, "short.npy", npyFile("{'descr': '<f8', 'fortran_order': False, 'shape': (9,), }", 64))
-	for _, descr := range []string{"[]", "[('a', '<f8', (0,))]", "[('a', [('b', '<f8')], (2,))]", "[('a', '|V4')]", "[('a', '<f8', (99999, 99999))]", "<f2", "<m8[ns]", "nonsense"} {
-		if items, _, err := itemsOf(npy.Header{Descr: descr}); err == nil && len(items) > 0 {
+	write(t, "huge.npy", npyFile("{'descr': '<f8', 'fortran_order': False, 'shape': (4611686018427387904,), }", 64))
+	write(t, "wide.npy", npyFile("{'descr': '<f8', 'fortran_order': False, 'shape': (9223372036854775807, 2), }", 64))
+	write(t, "padding.npy", npyFile("{'descr': [('', '|V2000000000')], 'fortran_order': False, 'shape': (1,), }", 64))
+	for _, descr := range []string{"[('a', '<f8', (0,))]", "[('a', [('b', '<f8')], (2,))]", "[('a', '|V4')]", "[('a', '<f8', (99999, 99999))]", "<f2", "<m8[ns]", "nonsense"} {
+		if items, _, err := itemsOf(npy.Header{Descr: descr}); err == nil {
 			t.Errorf("%s has %v", descr, items)
 		}
 	}
@@ -115,7 +118,7 @@ func TestWrongImports(t *testing.T) {
 		"import --fields id --types 'no int8' a.csv new.tm", "import b.csv new.tm", "import --types 'id int64' b.csv new.tm", "import c.csv new.tm",
 		"import d.csv new.tm", "import e.csv new.tm", "import --types 'id uint8' f.csv new.tm", "import g.csv new.tm", "import empty.csv new.tm", "import missing.csv new.tm",
 		"import --fields id a.csv ticks.tm", "import --fields id a.csv no/new.tm", "import bad.npy new.tm", "import fortran.npy new.tm", "import object.npy new.tm",
-		"import text.npy new.tm", "import short.npy new.tm", "import --types 'id int8' short.npy new.tm", "import -h"))
+		"import text.npy new.tm", "import short.npy new.tm", "import huge.npy new.tm", "import wide.npy new.tm", "import padding.npy new.tm", "import --types 'id int8' short.npy new.tm", "import -h"))
 	if left, _ := os.ReadDir("."); strings.Contains(fmt.Sprint(left), "new") {
 		t.Error("an import that failed has left a file: ", left)
 	}
