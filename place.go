@@ -140,7 +140,11 @@ func (p *plan) ask(s *span) error {
 	} else if p.Unsafe.Has(flags.JIT) && p.File == nil && !p.Flags.Has(flags.Shared) && p.PageSize == 0 {
 		s.base, err = sys.ReserveJIT(p.Address, p.reserved, max(p.unit, sys.Granularity()))
 	} else {
-		s.base, err = sys.Reserve(p.Address, p.reserved, max(p.unit, sys.Granularity()), p.File != nil)
+		offset := int64(sys.NoFile)
+		if p.File != nil {
+			offset = p.Offset - int64(p.delta)
+		}
+		s.base, err = sys.Reserve(p.Address, p.reserved, max(p.unit, sys.Granularity()), offset)
 	}
 	switch {
 	case err != nil:

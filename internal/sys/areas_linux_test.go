@@ -18,7 +18,7 @@ import (
 func someAreas(t *testing.T) (lo, hi uintptr) {
 	t.Helper()
 	page := os.Getpagesize()
-	base, err := Reserve(0, 64*page, page, false)
+	base, err := Reserve(0, 64*page, page, NoFile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +30,7 @@ func someAreas(t *testing.T) (lo, hi uintptr) {
 	dir := t.TempDir()
 	at := base
 	add := func(prot, flag int, f *os.File, off int64) {
-		fd := noFile
+		fd := NoFile
 		if f != nil {
 			fd = int(f.Fd())
 		}
@@ -103,7 +103,7 @@ func TestAreasWithoutTheQuery(t *testing.T) {
 func TestAreasAscendBesideChanges(t *testing.T) {
 	page := os.Getpagesize()
 	const pages = 64
-	base, err := mmap(0, pages*page, unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANON, noFile, 0)
+	base, err := mmap(0, pages*page, unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANON, NoFile, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -71,7 +71,7 @@ func TestAreasShowWhatIsMapped(t *testing.T) {
 }
 
 func TestAreasOfReservedAndGuardedPages(t *testing.T) {
-	addr, err := Reserve(0, 2*unit, unit, false)
+	addr, err := Reserve(0, 2*unit, unit, NoFile)
 	testkit.Check(t, err)
 	defer func() { testkit.Check(t, Release(addr, 2*unit)) }()
 	_, err = Map(Request{Addr: addr, Len: unit, Prot: rw, Replace: true})

@@ -36,10 +36,15 @@ type Request struct {
 	Replace  bool           // the range at Addr is reserved; otherwise it is free
 }
 
+// NoFile in place of a file's descriptor, or of an offset in a file, says that memory shows none.
+const NoFile = -1
+
 // Reserve turns a free range into a reserved one: n bytes at a multiple of align, at hint if
-// possible. file says that files will be mapped into it, which some systems must know beforehand.
-func Reserve(hint uintptr, n, align int, file bool) (addr uintptr, err error) {
-	return get(Call{Op: OpReserve, Addr: hint, Len: n}, func() (uintptr, error) { return reserve(hint, n, align, file) })
+// possible. offset is the byte of a file that will be mapped at its first byte, or NoFile: some
+// systems must know beforehand, and Linux can show a large file through large pages if both stand
+// at the same place within one.
+func Reserve(hint uintptr, n, align int, offset int64) (addr uintptr, err error) {
+	return get(Call{Op: OpReserve, Addr: hint, Len: n}, func() (uintptr, error) { return reserve(hint, n, align, offset) })
 }
 
 // ReserveJIT is Reserve for private memory with flags.JIT, which macOS must know beforehand.

@@ -23,7 +23,7 @@ func mapFlags(r Request) (flag, fd int, err error) {
 	if stack == 0 && r.Flags.Has(flags.NoCoreDump) {
 		stack = mapConceal
 	}
-	return sharing(r) | stack, noFile, nil
+	return sharing(r) | stack, NoFile, nil
 }
 
 func pageSizes() (flags.PageSizes, error) {

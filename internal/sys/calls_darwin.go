@@ -32,7 +32,7 @@ var advices = paging
 // chooses. Elsewhere the system may refuse memory that is writable and executable, as on Apple
 // silicon.
 func mapFlags(r Request) (flag, fd int, err error) {
-	flag, fd = sharing(r), noFile
+	flag, fd = sharing(r), NoFile
 	if takesJIT(r) {
 		flag |= mapJIT
 	}

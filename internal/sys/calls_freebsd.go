@@ -30,7 +30,7 @@ func mapFlags(r Request) (flag, fd int, err error) {
 		}
 		flag |= unix.MAP_ALIGNED_SUPER
 	}
-	return flag, noFile, nil
+	return flag, NoFile, nil
 }
 
 // pageSizes reads hw.pagesizes, a zero-terminated array of u_long: the base page and the

@@ -59,7 +59,7 @@ func mapFlags(r Request) (flag, fd int, err error) {
 	if r.PageSize != 0 {
 		flag |= unix.MAP_HUGETLB | int(r.PageSize)<<mapHugeShift
 	}
-	return flag, noFile, nil
+	return flag, NoFile, nil
 }
 
 // populate has nothing to do: MAP_POPULATE did it.
@@ -89,7 +89,7 @@ var madviseAnswers = sync.OnceValue(func() bool {
 	const unknown = 0x7fff
 	n := os.Getpagesize()
 	// A mapped page, since everyone refuses an unaligned address.
-	addr, err := mmap(0, n, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON, noFile, 0)
+	addr, err := mmap(0, n, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON, NoFile, 0)
 	if err != nil {
 		return false
 	}

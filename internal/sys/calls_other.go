@@ -25,7 +25,7 @@ func OutOfLocks(error) bool     { return false }
 
 func granularity() int { return os.Getpagesize() }
 
-func reserve(uintptr, int, int, bool) (uintptr, error)         { return 0, errors.ErrUnsupported }
+func reserve(uintptr, int, int, int64) (uintptr, error)        { return 0, errors.ErrUnsupported }
 func reserveJIT(uintptr, int, int) (uintptr, error)            { return 0, errors.ErrUnsupported }
 func mapMemory(Request) (uintptr, error)                       { return 0, errors.ErrUnsupported }
 func hold(uintptr, int) error                                  { return errors.ErrUnsupported }

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
+	"strconv"
 	"sync/atomic"
 	"syscall"
 	"unsafe"
@@ -46,9 +48,6 @@ func mmap(addr uintptr, n, prot, flag, fd int, off int64) (uintptr, error) {
 // that reason.
 var locksAll atomic.Bool
 
-// noFile is the descriptor of anonymous memory.
-const noFile = -1
-
 func release(addr uintptr, n int) error {
 	return unix.MunmapPtr(unsafe.Add(unsafe.Pointer(nil), addr), uintptr(n))
 }
@@ -63,35 +62,61 @@ func bytesAt(addr uintptr, n int) []byte {
 	return unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(nil), addr)), n)
 }
 
-func reserve(hint uintptr, n, align int, _ bool) (uintptr, error) {
-	return reserveAs(hint, n, align, unix.MAP_PRIVATE|unix.MAP_ANON|mapNoReserve)
+// largePage is what Linux can map at once where it has so much of a file in one piece: as many pages
+// as one page has room for addresses of 8 bytes. 0: files are shown page by page.
+var largePage = func() int {
+	if (runtime.GOOS == "linux" || runtime.GOOS == "android") && strconv.IntSize == 64 {
+		return PageSize() / 8 * PageSize()
+	}
+	return 0
+}()
+
+func reserve(hint uintptr, n, align int, offset int64) (uintptr, error) {
+	const flag = unix.MAP_PRIVATE | unix.MAP_ANON | mapNoReserve
+	if offset != NoFile && hint == 0 && align <= PageSize() && largePage > 0 && n >= largePage {
+		if addr, err := reserveAs(0, n, largePage, int(offset%int64(largePage)), flag); err == nil {
+			return addr, nil
+		}
+	}
+	return reserveAs(hint, n, align, 0, flag)
 }
 
 func reserveJIT(hint uintptr, n, align int) (uintptr, error) {
-	return reserveAs(hint, n, align, unix.MAP_PRIVATE|unix.MAP_ANON|mapNoReserve|mapJIT)
+	return reserveAs(hint, n, align, 0, unix.MAP_PRIVATE|unix.MAP_ANON|mapNoReserve|mapJIT)
 }
 
-func reserveAs(hint uintptr, n, align, flag int) (uintptr, error) {
-	if align <= os.Getpagesize() {
-		return mmap(hint, n, unix.PROT_NONE, flag, noFile, 0)
+// reserveAs reserves n bytes that begin phase bytes after a multiple of align.
+func reserveAs(hint uintptr, n, align, phase, flag int) (uintptr, error) {
+	if align <= PageSize() {
+		return mmap(hint, n, unix.PROT_NONE, flag, NoFile, 0)
 	}
-	// Reserve enough to hold n bytes at a multiple of align, then release both ends.
-	addr, err := mmap(hint, n+align, unix.PROT_NONE, flag, noFile, 0)
-	if err != nil {
-		return 0, err
-	}
-	start := (addr + uintptr(align) - 1) &^ (uintptr(align) - 1)
-	if head := int(start - addr); head > 0 {
-		if err := Release(addr, head); err != nil {
-			return 0, errors.Join(err, release(addr, n+align))
+	// Linux places what is large at a multiple of the large page, and then the first attempt is
+	// enough. The second always is.
+	for room := n + phase; ; room = n + align {
+		addr, err := mmap(hint, room, unix.PROT_NONE, flag, NoFile, 0)
+		if err != nil {
+			return 0, err
 		}
-	}
-	if tail := int(addr + uintptr(align) - start); tail > 0 {
-		if err := Release(start+uintptr(n), tail); err != nil {
-			return 0, errors.Join(err, release(start, n+tail))
+		start := addr + (uintptr(phase)-addr)&uintptr(align-1)
+		end, all := start+uintptr(n), addr+uintptr(room)
+		if end > all {
+			if err := Release(addr, room); err != nil {
+				return 0, err
+			}
+			continue
 		}
+		if start > addr {
+			if err := Release(addr, int(start-addr)); err != nil {
+				return 0, errors.Join(err, release(addr, room))
+			}
+		}
+		if all > end {
+			if err := Release(end, int(all-end)); err != nil {
+				return 0, errors.Join(err, release(start, int(all-start)))
+			}
+		}
+		return start, nil
 	}
-	return start, nil
 }
 
 func mapMemory(r Request) (uintptr, error) {
@@ -177,7 +202,7 @@ func mapDescriptor(r Request, flag, fd int) (uintptr, error) {
 		}
 		return mmap(r.Addr, r.Len, protBits(r.Prot), flag, fd, r.Offset)
 	}
-	if fd == noFile && flag&^mapNoReserve == unix.MAP_PRIVATE|unix.MAP_ANON {
+	if fd == NoFile && flag&^mapNoReserve == unix.MAP_PRIVATE|unix.MAP_ANON {
 		// The reserved range is private anonymous memory already. A change of protection leaves no
 		// hole, as a failing MAP_FIXED may.
 		return r.Addr, protect(r.Addr, r.Len, r.Prot)
@@ -227,7 +252,7 @@ func applyFlags(addr uintptr, r Request) error {
 }
 
 func hold(addr uintptr, n int) error {
-	_, err := mmap(addr, n, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON|mapNoReserve|unix.MAP_FIXED, noFile, 0)
+	_, err := mmap(addr, n, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON|mapNoReserve|unix.MAP_FIXED, NoFile, 0)
 	if !OutOfAddresses(err) {
 		if err == nil && locksAll.Load() {
 			_ = unlock(addr, n)
@@ -259,7 +284,7 @@ func holdInPlace(addr uintptr, n int, err error) error {
 
 // reserveAgain reserves a range that was just unmapped, unless another thread has taken it.
 func reserveAgain(addr uintptr, n int) bool {
-	got, err := mmap(addr, n, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON|mapNoReserve|mapNoReplace, noFile, 0)
+	got, err := mmap(addr, n, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON|mapNoReserve|mapNoReplace, NoFile, 0)
 	if err == nil && got != addr {
 		_ = release(got, n)
 	}

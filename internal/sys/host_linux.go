@@ -140,7 +140,7 @@ var addressSpace = sync.OnceValue(func() uint64 {
 	if bits.UintSize == 32 {
 		return 1 << 32
 	}
-	addr, err := mmap(0, PageSize(), unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON, noFile, 0)
+	addr, err := mmap(0, PageSize(), unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON, NoFile, 0)
 	if err != nil {
 		return 1 << 38
 	}

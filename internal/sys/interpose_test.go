@@ -23,7 +23,7 @@ func TestInterpose(t *testing.T) {
 	defer f.Close()
 	page := os.Getpagesize()
 	for op, call := range map[Op]func() error{
-		OpReserve:               func() error { _, err := Reserve(0, page, page, false); return err },
+		OpReserve:               func() error { _, err := Reserve(0, page, page, NoFile); return err },
 		OpMap:                   func() error { _, err := Map(Request{Len: page}); return err },
 		OpHold:                  func() error { return Hold(1, page) },
 		OpRelease:               func() error { return Release(1, page) },

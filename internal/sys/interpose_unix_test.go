@@ -69,7 +69,7 @@ func TestStatesOfARange(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			const pages = 2
-			base, err := Reserve(0, 4*page, 16*page, c.r.File != nil)
+			base, err := Reserve(0, 4*page, 16*page, placed(c.r))
 			testkit.Check(t, err)
 			if base%uintptr(16*page) != 0 {
 				t.Errorf("reserved at %#x, which is no multiple of %#x", base, 16*page)
@@ -120,7 +120,7 @@ func TestMapUndoesWhatItDid(t *testing.T) {
 			{"file", Request{File: f, Flags: flags.Shared}},
 		} {
 			t.Run(op.String()+" "+c.name, func(t *testing.T) {
-				base, err := Reserve(0, 3*page, page, c.r.File != nil)
+				base, err := Reserve(0, 3*page, page, placed(c.r))
 				testkit.Check(t, err)
 				r := c.r
 				r.Addr, r.Len, r.Prot, r.Replace = base+uintptr(page), page, rw, true
@@ -169,7 +169,7 @@ func TestAreasShowMappings(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			// Held pages on both sides keep the system from joining the mapping with a neighbour of
 			// the same kind.
-			base, err := Reserve(0, 4*page, page, c.r.File != nil)
+			base, err := Reserve(0, 4*page, page, placed(c.r))
 			testkit.Check(t, err)
 			defer func() { testkit.Check(t, Release(base, 4*page)) }()
 			r := c.r
@@ -359,4 +359,12 @@ func TestSystemFacts(t *testing.T) {
 	if first != second || ok1 != ok2 || ok1 && first == [16]byte{} {
 		t.Errorf("boot IDs %x %v and %x %v", first, ok1, second, ok2)
 	}
+}
+
+// placed is the offset of what a request maps, for Reserve.
+func placed(r Request) int64 {
+	if r.File == nil {
+		return NoFile
+	}
+	return r.Offset
 }

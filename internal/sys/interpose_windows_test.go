@@ -113,7 +113,7 @@ func needPlaceholders(t *testing.T) {
 }
 
 func TestReservedMemoryIsCommittedHeldAndReleased(t *testing.T) {
-	addr, err := Reserve(quiet, 4*unit, unit, false)
+	addr, err := Reserve(quiet, 4*unit, unit, NoFile)
 	testkit.Check(t, err)
 	wantState(t, addr, 4*unit, windows.MEM_RESERVE)
 
@@ -217,7 +217,7 @@ func TestPartsOfViewAreGivenBackApart(t *testing.T) {
 func TestViewsMadeApartAreReleasedAsOne(t *testing.T) {
 	needPlaceholders(t)
 	f := newFile(t, 4*unit)
-	addr, err := Reserve(quiet, 5*unit, unit, true)
+	addr, err := Reserve(quiet, 5*unit, unit, 0)
 	testkit.Check(t, err)
 	for i := range uintptr(4) {
 		_, err := Map(Request{Addr: addr + i*unit, Len: unit, Prot: flags.Read | flags.Write, Flags: flags.Shared, File: f, Offset: int64(i * unit),
@@ -246,7 +246,7 @@ func TestHeldTailIsMappedAgain(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			page := PageSize()
 			f := newFile(t, 4*unit-page/2)
-			addr, err := Reserve(quiet, 4*unit, unit, true)
+			addr, err := Reserve(quiet, 4*unit, unit, 0)
 			testkit.Check(t, err)
 			first := Request{Addr: addr, Len: 2 * unit, Prot: flags.Read | flags.Write, Flags: c.flags, File: f, Replace: true}
 			_, err = Map(first)
@@ -285,7 +285,7 @@ func TestHeldTailIsMappedAgain(t *testing.T) {
 func TestFailedMapIsTakenBack(t *testing.T) {
 	needPlaceholders(t)
 	f := newFile(t, 4*unit)
-	addr, err := Reserve(quiet, 4*unit, unit, true)
+	addr, err := Reserve(quiet, 4*unit, unit, 0)
 	testkit.Check(t, err)
 	req := Request{Addr: addr + unit, Len: 2 * unit, Prot: flags.Read, Flags: flags.Shared, File: f, Offset: unit, Replace: true}
 	_, err = Map(req)
@@ -314,7 +314,7 @@ func TestFailedMapIsTakenBack(t *testing.T) {
 func TestHeldEndOfPrivateViewIsZeroAgain(t *testing.T) {
 	needPlaceholders(t)
 	page := PageSize()
-	addr, err := Reserve(quiet, unit, unit, true)
+	addr, err := Reserve(quiet, unit, unit, 0)
 	testkit.Check(t, err)
 	req := Request{Addr: addr, Len: 2 * page, Prot: flags.Read | flags.Write, File: newFile(t, 2*page-10), Replace: true}
 	_, err = Map(req)
@@ -355,7 +355,7 @@ func TestFailedLockUnmaps(t *testing.T) {
 func TestHintIsHonoured(t *testing.T) {
 	eachWay(t, func(t *testing.T) {
 		f := newFile(t, 3*unit)
-		free, err := Reserve(quiet, 8*unit, unit, false)
+		free, err := Reserve(quiet, 8*unit, unit, NoFile)
 		testkit.Check(t, err)
 		testkit.Check(t, Release(free, 8*unit))
 		hint := free + unit
@@ -363,8 +363,8 @@ func TestHintIsHonoured(t *testing.T) {
 			name string
 			do   func() (uintptr, error)
 		}{
-			{"reserve", func() (uintptr, error) { return Reserve(hint, 3*unit, unit, false) }},
-			{"reserve for a file", func() (uintptr, error) { return Reserve(hint, 3*unit, unit, true) }},
+			{"reserve", func() (uintptr, error) { return Reserve(hint, 3*unit, unit, NoFile) }},
+			{"reserve for a file", func() (uintptr, error) { return Reserve(hint, 3*unit, unit, 0) }},
 			{"memory", func() (uintptr, error) { return Map(Request{Addr: hint, Len: 3 * unit, Prot: flags.Read}) }},
 			{"file", func() (uintptr, error) { return Map(Request{Addr: hint, Len: 3 * unit, Prot: flags.Read, File: f}) }},
 		} {
@@ -384,9 +384,9 @@ func TestHintIsHonoured(t *testing.T) {
 }
 
 func TestReserveAligns(t *testing.T) {
-	for _, file := range []bool{false, true} {
+	for _, offset := range []int64{NoFile, 0} {
 		for align := unit; align <= 1<<24; align *= 4 {
-			addr, err := Reserve(0, unit, align, file)
+			addr, err := Reserve(0, unit, align, offset)
 			testkit.Check(t, err)
 			if addr%uintptr(align) != 0 {
 				t.Errorf("%#x is no multiple of %#x", addr, align)
@@ -406,7 +406,7 @@ func TestWhatWindowsCannotDoIsUnsupported(t *testing.T) {
 	if err := Hold(0x10000, unit); !errors.Is(err, windows.ERROR_INVALID_ADDRESS) || !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("holding a range that is not ours: %v", err)
 	}
-	if _, err := Reserve(0, int(^uint(0)>>1), unit, false); !OutOfAddresses(err) {
+	if _, err := Reserve(0, int(^uint(0)>>1), unit, NoFile); !OutOfAddresses(err) {
 		t.Errorf("more than an address space: %v", err)
 	}
 }

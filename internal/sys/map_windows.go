@@ -30,7 +30,7 @@ func nearHint(hint uintptr, ask func(addr uintptr) (uintptr, error)) (uintptr, e
 	return ask(0)
 }
 
-func reserve(hint uintptr, n, align int, file bool) (uintptr, error) {
+func reserve(hint uintptr, n, align int, offset int64) (uintptr, error) {
 	if err := fits(n); err != nil {
 		return 0, err
 	}
@@ -38,7 +38,7 @@ func reserve(hint uintptr, n, align int, file bool) (uintptr, error) {
 		return windows.VirtualAlloc(addr, uintptr(n), windows.MEM_RESERVE, windows.PAGE_NOACCESS)
 	}
 	kind := memory
-	if file && hasPlaceholders() {
+	if offset != NoFile && hasPlaceholders() {
 		kind = placeholder
 		ask = func(addr uintptr) (uintptr, error) { return reservePlaceholder(addr, n) }
 	}
@@ -53,7 +53,7 @@ func reserve(hint uintptr, n, align int, file bool) (uintptr, error) {
 	return addr, nil
 }
 
-func reserveJIT(hint uintptr, n, align int) (uintptr, error) { return reserve(hint, n, align, false) }
+func reserveJIT(hint uintptr, n, align int) (uintptr, error) { return reserve(hint, n, align, NoFile) }
 
 func reservePlaceholder(addr uintptr, n int) (uintptr, error) {
 	return virtualAlloc2(addr, n, windows.MEM_RESERVE|memReservePlaceholder, windows.PAGE_NOACCESS)

@@ -29,14 +29,16 @@ func randomSteps(t *testing.T, kind string, seed int64, steps int) {
 	const free, reserved, mapped = 0, 1, 2
 	page := PageSize()
 	base := Request{Prot: rw, Replace: true}
+	offset := int64(NoFile)
 	if kind != "memory" {
+		offset = 0
 		base.File = newFile(t, pages*page-1)
 		defer base.File.Close()
 	}
 	if kind == "shared" {
 		base.Flags = flags.Shared
 	}
-	addr, err := Reserve(quiet, pages*page, unit, kind != "memory")
+	addr, err := Reserve(quiet, pages*page, unit, offset)
 	testkit.Check(t, err)
 	var model [pages]int
 	for i := range model {

@@ -120,7 +120,7 @@ var populatesMany = sync.OnceValue(func() bool {
 // takes reports whether process_madvise(2) takes an advice about a mapped page.
 func takes(fd, advice int) bool {
 	n := os.Getpagesize()
-	addr, err := mmap(0, n, unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANON, noFile, 0)
+	addr, err := mmap(0, n, unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANON, NoFile, 0)
 	if err != nil {
 		return false
 	}

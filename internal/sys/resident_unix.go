@@ -47,7 +47,7 @@ func mincore(addr uintptr, n int, pages []byte) error {
 var mincoreAnswers = sync.OnceValue(func() bool {
 	const untouched = 0xaa
 	n := os.Getpagesize()
-	addr, err := mmap(0, n, unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANON, noFile, 0)
+	addr, err := mmap(0, n, unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANON, NoFile, 0)
 	if err != nil {
 		return false
 	}

@@ -166,7 +166,7 @@ func placeView(r Request) (uintptr, error) {
 	if !hasPlaceholders() {
 		return placePlainView(r)
 	}
-	addr, err := reserve(r.Addr, r.Len, granularity(), true)
+	addr, err := reserve(r.Addr, r.Len, granularity(), r.Offset)
 	if err != nil {
 		return 0, err
 	}

@@ -89,7 +89,7 @@ func TestRefusedProtectionChangesNothing(t *testing.T) {
 	needPlaceholders(t)
 	f := newFile(t, 2*unit)
 	readOnly := open(t, f.Name(), os.O_RDONLY)
-	addr, err := Reserve(0, 2*unit, unit, true)
+	addr, err := Reserve(0, 2*unit, unit, 0)
 	testkit.Check(t, err)
 	for i, file := range []*os.File{f, readOnly} {
 		_, err := Map(Request{Addr: addr + uintptr(i*unit), Len: unit, Prot: r, Flags: flags.Shared, File: file, Offset: int64(i * unit), Replace: true})
@@ -324,7 +324,7 @@ func TestAllocateOnlyGrows(t *testing.T) {
 func TestFileGrowsUnderView(t *testing.T) {
 	needPlaceholders(t)
 	f := newFile(t, 100)
-	addr, err := Reserve(quiet, 4*unit, unit, true)
+	addr, err := Reserve(quiet, 4*unit, unit, 0)
 	testkit.Check(t, err)
 	page := PageSize()
 	req := Request{Addr: addr, Len: page, Prot: rw, Flags: flags.Shared, File: f, Replace: true}
