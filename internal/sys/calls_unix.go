@@ -62,8 +62,8 @@ func bytesAt(addr uintptr, n int) []byte {
 	return unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(nil), addr)), n)
 }
 
-// largePage is what Linux can map at once where it has so much of a file in one piece: as many pages
-// as one page has room for addresses of 8 bytes. 0: files are shown page by page.
+// largePage is what Linux can map at once where it has so much of a file in one piece: as many
+// pages as one page has room for addresses of 8 bytes. 0: files are shown page by page.
 var largePage = func() int {
 	if (runtime.GOOS == "linux" || runtime.GOOS == "android") && strconv.IntSize == 64 {
 		return PageSize() / 8 * PageSize()
