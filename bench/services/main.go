@@ -15,7 +15,7 @@ import (
 	"path/filepath"
 )
 
-func services() []service { return []service{ticks()} }
+func services() []service { return []service{ticks(), embeddings(), objects()} }
 
 // config says what of the services runs.
 type config struct {
@@ -94,8 +94,13 @@ func runService(s service, cfg config, dir string) (all []outcome, err error) {
 		defer func() { err = errors.Join(err, os.Remove(input)) }()
 	}
 	expected := map[int]map[string]string{} // by rows
+	var failed error
 	for _, c := range s.contenders {
 		if cfg.contender != "" && cfg.contender != c.name {
+			continue
+		}
+		if c.script != "" && python() == "" {
+			log.Printf("%s, %s: left out, since no python3 has NumPy", s.name, c.name)
 			continue
 		}
 		n := rows
@@ -103,14 +108,16 @@ func runService(s service, cfg config, dir string) (all []outcome, err error) {
 			n = rows / c.part
 		}
 		if expected[n] == nil {
-			expected[n] = s.expect(n)
+			if expected[n], err = s.expect(n, input); err != nil {
+				return all, err
+			}
 		}
 		o, e := measure(s, c, n, dir, input, expected[n])
 		if e != nil {
-			err = errors.Join(err, e)
+			failed = errors.Join(failed, e)
 			continue
 		}
 		all = append(all, o)
 	}
-	return all, err
+	return all, failed
 }

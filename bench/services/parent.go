@@ -73,7 +73,7 @@ func start(c contender, p process) (r report, m memory, err error) {
 	}
 	cmd := exec.Command(self)
 	if c.script != "" {
-		cmd = exec.Command("python3", "-c", c.script)
+		cmd = exec.Command(python(), "-c", c.script)
 	}
 	cmd.Env = append(os.Environ(), envProcess+"="+string(text))
 	cmd.Stderr = os.Stderr

@@ -15,7 +15,9 @@ type service struct {
 	phases []string                          // in the order of the table
 	judged [][]string                        // phases, or sums of them, that the targets compare
 	input  func(path string, rows int) error // writes what the processes read; nil: they generate it
-	expect func(rows int) map[string]string  // the results that every contender has to agree on
+
+	// expect finds the results that every contender has to agree on.
+	expect func(rows int, input string) (map[string]string, error)
 
 	contenders []contender
 }

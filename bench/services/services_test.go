@@ -28,6 +28,10 @@ func TestServices(t *testing.T) {
 				t.Error(err)
 			}
 			for _, c := range s.contenders {
+				if c.script != "" && python() == "" {
+					t.Logf("%s is not tested: no python3 has NumPy", c.name)
+					continue
+				}
 				if !strings.Contains(out.String(), "| "+c.name+" |") {
 					t.Errorf("%s is not in the table:\n%s", c.name, &out)
 				}

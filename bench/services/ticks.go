@@ -137,7 +137,7 @@ func appendTicks(s tickStore, rows int) error {
 }
 
 // expectTicks finds the results by the definition of each, with sums up to each tick.
-func expectTicks(rows int) map[string]string {
+func expectTicks(rows int, _ string) (map[string]string, error) {
 	volumes := make([]int64, rows+1)
 	var notional int64
 	for i := range rows {
@@ -162,5 +162,5 @@ func expectTicks(rows int) map[string]string {
 		"vwap":        fmt.Sprint(notional, "/", volumes[rows]),
 		"first range": fmt.Sprint(k, " ", v),
 		"ranges":      fmt.Sprint(n, " ", volume),
-	}
+	}, nil
 }
