@@ -17,7 +17,7 @@ type object struct {
 
 // objectCache maps keys to objects. Get may run in several goroutines.
 type objectCache interface {
-	Put(o *object) error // under o.ID, which is not there yet
+	Put(o *object) error // a copy of it, under o.ID, which is not there yet
 	Get(key uint64) (o object, found bool, err error)
 	Evict(key uint64) error
 	Save() error
@@ -81,8 +81,9 @@ func objectContender(c contender, open func(dir string, rows int, create bool) (
 		return closing(s, func() error {
 			return errors.Join(
 				p.phase("put", func() error {
+					var o object // escapes: one for all
 					for i := range p.Rows {
-						o := objectAt(i)
+						o = objectAt(i)
 						if err := s.Put(&o); err != nil {
 							return err
 						}

@@ -62,7 +62,7 @@ func (t *indexShard) find(key uint64) int {
 	return i
 }
 
-// remove frees slot i and moves up what was put behind it for want of room.
+// remove frees slot i. Entries after it that were not put in their own slot move up.
 func (t *indexShard) remove(i int) {
 	mask := len(t.slots) - 1
 	for j := (i + 1) & mask; t.slots[j].Handle != 0; j = (j + 1) & mask {

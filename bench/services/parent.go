@@ -20,7 +20,7 @@ type outcome struct {
 	disk      int64  // bytes of all files
 }
 
-// measure runs both processes of a contender in a new directory below dir, and checks their results.
+// measure runs both processes of a contender in a new directory below dir and checks their results.
 func measure(s service, c contender, rows int, dir, input string, want map[string]string) (o outcome, err error) {
 	o = outcome{contender: c, rows: rows}
 	o.report = report{Phases: map[string]time.Duration{}, Results: map[string]string{}}
