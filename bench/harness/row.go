@@ -21,6 +21,7 @@ type Row struct {
 
 	Plot string  // the scaling plot that the row is a point of, "" for none
 	X    float64 // where on that plot
+	XOf  string  // what X counts
 }
 
 // Case is one contender of a row.

@@ -1,25 +1,30 @@
 package report
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"image/color"
 	"math"
+	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
 	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/plotutil"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgsvg"
 
 	"github.com/typedmem/typedmem/bench/harness"
 )
 
 // Plots writes a plot for every family of scaling rows and a bar chart for every other row, as SVG.
 func Plots(dir string, results []harness.Result) error {
+	plot.DefaultFont = font.Font{Typeface: "Liberation", Variant: "Sans"}
 	families := map[string][]harness.Result{}
 	var err error
 	for _, r := range results {
@@ -60,7 +65,7 @@ func fileName(title string) string {
 func bars(path string, r harness.Result) error {
 	p := plot.New()
 	p.Title.Text = r.Row.Name
-	p.X.Label.Text = "nanoseconds per " + r.Row.Unit
+	p.X.Label.Text = "time per " + r.Row.Unit
 	var names []string
 	var ours, others plotter.Values
 	least, most := math.Inf(1), 0.0
@@ -74,7 +79,7 @@ func bars(path string, r harness.Result) error {
 		if c.Case.Lib != harness.Ours {
 			a, b = 0, x
 		}
-		names, ours, others = append(names, fmt.Sprintf("%s: %s", c.Case.Name, Duration(x))), append(ours, a), append(others, b)
+		names, ours, others = append(names, fmt.Sprintf("%s: %s   ", c.Case.Name, Duration(x))), append(ours, a), append(others, b)
 	}
 	if len(names) == 0 {
 		return nil
@@ -88,14 +93,17 @@ func bars(path string, r harness.Result) error {
 		return err
 	}
 	if most > 50*least {
-		p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: 3}
+		p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, plot.TickerFunc(decades)
 		p.X.Min, p.X.Max = least/2, most*2
 		p.Add(plotter.NewGrid())
 	} else {
 		p.X.Min = 0
+		p.X.Tick.Marker = plot.TickerFunc(times)
 	}
 	p.NominalY(names...)
-	return p.Save(9*vg.Inch, vg.Points(70+20*float64(len(names))), path)
+	c := vgsvg.New(9*vg.Inch, vg.Points(70+20*float64(len(names))))
+	p.Draw(draw.New(c))
+	return save(path, c)
 }
 
 // addBars adds horizontal bars.
@@ -129,44 +137,27 @@ func addDots(p *plot.Plot, values plotter.Values, c color.Color) error {
 	return nil
 }
 
-// curves draws a line for each contender of a family of rows, both axes logarithmic.
-func curves(path, name string, family []harness.Result) error {
-	slices.SortFunc(family, func(a, b harness.Result) int { return int(a.Row.X - b.Row.X) })
-	p := plot.New()
-	p.Title.Text, p.Y.Label.Text = name, "nanoseconds per "+family[0].Row.Unit
-	p.X.Scale, p.Y.Scale = plot.LogScale{}, plot.LogScale{}
-	p.Y.Tick.Marker = plot.LogTicks{Prec: 3}
-	p.X.Tick.Marker = plot.TickerFunc(func(float64, float64) (ticks []plot.Tick) {
-		for _, r := range family {
-			ticks = append(ticks, plot.Tick{Value: r.Row.X, Label: amount(r.Row.X)})
-		}
-		return ticks
-	})
-	p.Legend.Top, p.Legend.Left = true, true
-	p.Add(plotter.NewGrid())
-	for i, first := range family[0].Cases {
-		var points plotter.XYs
-		for _, r := range family {
-			if c, ok := r.Case(first.Case.Name); ok {
-				points = append(points, plotter.XY{X: r.Row.X, Y: max(c.Median(harness.Wall), 0.01)})
-			}
-		}
-		if len(points) < 2 {
-			continue
-		}
-		l, dots, err := plotter.NewLinePoints(points)
-		if err != nil {
-			return err
-		}
-		l.Color, dots.Color, dots.Shape = plotutil.Color(i), plotutil.Color(i), draw.CircleGlyph{}
-		if first.Case.Lib == harness.Ours {
-			l.Width = vg.Points(2.5)
-		}
-		p.Add(l, dots)
-		p.Legend.Add(first.Case.Name, l, dots)
+// save writes a picture, with fonts to fall back on where its own is missing.
+func save(path string, c *vgsvg.Canvas) error {
+	var b bytes.Buffer
+	if _, err := c.WriteTo(&b); err != nil {
+		return err
 	}
-	p.Y.Max *= 4 // room for the legend
-	return p.Save(8*vg.Inch, 5*vg.Inch, path)
+	text := ownFont.ReplaceAllString(b.String(), "font-family:'Liberation Sans',Arial,Helvetica,sans-serif")
+	return os.WriteFile(path, []byte(text), 0o666)
+}
+
+var ownFont = regexp.MustCompile(`font-family:[^;"]*`)
+
+// times marks a linear axis of nanoseconds.
+func times(least, most float64) []plot.Tick {
+	ticks := plot.DefaultTicks{}.Ticks(least, most)
+	for i, t := range ticks {
+		if t.Label != "" && t.Value > 0 {
+			ticks[i].Label = Duration(t.Value)
+		}
+	}
+	return ticks
 }
 
 // amount writes a size in bytes, or a plain number below a mebibyte.

@@ -178,7 +178,7 @@ func appendRows() []harness.Row {
 	}
 	for _, size := range scales {
 		rows = append(rows, harness.Row{Name: fmt.Sprintf("scaling: append up to %s", mib(size)), Unit: "value", Own: true, Fresh: true,
-			Plot: "append", X: float64(size), Cases: anonymousAppends(size/8, min(size, 64<<20)/8)})
+			Plot: "append", X: float64(size), XOf: "bytes of data", Cases: anonymousAppends(size/8, min(size, 64<<20)/8)})
 	}
 	return rows
 }

@@ -58,7 +58,7 @@ func areaRows() []harness.Row {
 			}}
 		}
 		rows = append(rows, harness.Row{Name: fmt.Sprintf("area of an address among %d mappings", n), Unit: "query", Floor: one,
-			Plot: "areas", X: float64(n), Cases: []harness.Case{
+			Plot: "areas", X: float64(n), XOf: "mappings", Cases: []harness.Case{
 				with(one, "", func(at uintptr) (func() error, func() error, error) {
 					f, err := os.Open("/proc/self/maps")
 					if err != nil {

@@ -65,7 +65,7 @@ func closeRows() []harness.Row {
 	}
 	for _, size := range scales {
 		r := closeRow(fmt.Sprintf("scaling: map, touch and close %s", mib(size)), size, min(size, 64<<20))
-		r.Plot, r.X = "close", float64(size)
+		r.Plot, r.X, r.XOf = "close", float64(size), "bytes of memory"
 		rows = append(rows, r)
 	}
 	return rows

@@ -152,7 +152,7 @@ func openRows() []harness.Row {
 	rows := []harness.Row{{Name: "open a 4 GiB file, read one value, close", Unit: "open", Floor: bareOpen, Cases: openCases(4<<30, 64<<20, true)}}
 	for _, size := range scales {
 		rows = append(rows, harness.Row{Name: fmt.Sprintf("scaling: open a file of %s", mib(size)), Unit: "open", Floor: bareOpen,
-			Plot: "open", X: float64(size), Cases: openCases(size, min(size, 64<<20), false)})
+			Plot: "open", X: float64(size), XOf: "bytes of the file", Cases: openCases(size, min(size, 64<<20), false)})
 	}
 	return rows
 }

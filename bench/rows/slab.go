@@ -381,7 +381,7 @@ func slabRows() []harness.Row {
 	}
 	for _, g := range []int{1, 2, 4, 8} {
 		r := add(fmt.Sprintf("scaling: slab alloc and free, 64 B, random order, %d goroutines", g), slabCases[obj64](g, true))
-		r.Plot, r.X = "slab by goroutines", float64(g)
+		r.Plot, r.X, r.XOf = "slab by goroutines", float64(g), "goroutines"
 	}
 	return append(append(rows, handleRows()...), collectorRows()...)
 }
