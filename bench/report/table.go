@@ -101,7 +101,7 @@ func Markdown(w io.Writer, results []harness.Result, verdicts []rows.Verdict, m 
 			return err
 		}
 	}
-	return nil
+	return peers(w, results)
 }
 
 const legend = `Times are medians of wall time; the spread is half the distance of the quartiles. "/ floor" is the ratio to the row's floor, "/ best other" that to
