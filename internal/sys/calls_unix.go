@@ -97,22 +97,23 @@ func reserveAs(hint uintptr, n, align, phase, flag int) (uintptr, error) {
 		if err != nil {
 			return 0, err
 		}
-		start := addr + (uintptr(phase)-addr)&uintptr(align-1)
-		end, all := start+uintptr(n), addr+uintptr(room)
-		if end > all {
+		head := int((uintptr(phase) - addr) & uintptr(align-1))
+		tail := room - n - head
+		if tail < 0 {
 			if err := Release(addr, room); err != nil {
 				return 0, err
 			}
 			continue
 		}
-		if start > addr {
-			if err := Release(addr, int(start-addr)); err != nil {
+		if head > 0 {
+			if err := Release(addr, head); err != nil {
 				return 0, errors.Join(err, release(addr, room))
 			}
 		}
-		if all > end {
-			if err := Release(end, int(all-end)); err != nil {
-				return 0, errors.Join(err, release(start, int(all-start)))
+		start := addr + uintptr(head)
+		if tail > 0 {
+			if err := Release(start+uintptr(n), tail); err != nil {
+				return 0, errors.Join(err, release(start, n+tail))
 			}
 		}
 		return start, nil
