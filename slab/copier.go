@@ -346,7 +346,7 @@ func (s *copier) finish() error {
 	for lo := 0; lo < words; lo += step {
 		b = b[:0]
 		for i := lo; i < min(lo+step, words); i++ {
-			b = binary.NativeEndian.AppendUint64(b, s.word(i, *slots.WordAt(s.first, uintptr(i))))
+			b = binary.NativeEndian.AppendUint64(b, wordIn(s.to.Salt(), i, *slots.WordAt(s.first, uintptr(i))))
 		}
 		if err := s.to.Write(b, container.DataOffset+int64(lo)*8); err != nil {
 			return err
@@ -354,7 +354,7 @@ func (s *copier) finish() error {
 	}
 	b = b[:0]
 	for k, word := range s.guard {
-		b = binary.NativeEndian.AppendUint64(b, s.word(int(s.c.pool.Cap)+k, word))
+		b = binary.NativeEndian.AppendUint64(b, wordIn(s.to.Salt(), int(s.c.pool.Cap)+k, word))
 	}
 	if err := s.to.Write(b, container.DataOffset+int64(s.c.pool.Cap)*8); err != nil {
 		return err
@@ -370,9 +370,9 @@ func (s *copier) finish() error {
 	return nil
 }
 
-// word returns what the file has for slot i, whose word in the slab is word.
-func (s *copier) word(i int, word uint64) uint64 {
-	salt, g := s.to.Salt(), slots.Generation(word)
+// wordIn returns what a copy with this salt has for slot i, whose word in the origin is word.
+func wordIn(salt uint64, i int, word uint64) uint64 {
+	g := slots.Generation(word)
 	switch {
 	case word == 0:
 		return 0

@@ -45,10 +45,10 @@ func recoverCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "recover FILE NEW",
 		Short: "Save what is left of a file that was cut off",
-		Long: `Save what is left of a region or blob file that another program has cut off: the
-elements, rows or blobs that are whole. The damaged file is only read. A file that
-is not damaged is saved as a whole. A slab cannot be recovered, since objects refer
-to each other: without some of them the others may be worth nothing.`,
+		Long: `Save what is left of a file that another program has cut off: the elements, rows,
+objects or blobs that are whole. The damaged file is only read. A file that is not
+damaged is saved as a whole. The handles of the objects that are saved stay valid,
+and those of the others are stale.`,
 		Example:           `  typedmem recover broken.tm recovered.tm`,
 		Args:              exactly("FILE", "NEW file"),
 		ValidArgsFunction: filesOnly,
@@ -57,10 +57,11 @@ to each other: without some of them the others may be worth nothing.`,
 			if err != nil && (info.Kind == "" || !errors.Is(err, typedmem.ErrTruncated)) {
 				return err
 			}
+			salvage, unit := region.SalvageFile, "element"
 			if info.Kind == "slab" {
-				return fmt.Errorf("%s: it is a slab, which cannot be recovered; 'typedmem check' says what is wrong with it, and one that is whole can be saved by 'typedmem snapshot'", args[0])
+				salvage, unit = slab.SalvageFile, "object"
 			}
-			saved, lost, err := region.SalvageFile(args[0], args[1])
+			saved, lost, err := salvage(args[0], args[1])
 			if err != nil {
 				return err
 			}
@@ -70,7 +71,7 @@ to each other: without some of them the others may be worth nothing.`,
 				}
 				return sayKind(c.OutOrStdout(), args[1], fmt.Sprintf("%s lost, saved", count(uint64(lost), "byte")))
 			}
-			_, err = fmt.Fprintf(c.OutOrStdout(), "%s: %s saved, %d lost\n", args[1], count(uint64(saved), "element"), lost)
+			_, err = fmt.Fprintf(c.OutOrStdout(), "%s: %s saved, %d lost\n", args[1], count(uint64(saved), unit), lost)
 			return err
 		},
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"testing"
+	"unsafe"
 
 	"github.com/typedmem/typedmem/blob"
 	"github.com/typedmem/typedmem/region"
@@ -48,9 +49,18 @@ func TestRecover(t *testing.T) {
 	if err := os.WriteFile("cut-damaged.tm", all[:65536+16+16+24+10], 0o666); err != nil {
 		t.Fatal(err)
 	}
+	// A slab that has its first slot only.
+	orders, err := os.ReadFile("orders.tm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const words = 65536 // of a slab of 100 objects, see FORMAT.md
+	if err := os.WriteFile("cut-orders.tm", orders[:65536+words+int(unsafe.Sizeof(Side{}))], 0o666); err != nil {
+		t.Fatal(err)
+	}
 	golden(t, "recover", session(t, "recover cut.tm left.tm", "cat --fields ID left.tm", "recover ticks.tm whole.tm", "recover damaged.tm repaired.tm",
 		"recover cut-names.tm left-names.tm", "cat left-names.tm", "check left.tm whole.tm repaired.tm left-names.tm", "recover cut.tm left.tm",
-		"recover orders.tm new.tm", "recover foreign.tm new.tm", "recover nothing.tm new.tm", "recover missing.tm new.tm", "recover cut.tm no/new.tm",
+		"recover orders.tm whole-orders.tm", "cat whole-orders.tm", "check cut-orders.tm", "recover cut-orders.tm left-orders.tm", "cat left-orders.tm", "check left-orders.tm", "recover foreign.tm new.tm", "recover nothing.tm new.tm", "recover missing.tm new.tm", "recover cut.tm no/new.tm",
 		"recover cut-damaged.tm new.tm", "recover cut.tm", "recover -h"))
 	if _, err := os.Stat("new.tm"); err == nil {
 		t.Error("a recovery that failed has left a file")

@@ -44,5 +44,5 @@ func (c *File) Slots() (there int, size int64, err error) {
 
 // CutOff is the error for a slab file of size bytes whose slots end at byte end.
 func CutOff(size, end int64) error {
-	return fmt.Errorf("%d bytes, its slots end at byte %d: %w", size, end, typedmem.ErrTruncated)
+	return fmt.Errorf("%d bytes, its slots end at byte %d: %w; slab.Salvage saves what is left", size, end, typedmem.ErrTruncated)
 }
