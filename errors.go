@@ -49,8 +49,8 @@ var (
 	// was written after its Free.
 	ErrCorrupt = errors.New("file is damaged")
 	// ErrTruncated: a file that ends before what it should hold, found before an access or, by
-	// Guard and Prefault, at one. A full disk is the system's error. region.Salvage and slab.Salvage
-	// save what is left of a file.
+	// Guard and Prefault, at one. A full disk is the system's error. Salvage, of package region and
+	// of package slab, saves what is left of a file.
 	ErrTruncated = errors.New("file is too short")
 	// ErrReplaced: the path of an open region or slab file names another file now, or none; then
 	// the error wraps fs.ErrNotExist too. What is open stays valid and is what it was.

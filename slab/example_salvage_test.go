@@ -9,7 +9,7 @@ import (
 	"github.com/typedmem/typedmem/slab"
 )
 
-// cutOffSlab makes a slab file of 100 objects, as a copy that was broken off in its slots leaves it.
+// cutOffSlab makes a slab file of 100 objects as a copy leaves it that was broken off in its slots.
 func cutOffSlab() (path string, first slab.Handle[int64], remove func()) {
 	dir, err := os.MkdirTemp("", "")
 	if err != nil {

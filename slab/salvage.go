@@ -23,7 +23,7 @@ import (
 // and nobody may write to it meanwhile. A file that is not damaged is saved as a whole.
 //
 //   - [io/fs.ErrExist]: there is a file at path, which stays as it is.
-//   - [typedmem.ErrTruncated]: the damaged file ends before its first slot, so that nothing is left.
+//   - [typedmem.ErrTruncated]: the damaged file ends before its first slot: nothing is left.
 //   - [typedmem.ErrLayout], [typedmem.ErrCorrupt]: as from [Open].
 //   - An error that wraps the system's: the disk is full, say.
 //
