@@ -124,4 +124,3 @@ func salvageWords(to, from *container.File, there int) (saved, lost int, err err
 	}
 	return saved, lost, nil
 }
-
