@@ -5,8 +5,10 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"unsafe"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/container"
 	"github.com/typedmem/typedmem/slab"
 )
 
@@ -209,6 +211,7 @@ func (m *slabModel) reopen(how byte) {
 		m.check(m.s.Close())
 	}
 	m.caches = [2]*slab.Cache[node]{}
+	m.salvage(int(how / 2))
 	var err error
 	m.s, err = slab.OpenMut[node](m.path)
 	m.check(err)
@@ -216,6 +219,40 @@ func (m *slabModel) reopen(how byte) {
 		m.t.Fatalf("%+v", st)
 	}
 	m.whole()
+}
+
+// salvage cuts off a copy of the closed file after part of 127 parts of the slots, and compares
+// what is saved of it.
+func (m *slabModel) salvage(part int) {
+	image, err := os.ReadFile(m.path)
+	m.check(err)
+	const slot = int(unsafe.Sizeof(node{}))
+	start := int(container.WordsEnd(uint64(m.s.Cap())))
+	left := m.s.Cap() * part / 127
+	cut, path := m.path+".cut", m.path+".saved"
+	m.check(os.WriteFile(cut, image[:min(start+left*slot, len(image))], 0o666))
+	saved, lost, err := slab.Salvage[node](cut, path)
+	m.check(err)
+	s, err := slab.Open[node](path)
+	m.check(err)
+	n := 0
+	for _, h := range m.known {
+		want, live := m.objects[h]
+		live = live && int(uint32(h.Uint64())) < left
+		got, err := s.Load(h)
+		if live && (err != nil || got != want) || !live && !errors.Is(err, slab.ErrStale) {
+			m.t.Fatalf("object %x of a file with %d slots is %v, %v; want %v, %t", h.Uint64(), left, got, err, want, live)
+		}
+	}
+	for h := range m.objects {
+		if int(uint32(h.Uint64())) < left {
+			n++
+		}
+	}
+	if saved != n || lost != len(m.objects)-n || s.Len() != n {
+		m.t.Fatalf("%d saved, %d lost, %d there; want %d of %d", saved, lost, s.Len(), n, len(m.objects))
+	}
+	m.check(errors.Join(s.Close(), os.Remove(cut), os.Remove(path)))
 }
 
 // FuzzSlab runs a program on three slabs, in memory, in memory with debug mode, and in a file, and
