@@ -26,15 +26,6 @@ type Field struct {
 // Dim is an array of structs in the path of a [Field].
 type Dim struct{ Len, Stride int }
 
-// Values returns how many numbers an element has for the field.
-func (f *Field) Values() int {
-	n := f.Count
-	for _, d := range f.Dims {
-		n *= d.Len
-	}
-	return n
-}
-
 // scalars has the bytes of each kind of number.
 var scalars = map[string]struct {
 	kind  reflect.Kind

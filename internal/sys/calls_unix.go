@@ -76,7 +76,7 @@ func reserve(hint uintptr, n, align int, offset int64) (uintptr, error) {
 	if offset != NoFile && hint == 0 && align <= PageSize() && largePage > 0 && n >= largePage {
 		if addr, err := reserveAs(0, n, largePage, int(offset%int64(largePage)), flag); err == nil {
 			return addr, nil
-		}
+		} // there may be room elsewhere, or without the pages beside it
 	}
 	return reserveAs(hint, n, align, 0, flag)
 }
@@ -101,7 +101,7 @@ func reserveAs(hint uintptr, n, align, phase, flag int) (uintptr, error) {
 		tail := room - n - head
 		if tail < 0 {
 			if err := Release(addr, room); err != nil {
-				return 0, err
+				return 0, errors.Join(err, release(addr, room))
 			}
 			continue
 		}
