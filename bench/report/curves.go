@@ -94,8 +94,11 @@ func chosen(family []harness.Result) (names []string) {
 		}
 	}
 	slices.SortStableFunc(all, func(a, b one) int {
-		if a.own != b.own {
-			return map[bool]int{true: -1, false: 1}[a.own]
+		switch {
+		case a.own && !b.own:
+			return -1
+		case b.own && !a.own:
+			return 1
 		}
 		return cmp.Or(cmp.Compare(b.last.X, a.last.X), cmp.Compare(a.last.Y, b.last.Y))
 	})

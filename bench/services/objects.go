@@ -73,55 +73,43 @@ func getAt(i, first, rows int) int { return first + int(mix(uint64(i)<<20+7)%uin
 
 // objectContender is the service over the cache that open returns for so many objects.
 func objectContender(c contender, open func(dir string, rows int, create bool) (objectCache, error)) contender {
-	c.write = func(p *process) error {
-		s, err := open(p.Dir, p.Rows, true)
-		if err != nil {
-			return err
-		}
-		return closing(s, func() error {
-			return errors.Join(
-				p.phase("put", func() error {
-					var o object // escapes: one for all
-					for i := range p.Rows {
-						o = objectAt(i)
-						if err := s.Put(&o); err != nil {
-							return err
-						}
-					}
-					return flush(s)
-				}),
-				p.phase("get", func() error { return p.get("get", s, p.Rows, 0) }),
-				p.phase("evict", func() error {
-					for i := range p.Rows / 5 {
-						if err := s.Evict(keyAt(i)); err != nil {
-							return err
-						}
-					}
-					return flush(s)
-				}),
-				p.phase("save", s.Save))
-		})
-	}
-	c.read = func(p *process) error {
-		var s objectCache
-		err := p.phase(restart, func() (err error) {
-			if s, err = open(p.Dir, p.Rows, false); err != nil {
-				return err
+	return over(c, open, writeObjects, firstObject, readObjects)
+}
+
+func writeObjects(p *process, s objectCache) error {
+	return errors.Join(
+		p.phase("put", func() error {
+			var o object // escapes: one for all
+			for i := range p.Rows {
+				o = objectAt(i)
+				if err := s.Put(&o); err != nil {
+					return err
+				}
 			}
-			o, found, err := s.Get(keyAt(p.Rows - 1))
-			p.result("first", found, " ", o.sum())
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		return closing(s, func() error {
-			return errors.Join(
-				p.phase("get again", func() error { return p.get("get again", s, p.Rows/5, p.Rows/5) }),
-				p.evicted(s))
-		})
-	}
-	return c
+			return flush(s)
+		}),
+		p.phase("get", func() error { return p.get("get", s, p.Rows, 0) }),
+		p.phase("evict", func() error {
+			for i := range p.Rows / 5 {
+				if err := s.Evict(keyAt(i)); err != nil {
+					return err
+				}
+			}
+			return flush(s)
+		}),
+		p.phase("save", s.Save))
+}
+
+func firstObject(p *process, s objectCache) error {
+	o, found, err := s.Get(keyAt(p.Rows - 1))
+	p.result("first", found, " ", o.sum())
+	return err
+}
+
+func readObjects(p *process, s objectCache) error {
+	return errors.Join(
+		p.phase("get again", func() error { return p.get("get again", s, p.Rows/5, p.Rows/5) }),
+		p.evicted(s))
 }
 
 func flush(s objectCache) error {

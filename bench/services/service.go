@@ -87,6 +87,40 @@ func find(name, contender string) (s service, c contender, err error) {
 	return s, c, fmt.Errorf("there is no contender %q of a service %q: -list names all", contender, name)
 }
 
+// over makes a contender of what open returns, which keeps so many rows in the files of a
+// directory. write fills and saves it, first finds a first result after a restart, and read does
+// the rest.
+func over[S interface{ Close() error }](c contender, open func(dir string, rows int, create bool) (S, error), write, first, read func(*process, S) error) contender {
+	c.write = func(p *process) error {
+		s, err := open(p.Dir, p.Rows, true)
+		if err != nil {
+			return err
+		}
+		return closing(s, func() error { return write(p, s) })
+	}
+	c.read = func(p *process) error {
+		var s S
+		opened := false
+		err := p.phase(restart, func() (err error) {
+			if s, err = open(p.Dir, p.Rows, false); err != nil {
+				return err
+			}
+			opened = true
+			return first(p, s)
+		})
+		if !opened {
+			return err
+		}
+		return closing(s, func() error {
+			if err != nil {
+				return err
+			}
+			return read(p, s)
+		})
+	}
+	return c
+}
+
 // closing runs f and closes c after it.
 func closing(c interface{ Close() error }, f func() error) error {
 	return errors.Join(f(), c.Close())

@@ -75,52 +75,41 @@ func tickRange(i, rows int) (from, to int64) {
 
 // tickContender is the service over the store that open returns.
 func tickContender(c contender, open func(dir string, create bool) (tickStore, error)) contender {
-	c.write = func(p *process) error {
-		s, err := open(p.Dir, true)
-		if err != nil {
+	return over(c, func(dir string, _ int, create bool) (tickStore, error) { return open(dir, create) },
+		writeTicks, firstTicks, readTicks)
+}
+
+func writeTicks(p *process, s tickStore) error {
+	return errors.Join(
+		p.phase("append", func() error { return appendTicks(s, p.Rows) }),
+		p.phase("sync", s.Sync))
+}
+
+func firstTicks(p *process, s tickStore) error {
+	n, volume, err := s.Range(tickRange(0, p.Rows))
+	p.result("first range", n, " ", volume)
+	return err
+}
+
+func readTicks(p *process, s tickStore) error {
+	return errors.Join(
+		p.phase("vwap", func() error {
+			notional, volume, err := s.Total()
+			p.result("vwap", notional, "/", volume)
 			return err
-		}
-		return closing(s, func() error {
-			return errors.Join(
-				p.phase("append", func() error { return appendTicks(s, p.Rows) }),
-				p.phase("sync", s.Sync))
-		})
-	}
-	c.read = func(p *process) error {
-		var s tickStore
-		err := p.phase(restart, func() (err error) {
-			if s, err = open(p.Dir, false); err != nil {
-				return err
-			}
-			n, volume, err := s.Range(tickRange(0, p.Rows))
-			p.result("first range", n, " ", volume)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		return closing(s, func() error {
-			return errors.Join(
-				p.phase("vwap", func() error {
-					notional, volume, err := s.Total()
-					p.result("vwap", notional, "/", volume)
+		}),
+		p.phase("ranges", func() error {
+			var n, volume int64
+			for i := range tickQueries {
+				k, v, err := s.Range(tickRange(i, p.Rows))
+				if err != nil {
 					return err
-				}),
-				p.phase("ranges", func() error {
-					var n, volume int64
-					for i := range tickQueries {
-						k, v, err := s.Range(tickRange(i, p.Rows))
-						if err != nil {
-							return err
-						}
-						n, volume = n+k, volume+v
-					}
-					p.result("ranges", n, " ", volume)
-					return nil
-				}))
-		})
-	}
-	return c
+				}
+				n, volume = n+k, volume+v
+			}
+			p.result("ranges", n, " ", volume)
+			return nil
+		}))
 }
 
 func appendTicks(s tickStore, rows int) error {

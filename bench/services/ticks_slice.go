@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"encoding/gob"
-	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -25,14 +23,7 @@ func (s *sliceTicks) Append(batch []tick) error {
 }
 
 func (s *sliceTicks) Sync() error {
-	f, err := os.Create(s.path)
-	if err != nil {
-		return err
-	}
-	return closing(f, func() error {
-		w := bufio.NewWriterSize(f, 1<<20)
-		return errors.Join(s.save(w, s.ticks), w.Flush(), f.Sync())
-	})
+	return saveFile(s.path, func(w io.Writer) error { return s.save(w, s.ticks) })
 }
 
 func (s *sliceTicks) Total() (notional, volume int64, err error) {
@@ -72,13 +63,7 @@ func openTicksGob(dir string, create bool) (tickStore, error) {
 	if create {
 		return s, nil
 	}
-	f, err := os.Open(s.path)
-	if err != nil {
-		return nil, err
-	}
-	return s, closing(f, func() error {
-		return gob.NewDecoder(bufio.NewReaderSize(f, 1<<20)).Decode(&s.ticks)
-	})
+	return s, loadFile(s.path, func(r io.Reader) error { return gob.NewDecoder(r).Decode(&s.ticks) })
 }
 
 func openTicksRaw(dir string, create bool) (tickStore, error) {

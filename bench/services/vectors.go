@@ -50,57 +50,46 @@ func embeddings() service {
 
 // vectorContender is the service over the store that open returns.
 func vectorContender(c contender, open func(dir string, create bool) (vectorStore, error)) contender {
-	c.write = func(p *process) error {
-		s, err := open(p.Dir, true)
-		if err != nil {
-			return err
-		}
-		return closing(s, func() error {
-			return errors.Join(
-				p.phase("append", func() error { return eachBatch(p.Input, s.Append) }),
-				p.phase("save", s.Save))
-		})
-	}
-	c.read = func(p *process) error {
-		var s vectorStore
-		ids := gathered(p.Rows)
-		dst := make([]float32, vectorBatch*vectorWidth)
-		err := p.phase(restart, func() (err error) {
-			if s, err = open(p.Dir, false); err != nil {
-				return err
+	return over(c, func(dir string, _ int, create bool) (vectorStore, error) { return open(dir, create) },
+		writeVectorStore, firstVector, readVectors)
+}
+
+func writeVectorStore(p *process, s vectorStore) error {
+	return errors.Join(
+		p.phase("append", func() error { return eachBatch(p.Input, s.Append) }),
+		p.phase("save", s.Save))
+}
+
+func firstVector(p *process, s vectorStore) error {
+	row := make([]float32, vectorWidth)
+	err := s.Gather(row, gathered(p.Rows)[:1])
+	p.result("first row", sumOfBits(row))
+	return err
+}
+
+func readVectors(p *process, s vectorStore) error {
+	return errors.Join(
+		p.phase("search", func() error {
+			var best []int
+			for _, i := range queries(p.Rows) {
+				best = append(best, bestFive(s, s.Row(i))...)
 			}
-			err = s.Gather(dst[:vectorWidth], ids[:1])
-			p.result("first row", sumOfBits(dst[:vectorWidth]))
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		return closing(s, func() error {
-			return errors.Join(
-				p.phase("search", func() error {
-					var best []int
-					for _, i := range queries(p.Rows) {
-						best = append(best, bestFive(s, s.Row(i))...)
-					}
-					p.result("best", best)
-					return nil
-				}),
-				p.phase("gather", func() error {
-					var sum uint64
-					for part := range slices.Chunk(ids, vectorBatch) {
-						to := dst[:len(part)*vectorWidth]
-						if err := s.Gather(to, part); err != nil {
-							return err
-						}
-						sum += sumOfBits(to)
-					}
-					p.result("gather", sum)
-					return nil
-				}))
-		})
-	}
-	return c
+			p.result("best", best)
+			return nil
+		}),
+		p.phase("gather", func() error {
+			var sum uint64
+			dst := make([]float32, vectorBatch*vectorWidth)
+			for part := range slices.Chunk(gathered(p.Rows), vectorBatch) {
+				to := dst[:len(part)*vectorWidth]
+				if err := s.Gather(to, part); err != nil {
+					return err
+				}
+				sum += sumOfBits(to)
+			}
+			p.result("gather", sum)
+			return nil
+		}))
 }
 
 // queries are the numbers of the vectors that others are compared with.

@@ -41,26 +41,26 @@ func createVectorsArrow(path string) (vectorStore, error) {
 }
 
 func openVectorsArrow(dir string, create bool) (vectorStore, error) {
-	path := filepath.Join(dir, "vectors.arrow")
-	if create {
-		return createVectorsArrow(path)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	s := &arrowVectors{f: f}
-	r, err := ipc.NewFileReader(f, ipc.WithSchema(arrowSchema))
-	if err == nil {
-		err = s.load(r)
-	}
-	if err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	return s, nil
+	return openArrow(dir, create, func(s *arrowVectors) (*ipc.FileReader, error) {
+		return ipc.NewFileReader(s.f, ipc.WithSchema(arrowSchema))
+	})
 }
 
 func openVectorsArrowMapped(dir string, create bool) (vectorStore, error) {
+	return openArrow(dir, create, func(s *arrowVectors) (*ipc.FileReader, error) {
+		info, err := s.f.Stat()
+		if err != nil {
+			return nil, err
+		}
+		s.mapped, err = syscall.Mmap(int(s.f.Fd()), 0, int(info.Size()), syscall.PROT_READ, syscall.MAP_SHARED)
+		if err != nil {
+			return nil, err
+		}
+		return ipc.NewMappedFileReader(s.mapped, ipc.WithSchema(arrowSchema))
+	})
+}
+
+func openArrow(dir string, create bool, reader func(*arrowVectors) (*ipc.FileReader, error)) (vectorStore, error) {
 	path := filepath.Join(dir, "vectors.arrow")
 	if create {
 		return createVectorsArrow(path)
@@ -70,14 +70,7 @@ func openVectorsArrowMapped(dir string, create bool) (vectorStore, error) {
 		return nil, err
 	}
 	s := &arrowVectors{f: f}
-	info, err := f.Stat()
-	if err == nil {
-		s.mapped, err = syscall.Mmap(int(f.Fd()), 0, int(info.Size()), syscall.PROT_READ, syscall.MAP_SHARED)
-	}
-	var r *ipc.FileReader
-	if err == nil {
-		r, err = ipc.NewMappedFileReader(s.mapped, ipc.WithSchema(arrowSchema))
-	}
+	r, err := reader(s)
 	if err == nil {
 		err = s.load(r)
 	}

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bufio"
 	"encoding/gob"
-	"errors"
-	"os"
+	"io"
 	"path/filepath"
 	"slices"
 )
@@ -20,13 +18,7 @@ func openVectorsGob(dir string, create bool) (vectorStore, error) {
 	if create {
 		return s, nil
 	}
-	f, err := os.Open(s.path)
-	if err != nil {
-		return nil, err
-	}
-	return s, closing(f, func() error {
-		return gob.NewDecoder(bufio.NewReaderSize(f, 1<<20)).Decode(&s.rows)
-	})
+	return s, loadFile(s.path, func(r io.Reader) error { return gob.NewDecoder(r).Decode(&s.rows) })
 }
 
 func (s *gobVectors) Append(rows []float32) error {
@@ -37,14 +29,7 @@ func (s *gobVectors) Append(rows []float32) error {
 }
 
 func (s *gobVectors) Save() error {
-	f, err := os.Create(s.path)
-	if err != nil {
-		return err
-	}
-	return closing(f, func() error {
-		w := bufio.NewWriterSize(f, 1<<20)
-		return errors.Join(gob.NewEncoder(w).Encode(s.rows), w.Flush(), f.Sync())
-	})
+	return saveFile(s.path, func(w io.Writer) error { return gob.NewEncoder(w).Encode(s.rows) })
 }
 
 func (s *gobVectors) Len() int            { return len(s.rows) }
