@@ -47,8 +47,8 @@ func damagedSlab(t *testing.T, dir string) (path string, live map[uint64]slab.Ha
 	return path, live, stale
 }
 
-// slotOf is the index of the slot of h. Goroutines take slots from caches, so the order of the slots
-// need not be that of the calls.
+// slotOf is the index of the slot of h. Goroutines take slots from caches, so the order of the
+// slots need not be that of the calls.
 func slotOf(h slab.Handle[salvaged]) int64 { return int64(uint32(h.Uint64())) }
 
 func TestSalvage(t *testing.T) {
