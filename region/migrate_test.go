@@ -135,10 +135,9 @@ func TestMigrateThatFailsLeavesTheOldFile(t *testing.T) {
 	const n = 100
 	path := oldFile(t, testkit.FastDir(t), n)
 	type other struct{ ID float64 }
-	type none struct{ Else uint64 }
 	testkit.Wants(t, "another kind", region.Migrate[other, oldRow](path, nil), typedmem.ErrType, "ID", "uint64", "float64")
-	testkit.Wants(t, "nothing in common", region.Migrate[none, oldRow](path, nil), typedmem.ErrType)
-	testkit.Wants(t, "wrong Old", region.Migrate[none, other](path, func(other) none { return none{} }), typedmem.ErrLayout, path)
+	testkit.Wants(t, "nothing in common", region.Migrate[pair, oldRow](path, nil), typedmem.ErrType)
+	testkit.Wants(t, "wrong Old", region.Migrate[pair, other](path, func(other) pair { return pair{} }), typedmem.ErrLayout, path)
 	testkit.Wants(t, "no file", region.Migrate[newRow, oldRow](path+"x", nil), fs.ErrNotExist, path)
 	w := testkit.Must(region.OpenMut[oldRow](path))(t)
 	testkit.Wants(t, "a writer", region.Migrate[newRow, oldRow](path, nil), typedmem.ErrBusy, path)
@@ -270,10 +269,13 @@ func TestSalvage(t *testing.T) {
 			t.Error("the damaged file has changed")
 		}
 		_, _, err = region.Salvage[oldRow](path, to)
-		testkit.Wants(t, "again", err, fs.ErrExist)
+		testkit.Wants(t, "again", err, fs.ErrExist, path, to)
 	}
 	path := oldFile(t, testkit.FastDir(t), 10)
+	to := filepath.Join(t.TempDir(), "saved")
+	_, _, err := region.Salvage[newRow](path, to)
+	testkit.Wants(t, "another type", err, typedmem.ErrLayout, path)
 	testkit.Check(t, os.Truncate(path, 1000))
-	_, _, err := region.Salvage[oldRow](path, path+"-saved")
-	testkit.Wants(t, "no header", err, typedmem.ErrTruncated)
+	_, _, err = region.Salvage[oldRow](path, to)
+	testkit.Wants(t, "no header", err, typedmem.ErrTruncated, path)
 }

@@ -20,7 +20,7 @@ import (
 //   - [typedmem.ErrLayout], [typedmem.ErrCorrupt]: as from [Open].
 func Salvage[T any](damaged, path string) (saved, lost int, err error) {
 	saved, lost, err = salvage(damaged, path, shell.LayoutOf[T]())
-	return saved, lost, shell.Fail("salvage", printing.Named(path, err))
+	return saved, lost, shell.Fail("salvage", printing.Named(damaged, err))
 }
 
 func salvage(damaged, path string, l *layout.Layout) (saved, lost int, err error) {
@@ -37,10 +37,10 @@ func salvage(damaged, path string, l *layout.Layout) (saved, lost int, err error
 		saved = int(min(int64(n), (info.Size()-container.DataOffset)/int64(l.Size)))
 		saved -= saved % max(f.Width(), 1)
 		lost = n - saved
-		err = save(path, l, saved, f, func(to *container.File, bytes int) error {
+		err = printing.Named(path, save(path, l, saved, f, func(to *container.File, bytes int) error {
 			none := func(int64, int64) error { return nil }
 			return to.CopyFrom(f.Handle(), container.DataOffset, container.DataOffset+int64(bytes), none)
-		})
+		}))
 	}
 	if err := errors.Join(err, f.Abandon()); err != nil {
 		return 0, 0, err

@@ -39,7 +39,7 @@ func SalvageFile(damaged, path string) (saved, lost int, err error) {
 	if err == nil {
 		saved, lost, err = salvage(damaged, path, l)
 	}
-	return saved, lost, shell.Fail("salvage", printing.Named(path, err))
+	return saved, lost, shell.Fail("salvage", printing.Named(damaged, err))
 }
 
 // WriteFile makes a region file of the type t, which a program may have put together by

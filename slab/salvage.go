@@ -30,7 +30,7 @@ import (
 // On error no new file is left.
 func Salvage[T any](damaged, path string) (saved, lost int, err error) {
 	saved, lost, err = salvage(damaged, path, shell.LayoutOf[T]())
-	return saved, lost, shell.Fail("salvage", printing.Named(path, err))
+	return saved, lost, shell.Fail("salvage", printing.Named(damaged, err))
 }
 
 // SalvageFile is [Salvage] of a slab file, whatever the type of its objects is, for programs that
@@ -40,7 +40,7 @@ func SalvageFile(damaged, path string) (saved, lost int, err error) {
 	if err == nil {
 		saved, lost, err = salvage(damaged, path, l)
 	}
-	return saved, lost, shell.Fail("salvage", printing.Named(path, err))
+	return saved, lost, shell.Fail("salvage", printing.Named(damaged, err))
 }
 
 func salvage(damaged, path string, l *layout.Layout) (saved, lost int, err error) {
@@ -73,7 +73,7 @@ func salvageTo(path string, from *container.File, l *layout.Layout) (saved, lost
 	}
 	to, err := container.Create(path, spec(l, int(from.Capacity()), rand.Uint64()), info.Mode().Perm()&shell.NewFile)
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, printing.Named(path, err)
 	}
 	if err = to.Handle().Truncate(start); err == nil {
 		saved, lost, err = salvageWords(to, from, there)

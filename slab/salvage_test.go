@@ -74,7 +74,7 @@ func TestSalvage(t *testing.T) {
 				t.Error("the damaged file has changed")
 			}
 			_, _, err = salvage(path, to)
-			testkit.Wants(t, "again", err, fs.ErrExist)
+			testkit.Wants(t, "again", err, fs.ErrExist, path, to)
 
 			s := testkit.Must(slab.OpenMut[salvaged](to))(t)
 			want := 0
@@ -114,7 +114,7 @@ func TestWhatCannotBeSalvaged(t *testing.T) {
 		t.Helper()
 		testkit.Check(t, os.WriteFile(path, bytes, 0o666))
 		_, _, err := slab.Salvage[salvaged](path, to)
-		testkit.Wants(t, what, err, want, says...)
+		testkit.Wants(t, what, err, want, append(says, path)...)
 		if _, err := os.Stat(to); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s: a file is left: %v", what, err)
 		}
