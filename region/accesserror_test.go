@@ -20,8 +20,7 @@ func TestRefusalsKeepTheirReason(t *testing.T) {
 	testkit.Wants(t, "Resize", r.Resize(10), nil)
 	reader := open[uint64](t, path)
 	view := r.View()
-	type shape struct{ A, B uint64 }
-	pairs, err := region.Cast[shape](view)
+	pairs, err := region.Cast[pair](view)
 	testkit.Wants(t, "Cast", err, nil)
 	column, err := region.Field[uint64](pairs, 8)
 	testkit.Wants(t, "Field", err, nil)

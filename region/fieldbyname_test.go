@@ -48,10 +48,10 @@ func TestFieldByNameIsFieldByOffset(t *testing.T) {
 	if none.Len() != 0 {
 		t.Errorf("a column of no elements has %d", none.Len())
 	}
-	array := testkit.Must(region.New[[3]uint16](2))(t)
+	array := testkit.Must(region.New[[3]byte](2))(t)
 	defer array.Close()
-	array.Set(1, [3]uint16{1, 2, 3})
-	if col := testkit.Must(region.FieldByName[uint16](array.View(), "[2]"))(t); col.At(1) != 3 || col.Len() != 2 {
+	array.Set(1, [3]byte{1, 2, 3})
+	if col := testkit.Must(region.FieldByName[byte](array.View(), "[2]"))(t); col.At(1) != 3 || col.Len() != 2 {
 		t.Errorf("a column of an array is %d of %d", col.At(1), col.Len())
 	}
 }

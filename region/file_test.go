@@ -135,7 +135,7 @@ func TestAnotherTypeIsShownFieldByField(t *testing.T) {
 		"Count: the file has uint32", "Extra: the file has no such field")
 	_, err = region.OpenMut[changed](path)
 	testkit.Wants(t, "OpenMut", err, typedmem.ErrLayout)
-	_, err = region.Open[[2]uint64](path)
+	_, err = region.Open[pair](path)
 	testkit.Wants(t, "Open", err, typedmem.ErrLayout)
 	if after, err := os.ReadFile(path); err != nil || string(after) != string(before) {
 		t.Fatal("the file was changed")

@@ -158,7 +158,7 @@ func TestFollowAcrossMigrate(t *testing.T) {
 		}
 		appendUpTo(t, w, 25)
 		testkit.Check(t, w.Close())
-		migrated = region.Migrate(path, func(x uint64) [2]uint64 { return [2]uint64{x, 7} })
+		migrated = region.Migrate(path, func(x uint64) pair { return pair{x, 7} })
 		if migrated != nil {
 			testkit.Check(t, r.Close())
 		}
@@ -171,9 +171,9 @@ func TestFollowAcrossMigrate(t *testing.T) {
 	if n != 25 {
 		t.Fatal(n)
 	}
-	now := testkit.Must(region.OpenMut[[2]uint64](path))(t)
+	now := testkit.Must(region.OpenMut[pair](path))(t)
 	testkit.CloseLater(t, now)
-	again := testkit.Must(region.Open[[2]uint64](path))(t)
+	again := testkit.Must(region.Open[pair](path))(t)
 	testkit.CloseLater(t, again)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -184,14 +184,14 @@ func TestFollowAcrossMigrate(t *testing.T) {
 			break
 		}
 		for x := range v.Values() {
-			if x != [2]uint64{uint64(n), 7} {
+			if x != (pair{uint64(n), 7}) {
 				t.Fatalf("element %d is %v", n, x)
 			}
 			n++
 		}
 		switch n {
 		case 25:
-			testkit.Check(t, now.Append([2]uint64{25, 7}, [2]uint64{26, 7}))
+			testkit.Check(t, now.Append(pair{25, 7}, pair{26, 7}))
 		case 27:
 			cancel()
 		}

@@ -187,12 +187,11 @@ func TestGatherOfMemoryTakenAway(t *testing.T) {
 		testkit.Check(t, r.Close())
 		testkit.Wants(t, name+": closed", v.Gather(dst, []int{1, 2}), typedmem.ErrClosed)
 	}
-	type counter struct{ N atomic.Uint32 }
-	r, err := region.New[counter](4)
+	r, err := region.New[atomic.Uint32](4)
 	testkit.Check(t, err)
 	testkit.CloseLater(t, r)
 	// The copy of an atomic is what vet reports; the library refuses it.
-	testkit.Wants(t, "atomic", r.View().Gather(make([]counter, 1), []int{0}), typedmem.ErrOperation)
+	testkit.Wants(t, "atomic", r.View().Gather(make([]atomic.Uint32, 1), []int{0}), typedmem.ErrOperation)
 }
 
 // Gather and Stream beside goroutines that change the mapping give elements or an error.

@@ -23,18 +23,20 @@ func filed[T any](t testing.TB, n int, f func(int) T) *region.Region[T] {
 	return r
 }
 
+// big is larger than most pages.
+type big [2048]int64
+
 // Elements of more than a page, and a column whose elements lie far apart.
 func TestGatherOfLargeElements(t *testing.T) {
-	type large [3000]uint32
-	r := filed(t, 50, func(i int) large { return large{0: uint32(i), 2999: uint32(i) + 1} })
-	dst := make([]large, 3)
+	r := filed(t, 50, func(i int) big { return big{0: int64(i), 2047: int64(i) + 1} })
+	dst := make([]big, 3)
 	testkit.Check(t, r.View().Gather(dst, []int{49, 0, 7}))
-	column := testkit.Must(region.Field[uint32](r.View(), 2999*4))(t)
-	last := make([]uint32, 3)
+	column := testkit.Must(region.Field[int64](r.View(), 2047*8))(t)
+	last := make([]int64, 3)
 	testkit.Check(t, column.Gather(last, []int{49, 0, 7}))
-	for k, i := range []uint32{49, 0, 7} {
-		if dst[k][0] != i || dst[k][2999] != i+1 || last[k] != i+1 {
-			t.Errorf("element %d: %d, %d, %d", i, dst[k][0], dst[k][2999], last[k])
+	for k, i := range []int64{49, 0, 7} {
+		if dst[k][0] != i || dst[k][2047] != i+1 || last[k] != i+1 {
+			t.Errorf("element %d: %d, %d, %d", i, dst[k][0], dst[k][2047], last[k])
 		}
 	}
 	one := testkit.Must(column.Every(3, 4, math.MaxInt))(t)

@@ -152,21 +152,21 @@ func TestAppendOfTheRegionItself(t *testing.T) {
 
 func TestCapacity(t *testing.T) {
 	page, granularity := options.PageSize()
-	r, err := region.MapMut[[3]uint64](options.New(0).WithCapacity(page))
+	r, err := region.MapMut[[3]int64](options.New(0).WithCapacity(page))
 	testkit.Wants(t, "MapMut", err, nil)
 	defer r.Close()
 	full := max(page, granularity) / 24
 	if r.Len() != 0 || r.Cap() != full {
 		t.Fatalf("length %d of %d, want 0 of %d", r.Len(), r.Cap(), full)
 	}
-	testkit.Wants(t, "too many", r.Append(make([][3]uint64, full+1)...), typedmem.ErrCapacity)
+	testkit.Wants(t, "too many", r.Append(make([][3]int64, full+1)...), typedmem.ErrCapacity)
 	testkit.Wants(t, "too long", r.Resize(full+1), typedmem.ErrCapacity)
 	for i := range full {
-		testkit.Wants(t, "Append", r.Append([3]uint64{uint64(i)}), nil)
+		testkit.Wants(t, "Append", r.Append([3]int64{int64(i)}), nil)
 	}
-	testkit.Wants(t, "one too many", r.Append([3]uint64{}), typedmem.ErrCapacity)
+	testkit.Wants(t, "one too many", r.Append([3]int64{}), typedmem.ErrCapacity)
 	testkit.Wants(t, "nothing more", r.Append(), nil)
-	if r.Len() != full || r.At(full - 1)[0] != uint64(full-1) {
+	if r.Len() != full || r.At(full - 1)[0] != int64(full-1) {
 		t.Fatal("the elements are lost")
 	}
 	for _, n := range []int{-1, math.MinInt, math.MaxInt, math.MaxInt/24 + 1} {
@@ -196,9 +196,9 @@ func TestLengthWithinAnElement(t *testing.T) {
 	if r.Len() != 3 || r.At(2) != 7 {
 		t.Fatalf("%d elements, the last is %d", r.Len(), r.At(r.Len()-1))
 	}
-	left, err := region.MapMut[[3]uint32](options.New(2 * page))
+	left, err := region.MapMut[six](options.New(2 * page))
 	testkit.Wants(t, "MapMut", err, nil)
 	defer left.Close()
-	_, err = left.SplitOff(page / 12)
+	_, err = left.SplitOff(page / 6)
 	testkit.Wants(t, "a cut within a page", err, typedmem.ErrOffset)
 }

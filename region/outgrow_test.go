@@ -84,7 +84,7 @@ func look(t *testing.T, r *region.Region[uint64]) (l lookout) {
 	t.Helper()
 	v := r.View()
 	l = lookout{n: v.Len(), view: v, only: v.ReadOnly(), bytes: v.Bytes(), raw: v.Slice(), last: r.Ptr(v.Len() - 1), memory: r.Mapping().Bytes(), all: v.All()}
-	pairs, err := region.Cast[[2]uint64](mustSub(t, v, v.Len()/2*2))
+	pairs, err := region.Cast[pair](mustSub(t, v, v.Len()/2*2))
 	testkit.Wants(t, "Cast", err, nil)
 	l.column, err = region.Field[uint64](pairs, 8)
 	testkit.Wants(t, "Field", err, nil)

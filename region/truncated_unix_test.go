@@ -74,7 +74,6 @@ func TestSyncFindsItsDirectoryUnderAnotherName(t *testing.T) {
 func TestNewElementsAreZeroAfterAnAppendThatFaulted(t *testing.T) {
 	testenv.FaultAddresses(t)
 	testenv.PartialPages(t)
-	type big [2048]int64
 	page := os.Getpagesize()
 	for name, use := range map[string]func(r *region.Region[big]) (*region.Region[big], error){
 		"as it is":             func(r *region.Region[big]) (*region.Region[big], error) { return r, nil },
