@@ -67,11 +67,12 @@ typed() {
   for_target "$target" "$tool" "$@"
 }
 
+newest=go1.27.3 # the newest toolchain
+
 # counted NAME [VAR=VALUE ...] -- [ARGUMENT ...]: go test -short with these settings and arguments,
 # as one summary line. The gate runs the long form once, with the README's command, and the leg vet
 # vets. The packages are those in the array packages. Three run at once, as the longest would be the
 # last.
-newest=go1.27.3 # the newest toolchain
 packages=(./...)
 near=(. ./internal/mem ./internal/slots ./internal/sys) # the packages near the system
 counted() {

@@ -16,13 +16,15 @@ import (
 
 type salvaged struct{ A, B, C, D, E uint64 }
 
+const damagedCap = 1500 // of damagedSlab
+
 // damagedSlab is a slab file of about 1,000 slots, a third of which are free, some after they had
 // several objects. It returns the live handles by the number in their objects, and those that were
 // stale before.
 func damagedSlab(t *testing.T, dir string) (path string, live map[uint64]slab.Handle[salvaged], stale []slab.Handle[salvaged]) {
 	t.Helper()
 	path = filepath.Join(dir, "slab")
-	s := testkit.Must(slab.Create[salvaged](path, 1500))(t)
+	s := testkit.Must(slab.Create[salvaged](path, damagedCap))(t)
 	var all []slab.Handle[salvaged]
 	for i := range uint64(1000) {
 		all = append(all, testkit.Must(s.Insert(salvaged{A: i, E: ^i}))(t))
@@ -52,12 +54,11 @@ func damagedSlab(t *testing.T, dir string) (path string, live map[uint64]slab.Ha
 func slotOf(h slab.Handle[salvaged]) int64 { return int64(uint32(h.Uint64())) }
 
 func TestSalvage(t *testing.T) {
-	const whole = 1500
-	start := container.WordsEnd(whole)
-	for _, slots := range []int64{0, 1, 500, 990, whole} {
+	start := container.WordsEnd(damagedCap)
+	for _, slots := range []int64{0, 1, 500, 990, damagedCap} {
 		for _, untyped := range []bool{false, true} {
 			path, live, stale := damagedSlab(t, testkit.FastDir(t))
-			if slots < whole {
+			if slots < damagedCap {
 				testkit.Check(t, os.Truncate(path, start+slots*40+39))
 				_, err := slab.Open[salvaged](path)
 				testkit.Wants(t, "Open", err, typedmem.ErrTruncated, "slab.Salvage")
