@@ -316,7 +316,9 @@ func TestSnapshotOfACutSlab(t *testing.T) {
 	s := newSlab[[4096]byte](t, 1000)
 	var last slab.Handle[[4096]byte]
 	for range 100 {
-		last = testkit.Must(s.Alloc())(t)
+		if h := testkit.Must(s.Alloc())(t); uint32(h.Uint64()) >= uint32(last.Uint64()) {
+			last = h
+		}
 	}
 	rest := testkit.Must(s.Mapping().SplitOff(99 << 12 / options.AllocationGranularity() * options.AllocationGranularity()))(t)
 	defer rest.Close()
