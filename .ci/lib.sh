@@ -69,6 +69,9 @@ typed() {
 
 newest=go1.27.3 # the newest toolchain
 
+# For a leg that compiles all tests anew: no data for debuggers. It takes the compiler a sixth less.
+no_dwarf=-gcflags=all=-dwarf=false
+
 # counted NAME [VAR=VALUE ...] -- [ARGUMENT ...]: go test -short with these settings and arguments,
 # as one summary line. The gate runs the long form once, with the README's command, and the leg vet
 # vets. The packages are those in the array packages. Three run at once, as the longest would be the
