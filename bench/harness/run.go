@@ -8,12 +8,15 @@ import (
 	"time"
 )
 
+// MostRounds is how many times as many rounds as usual a quick row gets.
+const MostRounds = 11
+
 // Config says how to measure.
 type Config struct {
 	Quick  bool
 	Rounds int           // at least so many
 	Length time.Duration // of a round
-	Share  time.Duration // of each contender: while a row has not used that, there are further rounds, up to five times as many
+	Share  time.Duration // of each contender: while a row has not used that, there are further rounds, up to MostRounds times as many
 	Disk   string        // a directory on a disk
 	Step   func(row, doing string)
 }
@@ -101,7 +104,7 @@ func Measure(ctx context.Context, row Row, cfg Config) (res Result, err error) {
 		}
 	}
 	began, share := time.Now(), time.Duration(len(row.Cases))*cfg.Share
-	for r := 0; r < cfg.Rounds || r < 5*cfg.Rounds && time.Since(began) < share && ctx.Err() == nil; r++ {
+	for r := 0; r < cfg.Rounds || r < MostRounds*cfg.Rounds && time.Since(began) < share && ctx.Err() == nil; r++ {
 		runtime.GC()
 		for i, c := range row.Cases {
 			if res.Cases[i].Err != "" || ctx.Err() != nil || c.Most > 0 && r >= c.Most {

@@ -42,7 +42,7 @@ func run() error {
 	quick := flag.Bool("quick", false, "smaller sizes and fewer rounds: figures are rough")
 	out := flag.String("out", "", "write the table and the plots into this `directory` (default results for a full run, nowhere for one with -rows, -quick or -rounds)")
 	disk := flag.String("disk", os.TempDir(), "a `directory` on a disk, for the rows that are about files")
-	rounds := flag.Int("rounds", 0, "measure each contender at least so many times, up to five times as often where that is quick (default 11, with -quick 3)")
+	rounds := flag.Int("rounds", 0, "measure each contender at least so many times, up to eleven times as often where that is quick (default 5, with -quick 3)")
 	list := flag.Bool("list", false, "only list the rows")
 	flag.Parse()
 	if flag.NArg() > 0 {
@@ -55,14 +55,14 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	cfg := harness.Config{Quick: *quick, Rounds: 11, Length: 10 * time.Millisecond, Disk: *disk}
+	cfg := harness.Config{Quick: *quick, Rounds: 5, Length: 10 * time.Millisecond, Disk: *disk}
 	if *quick {
 		cfg.Rounds, cfg.Length = 3, 2*time.Millisecond
 	}
 	if *rounds > 0 {
 		cfg.Rounds = *rounds
 	}
-	cfg.Share = time.Duration(5*cfg.Rounds) * cfg.Length
+	cfg.Share = time.Duration(harness.MostRounds*cfg.Rounds) * cfg.Length
 	var chosen []harness.Row
 	for _, r := range rows.All() {
 		if match.MatchString(r.Name) {
@@ -84,7 +84,7 @@ func run() error {
 	return errors.Join(err, save(directory(*out, *pattern, *quick, *rounds, err), results))
 }
 
-// directory says where results go, "" for nowhere: what took half an hour is replaced by its like
+// directory says where results go, "" for nowhere: what took an hour is replaced by its like
 // only.
 func directory(out, pattern string, quick bool, rounds int, failed error) string {
 	if out == "" && pattern == "" && !quick && rounds == 0 && failed == nil {
