@@ -80,7 +80,7 @@ func (r *Region[T]) put(l *mem.Limits, end, stop uintptr, first int, xs []T) err
 		return nil
 	}
 	if r.core.file != nil {
-		return shell.Fail("append", r.core.extend(l, end, stop))
+		return shell.Fail("append", r.core.extend(l, end, stop, first+len(xs)))
 	}
 	if !l.Extend(end, stop) {
 		return shell.Fail("append", errChanged)
@@ -164,15 +164,15 @@ func (c *core) makeRoom(more int) error {
 	return err
 }
 
-// extend publishes a greater length: the elements now end at the address stop instead of end. It
-// tells other processes first, since only that can fail.
-func (c *core) extend(l *mem.Limits, end, stop uintptr) error {
+// extend publishes a greater length: the elements, n in whole rows, now end at the address stop
+// instead of end. It tells other processes first, since only that can fail.
+func (c *core) extend(l *mem.Limits, end, stop uintptr, n int) error {
 	if l.Readable() != end {
 		return errChanged
 	}
-	err := c.publish(int(stop - l.Base()))
+	err := c.publish(int(stop-l.Base()), n)
 	if err == nil && !l.Extend(end, stop) {
-		err = errors.Join(errChanged, c.publish(int(end-l.Base())))
+		err = errors.Join(errChanged, c.publishBytes(int(end-l.Base())))
 	}
 	return err
 }
@@ -228,10 +228,10 @@ func (c *core) resize(bytes int) error {
 // setLength publishes the length, then gives it to the mapping: what readers see of the file is
 // always there. On error the old length stays.
 func (c *core) setLength(bytes, old int) error {
-	err := c.publish(bytes)
+	err := c.publishBytes(bytes)
 	if err == nil {
 		if err = c.mapping().Resize(bytes); err != nil {
-			err = errors.Join(err, c.publish(old))
+			err = errors.Join(err, c.publishBytes(old))
 		}
 	}
 	return err

@@ -153,9 +153,12 @@ func (c *core) clearRest(bytes int) error {
 	return c.file.Zero(container.DataOffset+int64(bytes), rest)
 }
 
-// publish makes the length visible to readers in other processes.
-func (c *core) publish(bytes int) error {
-	if err := c.file.Publish(c.elements(bytes)); err != nil {
+// publishBytes is publish where the number of elements is not known.
+func (c *core) publishBytes(bytes int) error { return c.publish(bytes, c.elements(bytes)) }
+
+// publish makes the length, n elements in so many bytes, visible to readers in other processes.
+func (c *core) publish(bytes, n int) error {
+	if err := c.file.Publish(n); err != nil {
 		return err
 	}
 	c.published, c.greatest = bytes, max(c.greatest, bytes)

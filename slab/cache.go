@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/order"
 	"github.com/typedmem/typedmem/internal/shell"
 	"github.com/typedmem/typedmem/internal/slots"
 )
@@ -51,11 +52,11 @@ func (c *Cache[T]) Alloc() (Handle[T], error) {
 		// SAFETY: as in Insert.
 		p := unsafe.Add(s.slots, uintptr(uint32(h))*unsafe.Sizeof(*new(T)))
 		if uintptr(p)+(unsafe.Sizeof(*new(T))-1) < s.limits.Writable() && !s.special {
-			slots.Fence()
+			order.Fence()
 			// SAFETY: as in Insert.
 			*(*T)(p) = *new(T)
 			s.shadows.Write(h)
-			slots.Publish(slots.WordAt(s.words, uintptr(uint32(h))), h&^(slots.OneGeneration-1))
+			order.Publish(slots.WordAt(s.words, uintptr(uint32(h))), h&^(slots.OneGeneration-1))
 			k.Take()
 			runtime.KeepAlive(c)
 			return Handle[T]{h}, nil
@@ -73,11 +74,11 @@ func (c *Cache[T]) Insert(x T) (Handle[T], error) {
 		// limits before it is used.
 		p := unsafe.Add(s.slots, uintptr(uint32(h))*unsafe.Sizeof(x))
 		if uintptr(p)+(unsafe.Sizeof(x)-1) < s.limits.Writable() && !s.special {
-			slots.Fence()
+			order.Fence()
 			// SAFETY: p is the address of a free slot, aligned for T, that this cache alone uses.
 			*(*T)(p) = x
 			s.shadows.Write(h)
-			slots.Publish(slots.WordAt(s.words, uintptr(uint32(h))), h&^(slots.OneGeneration-1))
+			order.Publish(slots.WordAt(s.words, uintptr(uint32(h))), h&^(slots.OneGeneration-1))
 			k.Take()
 			runtime.KeepAlive(c)
 			return Handle[T]{h}, nil

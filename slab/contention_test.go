@@ -11,6 +11,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/order"
 	"github.com/typedmem/typedmem/internal/race"
 	"github.com/typedmem/typedmem/internal/slots"
 	"github.com/typedmem/typedmem/internal/sys"
@@ -63,7 +64,7 @@ func TestWhoWaitsForAnObjectGoesFirst(t *testing.T) {
 							t.Error("the object is not held")
 						}
 						seen = (*filledObject)(s.core.pool.Slot(uintptr(slots.Index(h.Bits))))[0]
-						slots.Publish(w, word)
+						order.Publish(w, word)
 					}
 					return err
 				})
@@ -153,7 +154,7 @@ func TestWhoGivesUpWaitingKeepsNobodyWaiting(t *testing.T) {
 	}{
 		"freed": {
 			end: func(s *Slab[filledObject], w *uint64, word uint64) error {
-				slots.Publish(w, word+slots.OneGeneration)
+				order.Publish(w, word+slots.OneGeneration)
 				return nil
 			},
 			want: ErrStale,
@@ -204,7 +205,7 @@ func TestWhoGivesUpWaitingKeepsNobodyWaiting(t *testing.T) {
 			if err := c.fix(s); err != nil {
 				t.Fatal(err)
 			}
-			slots.Publish(w, word)
+			order.Publish(w, word)
 			if err := s.Store(h, filledObject{2}); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}

@@ -14,6 +14,7 @@ import (
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/container"
 	"github.com/typedmem/typedmem/internal/mem"
+	"github.com/typedmem/typedmem/internal/order"
 	"github.com/typedmem/typedmem/internal/slots"
 	"github.com/typedmem/typedmem/internal/sys"
 )
@@ -163,7 +164,7 @@ func (s *copier) late() bool { return !time.Now().Before(s.patience) }
 // the last look, and some between them. It returns how many words have changed.
 func (s *copier) look(copy func(lo, hi int) error) (changed int, err error) {
 	s.c.kind.follow()
-	slots.Fence() // what was copied is read before the words
+	order.Fence() // what was copied is read before the words
 	p, used := &s.c.pool, s.c.pool.Used()
 	if used > s.used {
 		if err := s.seen.Resize(used * 8); err != nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/container"
 	"github.com/typedmem/typedmem/internal/mem"
+	"github.com/typedmem/typedmem/internal/order"
 	"github.com/typedmem/typedmem/internal/slots"
 )
 
@@ -35,7 +36,7 @@ func (f *file) Record(i, g uint32) error {
 	if f.c.mayLackSpace {
 		return mem.Of(f.m).WriteWord(int(i)*8, word)
 	}
-	slots.Publish(slots.WordAt(f.words, uintptr(i)), word)
+	order.Publish(slots.WordAt(f.words, uintptr(i)), word)
 	return nil
 }
 

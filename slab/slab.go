@@ -8,6 +8,7 @@ import (
 	"github.com/typedmem/typedmem/internal/faults"
 	"github.com/typedmem/typedmem/internal/layout"
 	"github.com/typedmem/typedmem/internal/mem"
+	"github.com/typedmem/typedmem/internal/order"
 	"github.com/typedmem/typedmem/internal/shell"
 	"github.com/typedmem/typedmem/internal/slots"
 )
@@ -96,11 +97,11 @@ func (s *Slab[T]) Alloc() (Handle[T], error) {
 	if s.special || faults.Caught() {
 		return s.put(u, nil)
 	}
-	slots.Fence()
+	order.Fence()
 	// SAFETY: as in Insert.
 	*(*T)(unsafe.Add(s.slots, uintptr(uint32(u))*unsafe.Sizeof(*new(T)))) = *new(T)
 	s.shadows.Write(u)
-	slots.Publish(slots.WordAt(s.words, uintptr(uint32(u))), u&^(slots.OneGeneration-1))
+	order.Publish(slots.WordAt(s.words, uintptr(uint32(u))), u&^(slots.OneGeneration-1))
 	return Handle[T]{u}, nil
 }
 
@@ -113,11 +114,11 @@ func (s *Slab[T]) Insert(x T) (Handle[T], error) {
 	if s.special || faults.Caught() {
 		return s.put(u, &x)
 	}
-	slots.Fence()
+	order.Fence()
 	// SAFETY: Allocate found the slot writable and gave it to nobody else.
 	*(*T)(unsafe.Add(s.slots, uintptr(uint32(u))*unsafe.Sizeof(x))) = x
 	s.shadows.Write(u)
-	slots.Publish(slots.WordAt(s.words, uintptr(uint32(u))), u&^(slots.OneGeneration-1))
+	order.Publish(slots.WordAt(s.words, uintptr(uint32(u))), u&^(slots.OneGeneration-1))
 	return Handle[T]{u}, nil
 }
 
@@ -151,7 +152,7 @@ func (s *Slab[T]) put(u uint64, x *T) (Handle[T], error) {
 			return Handle[T]{}, shell.Fail("alloc", err)
 		}
 	}
-	slots.Fence()
+	order.Fence()
 	if c.mayLackSpace {
 		if err := s.copyTo(u, *x); err != nil {
 			return Handle[T]{}, shell.Fail("alloc", err)
@@ -210,7 +211,7 @@ func (s *Slab[T]) Load(h Handle[T]) (x T, err error) {
 				// SAFETY: p is readable and aligned for T. The copy may be of changing bytes: it
 				// counts only if the word is still the same.
 				x = *(*T)(p)
-				slots.Fence()
+				order.Fence()
 				if atomic.LoadUint64(w) == word {
 					s.shadows.Read(h.Bits)
 					return x, nil
@@ -239,7 +240,7 @@ func (s *Slab[T]) load(h Handle[T]) (x T, err error) {
 		}
 		// SAFETY: access found the slot readable; see Load for the copy.
 		y := *(*T)(c.pool.Slot(uintptr(slots.Index(h.Bits))))
-		slots.Fence()
+		order.Fence()
 		if atomic.LoadUint64(w) == word {
 			s.shadows.Read(h.Bits)
 			return y, nil
@@ -249,7 +250,7 @@ func (s *Slab[T]) load(h Handle[T]) (x T, err error) {
 	if err != nil {
 		return x, err
 	}
-	defer slots.Publish(w, word) // what it was, so other Loads need not copy again
+	defer order.Publish(w, word) // what it was, so other Loads need not copy again
 	// SAFETY: inTurn found the slot readable, and while its word says busy nobody writes or frees
 	// it.
 	x = *(*T)(c.pool.Slot(uintptr(slots.Index(h.Bits))))
@@ -287,8 +288,8 @@ func (s *Slab[T]) Store(h Handle[T], x T) error {
 
 // writeWhole is write where a disk may be full: the object is x, or what it was.
 func (s *Slab[T]) writeWhole(w *uint64, word uint64, h Handle[T], x *T) error {
-	defer slots.Publish(w, slots.AfterStore(word)) // on error too: a Load may have seen a part of x
-	slots.Fence()
+	defer order.Publish(w, slots.AfterStore(word)) // on error too: a Load may have seen a part of x
+	order.Fence()
 	// SAFETY: as in write.
 	old := *(*T)(unsafe.Add(s.slots, uintptr(slots.Index(h.Bits))*unsafe.Sizeof(*x)))
 	if err := s.copyTo(h.Bits, *x); err != nil {
@@ -301,8 +302,8 @@ func (s *Slab[T]) writeWhole(w *uint64, word uint64, h Handle[T], x *T) error {
 // write copies x into a slot whose word says Busy, and clears Busy after a fault in the copy too,
 // which typedmem.Guard turns into an error.
 func (s *Slab[T]) write(w *uint64, word uint64, h Handle[T], x *T) {
-	defer slots.Publish(w, slots.AfterStore(word))
-	slots.Fence()
+	defer order.Publish(w, slots.AfterStore(word))
+	order.Fence()
 	// SAFETY: hold found the slot writable, and while its word says busy nobody frees it.
 	*(*T)(unsafe.Add(s.slots, uintptr(slots.Index(h.Bits))*unsafe.Sizeof(*x))) = *x
 }

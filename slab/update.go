@@ -3,6 +3,7 @@ package slab
 import (
 	"unsafe"
 
+	"github.com/typedmem/typedmem/internal/order"
 	"github.com/typedmem/typedmem/internal/shell"
 	"github.com/typedmem/typedmem/internal/slots"
 )
@@ -36,7 +37,7 @@ func (s *Slab[T]) Update(h Handle[T], f func(*T)) error {
 	}
 	defer func() {
 		s.shadows.Write(h.Bits)
-		slots.Publish(w, slots.AfterStore(word))
+		order.Publish(w, slots.AfterStore(word))
 	}()
 	if c.mayLackSpace {
 		if err := c.pool.Limits.Mapping().FindSpace(int(uintptr(slots.Index(h.Bits))*c.pool.Size), int(c.pool.Size)); err != nil {
@@ -44,7 +45,7 @@ func (s *Slab[T]) Update(h Handle[T], f func(*T)) error {
 		}
 	}
 	s.shadows.Write(h.Bits)
-	slots.Fence()
+	order.Fence()
 	// SAFETY: hold found the slot writable, and while its word says busy nobody else uses it.
 	f((*T)(unsafe.Add(s.slots, uintptr(slots.Index(h.Bits))*unsafe.Sizeof(*new(T)))))
 	return nil

@@ -37,6 +37,7 @@ type File struct {
 	locked    bool // this open file holds the writer lock
 
 	block *typedmem.Mapping // the header block
+	frail bool              // stores to the block must go through Write of its mapping
 	live  liveRecord
 
 	synced        uint64     // the length that both copies state
@@ -80,6 +81,7 @@ func (c *File) mapBlock() error {
 	}
 	c.block = m
 	mem.Of(m).SetUse(&mem.Use{Kind: "header of a file"})
+	c.frail = mem.Of(m).MayLackSpace()
 	c.live = liveRecord{c.bytes()[liveOffset : liveOffset+liveSize]}
 	return nil
 }

@@ -4,12 +4,14 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"math"
+	"math/bits"
 	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"unsafe"
 
+	"github.com/typedmem/typedmem/internal/order"
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
@@ -52,10 +54,13 @@ func unpackLength(word uint64) (n uint64, ok bool) {
 
 // littleEndian turns a number of this machine into one that lies little-endian in memory, and back.
 func littleEndian(x uint64) uint64 {
-	var b [8]byte
-	binary.LittleEndian.PutUint64(b[:], x)
-	return binary.NativeEndian.Uint64(b[:])
+	if bigEndian {
+		return bits.ReverseBytes64(x)
+	}
+	return x
 }
+
+var bigEndian = binary.NativeEndian.Uint16([]byte{0, 1}) == 1
 
 // liveRecord is the live record in a mapped header block.
 type liveRecord struct{ b []byte }
@@ -67,7 +72,7 @@ func (l liveRecord) word() *uint64 {
 }
 
 func (l liveRecord) publish(n uint64) {
-	atomic.StoreUint64(l.word(), littleEndian(packLength(n)))
+	order.Publish(l.word(), littleEndian(packLength(n)))
 }
 
 // begin writes the record of a writer. The boot ID comes last: until it is complete the record is

@@ -8,6 +8,7 @@ import (
 
 	"github.com/typedmem/typedmem/internal/faults"
 	"github.com/typedmem/typedmem/internal/mem"
+	"github.com/typedmem/typedmem/internal/order"
 )
 
 // ErrFull is returned where no slot is free.
@@ -215,7 +216,7 @@ func (p *Pool) Complete(h uint64) error {
 			return err
 		}
 	}
-	Publish(p.Word(uintptr(Index(h))), h&^(OneGeneration-1))
+	order.Publish(p.Word(uintptr(Index(h))), h&^(OneGeneration-1))
 	return nil
 }
 

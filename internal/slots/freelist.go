@@ -3,6 +3,8 @@ package slots
 import (
 	"cmp"
 	"sync/atomic"
+
+	"github.com/typedmem/typedmem/internal/order"
 )
 
 // Free slots are in lists by block. A block is a run of neighbouring slots of about four megabytes.
@@ -86,7 +88,7 @@ func (p *Pool) push(l *blockList, handles ...uint64) {
 
 // prepend puts slot i, which has this generation, in front of a list.
 func (p *Pool) prepend(at *list, i, generation uint32) {
-	Publish(p.Word(uintptr(i)), uint64(generation)<<32|uint64(at.head))
+	order.Publish(p.Word(uintptr(i)), uint64(generation)<<32|uint64(at.head))
 	if at.head = i + 1; at.count == 0 {
 		at.tail = at.head
 	}
@@ -115,7 +117,7 @@ func (p *Pool) moveAll(to, from *blockList) {
 		b := from.warm
 		old, at := &b.lists[from.kind], &b.lists[to.kind]
 		last := p.Word(uintptr(old.tail - 1))
-		Publish(last, uint64(Generation(Load(last)))<<32|uint64(at.head))
+		order.Publish(last, uint64(Generation(Load(last)))<<32|uint64(at.head))
 		if at.count == 0 {
 			at.tail = old.tail
 		}

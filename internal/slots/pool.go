@@ -7,6 +7,7 @@ import (
 	"unsafe"
 
 	"github.com/typedmem/typedmem/internal/mem"
+	"github.com/typedmem/typedmem/internal/order"
 )
 
 // Pool has the slots that hold no object: in the free list, in shards, in caches, or never used.
@@ -133,7 +134,7 @@ func (p *Pool) Restore(i, generation uint32) {
 	p.bump = max(p.bump, int(i)+1)
 	switch {
 	case generation&1 != 0:
-		Publish(p.Word(uintptr(i)), uint64(generation)<<32)
+		order.Publish(p.Word(uintptr(i)), uint64(generation)<<32)
 		p.live++
 	case generation == Retired:
 		p.retire(i)
@@ -144,7 +145,7 @@ func (p *Pool) Restore(i, generation uint32) {
 
 // retire takes slot i, which holds no object, out of use for good.
 func (p *Pool) retire(i uint32) {
-	Publish(p.Word(uintptr(i)), Retired<<32)
+	order.Publish(p.Word(uintptr(i)), Retired<<32)
 	p.retired.Add(1)
 }
 

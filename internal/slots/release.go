@@ -1,6 +1,10 @@
 package slots
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/typedmem/typedmem/internal/order"
+)
 
 // spill makes room in a full magazine: it moves half of the slots that can be used, and all that
 // wait. s is its shard, which must not be locked, or nil for a cache, whose owner calls.
@@ -123,7 +127,7 @@ func (p *Pool) markFreed(w *uint64, word, h uint64) (dead uint64, err error) {
 		return 0, nil
 	}
 	next := word // an error, or a fault where the file was cut off, leaves the object alive
-	defer func() { Publish(w, next) }()
+	defer func() { order.Publish(w, next) }()
 	after := p.Backing.After(Index(h), Generation(h))
 	if err = p.Backing.Record(Index(h), after); err != nil {
 		return 0, err

@@ -4,6 +4,8 @@ import (
 	"runtime"
 	"sync/atomic"
 	"unsafe"
+
+	"github.com/typedmem/typedmem/internal/order"
 )
 
 // clashLimit is after how many clashes goroutines are spread over the shards anew.
@@ -25,7 +27,7 @@ func (s *shard) tryLock() bool {
 func (s *shard) lockNow() bool { return atomic.CompareAndSwapUint32(&s.lock, 0, 1) }
 
 func (s *shard) unlock() {
-	if Ordered && !RaceEnabled {
+	if order.Strong && !RaceEnabled {
 		s.lock = 0
 	} else {
 		atomic.StoreUint32(&s.lock, 0)

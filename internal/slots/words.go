@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"time"
 	"unsafe"
+
+	"github.com/typedmem/typedmem/internal/order"
 )
 
 // Every slot has a word of 64 bits, apart from the slots themselves. Bits 32..63 are the slot's
@@ -35,28 +37,16 @@ func WordAt(words unsafe.Pointer, i uintptr) *uint64 {
 	return (*uint64)(unsafe.Add(words, i*8))
 }
 
-// Publish stores the word of a slot, which no other goroutine changes. A goroutine that loads it
-// sees what was written before it. Under the race detector it is a plain store too, where that is
-// enough: a store to memory that was taken away faults, and inside the detector that ends the
-// process.
-func Publish(w *uint64, word uint64) {
-	if Ordered {
-		*w = word
-	} else {
-		atomic.StoreUint64(w, word)
-	}
-}
-
-// setCount is Publish for a counter on the heap, which never faults.
+// setCount is [order.Publish] for a counter on the heap, which never faults.
 func setCount(p *uint64, n uint64) {
 	if RaceEnabled {
 		atomic.StoreUint64(p, n)
 	} else {
-		Publish(p, n)
+		order.Publish(p, n)
 	}
 }
 
-// Load loads what Publish stores.
+// Load loads what [order.Publish] stores.
 func Load(w *uint64) uint64 { return atomic.LoadUint64(w) }
 
 // mix spreads x over 64 bits: the finalizer of SplitMix64. Files depend on it; see FORMAT.md.

@@ -1,11 +1,11 @@
 //go:build !amd64 && !s390x && !arm64
 
-package slots
+package order
 
 import "sync/atomic"
 
-// Ordered: see order_tso.go. 386 keeps the order, but has no plain store of 64 bits.
-const Ordered = false
+// Strong: see order_tso.go. 386 keeps the order, but has no plain store of 64 bits.
+const Strong = false
 
 // Fence keeps the loads and stores before it from being seen after those that follow. Go's atomic
 // store and load do that together: these processors have full barriers in them.
