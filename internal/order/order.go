@@ -4,11 +4,11 @@ package order
 
 import "sync/atomic"
 
-// Publish stores x at p, a multiple of 8. Only one goroutine may store there. A goroutine or process
-// that sees x by an atomic load also sees what was written before it. Where [Strong] is true Publish
-// is a plain store, which takes a fraction of the time of an atomic one. It is plain under the race
-// detector too: a store to memory that was taken away faults, and inside the detector that ends the
-// process.
+// Publish stores x at p, a multiple of 8. Only one goroutine may store there. A goroutine or
+// process that sees x by an atomic load also sees what was written before it. Where [Strong] is
+// true Publish is a plain store, which takes a fraction of the time of an atomic one. It is plain
+// under the race detector too: a store to memory that was taken away faults, and inside the
+// detector that ends the process.
 func Publish(p *uint64, x uint64) {
 	if Strong {
 		*p = x
