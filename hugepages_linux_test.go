@@ -27,10 +27,14 @@ func setAside(t *testing.T, p flags.PageSize, n int) {
 		t.Skipf("%s: has no huge pages", why)
 	}
 	file := fmt.Sprintf("/sys/kernel/mm/hugepages/hugepages-%dkB/nr_hugepages", p.Bytes()>>10)
-	was, err := os.ReadFile(file)
+	number, err := os.OpenFile(file, os.O_RDWR, 0)
 	if err != nil {
-		t.Skipf("no huge pages of %v: %v", p, err)
+		t.Skipf("no huge pages of %v that can be set aside: %v", p, err)
 	}
+	t.Cleanup(func() { testkit.Check(t, number.Close(), "Close") })
+	testkit.Check(t, unix.Flock(int(number.Fd()), unix.LOCK_EX), "Flock") // another process may run this test
+	was, err := os.ReadFile(file)
+	testkit.Check(t, err, file)
 	had, err := strconv.Atoi(strings.TrimSpace(string(was)))
 	testkit.Check(t, err, file)
 	if err := os.WriteFile(file, []byte(strconv.Itoa(had+n)), 0o644); err != nil {
