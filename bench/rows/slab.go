@@ -177,7 +177,7 @@ const (
 	freelist = "index freelist in a slice"
 	// checked is the least that makes a handle stale when any goroutine may free it: what Cache
 	// cannot be faster than.
-	checked = "index freelist, generations changed by compare-and-swap"
+	checked = "index freelist, generations by CAS"
 	unseen  = "no generations: a double free goes unseen"
 )
 
