@@ -54,7 +54,14 @@ gotool() {
   tool=$cache/bin/$1-$3
   [ -x "$tool" ] && return
   why="go install $2@$3 failed"
-  GOBIN=$cache/bin GOFLAGS= go install "$2@$3" >&2 && mv "$cache/bin/$1" "$tool"
+  local new # another leg may be building the same command
+  new=$(mktemp -d "$cache/new.XXXXXX")
+  mkdir -p "$cache/bin"
+  if ! GOBIN=$new GOFLAGS= go install "$2@$3" >&2 || ! mv "$new/$1" "$tool"; then
+    rm -rf "$new"
+    return 1
+  fi
+  rmdir "$new"
 }
 
 # typed GOOS/GOARCH PACKAGE ...: the packages and their tests have no type error there. The tool

@@ -130,8 +130,7 @@ func (s *Slab[T]) Insert(x T) (Handle[T], error) {
 
 // put makes the object of a slot that was allocated: x, or zero bytes if x is nil, since a zero T
 // of Alloc's own would be in memory and copied from there. If a step faults, because a file was cut
-// off or memory was protected, put returns the slot. Alloc and Insert use it only where a fault can
-// be caught, see package faults: a fault that nothing catches ends the process.
+// off or memory was protected, put returns the slot.
 func (s *Slab[T]) put(u uint64, x *T) (Handle[T], error) {
 	if x == nil {
 		var zero T
@@ -174,8 +173,9 @@ func (s *Slab[T]) put(u uint64, x *T) (Handle[T], error) {
 	return Handle[T]{u}, nil
 }
 
-// putPlain is put for a plain slab in memory. Its defer costs an allocation up to a fifth of its
-// time.
+// putPlain is put for a plain slab in memory. Alloc and Insert call it only where a fault can be
+// caught, see package faults: any other fault ends the process, and the defer costs an allocation
+// up to a fifth of its time.
 func (s *Slab[T]) putPlain(u uint64, x *T) Handle[T] {
 	done := false
 	defer func() {

@@ -36,9 +36,9 @@ type File struct {
 	shared    bool // one of several writers, which leave the header block as it is
 	locked    bool // this open file holds the writer lock
 
-	block *typedmem.Mapping // the header block
-	frail bool              // stores to the block must go through Write of its mapping
-	live  liveRecord
+	block        *typedmem.Mapping // the header block
+	mayLackSpace bool              // stores to the block must go through Write of its mapping
+	live         liveRecord
 
 	synced        uint64     // the length that both copies state
 	durableCopy   int        // the copy that is known to be on the device, -1 for none
@@ -81,7 +81,7 @@ func (c *File) mapBlock() error {
 	}
 	c.block = m
 	mem.Of(m).SetUse(&mem.Use{Kind: "header of a file"})
-	c.frail = mem.Of(m).MayLackSpace()
+	c.mayLackSpace = mem.Of(m).MayLackSpace()
 	c.live = liveRecord{c.bytes()[liveOffset : liveOffset+liveSize]}
 	return nil
 }

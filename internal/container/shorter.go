@@ -23,7 +23,7 @@ func (c *File) shorterWord() *uint64 {
 // a full disk it may return an error.
 func (c *File) CountShorter() error {
 	word := littleEndian(littleEndian(atomic.LoadUint64(c.shorterWord())) + 1)
-	if mem.Of(c.block).MayLackSpace() {
+	if c.mayLackSpace {
 		return sys.SpaceError(c.path, mem.Of(c.block).WriteWord(shorterAt, word))
 	}
 	atomic.StoreUint64(c.shorterWord(), word)

@@ -17,7 +17,7 @@ func (c *File) NoteCleared() error { return c.writing(c.noteCleared) }
 
 func (c *File) noteCleared() error {
 	n := littleEndian(atomic.LoadUint64(c.clears())) + 1
-	if !mem.Of(c.block).MayLackSpace() {
+	if !c.mayLackSpace {
 		atomic.StoreUint64(c.clears(), littleEndian(n))
 		return nil
 	}

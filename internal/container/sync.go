@@ -13,7 +13,7 @@ import (
 // process crashes. The elements must be written before. On a full disk it may return an error; then
 // the old length stays.
 func (c *File) Publish(n int) error {
-	if !c.frail {
+	if !c.mayLackSpace {
 		c.live.publish(uint64(n))
 		return nil
 	}
