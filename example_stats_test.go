@@ -9,7 +9,7 @@ import (
 )
 
 func ExampleMappings() {
-	orders, err := options.New(1 << 20).WithCapacity(1 << 30).WithName("orders").MapMut()
+	orders, err := options.New(1 << 20).WithCapacity(64 << 20).WithName("orders").MapMut()
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -19,7 +19,7 @@ func ExampleMappings() {
 			fmt.Println(m.Name, m.Len, m.Cap, m.Protection, m.Pins)
 		}
 	}
-	// Output: orders 1048576 1073741824 Read|Write 0
+	// Output: orders 1048576 67108864 Read|Write 0
 }
 
 func ExampleReadStats() {
