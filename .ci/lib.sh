@@ -6,6 +6,7 @@ cd "$ci/.."
 cache=${TYPEDMEM_CACHE:-$HOME/.cache/typedmem}
 mkdir -p "$cache"
 unset GOOS GOARCH # a leg sets its own
+export GOFLAGS="'-toolexec=$ci/tool'"
 
 # skip NAME REASON: the machine cannot run this target.
 skip() { echo "$1: skipped: $2"; }
@@ -57,7 +58,7 @@ gotool() {
   local new # another leg may be building the same command
   new=$(mktemp -d "$cache/new.XXXXXX")
   mkdir -p "$cache/bin"
-  if ! GOBIN=$new GOFLAGS= go install "$2@$3" >&2 || ! mv "$new/$1" "$tool"; then
+  if ! GOBIN=$new go install "$2@$3" >&2 || ! mv "$new/$1" "$tool"; then
     rm -rf "$new"
     return 1
   fi
@@ -71,7 +72,7 @@ typed() {
   local target=$1
   shift
   gotool lostcancel golang.org/x/tools/go/analysis/passes/lostcancel/cmd/lostcancel v0.41.0 || { echo "$why"; return 1; }
-  for_target "$target" "$tool" "$@"
+  for_target "$target" "$ci/tool" "$tool" "$@"
 }
 
 newest=go1.27.3 # the newest toolchain
