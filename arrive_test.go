@@ -59,7 +59,7 @@ func TestAppendWritesToPagesThatHaveCome(t *testing.T) {
 				t.Skip("the system has no call that brings pages in, so the first step is the last")
 			}
 			came, steps := arrivals(t, nil)
-			m, total := r.Mapping(), batch*min(50_000, 1+10<<20/batch)
+			m, total := r.Mapping(), min(10<<20, 50_000*min(batch, 1000))
 			l := mem.Of(m).Limits()
 			for xs := make([]byte, batch); r.Len() < total; {
 				from := r.Len()

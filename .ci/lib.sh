@@ -6,6 +6,7 @@ cd "$ci/.."
 cache=${TYPEDMEM_CACHE:-$HOME/.cache/typedmem}
 mkdir -p "$cache"
 unset GOOS GOARCH # a leg sets its own
+# What the go command builds, here and in tests, it builds by way of .ci/tool.
 export GOFLAGS="'-toolexec=$ci/tool'"
 
 # skip NAME REASON: the machine cannot run this target.
