@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/container"
@@ -21,7 +20,7 @@ func (c *core) close() error {
 	if c.first() != c.m && !c.unmapped() {
 		return fmt.Errorf("Mapping was split, and the part with the first slots is open; close it first: %w", typedmem.ErrBusy)
 	}
-	for _, one := range []*sync.Mutex{&c.pool.Flushing, &c.pool.Growing, &c.pool.Arriving} {
+	for _, one := range []tryLocker{&c.syncing, &c.pool.Flushing, &c.pool.Growing, &c.pool.Arriving} {
 		if !one.TryLock() {
 			return fmt.Errorf("a Sync or Flush is at work, or the slab is about to grow; close it again after that: %w", typedmem.ErrBusy)
 		}
@@ -53,6 +52,11 @@ func (c *core) close() error {
 		return failed
 	}
 	return errors.Join(cut, err, closeAll(append(c.fences, c.guards.mapped...)), c.kind.close(cut != nil))
+}
+
+type tryLocker interface {
+	TryLock() bool
+	Unlock()
 }
 
 // closeMappings undoes what a constructor did before it failed.

@@ -39,7 +39,11 @@ type core struct {
 	waited  atomic.Uint64
 	waiters atomic.Int64
 
-	closing sync.Mutex // one Close at a time; taken before the locks of the pool
+	// closing lets one Close at a time in. Each Sync and Flush has syncing locked for reading all
+	// the time, so that no Close comes between two of its steps: Close only tries to lock it, and
+	// returns ErrBusy. They are taken in this order, before the locks of the pool.
+	closing sync.Mutex
+	syncing sync.RWMutex
 }
 
 // kind is what a slab in memory, a slab file and a reader of one do differently. Debug mode wraps

@@ -95,7 +95,7 @@ func (w *writer) close(cut bool) error {
 	return errors.Join(err, w.f.Close(w.c.slotsEnd(w.c.pool.Used())))
 }
 
-// flush writes slots and words to the device.
+// flush writes slots and words to the device. The caller holds syncing.
 func (c *core) flush() error {
 	if err := c.flushSlots(); err != nil || !c.pool.Durable {
 		return err
@@ -117,7 +117,8 @@ func (c *core) flushSlots() error {
 	return c.m.Flush(0, c.m.Len())
 }
 
-// sync makes durable what flush writes, the length of the file and its name.
+// sync makes durable what flush writes, the length of the file and its name. The caller holds
+// syncing.
 func (c *core) sync() error {
 	if err := c.flush(); err != nil || !c.pool.Durable {
 		return err

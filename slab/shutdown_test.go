@@ -204,6 +204,26 @@ func TestShutdownSyncs(t *testing.T) {
 	testkit.Wants(t, "Close", s.Close(), typedmem.ErrClosed)
 }
 
+// No Close comes between two steps of a Sync: one that began before is ErrBusy until Sync returns.
+func TestNoCloseWithinSync(t *testing.T) {
+	for range testkit.Cond(testing.Short(), 20, 200) {
+		s := ofKind(t, "file")
+		testkit.Must(s.Insert(rec{1, 2}))(t)
+		resume := testenv.Stopped(t, sys.OpFlush, s.Sync)
+		closed := make(chan error, 1)
+		testkit.Wants(t, "Close", s.Close(), typedmem.ErrBusy)
+		go func() {
+			err := s.Close()
+			for errors.Is(err, typedmem.ErrBusy) {
+				err = s.Close()
+			}
+			closed <- err
+		}()
+		testkit.Wants(t, "Sync", resume(), nil)
+		testkit.Wants(t, "Close", <-closed, nil)
+	}
+}
+
 // Goroutines sync in the background while others use the slab under pins, until it is shut down:
 // what they have left is there when the file is opened again.
 func TestBackgroundSync(t *testing.T) {

@@ -416,7 +416,10 @@ func (s *Slab[T]) Trim() (bytes int, err error) {
 // length of a file that has grown: use [Slab.Sync] to make changes durable. A slab in memory has
 // nothing to write.
 func (s *Slab[T]) Flush() error {
-	return shell.Fail("flush", s.inner().flush())
+	c := s.inner()
+	c.syncing.RLock()
+	defer c.syncing.RUnlock()
+	return shell.Fail("flush", c.flush())
 }
 
 // Sync makes durable what was done before the call. After a power failure every object that lived
@@ -428,6 +431,8 @@ func (s *Slab[T]) Flush() error {
 // [typedmem.ErrReplaced]. In a slab that [Open] made, that is all that Sync does.
 func (s *Slab[T]) Sync() error {
 	c := s.inner()
+	c.syncing.RLock()
+	defer c.syncing.RUnlock()
 	err := c.sync()
 	if err == nil {
 		err = c.name.Check()
