@@ -39,9 +39,9 @@ type core struct {
 	waited  atomic.Uint64
 	waiters atomic.Int64
 
-	// closing lets one Close at a time in. Each Sync and Flush has syncing locked for reading all
-	// the time, so that no Close comes between two of its steps: Close only tries to lock it, and
-	// returns ErrBusy. They are taken in this order, before the locks of the pool.
+	// closing lets one Close at a time in. Sync and Flush hold syncing for reading from start to
+	// end, so that no Close comes between two of their steps: it tries to lock syncing, and returns
+	// ErrBusy. The two are taken in this order, before the locks of the pool.
 	closing sync.Mutex
 	syncing sync.RWMutex
 }

@@ -204,23 +204,25 @@ func TestShutdownSyncs(t *testing.T) {
 	testkit.Wants(t, "Close", s.Close(), typedmem.ErrClosed)
 }
 
-// No Close comes between two steps of a Sync: one that began before is ErrBusy until Sync returns.
+// Close returns ErrBusy from the first step of a Sync or Flush until the last, between them too.
 func TestNoCloseWithinSync(t *testing.T) {
-	for range testkit.Cond(testing.Short(), 20, 200) {
-		s := ofKind(t, "file")
-		testkit.Must(s.Insert(rec{1, 2}))(t)
-		resume := testenv.Stopped(t, sys.OpFlush, s.Sync)
-		closed := make(chan error, 1)
-		testkit.Wants(t, "Close", s.Close(), typedmem.ErrBusy)
-		go func() {
-			err := s.Close()
-			for errors.Is(err, typedmem.ErrBusy) {
-				err = s.Close()
-			}
-			closed <- err
-		}()
-		testkit.Wants(t, "Sync", resume(), nil)
-		testkit.Wants(t, "Close", <-closed, nil)
+	for name, call := range map[string]func(*slab.Slab[rec]) error{"Sync": (*slab.Slab[rec]).Sync, "Flush": (*slab.Slab[rec]).Flush} {
+		for range testkit.Cond(testing.Short(), 10, 100) {
+			s := ofKind(t, "file")
+			testkit.Must(s.Insert(rec{1, 2}))(t)
+			resume := testenv.Stopped(t, sys.OpFlush, func() error { return call(s) })
+			testkit.Wants(t, "Close", s.Close(), typedmem.ErrBusy)
+			closed := make(chan error, 1)
+			go func() {
+				err := s.Close()
+				for errors.Is(err, typedmem.ErrBusy) {
+					err = s.Close()
+				}
+				closed <- err
+			}()
+			testkit.Wants(t, name, resume(), nil)
+			testkit.Wants(t, "Close", <-closed, nil)
+		}
 	}
 }
 

@@ -22,7 +22,7 @@ func Programs(t testing.TB) (n, from uint64) {
 	switch {
 	case testenv.Emulator() == "qemu-user": // each system call takes its time
 		n = 5
-	case testing.Short() && runtime.GOOS == "windows": // as below, and Wine opens files slowly
+	case testing.Short() && testenv.Emulator() == "Wine": // it opens files slowly
 		n = 8
 	case testing.Short(), race.Enabled, // the race detector makes each ten times as slow
 		runtime.GOOS == "windows": // Wine keeps what a program left open until the collector comes
