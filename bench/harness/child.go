@@ -63,7 +63,7 @@ func startChild(row, name string, cfg Config, env *Env) (runner, error) {
 
 func (c *child) read() (Sample, error) {
 	if !c.out.Scan() {
-		return Sample{}, errors.Join(fmt.Errorf("the process of the case ended early"), c.out.Err())
+		return Sample{}, fmt.Errorf("the process of the case ended early: %w", errors.Join(c.out.Err(), c.close()))
 	}
 	var a answer
 	if err := json.Unmarshal(c.out.Bytes(), &a); err != nil {
@@ -76,13 +76,24 @@ func (c *child) read() (Sample, error) {
 }
 
 func (c *child) round() (Sample, error) {
+	if c.cmd == nil {
+		return Sample{}, errors.New("the process of the case has ended")
+	}
 	if _, err := io.WriteString(c.in, "\n"); err != nil {
 		return Sample{}, err
 	}
 	return c.read()
 }
 
-func (c *child) close() error { return errors.Join(c.in.Close(), c.cmd.Wait()) }
+// close ends the process and returns what it ended with; a second one does nothing.
+func (c *child) close() error {
+	if c.cmd == nil {
+		return nil
+	}
+	cmd := c.cmd
+	c.cmd = nil
+	return errors.Join(c.in.Close(), cmd.Wait())
+}
 
 // Child runs the case that the environment names and reports whether there was one. A program that
 // measures rows with Own calls it first.

@@ -38,7 +38,7 @@ var curveDashes = [][]vg.Length{nil, {8, 3}, {2, 2}, {8, 3, 2, 3}, {4, 4}}
 func curves(path, name string, family []harness.Result) error {
 	slices.SortFunc(family, func(a, b harness.Result) int { return int(a.Row.X - b.Row.X) })
 	p := plot.New()
-	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = name, family[0].Row.XOf, "time per "+family[0].Row.Unit
+	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = name+", log scales", family[0].Row.XOf, "time per "+family[0].Row.Unit
 	p.Title.TextStyle.Font.Size = letters
 	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
 		axis.Label.TextStyle.Font.Size, axis.Tick.Label.Font.Size = letters, letters-2
@@ -48,7 +48,7 @@ func curves(path, name string, family []harness.Result) error {
 	p.X.Tick.Marker = plot.TickerFunc(func(float64, float64) (ticks []plot.Tick) {
 		for i, r := range family {
 			label := ""
-			if len(family) < 5 || i%2 == 1 { // more would overlap
+			if len(family) < 5 || i == 0 || i > 1 && (len(family)-1-i)%2 == 0 { // more would overlap
 				label = amount(r.Row.X)
 			}
 			ticks = append(ticks, plot.Tick{Value: r.Row.X, Label: label})
@@ -71,48 +71,63 @@ func curves(path, name string, family []harness.Result) error {
 		p.Add(l, dots)
 		legend.Add(contender, l, dots)
 	}
-	height := plotHeight + vg.Length(lineHeight*len(shown)+10)
+	p.Y.Min, p.Y.Max = below(p.Y.Min), above(p.Y.Max)
+	const height = plotHeight + lineHeight*mostCurves + 10
 	c := vgsvg.New(curveWidth, height)
 	all := draw.New(c)
-	p.Draw(draw.Crop(all, 2, -10, height-plotHeight, 0))
+	p.Draw(draw.Crop(all, 2, -10, height-plotHeight, -4))
 	legend.Draw(draw.Crop(all, 10, 0, 0, -plotHeight-6))
 	return save(path, c)
 }
 
-// chosen returns the contenders to draw: the fastest for the largest x, at most mostOwn of this
-// library, which come first.
+// chosen returns the contenders to draw, at most mostCurves, ours first: the fastest of this library
+// for the largest x, at most mostOwn, the fastest of another, the floor, and then the fastest of
+// the rest.
 func chosen(family []harness.Result) (names []string) {
 	type one struct {
-		name string
-		own  bool
+		harness.CaseResult
 		last plotter.XY
 	}
 	var all []one
 	for _, c := range family[0].Cases {
 		if points := pointsOf(family, c.Case.Name); len(points) > 1 {
-			all = append(all, one{c.Case.Name, c.Case.Lib == harness.Ours, points[len(points)-1]})
+			all = append(all, one{c, points[len(points)-1]})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b one) int {
-		switch {
-		case a.own && !b.own:
-			return -1
-		case b.own && !a.own:
-			return 1
-		}
 		return cmp.Or(cmp.Compare(b.last.X, a.last.X), cmp.Compare(a.last.Y, b.last.Y))
 	})
-	own := 0
-	for _, o := range all {
-		if o.own {
-			own++
-		}
-		if !o.own || own <= mostOwn {
-			names = append(names, o.name)
+	take := func(most int, fits func(one) bool) {
+		for i := 0; i < len(all) && most > 0 && len(names) < mostCurves; {
+			if !fits(all[i]) {
+				i++
+				continue
+			}
+			names, all, most = append(names, all[i].Case.Name), slices.Delete(all, i, i+1), most-1
 		}
 	}
-	return names[:min(len(names), mostCurves)]
+	own := func(o one) bool { return o.Case.Lib == harness.Ours }
+	take(mostOwn, own)
+	take(1, func(o one) bool { return !own(o) && o.Case.Lib != "" && o.Case.Lib != "Go" })
+	take(1, func(o one) bool { return o.Case.Name == family[0].Row.Floor })
+	take(mostCurves, func(o one) bool { return !own(o) && o.Case.Lib != "" })
+	return names
 }
+
+// below returns the greatest value of one digit, 1, 2 or 5, that is at most x; above the least that
+// is at least x.
+func below(x float64) float64 {
+	power := math.Pow(10, math.Floor(math.Log10(x)))
+	switch {
+	case x >= 5*power:
+		return 5 * power
+	case x >= 2*power:
+		return 2 * power
+	}
+	return power
+}
+
+func above(x float64) float64 { return 1 / below(1/x) }
 
 // pointsOf returns the median times of a contender in nanoseconds, as far as it took part.
 func pointsOf(family []harness.Result, contender string) (points plotter.XYs) {
@@ -130,7 +145,10 @@ func decades(least, most float64) (ticks []plot.Tick) {
 	for e := math.Floor(math.Log10(least)); math.Pow(10, e) <= most; e++ {
 		for _, k := range []float64{1, 2, 5} {
 			t := plot.Tick{Value: k * math.Pow(10, e)}
-			if k == 1 || most < 100*least {
+			if t.Value < least*0.999 || t.Value > most*1.001 { // it would take room
+				continue
+			}
+			if k == 1 || most <= 200*least {
 				t.Label = power(t.Value)
 			}
 			ticks = append(ticks, t)

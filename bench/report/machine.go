@@ -25,7 +25,7 @@ type Machine struct {
 // ThisMachine asks the system.
 func ThisMachine() Machine {
 	m := Machine{CPU: fmt.Sprintf("%s × %d", field("/proc/cpuinfo", "model name"), runtime.NumCPU()), Go: runtime.Version(), Date: time.Now(),
-		Memory: field("/proc/meminfo", "MemTotal"), Command: "go run ./" + filepath.Base(os.Args[0])}
+		Memory: memory(), Command: "go run ./" + filepath.Base(os.Args[0])}
 	flag.Visit(func(f *flag.Flag) {
 		if f.Name != "out" && f.Name != "disk" { // they say where, not what
 			m.Command += fmt.Sprintf(" -%s=%s", f.Name, f.Value)
@@ -56,6 +56,15 @@ func field(path, name string) string {
 		}
 	}
 	return "unknown"
+}
+
+// memory returns how much the machine has.
+func memory() string {
+	var kib float64
+	if _, err := fmt.Sscanf(field("/proc/meminfo", "MemTotal"), "%f kB", &kib); err != nil {
+		return "unknown size"
+	}
+	return fmt.Sprintf("%.3g GiB", kib/(1<<20))
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -68,6 +68,7 @@ func bars(path string, r harness.Result) error {
 	p.X.Label.Text = "time per " + r.Row.Unit
 	var names []string
 	var ours, others plotter.Values
+	values := plotter.XYLabels{}
 	least, most := math.Inf(1), 0.0
 	for _, c := range slices.Backward(r.Cases) {
 		if len(c.Samples) == 0 {
@@ -79,9 +80,11 @@ func bars(path string, r harness.Result) error {
 		if c.Case.Lib != harness.Ours {
 			a, b = 0, x
 		}
-		names, ours, others = append(names, fmt.Sprintf("%s: %s   ", c.Case.Name, Duration(x))), append(ours, a), append(others, b)
+		values.XYs = append(values.XYs, plotter.XY{X: x, Y: float64(len(names))})
+		values.Labels = append(values.Labels, Duration(x))
+		names, ours, others = append(names, padded(c.Case.Name)), append(ours, a), append(others, b)
 	}
-	if len(names) == 0 {
+	if len(names) < 2 { // nothing to compare
 		return nil
 	}
 	blue, gray := color.RGBA{0x1f, 0x77, 0xb4, 0xff}, color.Gray{0x90}
@@ -89,22 +92,32 @@ func bars(path string, r harness.Result) error {
 	if most > 50*least { // one bar would hide the rest: dots on a logarithmic axis
 		add = addDots
 	}
-	if err := errors.Join(add(p, ours, blue), add(p, others, gray)); err != nil {
+	labels, err := plotter.NewLabels(values)
+	if err := errors.Join(err, add(p, ours, blue), add(p, others, gray)); err != nil {
 		return err
 	}
+	for i := range labels.TextStyle {
+		labels.TextStyle[i].YAlign = draw.YCenter
+	}
+	labels.Offset = vg.Point{X: 7}
 	if most > 50*least {
 		p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, plot.TickerFunc(decades)
-		p.X.Min, p.X.Max = least/2, most*2
+		p.X.Min, p.X.Max = least/2, most*4
 		p.Add(plotter.NewGrid())
 	} else {
-		p.X.Min = 0
+		p.X.Min, p.X.Max = 0, most*1.15
 		p.X.Tick.Marker = plot.TickerFunc(times)
 	}
+	p.Add(labels)
 	p.NominalY(names...)
 	c := vgsvg.New(9*vg.Inch, vg.Points(70+20*float64(len(names))))
-	p.Draw(draw.New(c))
+	p.Draw(draw.Crop(draw.New(c), 0, -20, 0, 0))
 	return save(path, c)
 }
+
+// padded adds blanks to a name, which is placed by the width it has in our font: a font that takes
+// its place may be wider by a fifth.
+func padded(name string) string { return name + strings.Repeat(" ", 3+len(name)/2) }
 
 // addBars adds horizontal bars.
 func addBars(p *plot.Plot, values plotter.Values, c color.Color) error {
@@ -153,8 +166,11 @@ var ownFont = regexp.MustCompile(`font-family:[^;"]*`)
 func times(least, most float64) []plot.Tick {
 	ticks := plot.DefaultTicks{}.Ticks(least, most)
 	for i, t := range ticks {
-		if t.Label != "" && t.Value > 0 {
+		switch {
+		case t.Label != "" && t.Value > 0:
 			ticks[i].Label = Duration(t.Value)
+		case t.Value == 0:
+			ticks[i].Label = "0"
 		}
 	}
 	return ticks

@@ -6,7 +6,6 @@ import (
 	"io"
 	"math"
 	"strings"
-	"time"
 
 	"github.com/olekukonko/tablewriter"
 	"github.com/olekukonko/tablewriter/renderer"
@@ -30,7 +29,7 @@ func lines(r harness.Result) [][]string {
 	var all [][]string
 	for _, c := range r.Cases {
 		if c.Err != "" {
-			all = append(all, []string{c.Case.Name, "-", "", "", "", "", "", "", "", "failed: " + c.Err})
+			all = append(all, []string{c.Case.Name, "-", "", "", "", "", "", "", "", "failed: " + strings.Join(strings.Fields(c.Err), " ")})
 			continue
 		}
 		wall := c.Median(harness.Wall)
@@ -109,24 +108,19 @@ the fastest contender of another library that is fair to compare with; a ratio i
 round. "Peak / data" is the greatest resident memory of the contender's own process over the bytes of data. Contenders without a library, floors among
 them, are what can be written by hand or comes with Go.`
 
-// Duration prints nanoseconds with about three digits.
+// Duration prints nanoseconds with three digits.
 func Duration(ns float64) string {
 	switch {
 	case math.IsNaN(ns):
 		return "-"
-	case ns < 1000:
+	case ns < 999.5:
 		return fmt.Sprintf("%.3g ns", ns)
+	case ns < 999.5e3:
+		return fmt.Sprintf("%.3g µs", ns/1e3)
+	case ns < 999.5e6:
+		return fmt.Sprintf("%.3g ms", ns/1e6)
 	}
-	d := time.Duration(ns)
-	for _, unit := range []time.Duration{time.Second, time.Millisecond, time.Microsecond, 1} {
-		if d >= 100*unit {
-			return d.Round(unit).String()
-		}
-		if d >= unit {
-			return d.Round(unit / 100).String()
-		}
-	}
-	return d.String()
+	return fmt.Sprintf("%.3g s", ns/1e9)
 }
 
 func ratio(x float64) string {

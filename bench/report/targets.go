@@ -3,6 +3,8 @@ package report
 import (
 	"fmt"
 	"io"
+	"math"
+	"strings"
 
 	"github.com/olekukonko/tablewriter"
 	"github.com/olekukonko/tablewriter/renderer"
@@ -27,11 +29,14 @@ func Targets(w io.Writer, verdicts []rows.Verdict, markdown bool) error {
 		if v.Target.Plus != 0 {
 			target = fmt.Sprintf("at most %g", v.Target.Plus)
 		}
-		met := "met"
-		if !v.Met {
+		measured, met := fmt.Sprintf("%.2f %s", v.Value, v.What), "met"
+		switch {
+		case math.IsNaN(v.Value):
+			measured, met = strings.Join(strings.Fields(v.What), " "), "not measured"
+		case !v.Met:
 			met = "missed"
 		}
-		if err := t.Append([]string{v.Target.Row, v.Target.Case, fmt.Sprintf("%.2f %s", v.Value, v.What), target, met}); err != nil {
+		if err := t.Append([]string{v.Target.Row, v.Target.Case, measured, target, met}); err != nil {
 			return err
 		}
 	}

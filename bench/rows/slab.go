@@ -364,6 +364,17 @@ func freeListConfig[T any](g int) xmemory.FreeListConfig {
 	return cfg
 }
 
+// goroutines are the points of the scaling plot of slabs.
+var goroutines = []int{1, 2, 4, 8}
+
+func scalingName(g int) string {
+	s := ""
+	if g > 1 {
+		s = "s"
+	}
+	return fmt.Sprintf("scaling: slab alloc and free, 64 B, random order, %d goroutine%s", g, s)
+}
+
 func slabRows() []harness.Row {
 	var rows []harness.Row
 	add := func(name string, cases []harness.Case) *harness.Row {
@@ -379,8 +390,8 @@ func slabRows() []harness.Row {
 		add(fmt.Sprintf("slab alloc and free, 64 B, %s, 1 goroutine", order), slabCases[obj64](1, random))
 		add(fmt.Sprintf("slab alloc and free, 256 B, %s, 1 goroutine", order), slabCases[obj256](1, random))
 	}
-	for _, g := range []int{1, 2, 4, 8} {
-		r := add(fmt.Sprintf("scaling: slab alloc and free, 64 B, random order, %d goroutines", g), slabCases[obj64](g, true))
+	for _, g := range goroutines {
+		r := add(scalingName(g), slabCases[obj64](g, true))
 		r.Plot, r.X, r.XOf = "slab by goroutines", float64(g), "goroutines"
 	}
 	return append(append(rows, handleRows()...), collectorRows()...)

@@ -12,13 +12,13 @@ type Target struct {
 	Row, Case string
 	Against   string // the case that is the measure; "" for the best contender of another library
 	Most      float64
-	Of        func(harness.Sample) float64 // nil: wall time
-	Flat      string                       // not "": the ratio is to the same case in this row
-	Plus      float64                      // not 0: the bound is this many nanoseconds over Against
-	Data      bool                         // the ratio is to the bytes of data
+	CPU       bool    // of processor time, not wall time
+	Flat      string  // not "": the ratio is to the same case in this row
+	Plus      float64 // not 0: the bound is this many nanoseconds over Against
+	Data      bool    // of peak memory, to the bytes of data
 }
 
-// Verdict is a target with what was measured.
+// Verdict is a target with what was measured: NaN, and What says why, where it could not be.
 type Verdict struct {
 	Target Target
 	What   string
@@ -51,7 +51,7 @@ func Targets() []Target {
 		heapRatio("random read, uint64, 2 GiB", "View.At, TransparentHugePages", 1/1.3),
 		Target{Row: anonymous, Case: "Region.Append, one by one", Against: "heap append", Most: 0.5},
 		Target{Row: anonymous, Case: "Region.Append, 256 at once", Against: "heap append", Most: 0.5},
-		Target{Row: anonymous, Case: "Region.Append, one by one", Most: 1.05, Of: harness.Peak, Data: true},
+		Target{Row: anonymous, Case: "Region.Append, one by one", Most: 1.05, Data: true},
 		Target{Row: "open a 4 GiB file, read one value, close", Case: "region.Map of a raw file", Against: bareOpen, Most: 2},
 		Target{Row: "open a 4 GiB file, read one value, close", Case: "region.Open", Against: bareOpen, Most: 2},
 		Target{Row: "scaling: open a file of 2 GiB", Case: "region.Open", Flat: "scaling: open a file of 1 MiB", Most: 1.25},
@@ -73,56 +73,82 @@ func Judge(results []harness.Result) []Verdict {
 	var all []Verdict
 	for _, t := range Targets() {
 		row, ok := byName[t.Row]
-		if !ok {
-			continue
+		base, hasBase := row, true
+		if t.Flat != "" {
+			base, hasBase = byName[t.Flat]
 		}
-		c, ok := row.Case(t.Case)
-		if !ok {
-			continue
-		}
-		if v := judge(t, row, c, byName); !math.IsNaN(v.Value) {
-			all = append(all, v)
+		if ok && hasBase {
+			all = append(all, judge(t, row, base))
 		}
 	}
 	return all
 }
 
-func judge(t Target, row harness.Result, c harness.CaseResult, byName map[string]harness.Result) Verdict {
-	of := t.Of
-	if of == nil {
-		of = harness.Wall
-	}
+// judge compares a case of row with one of base, which is the same row but for a Flat target.
+func judge(t Target, row, base harness.Result) Verdict {
 	v := Verdict{Target: t, Value: math.NaN()}
-	other, name := harness.CaseResult{}, t.Against
-	var ok bool
-	switch {
-	case t.Data:
-		v.What, v.Value = "peak memory over the data", c.Median(of)/c.Median(harness.Bytes)
+	c, ok := row.Case(t.Case)
+	if !ok {
+		v.What = why(row, t.Case)
+		return v
+	}
+	if t.Data {
+		v.What, v.Value = "peak memory over the data", c.Median(harness.Peak)/c.Median(harness.Bytes)
 		v.Met = v.Value <= t.Most
 		return v
-	case t.Flat != "":
-		other, ok = byName[t.Flat].Case(t.Case)
-		name = "the same in “" + t.Flat + "”"
-	case name == "":
+	}
+	against := t.Against
+	if t.Flat != "" {
+		against = t.Case
+	}
+	other, ok := base.Case(against)
+	if against == "" {
 		other, ok = row.BestOther(c.Case.Lib)
-		name = "the best other library, " + other.Case.Name
-	default:
-		other, ok = row.Case(name)
 	}
 	if !ok {
+		v.What = why(base, against)
 		return v
 	}
-	if t.Plus != 0 {
-		v.What, v.Value = "ns over "+name, c.Median(of)-other.Median(of)
-		v.Met = v.Value <= t.Plus
-		return v
+	of, name := harness.Wall, other.Case.Name
+	switch {
+	case t.Flat != "":
+		name = "the same in “" + t.Flat + "”"
+	case t.Against == "":
+		name = "the best other library, " + name
 	}
-	v.What, v.Value = "× "+name, c.Ratio(other, of)
-	if t.Flat != "" { // another row: its rounds were other moments
-		v.Value = c.Median(of) / other.Median(of)
+	if t.CPU {
+		of, name = harness.CPU, name+" (processor time)"
+	}
+	switch {
+	case t.Plus != 0:
+		v.What, v.Value, v.Met = "ns over "+name, c.Median(of)-other.Median(of), c.Median(of)-other.Median(of) <= t.Plus
+		return v
+	case t.Flat != "": // another row: its rounds were other moments
+		v.What, v.Value = "× "+name, c.Median(of)/other.Median(of)
+	default:
+		v.What, v.Value = "× "+name, c.Ratio(other, of)
 	}
 	v.Met = v.Value <= t.Most
 	return v
+}
+
+// why says what failed in a row: the case of that name, or all of other libraries.
+func why(row harness.Result, name string) string {
+	for _, c := range row.Cases {
+		if c.Err != "" && (c.Case.Name == name || name == "" && c.Case.Lib != "" && c.Case.Lib != harness.Ours) {
+			return c.Case.Name + " failed: " + c.Err
+		}
+	}
+	return "there is nothing to compare with"
+}
+
+// allocTargets are those of Cache and Slab on any number of goroutines.
+func allocTargets(row string) []Target {
+	all := []Target{{Row: row, Case: "Cache", Against: "new(T)", Most: 0.5, CPU: true}}
+	for _, peer := range []string{"memorymanager", "modernc memory with a mutex", "xDarkicex FreeList", "xDarkicex ShardedFreeList"} {
+		all = append(all, Target{Row: row, Case: "Slab", Against: peer, Most: 1})
+	}
+	return all
 }
 
 func slabTargets() []Target {
@@ -131,13 +157,12 @@ func slabTargets() []Target {
 		for _, order := range []string{"LIFO", "random order"} {
 			row := fmt.Sprintf("slab alloc and free, %s, %s, 1 goroutine", size, order)
 			all = append(all,
-				Target{Row: row, Case: "Cache", Against: "new(T)", Most: 0.5, Of: harness.CPU},
-				Target{Row: row, Case: "Cache", Against: freelist, Most: 1.3},
-				Target{Row: row, Case: "Slab", Against: "memorymanager", Most: 1},
-				Target{Row: row, Case: "Slab", Against: "modernc memory with a mutex", Most: 1},
-				Target{Row: row, Case: "Slab", Against: "xDarkicex FreeList", Most: 1},
-				Target{Row: row, Case: "Slab", Against: "xDarkicex ShardedFreeList", Most: 1})
+				Target{Row: row, Case: "Cache", Against: freelist, Most: 1.3})
+			all = append(all, allocTargets(row)...)
 		}
+	}
+	for _, g := range goroutines {
+		all = append(all, allocTargets(scalingName(g))...)
 	}
 	for _, order := range []string{"sequential", "random"} {
 		row := fmt.Sprintf("handle lookup, %s, 10 M objects", order)
@@ -147,5 +172,5 @@ func slabTargets() []Target {
 	}
 	const gc = "full collection with 50 M live linked objects"
 	return append(all, Target{Row: gc, Case: "Slab, linked by handles", Against: emptyHeap, Most: 1.1},
-		Target{Row: gc, Case: "Slab, linked by handles", Against: emptyHeap, Most: 1.1, Of: harness.CPU})
+		Target{Row: gc, Case: "Slab, linked by handles", Against: emptyHeap, Most: 1.1, CPU: true})
 }

@@ -2,7 +2,8 @@
 // end to end. Every contender has a writing and a reading process of its own, and all have to agree
 // about the results.
 //
-//	cd bench/services && go run . [-quick] [-service NAME] [-contender NAME] [-scale N] [-dir DIR]
+//	cd bench/services && go run . [-quick] [-scale N] [-rounds N] [-service NAME]
+//	    [-contender NAME] [-dir DIR]
 package main
 
 import (
@@ -21,6 +22,7 @@ func services() []service { return []service{ticks(), embeddings(), objects()} }
 type config struct {
 	service, contender string // empty: all
 	scale              int    // one part in this many of the rows
+	rounds             int
 	dir                string
 }
 
@@ -35,6 +37,7 @@ func main() {
 	flag.StringVar(&cfg.service, "service", "", "run this service only")
 	flag.StringVar(&cfg.contender, "contender", "", "run this contender only")
 	flag.IntVar(&cfg.scale, "scale", 1, "one part in `N` of the rows")
+	flag.IntVar(&cfg.rounds, "rounds", 1, "run each contender `N` times, in turns, and print the medians")
 	flag.StringVar(&cfg.dir, "dir", os.TempDir(), "where the files are made")
 	quick := flag.Bool("quick", false, "the same as -scale 100")
 	list := flag.Bool("list", false, "name all services and contenders")
@@ -61,6 +64,9 @@ func run(w io.Writer, cfg config) (err error) {
 	if cfg.scale < 1 {
 		return fmt.Errorf("a scale of %d: give 1 or more", cfg.scale)
 	}
+	if cfg.rounds < 1 {
+		return fmt.Errorf("%d rounds: give 1 or more", cfg.rounds)
+	}
 	dir, err := os.MkdirTemp(cfg.dir, "services")
 	if err != nil {
 		return err
@@ -73,7 +79,7 @@ func run(w io.Writer, cfg config) (err error) {
 		}
 		all, e := runService(s, cfg, dir)
 		if err = errors.Join(err, e); len(all) > 0 {
-			printTable(w, s, s.rows/cfg.scale, all)
+			printTable(w, s, s.rows/cfg.scale, cfg.rounds, all)
 			ran = true
 		}
 	}
@@ -93,8 +99,7 @@ func runService(s service, cfg config, dir string) (all []outcome, err error) {
 		}
 		defer func() { err = errors.Join(err, os.Remove(input)) }()
 	}
-	expected := map[int]map[string]string{} // by rows
-	var failed error
+	var contenders []contender
 	for _, c := range s.contenders {
 		if cfg.contender != "" && cfg.contender != c.name {
 			continue
@@ -103,21 +108,34 @@ func runService(s service, cfg config, dir string) (all []outcome, err error) {
 			log.Printf("%s, %s: left out, since no python3 has NumPy", s.name, c.name)
 			continue
 		}
-		n := rows
-		if cfg.scale == 1 && c.part > 1 {
-			n = rows / c.part
-		}
-		if expected[n] == nil {
-			if expected[n], err = s.expect(n, input); err != nil {
-				return all, err
-			}
-		}
-		o, e := measure(s, c, n, dir, input, expected[n])
-		if e != nil {
-			failed = errors.Join(failed, e)
-			continue
-		}
-		all = append(all, o)
+		contenders = append(contenders, c)
 	}
-	return all, failed
+	expected := map[int]map[string]string{} // by rows
+	rounds := make([][]outcome, len(contenders))
+	failed := make([]error, len(contenders))
+	for range cfg.rounds {
+		for i, c := range contenders {
+			if failed[i] != nil {
+				continue
+			}
+			n := rows
+			if cfg.scale == 1 && c.part > 1 {
+				n = rows / c.part
+			}
+			if expected[n] == nil {
+				if expected[n], err = s.expect(n, input); err != nil {
+					return nil, err
+				}
+			}
+			var o outcome
+			o, failed[i] = measure(s, c, n, dir, input, expected[n])
+			rounds[i] = append(rounds[i], o)
+		}
+	}
+	for i := range contenders {
+		if failed[i] == nil {
+			all = append(all, middle(rounds[i]))
+		}
+	}
+	return all, errors.Join(failed...)
 }

@@ -8,16 +8,55 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
+
+	"gonum.org/v1/gonum/stat"
 )
 
-// outcome is what the two processes of a contender took, added up.
+// outcome is what the two processes of a contender took, added up; of several rounds the medians.
 type outcome struct {
 	contender contender
 	rows      int
 	report    report
-	memory    memory // the greater of the two processes
-	disk      int64  // bytes of all files
+	memory    memory             // the greater of the two processes
+	disk      int64              // bytes of all files
+	spread    map[string]float64 // of each phase: half the distance of the quartiles over the median
+}
+
+// middle returns the medians of rounds of one contender.
+func middle(rounds []outcome) outcome {
+	o := rounds[0]
+	median := func(of func(outcome) float64) (m, spread float64) {
+		var xs []float64
+		for _, r := range rounds {
+			xs = append(xs, of(r))
+		}
+		slices.Sort(xs)
+		q := func(p float64) float64 { return stat.Quantile(p, stat.LinInterp, xs, nil) }
+		if m = xs[len(xs)/2]; len(xs)%2 == 0 {
+			m = (m + xs[len(xs)/2-1]) / 2
+		}
+		return m, (q(0.75) - q(0.25)) / 2 / m
+	}
+	phases := map[string]time.Duration{}
+	o.spread = map[string]float64{}
+	for name := range o.report.Phases {
+		m, spread := median(func(r outcome) float64 { return float64(r.report.Phases[name]) })
+		phases[name], o.spread[name] = time.Duration(m), spread
+	}
+	o.report.Phases = phases
+	for figure, of := range map[*int64]func(outcome) int64{
+		&o.memory.rss:             func(r outcome) int64 { return r.memory.rss },
+		&o.memory.anon:            func(r outcome) int64 { return r.memory.anon },
+		&o.disk:                   func(r outcome) int64 { return r.disk },
+		&o.report.GCs:             func(r outcome) int64 { return r.report.GCs },
+		(*int64)(&o.report.Pause): func(r outcome) int64 { return int64(r.report.Pause) },
+	} {
+		m, _ := median(func(r outcome) float64 { return float64(of(r)) })
+		*figure = int64(m)
+	}
+	return o
 }
 
 // measure runs both processes of a contender in a new directory below dir and checks their results.

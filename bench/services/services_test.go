@@ -24,7 +24,7 @@ func TestServices(t *testing.T) {
 	for _, s := range services() {
 		t.Run(s.name, func(t *testing.T) {
 			var out bytes.Buffer
-			if err := run(&out, config{service: s.name, scale: 100, dir: t.TempDir()}); err != nil {
+			if err := run(&out, config{service: s.name, scale: 100, rounds: 2, dir: t.TempDir()}); err != nil {
 				t.Error(err)
 			}
 			for _, c := range s.contenders {

@@ -3,23 +3,31 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"time"
+
+	"github.com/dustin/go-humanize"
 )
 
 // printTable prints the outcomes of a service as a Markdown table, and below it the targets.
-func printTable(w io.Writer, s service, rows int, all []outcome) {
-	fmt.Fprintf(w, "\n### %s\n\n%d rows. Files are in the page cache at the restart.\n\n", s.title, rows)
+func printTable(w io.Writer, s service, rows, rounds int, all []outcome) {
+	fmt.Fprintf(w, "\n## %s\n\n%s rows; medians of %d rounds, and half the distance of the quartiles. Files are in the page\ncache at the restart.\n\n",
+		s.title, number(float64(rows)), rounds)
 	fmt.Fprintf(w, "| contender | %s | peak RSS | peak RssAnon | files | GC cycles | longest pause |\n|---%s|\n",
 		strings.Join(s.phases, " | "), strings.Repeat("|---", len(s.phases)+5))
 	for _, o := range all {
 		name := o.contender.name
 		if o.rows != rows {
-			name += fmt.Sprintf(", %d rows", o.rows)
+			name += ", " + number(float64(o.rows)) + " rows"
 		}
 		fmt.Fprintf(w, "| %s |", name)
 		for _, phase := range s.phases {
-			fmt.Fprintf(w, " %s |", duration(o.report.Phases[phase]))
+			cell := duration(o.report.Phases[phase])
+			if rounds > 1 && cell != "" {
+				cell += fmt.Sprintf(" ±%.0f %%", 100*o.spread[phase])
+			}
+			fmt.Fprintf(w, " %s |", cell)
 		}
 		collections := fmt.Sprintf("%d | %s", o.report.GCs, duration(o.report.Pause))
 		if o.contender.script != "" {
@@ -49,5 +57,8 @@ func duration(d time.Duration) string {
 	}
 	return fmt.Sprintf("%.1f s", d.Seconds())
 }
+
+// number writes a whole number, with commas between thousands.
+func number(x float64) string { return humanize.Comma(int64(math.Round(x))) }
 
 func size(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }

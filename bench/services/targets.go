@@ -29,14 +29,14 @@ func judge(s service, rows int, all []outcome) (ts []target) {
 	}); ok {
 		r := float64(whole(o, restart, rows)) / float64(us.report.Phases[restart])
 		ts = append(ts, target{"restart at least 100 × faster than any that loads",
-			fmt.Sprintf("%.3g × (%s)", r, o.contender.name), r >= 100})
+			fmt.Sprintf("%s × (%s)", number(r), o.contender.name), r >= 100})
 	}
 	if o, ok := least(all, func(o outcome) (float64, bool) {
 		return float64(o.memory.anon), o.contender.heap && o.rows == rows
 	}); ok {
 		r := float64(us.memory.anon) / float64(o.memory.anon)
 		ts = append(ts, target{"peak RssAnon at most 0.05 × that of the heap",
-			fmt.Sprintf("%.2g × (%s)", r, o.contender.name), r <= 0.05})
+			fmt.Sprintf("%.4f × (%s)", r, o.contender.name), r <= 0.05})
 	}
 	for _, phases := range s.judged {
 		sum := func(o outcome) (d time.Duration) {
@@ -53,7 +53,7 @@ func judge(s service, rows int, all []outcome) (ts []target) {
 		}
 		r := float64(sum(us)) / float64(sum(o))
 		ts = append(ts, target{strings.Join(phases, " and ") + ": at least as fast as the best safe alternative",
-			fmt.Sprintf("%.2g × its time (%s)", r, o.contender.name), r <= 1})
+			fmt.Sprintf("%.2f × its time (%s)", r, o.contender.name), r <= 1})
 	}
 	return ts
 }
