@@ -80,9 +80,8 @@ func curves(path, name string, family []harness.Result) error {
 	return save(path, c)
 }
 
-// chosen returns the contenders to draw, at most mostCurves, ours first: the fastest of this library
-// for the largest x, at most mostOwn, the fastest of another, the floor, and then the fastest of
-// the rest.
+// chosen returns the contenders to draw, at most mostCurves: the fastest of this library for the
+// largest x, at most mostOwn, then the fastest of another, the floor, and the fastest of the rest.
 func chosen(family []harness.Result) (names []string) {
 	type one struct {
 		harness.CaseResult
