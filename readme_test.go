@@ -1,6 +1,7 @@
 package typedmem_test
 
 import (
+	"fmt"
 	"os"
 	osexec "os/exec"
 	"path/filepath"
@@ -11,11 +12,16 @@ import (
 	"github.com/typedmem/typedmem/internal/testkit"
 )
 
-// The program in the README runs, and runs again over the file that it left.
+// The README's first lines run, and its program does, again over the file that it left.
 func TestReadmeRunsTwice(t *testing.T) {
 	text, err := os.ReadFile("README.md")
 	testkit.Check(t, err, "README.md")
-	_, program, _ := strings.Cut(string(text), "```go\n")
+	_, rest, _ := strings.Cut(string(text), "```go\n")
+	short, rest, _ := strings.Cut(rest, "```")
+	if built(t, fmt.Sprintf(aroundShort, short))() != "2 11\n" {
+		t.Error("the first lines print something else")
+	}
+	_, program, _ := strings.Cut(rest, "```go\n")
 	program, _, _ = strings.Cut(program, "```")
 	run := built(t, program)
 	for _, want := range []string{
@@ -27,6 +33,29 @@ func TestReadmeRunsTwice(t *testing.T) {
 		}
 	}
 }
+
+// aroundShort makes a program of the README's first lines.
+const aroundShort = `package main
+
+import (
+	"fmt"
+
+	"github.com/typedmem/typedmem/region"
+	"github.com/typedmem/typedmem/slab"
+)
+
+type Tick struct {
+	ID    uint64
+	Price float64
+}
+
+func main() {
+%s
+	if err != nil || !best.Has(h) {
+		panic(err)
+	}
+}
+`
 
 // built vets and builds a program. The returned function runs it, in the same folder each time, and
 // returns what it prints.
