@@ -5,8 +5,9 @@ import "github.com/typedmem/typedmem/internal/sys"
 // Flush writes what changed in the bytes [lo, hi) of a shared file mapping to the file, and returns
 // when it is on the device. The range may have any alignment. Anonymous and private memory have
 // nothing to write. A reserved range returns [ErrOperation].
-//   - Unix: msync(2) with MS_SYNC. The kernel reports an I/O error once: a second call may succeed
-//     although data was lost.
+//   - Unix: msync(2) with MS_SYNC. The kernel reports an error of the device, or a full one, once,
+//     and counts the pages that it could not write as written. So the mapping and its parts
+//     remember it: each later Flush returns that error too.
 //   - Windows: FlushViewOfFile and FlushFileBuffers.
 func (m *Mapping) Flush(lo, hi int) error { return m.flush("flush", lo, hi, false) }
 
@@ -19,7 +20,7 @@ func (m *Mapping) flush(op string, lo, hi int, async bool) error {
 		if !m.plan.HasFile || !m.Shared() {
 			return nil
 		}
-		return sys.Flush(w.addr, w.n, m.plan.File, async)
+		return m.plan.Writeback.Do(func() error { return sys.Flush(w.addr, w.n, m.plan.File, async) }, sys.LosesPages)
 	})
 }
 

@@ -31,6 +31,12 @@ func (r request) check() (p plan, err error) {
 	if err := r.checkSizes(); err != nil {
 		return p, err
 	}
+	switch {
+	case r.FileOwner != nil:
+		p.Writeback = r.FileOwner.Writeback()
+	case r.HasFile:
+		p.Writeback = new(mem.Writeback)
+	}
 	p.least = max(r.Size, r.Capacity)
 	if r.Elastic {
 		r.Capacity = growing(p.least, r.Follows)

@@ -7,6 +7,7 @@ import (
 	"github.com/typedmem/typedmem/internal/container"
 	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/shell"
+	"github.com/typedmem/typedmem/internal/sys"
 )
 
 // Close releases the memory and ends every view of it. If the length of a region file has changed
@@ -19,7 +20,10 @@ import (
 //     or a growing call. The region stays open.
 //   - [typedmem.ErrTruncated], [typedmem.ErrLayout]: another program has made the file shorter, or
 //     has written another file's contents over it. Everything is released.
-//   - Any other error: the file could not be synced. The region stays open.
+//   - Any other error: the file could not be synced. The region stays open, for a [Region.Snapshot]
+//     to another place, say. If it was the system that could not write, no Sync can succeed any
+//     more: the next Close releases everything and returns the error again. The file keeps the
+//     length of the last Sync, as after a power failure.
 func (r *Region[T]) Close() error { return shell.Fail("close", r.core.close()) }
 
 func (c *core) close() error {
@@ -38,17 +42,21 @@ func (c *core) close() error {
 	defer c.syncing.Unlock()
 	f := c.file
 	writes := f != nil && f.Writer()
-	length, lost, err := c.syncAndUnmap(writes)
+	var unwritten error // a Sync has failed for good, and the caller has been told
+	if writes {
+		unwritten = f.Writeback().Failed()
+	}
+	length, lost, err := c.syncAndUnmap(writes && unwritten == nil)
 	if lost != nil && !container.Foreign(lost) {
 		return lost
 	}
 	if f == nil || err != nil && !errors.Is(err, typedmem.ErrClosed) {
 		return errors.Join(lost, err)
 	}
-	c.greatest = max(c.greatest, length)     // the length may have been changed through the mapping
-	if err != nil && writes && lost == nil { // the mapping was closed before: sync through the file
+	c.greatest = max(c.greatest, int64(length))                  // the length may have been changed through the mapping
+	if err != nil && writes && lost == nil && unwritten == nil { // the mapping was closed before: sync through the file
 		if lost = c.whole(c.published); lost == nil && f.Unsynced(c.elements(c.published)) {
-			lost = f.Sync(c.elements(c.published), f.Handle().Sync)
+			lost = f.Sync(c.elements(c.published), func() error { return f.Writeback().Do(f.Handle().Sync, sys.LosesPages) })
 		}
 		if lost != nil && !container.Foreign(lost) {
 			return errors.Join(err, lost)
@@ -58,7 +66,10 @@ func (c *core) close() error {
 	if lost != nil { // leave the file as a killed writer would
 		return errors.Join(err, lost, f.Abandon())
 	}
-	return errors.Join(err, f.Close(container.DataOffset+int64(c.greatest)))
+	if unwritten != nil {
+		return errors.Join(err, unwritten, f.Close(-1))
+	}
+	return errors.Join(err, f.Close(container.DataOffset+c.greatest))
 }
 
 // syncAndUnmap syncs a length that is not durable yet, in bytes, and releases the memory. It begins

@@ -38,7 +38,7 @@ type core struct {
 	file      *container.File // nil for other memory
 	name      *container.Name // nil for other memory; as long as the core
 	published int             // the length that was published last
-	greatest  int             // the greatest length that a reader may know
+	greatest  int64           // the greatest length that a reader may know
 	uncleared int             // the end of elements that were cut off and could not be cleared, 0 for none
 }
 

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"math"
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
@@ -129,7 +128,7 @@ func attach(f *container.File, bytes int, l *layout.Layout, ask mem.Request, o F
 	if err != nil {
 		return nil, err
 	}
-	c.file, c.name, c.width, c.reader, c.published, c.greatest, c.fixed = f, f.Name(), f.Width(), !write, bytes, bytes, fixed
+	c.file, c.name, c.width, c.reader, c.published, c.greatest, c.fixed = f, f.Name(), f.Width(), !write, bytes, int64(bytes), fixed
 	c.mayLackSpace = c.mayLackSpace || fixed != nil // so that Append looks at fixed off its fast path
 	return c, nil
 }
@@ -148,7 +147,7 @@ func (c *core) clearRest(bytes int) error {
 	// Readers may know a greater length than the one that the last writer left, unless the system
 	// was restarted, which ends them too.
 	if c.file.Left() != container.LeftLost {
-		c.greatest = int(min(int64(bytes)+rest, math.MaxInt))
+		c.greatest = int64(bytes) + rest
 	}
 	return c.file.Zero(container.DataOffset+int64(bytes), rest)
 }
@@ -161,7 +160,7 @@ func (c *core) publish(bytes, n int) error {
 	if err := c.file.Publish(n); err != nil {
 		return err
 	}
-	c.published, c.greatest = bytes, max(c.greatest, bytes)
+	c.published, c.greatest = bytes, max(c.greatest, int64(bytes))
 	return nil
 }
 

@@ -41,6 +41,10 @@ func (r *Region[T]) onRange(op string, lo, hi int, f func(m *typedmem.Mapping, l
 // makes the open file durable and returns [typedmem.ErrReplaced]: who opens the path does not find
 // it.
 //
+// If the system could not write to the device, what was changed since the last Sync may be lost,
+// and on Unix each later Sync returns that error: see [typedmem.Mapping.Flush]. The elements can
+// still be read, and [Region.Snapshot] saves them elsewhere.
+//
 // Sync may be called while other goroutines append, read or call Sync. What was appended after it
 // began is left to the next one. If it has to wait for another Sync, Append goes on meanwhile.
 func (r *Region[T]) Sync() error {

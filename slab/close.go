@@ -26,8 +26,10 @@ func (c *core) close() error {
 		}
 		defer one.Unlock()
 	}
-	var cut error // others have cut the file off, and no second Close could repair that
-	if c.pool.Durable {
+	// Others have cut the file off, or the system could not write to it and the caller has been
+	// told: no second Close could repair that.
+	cut := c.unwritten()
+	if c.pool.Durable && cut == nil {
 		err := c.flushSlots()
 		if err == nil {
 			err = c.pool.Flush()
@@ -52,6 +54,14 @@ func (c *core) close() error {
 		return failed
 	}
 	return errors.Join(cut, err, closeAll(append(c.fences, c.guards.mapped...)), c.kind.close(cut != nil))
+}
+
+// unwritten returns why no Sync can succeed any more, or nil.
+func (c *core) unwritten() error {
+	if w, ok := c.kind.(*writer); ok {
+		return w.f.Writeback().Failed()
+	}
+	return nil
 }
 
 type tryLocker interface {

@@ -120,10 +120,10 @@
 // A call that needs disk space and finds none changes nothing and returns an error that wraps the
 // system's (ENOSPC, EDQUOT, EFBIG) and names the file. It does not fault, with two exceptions that
 // the next paragraphs name: in an Update, and in a Load of a reader. A slab that Close could not
-// sync stays open: call Close again when there is space. On ext4, tmpfs and NTFS only Alloc and
-// Insert are refused, where the file would have to grow. On btrfs, bcachefs, ZFS, APFS, and XFS for
-// files that were copied with cp --reflink, each page that was written back needs new space when it
-// is changed: Store, Update, Free and OpenMut may be refused too. A slab in another shared file
+// sync stays open; [Slab.Close] says for how long. On ext4, tmpfs and NTFS only Alloc and Insert
+// are refused, where the file would have to grow. On btrfs, bcachefs, ZFS, APFS, and XFS for files
+// that were copied with cp --reflink, each page that was written back needs new space when it is
+// changed: Store, Update, Free and OpenMut may be refused too. A slab in another shared file
 // ([Map]) behaves as one in a slab file does. The server of an NFS or FUSE file may find its disk
 // full later: Sync returns that error, if the kernel learns of it.
 //

@@ -87,7 +87,10 @@ func (w *writer) syncLength() error {
 func (w *writer) mappings() []*typedmem.Mapping { return append(w.memory.mappings(), w.m) }
 
 func (w *writer) close(cut bool) error {
-	flushed := w.Flush()
+	var flushed error
+	if !cut {
+		flushed = w.Flush()
+	}
 	err := errors.Join(flushed, w.c.meta.Close(), w.m.Close())
 	if cut || flushed != nil { // the file must not say that it was closed
 		return errors.Join(err, w.f.Abandon())

@@ -447,7 +447,9 @@ func (s *Slab[T]) Sync() error {
 func (s *Slab[T]) Mapping() *typedmem.Mapping { return s.inner().m }
 
 // Close releases everything. A slab file is synced first. If that fails, except with ErrTruncated,
-// the slab stays open and nothing has changed; so it does with ErrBusy.
+// the slab stays open, for a [Slab.Snapshot] to another place, say; so it does with ErrBusy. If it
+// was the system that could not write to the device, no Sync can succeed any more: the next Close
+// releases everything and returns the error again.
 //
 //   - [typedmem.ErrBusy]: the mapping is pinned, another goroutine is inside Sync or Flush, or the
 //     slab grows. Close does not wait for them: call it again. After Mapping().SplitTo Close

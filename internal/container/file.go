@@ -25,6 +25,7 @@ type File struct {
 	name      *Name
 	f         *os.File
 	users     *users // of f
+	writeback mem.Writeback
 	temporary string // the name that the file has until Link
 	replaces  bool   // Create made it to take the name of another file
 	old       *File  // that file, once adopted
@@ -69,6 +70,9 @@ func (c *File) Share() (done func() error) {
 	c.users.others.Add(1)
 	return c.users.done
 }
+
+// Writeback remembers that the system could not write to the file. All its mappings share it.
+func (c *File) Writeback() *mem.Writeback { return &c.writeback }
 
 func (c *File) mapBlock() error {
 	r := mem.Request{Size: DataOffset, File: c.f, HasFile: true, Flags: flags.Shared, Protection: flags.Read, WithinFile: true, FileOwner: c}

@@ -6,6 +6,15 @@ import (
 	"github.com/typedmem/typedmem/flags"
 )
 
+// FileOwner shares an open file among mappings.
+type FileOwner interface {
+	// Share returns a share of the file, which a mapping takes instead of duplicating it, if it
+	// needs it later. The file stays open until done is called.
+	Share() (done func() error)
+	// Writeback is that of the file, for all its mappings.
+	Writeback() *Writeback
+}
+
 // Request says what Map is to make. Package options builds it; its methods say what each field
 // means.
 type Request struct {
@@ -26,9 +35,8 @@ type Request struct {
 	Follows    bool             // with Elastic: reserve little, Larger takes over when the file outgrows it
 	LeaveFile  bool             // Close does not cut the file back after growth: the caller does
 	WithinFile bool             // refuse a range that reaches past the end of the file
-	// FileOwner, if not nil, is asked for a share of File instead of duplicating it, if the mapping
-	// needs File later. File stays open until done is called.
-	FileOwner interface{ Share() (done func() error) }
+	FileOwner  FileOwner        // of File, or nil
+	Writeback  *Writeback       // of File; nil for the owner's, or one of the mapping's own
 	// ReadOnlyFile makes a refused write say that the file must be opened for writing.
 	ReadOnlyFile bool
 }
