@@ -10,19 +10,29 @@ import (
 // shrinking Resize return ErrBusy. Pins count; calling one unpin more than once is harmless. While
 // a [Mapping.Shutdown] waits, Pin returns ErrClosed.
 func (m *Mapping) Pin() (unpin func(), err error) {
-	if err := m.enter("pin", 0); err != nil {
+	if err := m.hold(); err != nil {
 		return nil, err
+	}
+	return sync.OnceFunc(m.letGo), nil
+}
+
+// hold is Pin without a function to call: letGo ends it, once.
+func (m *Mapping) hold() error {
+	if err := m.enter("pin", 0); err != nil {
+		return err
 	}
 	defer m.mu.Unlock()
 	if m.gate.Load().refuses() {
-		return nil, m.fail("pin", errShuttingDown)
+		return m.fail("pin", errShuttingDown)
 	}
 	m.pin(1)
-	return sync.OnceFunc(func() {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		m.pin(-1)
-	}), nil
+	return nil
+}
+
+func (m *Mapping) letGo() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.pin(-1)
 }
 
 // pin changes the number of pins; the caller holds m.mu.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"github.com/typedmem/typedmem/internal/blobs"
+	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/shell"
 )
 
@@ -36,9 +37,13 @@ func add[T string | []byte](s *Store, x T) (Ref, error) {
 	if err != nil {
 		return 0, shell.Fail("append", err)
 	}
-	if len(x) == 0 {
-		_, err := memory.Sub(0, 0)
+	held := mem.Of(memory.Mapping())
+	if err := held.Hold(); err != nil { // a Shutdown in between would take the memory that is written
 		return 0, s.failed("append", err)
+	}
+	defer held.LetGo()
+	if len(x) == 0 {
+		return 0, nil
 	}
 	at, n := uint64(memory.Len()), uint64(len(x))
 	if err := fits(at, n); err != nil {

@@ -9,17 +9,20 @@ import (
 // Close releases the memory and ends every view of it; a writer syncs first if it has appended
 // anything since the last Sync. A method that another goroutine is in meanwhile returns its result
 // or [typedmem.ErrClosed]. Views are checked as package region says: an access that runs at this
-// very moment faults, and [Store.Pin] keeps Close out.
+// very moment faults, and [Store.Pin] keeps Close out. Close waits for an Append of another
+// goroutine.
 //
 //   - [typedmem.ErrClosed]: the store was closed before.
-//   - [typedmem.ErrBusy]: it is pinned, or another goroutine is in a Sync, a Refresh, an Append
-//     that grows the store, or brings in pages of the file. The store stays open.
+//   - [typedmem.ErrBusy]: it is pinned, or another goroutine is in a Sync or a Refresh, or brings in
+//     pages of the file. The store stays open.
 //   - Any other error is one of [region.Region.Close].
 func (s *Store) Close() error {
 	r, err := s.open()
 	if err != nil {
 		return shell.Fail("close", err)
 	}
+	s.appending.Lock()
+	defer s.appending.Unlock()
 	return r.Close()
 }
 

@@ -1,6 +1,7 @@
 package blob_test
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
@@ -9,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/blob"
@@ -379,4 +381,44 @@ func TestMappingsNamesStores(t *testing.T) {
 	s = testkit.Must(blob.Open(path))(t)
 	defer s.Close()
 	check("open for reading")
+}
+
+// Append and Intern run beside Close and Shutdown.
+func TestAppendBesideCloseReturnsAnError(t *testing.T) {
+	big := make([]byte, 4<<10)
+	for round := range 20 {
+		for kind, s := range map[string]*blob.Store{
+			"memory": testkit.Must(blob.New())(t),
+			"file":   testkit.Must(blob.Create(filepath.Join(t.TempDir(), "b.tm")))(t),
+		} {
+			table := testkit.Must(blob.NewTable(s))(t)
+			ended := make(chan error, 2)
+			go func() {
+				for {
+					if _, err := s.Append(big); err != nil {
+						ended <- err
+						return
+					}
+				}
+			}()
+			go func() {
+				for i := 0; ; i++ {
+					if _, err := table.InternString(fmt.Sprint(i)); err != nil {
+						ended <- err
+						return
+					}
+				}
+			}()
+			time.Sleep(time.Duration(round%10) * 50 * time.Microsecond)
+			if round%2 == 0 {
+				testkit.Check(t, s.Shutdown(t.Context()), kind)
+			} else {
+				for errors.Is(s.Close(), typedmem.ErrBusy) {
+				}
+			}
+			for range 2 {
+				testkit.Wants(t, kind, <-ended, typedmem.ErrClosed)
+			}
+		}
+	}
 }

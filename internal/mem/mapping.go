@@ -20,6 +20,10 @@ type Mapping interface {
 	// keep a Use without a Count.
 	SetUse(*Use)
 
+	// Hold is Pin without an allocation. LetGo ends it, once.
+	Hold() error
+	LetGo()
+
 	// Limits returns what checked accesses to the mapping compare with. SplitTo gives the mapping
 	// new ones.
 	Limits() *Limits
