@@ -3,6 +3,7 @@ package inspect
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/blobs"
@@ -91,7 +92,7 @@ func describe(c *container.File) (Info, error) {
 	d := c.Describe()
 	info := Info{
 		Kind: d.Kind.String(), Type: d.Type, ByteOrder: d.Order, Version: container.Version, ElementSize: d.Size,
-		Len: d.Length, SyncedLen: d.Synced, Width: d.Width, Capacity: int(min(d.Capacity, container.MostSlots)), Writer: c.LiveWriter(),
+		Len: d.Length, SyncedLen: d.Synced, Width: d.Width, Capacity: int(min(d.Capacity, container.MostSlots, math.MaxInt)), Writer: c.LiveWriter(),
 	}
 	for _, f := range d.Fields {
 		info.Fields = append(info.Fields, Field{f.Path, f.Kind, f.Offset, f.Size})

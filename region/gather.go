@@ -105,7 +105,7 @@ func gatherPart[T any](dst []T, width int, indexes []int, e *extent) (err error)
 		// try again.
 	}
 	if fault == nil {
-		return errChanged
+		return fmt.Errorf("the region changed again and again while elements were copied; try again when no other goroutine grows or protects it: %w", typedmem.ErrBusy)
 	}
 	return fmt.Errorf("a page of the elements, or of the slice, left the memory again and again: %w", fault)
 }

@@ -158,6 +158,9 @@ func (g *migration) open(path string) (needed bool, err error) {
 	}
 	err = g.old.Whole(container.DataOffset + int64(g.old.Length())*int64(g.from.Size))
 	if err == nil {
+		_, err = shell.Bytes(g.old.Length(), g.to)
+	}
+	if err == nil {
 		g.new, err = container.CreateOver(path, spec(g.to, g.old.Width()), 0o600) // Adopt gives it those of the old one; nobody else may open it before
 	}
 	if err == nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"reflect"
 
 	"github.com/typedmem/typedmem"
@@ -51,7 +52,8 @@ func SalvageFile(damaged, path string) (saved, lost int, err error) {
 // On error there is no file:
 //   - [io/fs.ErrExist]: there is a file of that name, which stays as it is.
 //   - [typedmem.ErrType]: t may not be in a file.
-//   - [typedmem.ErrSize]: the width is less than 0.
+//   - [typedmem.ErrSize]: the width is less than 0, or a program like this one could not address so
+//     many bytes.
 //   - [typedmem.ErrTruncated]: r ends inside an element or a row.
 //   - The error of reading, or of the system.
 func WriteFile(path string, t reflect.Type, width int, r io.Reader) (n int, err error) {
@@ -89,6 +91,9 @@ func writeAll(f *container.File, r io.Reader) (bytes int64, err error) {
 	buf := make([]byte, 1<<20)
 	for {
 		n, err := io.ReadFull(r, buf)
+		if bytes+int64(n) > math.MaxInt {
+			return bytes, fmt.Errorf("more than %d bytes, which this program could not open: %w", math.MaxInt, typedmem.ErrSize)
+		}
 		if n > 0 {
 			if err := f.Write(buf[:n], container.DataOffset+bytes); err != nil {
 				return bytes, err

@@ -34,6 +34,9 @@ func create(path string, spec Spec, perm fs.FileMode, replaces bool) (_ *File, e
 			spec.Layout.Type, len(spec.Layout.Fields()), maxFields, typedmem.ErrType)
 	}
 	c := &File{path: path, name: new(Name), spec: spec, perm: perm, header: spec.header(), writer: true, durableCopy: -1, replaces: replaces}
+	if _, err := c.header.dataBytes(); err != nil { // no Open would accept it
+		return nil, err
+	}
 	if err := c.makeFile(); err != nil {
 		return nil, err
 	}
