@@ -10,19 +10,20 @@ import (
 // shrinking Resize return ErrBusy. Pins count; calling one unpin more than once is harmless. While
 // a [Mapping.Shutdown] waits, Pin returns ErrClosed.
 func (m *Mapping) Pin() (unpin func(), err error) {
-	if err := m.hold(); err != nil {
+	if err := m.hold(true); err != nil {
 		return nil, err
 	}
 	return sync.OnceFunc(m.letGo), nil
 }
 
-// hold is Pin without a function to call: letGo ends it, once.
-func (m *Mapping) hold() error {
+// hold is Pin without a function to call: letGo ends it, once. A pin that is not new may be taken
+// beside another one while a Shutdown waits: it is for a part of what that one's holder does.
+func (m *Mapping) hold(new bool) error {
 	if err := m.enter("pin", 0); err != nil {
 		return err
 	}
 	defer m.mu.Unlock()
-	if m.gate.Load().refuses() {
+	if m.gate.Load().refuses() && (new || m.pins == 0) {
 		return m.fail("pin", errShuttingDown)
 	}
 	m.pin(1)

@@ -84,7 +84,7 @@ func (m *Mapping) checkLength(n int) error {
 	case n < 0:
 		return fmt.Errorf("%d bytes: %w", n, ErrSize)
 	case n > capacity:
-		return fmt.Errorf("%d bytes with room for %d; ask for more with WithCapacity: %w", n, capacity, ErrCapacity)
+		return fmt.Errorf("%d bytes with room for %d; ask for more when you open it, with WithCapacity or FileOptions.Capacity: %w", n, capacity, ErrCapacity)
 	}
 	return nil
 }

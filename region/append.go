@@ -127,6 +127,13 @@ func (r *Region[T]) Resize(n int) error {
 		return shell.Fail("resize", r.errClosed())
 	}
 	bytes, err := shell.Bytes(n, r.core.layout)
+	if err == nil && n > r.Len() { // else Close and Resize keep each other out
+		held := mem.Of(r.core.mapping())
+		if err := held.Hold(); err != nil {
+			return shell.Fail("resize", cmp.Or(r.core.growable(), err))
+		}
+		defer held.LetGo()
+	}
 	if err == nil {
 		err = r.core.resize(bytes)
 	}

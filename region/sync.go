@@ -29,6 +29,9 @@ func (r *Region[T]) onRange(op string, lo, hi int, f func(m *typedmem.Mapping, l
 		return shell.Fail(op, r.errClosed())
 	}
 	if n := r.Len(); lo < 0 || hi < lo || hi > n {
+		if r.core.closed() { // meanwhile
+			return shell.Fail(op, r.errClosed())
+		}
 		return bounds(op, lo, hi, n)
 	}
 	return f(r.core.mapping(), lo*r.core.size, hi*r.core.size)

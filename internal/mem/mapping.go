@@ -20,7 +20,8 @@ type Mapping interface {
 	// keep a Use without a Count.
 	SetUse(*Use)
 
-	// Hold is Pin without an allocation. LetGo ends it, once.
+	// Hold is a Pin for the time of a call, without an allocation: LetGo ends it, once. A goroutine
+	// that has a pin can Hold while a Shutdown waits.
 	Hold() error
 	LetGo()
 
