@@ -58,18 +58,19 @@ file, so import Parquet from sources that you trust.`,
 		case o.as != "csv" && o.types != "":
 			return wrongUse("--types: the schema of the file says the types")
 		}
+		info, err := os.Stat(args[0]) // before Open, which waits at a pipe
+		switch {
+		case err != nil: // Open says why
+		case info.IsDir():
+			return fmt.Errorf("%s: it is a directory", args[0])
+		case !info.Mode().IsRegular():
+			return fmt.Errorf("%s: it is no regular file, which can be read twice; save it to one first", args[0])
+		}
 		f, err := os.Open(args[0])
 		if err != nil {
 			return err
 		}
 		defer f.Close()
-		info, err := f.Stat()
-		if err != nil {
-			return err
-		}
-		if info.IsDir() {
-			return fmt.Errorf("%s: it is a directory", args[0])
-		}
 		read := o.csv
 		switch o.as {
 		case "npy":

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/big"
 	"os"
 	"slices"
 	"strconv"
@@ -128,9 +129,10 @@ type finding struct {
 	column int
 	name   string
 
-	any                            bool // there is a cell
-	noInt, noUint, noFloat, noBool bool // some cell is none
-	array                          int  // numbers in each cell, 0 for a scalar
+	any                            bool   // there is a cell
+	noInt, noUint, noFloat, noBool bool   // some cell is none
+	large                          string // an integer that no float64 is, "" for none
+	array                          int    // numbers in each cell, 0 for a scalar
 }
 
 // findKinds reads the whole file.
@@ -174,9 +176,17 @@ func (k *finding) see(cell string) error {
 		_, errUint := strconv.ParseUint(word, 10, 64)
 		_, errFloat := strconv.ParseFloat(word, 64)
 		k.noInt, k.noUint, k.noFloat = k.noInt || errInt != nil, k.noUint || errUint != nil, k.noFloat || errFloat != nil
+		if x, ok := new(big.Int).SetString(word, 10); ok && (errInt == nil || errUint == nil) {
+			if _, exact := new(big.Float).SetInt(x).Float64(); exact != big.Exact {
+				k.large = word
+			}
+		}
 		k.noBool = k.noBool || word != "true" && word != "false"
 		if k.noInt && k.noUint && k.noFloat && k.noBool {
 			return fmt.Errorf("%q is no number like those before; leave the column out by --fields, or give its kind by --types", word)
+		}
+		if k.noInt && k.noUint && !k.noFloat && k.large != "" {
+			return fmt.Errorf("no kind holds both %q, which a float64 would round, and the others; choose one by --types", k.large)
 		}
 	}
 	return nil

@@ -99,6 +99,8 @@ func TestWrongImports(t *testing.T) {
 	write(t, "e.csv", "id,id\n1,2\n")
 	write(t, "f.csv", "id\n300\n")
 	write(t, "g.csv", "id\n\"1\n")
+	write(t, "h.csv", "id\n9007199254740993\n0.5\n")
+	write(t, "i.csv", "id\n-1\n18446744073709551615\n")
 	write(t, "empty.csv", "")
 	write(t, "bad.npy", "\x93NUMPY")
 	write(t, "fortran.npy", npyFile("{'descr': '<f8', 'fortran_order': True, 'shape': (2, 2), }", 32))
@@ -116,7 +118,7 @@ func TestWrongImports(t *testing.T) {
 	golden(t, "import-wrong", session(t, "import", "import a.csv", "import a.xls new.tm", "import --as xls a.csv new.tm", "import a.csv new.tm",
 		"import --fields id,no a.csv new.tm", "import --fields id --types id a.csv new.tm", "import --fields id --types 'id int7' a.csv new.tm",
 		"import --fields id --types 'no int8' a.csv new.tm", "import b.csv new.tm", "import --types 'id int64' b.csv new.tm", "import c.csv new.tm",
-		"import d.csv new.tm", "import e.csv new.tm", "import --types 'id uint8' f.csv new.tm", "import g.csv new.tm", "import empty.csv new.tm", "import missing.csv new.tm",
+		"import d.csv new.tm", "import e.csv new.tm", "import --types 'id uint8' f.csv new.tm", "import g.csv new.tm", "import h.csv new.tm", "import i.csv new.tm", "import empty.csv new.tm", "import missing.csv new.tm",
 		"import --fields id a.csv ticks.tm", "import --fields id a.csv no/new.tm", "import bad.npy new.tm", "import fortran.npy new.tm", "import object.npy new.tm",
 		"import text.npy new.tm", "import short.npy new.tm", "import huge.npy new.tm", "import wide.npy new.tm", "import padding.npy new.tm", "import --types 'id int8' short.npy new.tm", "import -h"))
 	if left, _ := os.ReadDir("."); strings.Contains(fmt.Sprint(left), "new") {

@@ -73,21 +73,19 @@ var sameBoot = func(id []byte) (same, known bool) {
 // File checks the file at path. The error is that of opening or reading it; what is wrong in it is
 // in the report.
 func File(path string) (Report, error) {
+	info, err := os.Stat(path) // before Open, which waits at a pipe
+	switch {
+	case err != nil: // Open says why
+	case info.IsDir():
+		return Report{}, errors.New("it is a folder")
+	case !info.Mode().IsRegular():
+		return Report{}, fmt.Errorf("it is no regular file, its mode is %v", info.Mode())
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return Report{}, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return Report{}, err
-	}
-	if info.IsDir() {
-		return Report{}, errors.New("it is a folder")
-	}
-	if !info.Mode().IsRegular() {
-		return Report{}, fmt.Errorf("it is no regular file, its mode is %v", info.Mode())
-	}
 	return reader(f, func() (int64, error) {
 		info, err := f.Stat()
 		if err != nil {
