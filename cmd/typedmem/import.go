@@ -71,6 +71,9 @@ file, so import Parquet from sources that you trust.`,
 			return err
 		}
 		defer f.Close()
+		if info, err = f.Stat(); err != nil {
+			return err
+		}
 		read := o.csv
 		switch o.as {
 		case "npy":

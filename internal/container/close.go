@@ -61,5 +61,5 @@ func (c *File) release() error {
 	if c.locked {
 		err = sys.UnlockFile(c.f)
 	}
-	return errors.Join(err, c.directory.Close(), c.users.done())
+	return errors.Join(err, c.closeDirectory(), c.users.done())
 }

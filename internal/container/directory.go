@@ -3,6 +3,7 @@ package container
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 
 	"github.com/typedmem/typedmem/internal/printing"
@@ -70,7 +71,18 @@ func (d *directory) Close() error {
 func (c *File) openDirectory() {
 	if c.entryUnsynced = sys.EntriesNeedSync; c.entryUnsynced {
 		c.directory, _ = openDirectoryOf(c.path)
+		if c.directory != nil { // for a file that the collector closes
+			c.dropDirectory = runtime.AddCleanup(c, func(d *directory) { _ = d.Close() }, c.directory)
+		}
 	}
+}
+
+// closeDirectory ends this file's share of its directory.
+func (c *File) closeDirectory() error {
+	d := c.directory
+	c.directory = nil
+	c.dropDirectory.Stop()
+	return d.Close()
 }
 
 // syncDirectory makes the file's entry in its directory durable, once.
@@ -85,9 +97,8 @@ func (c *File) syncDirectory() error {
 	if err := sync(f); err != nil {
 		return err
 	}
-	d := c.directory
-	c.directory, c.entryUnsynced = nil, false
-	return d.Close()
+	c.entryUnsynced = false
+	return c.closeDirectory()
 }
 
 // SyncEntry makes the file's entry in its directory durable. [File.Sync] does that too.

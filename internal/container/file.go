@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime"
 	"sync/atomic"
 	"unsafe"
 
@@ -48,7 +49,8 @@ type File struct {
 	unflushed     bool       // the device may hold a length that nobody was told of
 	entryUnsynced bool       // the file's directory entry may not be on the device
 	directory     *directory // kept open until the entry is synced, nil where it cannot be read
-	left          Left       // how the last writer left the file
+	dropDirectory runtime.Cleanup
+	left          Left // how the last writer left the file
 }
 
 // users counts the users of an open file: the File and its mappings, which share one descriptor.
