@@ -24,7 +24,8 @@ const keptScratch = 1 << 20
 //   - The system's error: the disk is full, or, beside a [Store.SyncBefore], the blob could not be
 //     made durable.
 //
-// On error nothing can be read that was not there before, unless that last case occurs.
+// On error nothing can be read that was not there before, unless that last case occurs. Then
+// neither [Store.All] nor a [Table] gives out a Ref of the blob before a Sync has succeeded.
 func (s *Store) Append(b []byte) (Ref, error) { return add(s, b) }
 
 // AppendString is [Store.Append] for the bytes of a string.
@@ -63,8 +64,12 @@ func add[T string | []byte](s *Store, x T) (Ref, error) {
 	}
 	if s.ordered > 0 {
 		if err := memory.Sync(); err != nil {
+			if s.unsettled == 0 {
+				s.unsettled = int(at)
+			}
 			return 0, s.failed("append", err)
 		}
+		s.unsettled = 0
 	}
 	return refOf(mark, at), nil
 }

@@ -11,12 +11,15 @@ import (
 )
 
 // All yields each blob that the store has when the loop begins, in the order of Append, as
-// [Store.View] returns it. At a blob that is damaged, or cannot be read, the loop ends, since
+// [Store.View] returns it. It waits for an Append of another goroutine. At a blob that is damaged, or cannot be read, the loop ends, since
 // nothing tells where the next one begins; [Store.Check] returns the reason. If the store is closed
 // it panics with [typedmem.ErrClosed].
 func (s *Store) All() iter.Seq2[Ref, region.View[byte]] {
 	return func(yield func(Ref, region.View[byte]) bool) {
-		err := s.walk(blobs.First, func(r Ref, v region.View[byte], _ int) bool { return yield(r, v.ReadOnly()) })
+		end := s.settled()
+		err := s.walk(blobs.First, func(r Ref, v region.View[byte], next int) bool {
+			return next <= end && yield(r, v.ReadOnly())
+		})
 		if errors.Is(err, typedmem.ErrClosed) {
 			panic(shell.Fail("all", err))
 		}

@@ -32,6 +32,7 @@ type Store struct {
 	appending sync.Mutex // held by Append
 	scratch   []byte     // what Append writes at once: a word and the bytes
 	ordered   int        // how many SyncBefore are at work
+	unsettled int        // from here on an Append beside one could not make its blob durable; 0: all did
 }
 
 // FileOptions says how [OpenFile] opens a blob file. The zero value opens it for reading. Create

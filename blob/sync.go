@@ -9,7 +9,27 @@ func (s *Store) Sync() error {
 	if err != nil {
 		return shell.Fail("sync", err)
 	}
-	return r.Sync()
+	s.appending.Lock()
+	unsettled := s.unsettled
+	s.appending.Unlock()
+	err = r.Sync()
+	s.appending.Lock()
+	defer s.appending.Unlock()
+	if err == nil && s.unsettled == unsettled {
+		s.unsettled = 0
+	}
+	return err
+}
+
+// settled returns the end of the blobs whose Refs may go to others: beside a SyncBefore an Append
+// publishes its blob before that is durable.
+func (s *Store) settled() int {
+	s.appending.Lock()
+	defer s.appending.Unlock()
+	if s.unsettled > 0 {
+		return s.unsettled
+	}
+	return s.Size()
 }
 
 // SyncBefore makes the store durable, then calls each of the functions in turn, such as the Sync of

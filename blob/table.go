@@ -158,9 +158,7 @@ func (t *Table) follow() error {
 }
 
 func (t *Table) followLocked() error {
-	t.store.appending.Lock() // an Append beside a SyncBefore shows its blob before it is durable
-	end := t.store.Size()
-	t.store.appending.Unlock()
+	end := t.store.settled()
 	if t.next >= end {
 		return nil
 	}
