@@ -11,9 +11,9 @@ import (
 )
 
 // All yields each blob that the store has when the loop begins, in the order of Append, as
-// [Store.View] returns it. It waits for an Append of another goroutine. At a blob that is damaged, or cannot be read, the loop ends, since
-// nothing tells where the next one begins; [Store.Check] returns the reason. If the store is closed
-// it panics with [typedmem.ErrClosed].
+// [Store.View] returns it. It waits for an Append of another goroutine. At a blob that is damaged,
+// or cannot be read, the loop ends, since nothing tells where the next one begins; [Store.Check]
+// returns the reason. If the store is closed it panics with [typedmem.ErrClosed].
 func (s *Store) All() iter.Seq2[Ref, region.View[byte]] {
 	return func(yield func(Ref, region.View[byte]) bool) {
 		end := s.settled()
