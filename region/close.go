@@ -7,7 +7,6 @@ import (
 	"github.com/typedmem/typedmem/internal/container"
 	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/shell"
-	"github.com/typedmem/typedmem/internal/sys"
 )
 
 // Close releases the memory and ends every view of it. If the length of a region file has changed
@@ -44,7 +43,7 @@ func (c *core) close() error {
 	writes := f != nil && f.Writer()
 	var unwritten error // a Sync has failed for good, and the caller has been told
 	if writes {
-		unwritten = f.Writeback().Failed()
+		unwritten = f.Unwritten()
 	}
 	length, lost, err := c.syncAndUnmap(writes && unwritten == nil)
 	if lost != nil && !container.Foreign(lost) {
@@ -56,7 +55,7 @@ func (c *core) close() error {
 	c.greatest = max(c.greatest, int64(length))                  // the length may have been changed through the mapping
 	if err != nil && writes && lost == nil && unwritten == nil { // the mapping was closed before: sync through the file
 		if lost = c.whole(c.published); lost == nil && f.Unsynced(c.elements(c.published)) {
-			lost = f.Sync(c.elements(c.published), func() error { return f.Writeback().Do(f.Handle().Sync, sys.LosesPages) })
+			lost = f.Sync(c.elements(c.published), f.Flush)
 		}
 		if lost != nil && !container.Foreign(lost) {
 			return errors.Join(err, lost)

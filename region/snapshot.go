@@ -63,7 +63,7 @@ func (c *core) snapshot(path string) error {
 	defer unpin()
 	length := c.elements(min(c.length(), m.Len()))
 	fill := c.saveMemory
-	if c.file != nil && m.Shared() && container.StoresShowInFile && c.file.Writeback().Failed() == nil {
+	if c.file != nil && m.Shared() && container.StoresShowInFile && c.file.Unwritten() == nil {
 		fill = c.saveFile
 	}
 	if !c.reader || !m.Shared() {

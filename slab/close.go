@@ -59,7 +59,7 @@ func (c *core) close() error {
 // unwritten returns why no Sync can succeed any more, or nil.
 func (c *core) unwritten() error {
 	if w, ok := c.kind.(*writer); ok {
-		return w.f.Writeback().Failed()
+		return w.f.Unwritten()
 	}
 	return nil
 }

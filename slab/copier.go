@@ -122,7 +122,7 @@ func (s *copier) copy() error {
 // copyFirst makes a first copy of all objects: of a file by the file system.
 func (s *copier) copyFirst() error {
 	f := s.c.file()
-	if f == nil || s.c.first() != s.c.m || !container.StoresShowInFile || f.f.Writeback().Failed() != nil {
+	if f == nil || s.c.first() != s.c.m || !container.StoresShowInFile || f.f.Unwritten() != nil {
 		_, err := s.look(s.write)
 		return err
 	}

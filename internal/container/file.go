@@ -76,6 +76,12 @@ func (c *File) Share() (done func() error) {
 // Writeback remembers that the system could not write to the file. All its mappings share it.
 func (c *File) Writeback() *mem.Writeback { return &c.writeback }
 
+// Unwritten returns why no flush of the file can succeed any more, or nil.
+func (c *File) Unwritten() error { return printing.Named(c.path, c.writeback.Failed()) }
+
+// Flush makes all of the file durable.
+func (c *File) Flush() error { return c.writeback.Do(c.f.Sync, sys.LosesPages) }
+
 func (c *File) mapBlock() error {
 	r := mem.Request{Size: DataOffset, File: c.f, HasFile: true, Flags: flags.Shared, Protection: flags.Read, WithinFile: true, FileOwner: c}
 	if c.writer {
