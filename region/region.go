@@ -142,7 +142,11 @@ func (r *Region[T]) Sub(lo, hi int) (View[T], error) {
 	if r.core.closed() {
 		return View[T]{}, shell.Fail("sub", r.errClosed())
 	}
-	return r.View().Sub(lo, hi)
+	v, err := r.View().Sub(lo, hi)
+	if err != nil && r.core.closed() { // meanwhile
+		err = shell.Fail("sub", r.errClosed())
+	}
+	return v, err
 }
 
 // All yields the index and value of each element that exists when the loop begins; see [View.All].
