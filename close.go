@@ -16,14 +16,14 @@ func (m *Mapping) Pin() (unpin func(), err error) {
 	return sync.OnceFunc(m.letGo), nil
 }
 
-// hold is Pin without a function to call: letGo ends it, once. A pin that is not new may be taken
-// beside another one while a Shutdown waits: it is for a part of what that one's holder does.
-func (m *Mapping) hold(new bool) error {
+// hold is Pin without a function to call: letGo ends it, once. A pin that is not the first may be
+// taken beside another one while a Shutdown waits: it is for a part of what that one's holder does.
+func (m *Mapping) hold(first bool) error {
 	if err := m.enter("pin", 0); err != nil {
 		return err
 	}
 	defer m.mu.Unlock()
-	if m.gate.Load().refuses() && (new || m.pins == 0) {
+	if m.gate.Load().refuses() && (first || m.pins == 0) {
 		return m.fail("pin", errShuttingDown)
 	}
 	m.pin(1)

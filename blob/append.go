@@ -25,7 +25,8 @@ const keptScratch = 1 << 20
 //     made durable.
 //
 // On error nothing can be read that was not there before, unless that last case occurs. Then
-// neither [Store.All] nor a [Table] gives out a Ref of the blob before a Sync has succeeded.
+// neither [Store.All] nor a [Table] gives out its Ref, or that of a later blob, until a Sync has
+// succeeded or the SyncBefore has ended.
 func (s *Store) Append(b []byte) (Ref, error) { return add(s, b) }
 
 // AppendString is [Store.Append] for the bytes of a string.

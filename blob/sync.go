@@ -22,11 +22,12 @@ func (s *Store) Sync() error {
 }
 
 // settled returns the end of the blobs whose Refs may go to others: beside a SyncBefore an Append
-// publishes its blob before that is durable.
+// publishes its blob before that is durable. Without one there is no such end: the next SyncBefore
+// makes all of them durable before it calls a function, or calls none.
 func (s *Store) settled() int {
 	s.appending.Lock()
 	defer s.appending.Unlock()
-	if s.unsettled > 0 {
+	if s.ordered > 0 && s.unsettled > 0 {
 		return s.unsettled
 	}
 	return s.Size()
