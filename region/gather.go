@@ -105,10 +105,13 @@ func gatherPart[T any](dst []T, width int, indexes []int, e *extent) (err error)
 		// try again.
 	}
 	if fault == nil {
-		return fmt.Errorf("the region changed again and again while elements were copied; try again when no other goroutine grows or protects it: %w", typedmem.ErrBusy)
+		return errUnsteady
 	}
 	return fmt.Errorf("a page of the elements, or of the slice, left the memory again and again: %w", fault)
 }
+
+// errUnsteady is why a copy was given up.
+var errUnsteady = fmt.Errorf("the memory changed again and again while it was copied; try again when no other goroutine grows or protects it: %w", typedmem.ErrBusy)
 
 // copyElements copies elements below allowed. It returns the place of an index that is not, else
 // the number of indexes. A fault, as of a page that has left the memory again, ends it.

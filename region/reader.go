@@ -179,7 +179,7 @@ func (r *Reader) copyAt(p []byte, at int, inOrder bool) (n int, err error) {
 		// try again.
 	}
 	if fault == nil {
-		return 0, errChanged
+		return 0, errUnsteady
 	}
 	return 0, fmt.Errorf("a page of the bytes, or of the slice, left the memory again and again: %w", fault)
 }
