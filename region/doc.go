@@ -82,7 +82,9 @@
 //   - Fields of package sync/atomic, through Ptr, need nothing else. Programs synchronize access
 //     to all other memory themselves, across processes.
 //   - A writer alone and several writers exclude each other with [typedmem.ErrBusy], which says
-//     who has the file. Several wait up to 0.1 seconds for a writer that is about to close.
+//     who has the file. Several wait up to 0.1 seconds for a writer that is about to close, and up
+//     to 10 seconds where the last writer was killed and another process repairs the file. A
+//     writer in another container looks like a killed one.
 //   - Any of them may be killed at any instant: the others need nothing of it. What it stored stays
 //     stored, and may be half of what it meant to store. A later OpenMut finds the same length.
 //   - Flush and Sync return when all that was stored before, by any of them, is on the device.

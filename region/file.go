@@ -10,6 +10,7 @@ import (
 	"github.com/typedmem/typedmem/internal/container"
 	"github.com/typedmem/typedmem/internal/layout"
 	"github.com/typedmem/typedmem/internal/mem"
+	"github.com/typedmem/typedmem/internal/printing"
 	"github.com/typedmem/typedmem/internal/shell"
 )
 
@@ -64,12 +65,17 @@ func open(path string, l *layout.Layout, o FileOptions) (*core, error) {
 	if err != nil {
 		return nil, err
 	}
+	return openAt(path, f, l, o, ask)
+}
+
+// openAt is openAs for the file of this path. If it fails it closes the file.
+func openAt(path string, f *container.File, l *layout.Layout, o FileOptions, ask mem.Request) (*core, error) {
 	c, err := openAs(f, l, o, ask)
 	if errors.Is(err, typedmem.ErrTruncated) {
 		err = fmt.Errorf("%w; region.Salvage saves what is left", err)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Abandon())
+		return nil, errors.Join(printing.Named(path, err), f.Abandon())
 	}
 	return c, nil
 }

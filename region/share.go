@@ -1,6 +1,7 @@
 package region
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/container"
 	"github.com/typedmem/typedmem/internal/layout"
+	"github.com/typedmem/typedmem/internal/mem"
 )
 
 // Why a region has a fixed length.
@@ -39,25 +41,31 @@ func openContainer(path string, l *layout.Layout, o FileOptions) (*container.Fil
 	if !o.Shared {
 		return container.Open(path, s, o.Write && !o.CopyOnWrite)
 	}
-	left := false
 	for start := time.Now(); ; time.Sleep(time.Millisecond) {
 		f, err := container.OpenShared(path, s)
-		if errors.Is(err, container.ErrLeftOpen) {
-			left = true
-			err = repair(path, l)
-			if err == nil {
-				continue
-			}
-		}
-		if err == nil || !left || !errors.Is(err, typedmem.ErrBusy) || time.Since(start) > patience {
+		if !errors.Is(err, container.ErrLeftOpen) {
 			return f, err
+		}
+		failed := repair(path, l)
+		if failed != nil && !errors.Is(failed, typedmem.ErrBusy) {
+			return nil, failed
+		}
+		if time.Since(start) > patience {
+			return nil, cmp.Or(failed, err)
 		}
 	}
 }
 
-// repair opens a file as its only writer and closes it.
+// repair opens a file as its only writer and closes it. Until it is closed the live record is that
+// of the dead writer, so that others that open the file wait for the repair.
 func repair(path string, l *layout.Layout) error {
-	c, err := open(path, l, FileOptions{Write: true})
+	s := spec(l, 0)
+	s.Repair = true
+	f, err := container.Open(path, s, true)
+	if err != nil {
+		return err
+	}
+	c, err := openAt(path, f, l, FileOptions{Write: true}, mem.Request{})
 	if err != nil {
 		return err
 	}

@@ -2,13 +2,18 @@ package region_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/container"
@@ -136,6 +141,80 @@ func TestSharedWritersAfterAKilledOne(t *testing.T) {
 		}
 		testkit.Check(t, after.Close())
 	}
+}
+
+// One that opens a file for several writers while another one repairs it, after its writer was
+// killed, waits for the repair, however long that takes.
+func TestSharedWritersWaitForARepair(t *testing.T) {
+	if _, known := sys.BootID(); !known {
+		t.Skip("this system has no boot ID, and a killed writer leaves nothing to repair")
+	}
+	program := testkit.Must(os.Executable())(t)
+	dead := exec.Command(program, "-test.run=^$")
+	if err := dead.Run(); err != nil {
+		t.Skipf("this system starts no process: %v", err)
+	}
+	path := leftBy(t, dead.Process.Pid)
+
+	second := make(chan error, 1)
+	var repairs atomic.Int32
+	restore := sys.Interpose(func(c sys.Call) error {
+		if (c.Op == sys.OpFlush || c.Op == sys.OpSyncFile) && repairs.Add(1) == 1 {
+			go func() {
+				r, err := region.OpenFile[uint64](path, shared)
+				if err == nil {
+					err = r.Close()
+				}
+				second <- err
+			}()
+			time.Sleep(300 * time.Millisecond)
+		}
+		return nil
+	})
+	defer restore()
+	r, err := region.OpenFile[uint64](path, shared)
+	testkit.Check(t, errors.Join(err, <-second))
+	if repairs.Load() == 0 || r.Len() != 5 {
+		t.Errorf("%d repairs, %d elements", repairs.Load(), r.Len())
+	}
+	testkit.Check(t, r.Close())
+}
+
+// A writer that finds the lock taken does not name the dead process of the live record.
+func TestABusyFileNamesNoDeadProcess(t *testing.T) {
+	if _, known := sys.BootID(); !known {
+		t.Skip("this system has no boot ID, and the record names nobody")
+	}
+	dead := exec.Command(testkit.Must(os.Executable())(t), "-test.run=^$")
+	if err := dead.Run(); err != nil {
+		t.Skipf("this system starts no process: %v", err)
+	}
+	path := leftBy(t, dead.Process.Pid)
+	f := testkit.Must(os.OpenFile(path, os.O_RDWR, 0))(t)
+	defer f.Close()
+	testkit.Check(t, sys.LockFile(f))
+	_, err := region.OpenMut[uint64](path)
+	testkit.Wants(t, "OpenMut", err, typedmem.ErrBusy, path, "another writer")
+	if strings.Contains(err.Error(), strconv.Itoa(dead.Process.Pid)) {
+		t.Error(err)
+	}
+}
+
+// leftBy returns the path of a file of 5 elements that a process of this ID wrote, in this boot,
+// and did not close. Two of them are synced.
+func leftBy(t *testing.T, pid int) string {
+	t.Helper()
+	dir := t.TempDir()
+	w := testkit.Must(region.Create[uint64](filepath.Join(dir, "w"), 2))(t)
+	testkit.CloseLater(t, w)
+	testkit.Check(t, w.Append(1, 2, 3))
+	b := testkit.Must(os.ReadFile(filepath.Join(dir, "w")))(t)
+	record := b[32<<10:]
+	binary.LittleEndian.PutUint64(record[16:], uint64(pid))
+	binary.LittleEndian.PutUint32(record[44:], crc32.ChecksumIEEE(record[:44]))
+	path := filepath.Join(dir, "left")
+	testkit.Check(t, os.WriteFile(path, b, 0o666))
+	return path
 }
 
 // Whichever call fails, opening a shared file leaves nothing open, locked or half-made.

@@ -172,6 +172,7 @@ type Spec struct {
 	Capacity int    // slots of a slab
 	Salt     uint64 // of a slab's generations, for Create
 	Shared   bool   // Create writes no live record, since others will share the file at once
+	Repair   bool   // Begin writes none: the one of the killed writer stays until Close
 	Width    int    // elements in a row of a region; 0 is 1 in a new file, and any in one that exists
 }
 

@@ -3,6 +3,7 @@ package container
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/typedmem/typedmem"
@@ -13,7 +14,7 @@ import (
 // that looks who has it, or makes or repairs a file that several are to write to.
 const (
 	shortWait  = 20 * time.Millisecond
-	namedWait  = 100 * time.Millisecond // shared, where the live record names a process, which may be dead
+	namedWait  = 100 * time.Millisecond // shared, where the live record names a process that runs
 	lockPeriod = time.Millisecond
 )
 
@@ -71,11 +72,16 @@ func (c *File) lockShared() error {
 	}
 }
 
-// recorded returns the process ID in the live record, 0 if there is none.
+// recorded returns the process ID in the live record, 0 if there is none, or if no process has it:
+// then the lock is that of another one, which is opening the file or repairs it.
 func (c *File) recorded() uint64 {
 	record := make([]byte, liveSize)
-	if _, err := c.f.ReadAt(record, liveOffset); err != nil {
+	if _, err := c.f.ReadAt(record, liveOffset); err != nil || !sameBoot(record) {
 		return 0
 	}
-	return livePID(record)
+	pid := livePID(record)
+	if pid > math.MaxInt32 || !sys.ProcessRuns(int(pid)) {
+		return 0
+	}
+	return pid
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/typedmem/typedmem"
+	"github.com/typedmem/typedmem/internal/printing"
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
@@ -25,7 +26,7 @@ func OpenShared(path string, spec Spec) (*File, error) {
 }
 
 // ErrLeftOpen is returned by OpenShared for a file whose writer did not close it.
-var ErrLeftOpen = errors.New("a writer did not close it")
+var ErrLeftOpen = errors.New("the writer that had it did not close it, and no other open could")
 
 // mostRenames is how many files that lost their name meanwhile are opened before an open fails. A
 // file system that gives one file several numbers looks the same.
@@ -52,7 +53,7 @@ func openNow(c *File) (*File, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: it is a %v and no regular file: %w", path, info.Mode().Type(), typedmem.ErrOperation)
+		return nil, fmt.Errorf("%s: it is %s and no regular file: %w", path, printing.Kind(info.Mode()), typedmem.ErrOperation)
 	}
 	if c.f, err = sys.OpenFile(path, c.writer || c.shared); err != nil {
 		return nil, err
@@ -147,6 +148,9 @@ func (c *File) Begin(flush bool) error {
 	return c.writing(func() error {
 		if err := errors.Join(c.noteCleared(), c.endShorter()); err != nil {
 			return err
+		}
+		if c.spec.Repair {
+			return nil
 		}
 		c.live.begin(c.header.length)
 		if !flush {
