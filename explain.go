@@ -14,7 +14,7 @@ import (
 // those that it found when it asked what stands against it. Map, Commit and growth give its errors.
 func (p *plan) explain(n int, err error) error {
 	switch {
-	case errors.Is(err, errNoAreas):
+	case errors.Is(err, errNoAreas), errors.Is(err, errNoAddresses) && uint64(p.reserved)>>46 == 0:
 		return fmt.Errorf("%d bytes: %w", n, err)
 	case errors.Is(err, sys.ErrNotLocked):
 		return p.explainLock(err)

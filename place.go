@@ -128,6 +128,11 @@ func (p *plan) ask(s *span) error {
 	if err := areaBudget.admit(); err != nil {
 		return err
 	}
+	if !p.Unsafe.Has(flags.Fixed) { // which takes addresses that the process has
+		if err := admitAddresses(p.reserved); err != nil {
+			return err
+		}
+	}
 	if !p.Reserve && p.reserved == p.mapped {
 		addr, err := p.mapPages(p.call(p.Address, 0, p.mapped))
 		s.base = addr

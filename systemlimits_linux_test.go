@@ -3,6 +3,7 @@ package typedmem_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	osexec "os/exec"
 	"runtime"
@@ -16,6 +17,7 @@ import (
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/flags"
 	"github.com/typedmem/typedmem/internal/race"
+	"github.com/typedmem/typedmem/internal/sys"
 	"github.com/typedmem/typedmem/internal/testenv"
 	"github.com/typedmem/typedmem/internal/testkit"
 	"github.com/typedmem/typedmem/options"
@@ -267,6 +269,35 @@ func TestClosedMappingsLeaveRoomUnderAddressLimit(t *testing.T) {
 	}
 	kept = append(kept, make([]byte, 1<<30))
 	lives(t)
+}
+
+// Mappings that fill what RLIMIT_AS allows are refused before the Go runtime has no room left.
+func TestMappingsLeaveRoomUnderAddressLimit(t *testing.T) {
+	for _, size := range []int{64 << 10, 4 << 20, 256 << 20} {
+		t.Run(fmt.Sprint(size>>10, " KiB"), func(t *testing.T) {
+			if !testenv.Child(t) {
+				return
+			}
+			limitAddresses(t, 1<<40)
+			_, used, _ := sys.AddressLimit() // it tells where there is a limit
+			limitAddresses(t, used+900<<20)
+			var all []*typedmem.Mapping
+			for {
+				m, err := options.New(size).MapMut()
+				if err != nil {
+					testkit.Wants(t, "MapMut", err, unix.ENOMEM, "RLIMIT_AS", "close mappings")
+					break
+				}
+				all = append(all, m)
+			}
+			kept = append(kept, make([]byte, 16<<20))
+			runtime.GC()
+			for _, m := range all {
+				testkit.Check(t, m.Close(), "close")
+			}
+			lives(t)
+		})
+	}
 }
 
 // Where everything is locked in memory and little may be, a mapping is refused with an error that
