@@ -23,7 +23,7 @@ func (m *Mapping) hold(first bool) error {
 		return err
 	}
 	defer m.mu.Unlock()
-	if m.gate.Load().refuses() && (first || m.pins == 0) {
+	if g := m.gate.Load(); g.refuses() && (first || g.pins.Load() == 0) {
 		return m.fail("pin", errShuttingDown)
 	}
 	m.pin(1)

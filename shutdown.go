@@ -120,7 +120,7 @@ func (m *Mapping) notYet(err error, pins int64, busy error) error {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	if pins > 0 {
-		err = fmt.Errorf("%d pins are left; call each unpin, then Shutdown again: %w", pins, err)
+		err = fmt.Errorf("pins left: %d (a Sync, Append or Resize that is at work counts as one); call each unpin, then Shutdown again: %w", pins, err)
 	} else {
 		err = fmt.Errorf("no pin is left, but %s; call Shutdown again: %w", reason(busy), err)
 	}
@@ -128,4 +128,4 @@ func (m *Mapping) notYet(err error, pins int64, busy error) error {
 }
 
 // errShuttingDown is why a pin is refused while a Shutdown waits.
-var errShuttingDown = fmt.Errorf("a Shutdown is waiting for the pins that there are: %w", ErrClosed)
+var errShuttingDown = fmt.Errorf("a Shutdown closes it, or waits for the pins that there are: %w", ErrClosed)

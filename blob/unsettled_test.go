@@ -24,6 +24,11 @@ func TestAppendWithAPinWhileAShutdownWaits(t *testing.T) {
 	testkit.Wants(t, "Append", err, typedmem.ErrClosed)
 }
 
+// A Shutdown ends though goroutines call Sync without pause.
+func TestShutdownBesideSync(t *testing.T) {
+	testkit.CheckShutdownBesideSync(t, testkit.Must(blob.Create(filepath.Join(t.TempDir(), "b.tm")))(t))
+}
+
 // Beside a SyncBefore no Ref gets out whose blob is not durable, also where an Append could not
 // make it so: the function would sync records that refer to it.
 func TestARefThatIsNotDurableStaysInside(t *testing.T) {

@@ -82,6 +82,7 @@ func TestShutdown(t *testing.T) {
 	for name, kind := range kinds {
 		t.Run(name, func(t *testing.T) {
 			testkit.CheckShutdown(t, typedmem.ErrBusy, func(t *testing.T) testkit.Ender { return kind(t) })
+			testkit.CheckShutdownBesideSync(t, kind(t))
 		})
 	}
 }
@@ -104,7 +105,7 @@ func TestShutdownOfAReaderThatMoves(t *testing.T) {
 	old.shows(t, old.n)
 	look(t, r).shows(t, r.Len())
 	s.Cancel()
-	testkit.Wants(t, "Shutdown", s.Wait(t), context.Canceled, "1 pins are left")
+	testkit.Wants(t, "Shutdown", s.Wait(t), context.Canceled, "pins left: 1")
 	again, err := r.Pin()
 	testkit.Wants(t, "Pin", err, nil)
 	s = testkit.StartShutdown(t, r)
@@ -323,7 +324,7 @@ func TestASyncAtWorkKeepsTheLength(t *testing.T) {
 		testkit.Wants(t, "Append", testkit.Returns(t, "Append", func() error { return r.Append(10) }), nil)
 		s := testkit.StartShutdown(t, r)
 		s.Cancel()
-		testkit.Wants(t, "Shutdown", s.Wait(t), context.Canceled, "no pin is left", "Sync")
+		testkit.Wants(t, "Shutdown", s.Wait(t), context.Canceled, "pins left: 1 (a Sync")
 		s = testkit.StartShutdown(t, r)
 		close(release)
 		testkit.Wants(t, "Sync", <-done, nil)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/typedmem/typedmem"
 	"github.com/typedmem/typedmem/internal/container"
+	"github.com/typedmem/typedmem/internal/mem"
 	"github.com/typedmem/typedmem/internal/shell"
 )
 
@@ -46,14 +47,21 @@ func (r *Region[T]) onRange(op string, lo, hi int, f func(m *typedmem.Mapping, l
 //
 // If the system could not write to the device, what was changed since the last Sync may be lost,
 // and on Unix each later Sync returns that error: see [typedmem.Mapping.Flush]. The elements can
-// still be read, and [Region.Snapshot] saves them elsewhere.
+// still be read, and [Region.Snapshot] saves them elsewhere. Do that before the process ends: one
+// that opens the file later, before the system restarts, is not told.
 //
 // Sync may be called while other goroutines append, read or call Sync. What was appended after it
 // began is left to the next one. If it has to wait for another Sync, Append goes on meanwhile.
+// While a [Region.Shutdown] waits, and no pin is left, Sync returns [typedmem.ErrClosed].
 func (r *Region[T]) Sync() error {
 	if r.core.closed() {
 		return shell.Fail("sync", r.errClosed())
 	}
+	held := mem.Of(r.core.mapping())
+	if err := held.Hold(); err != nil { // else a Shutdown would wait for ever for one Sync after the other
+		return shell.Fail("sync", err)
+	}
+	defer held.LetGo()
 	err := r.core.sync()
 	if err == nil {
 		err = r.core.name.Check()

@@ -98,6 +98,23 @@ func (w *writer) close(cut bool) error {
 	return errors.Join(err, w.f.Close(w.c.slotsEnd(w.c.pool.Used())))
 }
 
+// held calls f, a sync or flush, so that no Close comes between two of its steps. A Shutdown waits
+// for it, and without a pin there is no other one meanwhile: one after the other would keep the
+// Shutdown waiting for ever.
+func (c *core) held(f func(*core) error) error {
+	if c.m == nil {
+		return typedmem.ErrClosed
+	}
+	m := mem.Of(c.m)
+	if err := m.Hold(); err != nil {
+		return err
+	}
+	defer m.LetGo()
+	c.syncing.RLock()
+	defer c.syncing.RUnlock()
+	return f(c)
+}
+
 // flush writes slots and words to the device. The caller holds syncing.
 func (c *core) flush() error {
 	if err := c.flushSlots(); err != nil || !c.pool.Durable {

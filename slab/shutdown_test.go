@@ -69,6 +69,7 @@ func TestShutdown(t *testing.T) {
 	for name := range slabKinds {
 		t.Run(name, func(t *testing.T) {
 			testkit.CheckShutdown(t, typedmem.ErrBusy, func(t *testing.T) testkit.Ender { return ofKind(t, name) })
+			testkit.CheckShutdownBesideSync(t, ofKind(t, name))
 		})
 	}
 }
@@ -162,7 +163,7 @@ func TestShutdownSyncs(t *testing.T) {
 	resume := testenv.Stopped(t, sys.OpFlush, s.Sync)
 	waiting := testkit.StartShutdown(t, s)
 	waiting.Cancel()
-	testkit.Wants(t, "Shutdown", waiting.Wait(t), context.Canceled, "no pin is left")
+	testkit.Wants(t, "Shutdown", waiting.Wait(t), context.Canceled, "pins left: 1 (a Sync")
 	waiting = testkit.StartShutdown(t, s)
 	testkit.Wants(t, "Sync", resume(), nil)
 	testkit.Wants(t, "Shutdown", waiting.Wait(t), nil)

@@ -87,7 +87,8 @@ func (s *Slab[T]) inner() *core {
 //   - [ErrFull]: no slot is free; see [Cache] for slots that are parked.
 //   - *[MisuseError]: debug mode found that a free slot was written to.
 //   - [typedmem.ErrProtection], [typedmem.ErrClosed]: the mapping is not writable, or closed.
-//   - [typedmem.ErrTruncated]: others have made the file shorter.
+//   - [typedmem.ErrTruncated]: others have made the file shorter, and more slots are needed.
+//     A slot past its end faults instead, which typedmem.Guard turns into such an error.
 //   - An error that wraps the system's: there is no memory for more slots, or the disk is full.
 func (s *Slab[T]) Alloc() (Handle[T], error) {
 	u, err := s.inner().pool.Allocate()
@@ -416,10 +417,7 @@ func (s *Slab[T]) Trim() (bytes int, err error) {
 // length of a file that has grown: use [Slab.Sync] to make changes durable. A slab in memory has
 // nothing to write.
 func (s *Slab[T]) Flush() error {
-	c := s.inner()
-	c.syncing.RLock()
-	defer c.syncing.RUnlock()
-	return shell.Fail("flush", c.flush())
+	return shell.Fail("flush", s.inner().held((*core).flush))
 }
 
 // Sync makes durable what was done before the call. After a power failure every object that lived
@@ -428,12 +426,11 @@ func (s *Slab[T]) Flush() error {
 // mixture of old and new bytes, and one that was freed may be back. Sync returns
 // [typedmem.ErrTruncated] if others have made the file shorter. If the path of the file names
 // another file now, or none, Sync makes the open file durable and returns
-// [typedmem.ErrReplaced]. In a slab that [Open] made, that is all that Sync does.
+// [typedmem.ErrReplaced]. In a slab that [Open] made, that is all that Sync does. While a
+// [Slab.Shutdown] waits, and no pin is left, Sync returns [typedmem.ErrClosed].
 func (s *Slab[T]) Sync() error {
 	c := s.inner()
-	c.syncing.RLock()
-	defer c.syncing.RUnlock()
-	err := c.sync()
+	err := c.held((*core).sync)
 	if err == nil {
 		err = c.name.Check()
 	}

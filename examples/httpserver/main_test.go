@@ -134,7 +134,7 @@ func TestARequestOutlastsTheShutdown(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
 	defer cancel()
 	err := s.shutdown(ctx, nil)
-	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "1 pins are left") {
+	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "pins left: 1") {
 		t.Errorf("shutdown: %v", err)
 	}
 	close(goOn)

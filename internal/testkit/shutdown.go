@@ -52,6 +52,35 @@ func StartShutdown(t testing.TB, x Ender) *Waiting {
 	return w
 }
 
+// CheckShutdownBesideSync checks that a Shutdown ends though goroutines call Sync without pause,
+// and that with a pin Sync works until the pin ends.
+func CheckShutdownBesideSync(t *testing.T, x interface {
+	Ender
+	Sync() error
+}) {
+	t.Helper()
+	unpin := Must(x.Pin())(t)
+	s := StartShutdown(t, x)
+	Wants(t, "Sync with a pin", x.Sync(), nil)
+	const goroutines = 4
+	ends := make(chan error, goroutines)
+	for range goroutines {
+		go func() {
+			for {
+				if err := x.Sync(); err != nil {
+					ends <- err
+					return
+				}
+			}
+		}()
+	}
+	unpin()
+	Wants(t, "Shutdown", s.Wait(t), nil)
+	for range goroutines {
+		Wants(t, "Sync", <-ends, mem.ErrClosed)
+	}
+}
+
 // watched is a context that tells when somebody waits for its end.
 type watched struct {
 	context.Context
@@ -87,12 +116,12 @@ func CheckShutdown(t *testing.T, busy error, make func(t *testing.T) Ender) {
 		},
 		"an ended context and two pins": func(t *testing.T, x Ender) {
 			first, second := pin(t, x), pin(t, x)
-			Wants(t, "Shutdown", x.Shutdown(canceled), context.Canceled, "2 pins are left")
+			Wants(t, "Shutdown", x.Shutdown(canceled), context.Canceled, "pins left: 2")
 			third := pin(t, x)
 			first()
 			second()
 			first()
-			Wants(t, "Shutdown", x.Shutdown(canceled), context.Canceled, "1 pins are left")
+			Wants(t, "Shutdown", x.Shutdown(canceled), context.Canceled, "pins left: 1")
 			third()
 			Wants(t, "Shutdown", x.Shutdown(canceled), nil)
 			isClosed(t, x)
@@ -101,7 +130,7 @@ func CheckShutdown(t *testing.T, busy error, make func(t *testing.T) Ender) {
 			unpin := pin(t, x)
 			soon, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 			defer cancel()
-			Wants(t, "Shutdown", x.Shutdown(soon), context.DeadlineExceeded, "1 pins are left")
+			Wants(t, "Shutdown", x.Shutdown(soon), context.DeadlineExceeded, "pins left: 1")
 			pin(t, x)()
 			unpin()
 			Wants(t, "Close", x.Close(), nil)
@@ -126,7 +155,7 @@ func CheckShutdown(t *testing.T, busy error, make func(t *testing.T) Ender) {
 			unpin := pin(t, x)
 			s := StartShutdown(t, x)
 			s.Cancel()
-			Wants(t, "Shutdown", s.Wait(t), context.Canceled, "1 pins are left")
+			Wants(t, "Shutdown", s.Wait(t), context.Canceled, "pins left: 1")
 			again := pin(t, x)
 			unpin()
 			Wants(t, "Close", x.Close(), busy)
@@ -249,7 +278,7 @@ func runProgram(t *testing.T, busy error, x Ender, seed uint64) {
 		case step < 10 && len(waiting) > 0:
 			i := random.IntN(len(waiting))
 			waiting[i].Cancel()
-			wants("cancel", waiting[i].Wait(t), context.Canceled, fmt.Sprint(len(pins), " pins"))
+			wants("cancel", waiting[i].Wait(t), context.Canceled, fmt.Sprint("pins left: ", len(pins)))
 			waiting = append(waiting[:i:i], waiting[i+1:]...)
 		case step == 10 && (len(pins) > 0 || random.IntN(4) == 0):
 			want := Cond(!open, mem.ErrClosed, Cond(len(pins) > 0, busy, nil))
