@@ -74,7 +74,11 @@ func write[T any](path string, v region.View[T], shape []int) error {
 	if len(shape) == 0 {
 		shape = []int{v.Len()}
 	}
-	if n, ok := product(shape); !ok || n != v.Len() {
+	n, ok := product(shape)
+	if !ok {
+		return fmt.Errorf("the shape %s has a negative dimension, or too many elements: %w", literal(shapeOf(shape)), typedmem.ErrSize)
+	}
+	if n != v.Len() {
 		return fmt.Errorf("the shape %s has %d elements, the view %d: %w", literal(shapeOf(shape)), n, v.Len(), typedmem.ErrSize)
 	}
 	c, _, end, err := begin[T](path, shape)

@@ -51,7 +51,7 @@ func openFile[T any](path string, write bool) (_ *region.Region[T], h Header, er
 		return nil, h, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, h, fmt.Errorf("it is a %v and no regular file: %w", info.Mode().Type(), typedmem.ErrOperation)
+		return nil, h, fmt.Errorf("it is %s and no regular file: %w", printing.Kind(info.Mode()), typedmem.ErrOperation)
 	}
 	f, err := sys.OpenFile(path, write)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 // Close releases the memory and ends every view of it. If the length of a region file has changed
 // since the last Sync, Close does a [Region.Sync] first, which makes the elements durable too. If
 // it has not, Close does none: elements that Set has changed survive the end of the process, but
-// not a power failure.
+// not a power failure. Close does not look whether the path still names the file, as Sync does.
 //
 //   - [typedmem.ErrClosed]: the region was closed before.
 //   - [typedmem.ErrBusy]: it is pinned, or another goroutine is in a Flush, Sync, Prefault, Refresh

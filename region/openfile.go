@@ -130,10 +130,10 @@ func (o FileOptions) check(l *layout.Layout) (r mem.Request, bytes int, err erro
 		return r, 0, err
 	}
 	switch {
-	case o.Shared && !o.Write:
-		return r, 0, fmt.Errorf("the option Shared is for several writers; set Write too, or open the file for reading without Shared: %w", typedmem.ErrOperation)
 	case o.CopyOnWrite && o.Shared:
 		return r, 0, fmt.Errorf("the option CopyOnWrite keeps changes in this process, Shared passes them on; set one of them: %w", typedmem.ErrOperation)
+	case o.Shared && !o.Write:
+		return r, 0, fmt.Errorf("the option Shared is for several writers; set Write too, or open the file for reading without Shared: %w", typedmem.ErrOperation)
 	case o.CopyOnWrite && o.Create:
 		return r, 0, fmt.Errorf("the option CopyOnWrite never writes the file, Create makes one; create it first: %w", typedmem.ErrOperation)
 	case o.CopyOnWrite && o.Flags.Has(flags.Shared):

@@ -55,7 +55,7 @@ func (c *core) allocError(err error) error {
 	if err == slots.ErrFull {
 		n := c.stats()
 		err = fmt.Errorf("%d slots: %d hold objects, %d are parked in caches, %d wait for a flush, %d are retired; "+
-			"free objects, close caches that are not in use, or make the slab larger: %w",
+			"free objects, close caches that are not in use, or make a slab of more slots: %w",
 			c.pool.Cap, n.Live, n.Cached, n.Waiting, n.Retired, ErrFull)
 	}
 	return shell.Fail("alloc", err)

@@ -13,6 +13,7 @@ import (
 	"github.com/typedmem/typedmem/internal/container"
 	"github.com/typedmem/typedmem/internal/layout"
 	"github.com/typedmem/typedmem/internal/mem"
+	"github.com/typedmem/typedmem/internal/printing"
 	"github.com/typedmem/typedmem/internal/shell"
 	"github.com/typedmem/typedmem/internal/slots"
 	"github.com/typedmem/typedmem/internal/sys"
@@ -69,7 +70,7 @@ func open(path string, l *layout.Layout, o FileOptions) (*core, error) {
 		if c != nil {
 			err = errors.Join(err, c.closeMappings())
 		}
-		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Abandon())
+		return nil, errors.Join(printing.Named(path, err), f.Abandon())
 	}
 	return c, nil
 }

@@ -111,7 +111,7 @@ func (o *exportOptions) rows(n, width int) (lo, hi int, err error) {
 		return 0, 0, err
 	}
 	if width > 1 && (lo%width != 0 || hi%width != 0) {
-		return 0, 0, wrongUse("--from %d --to %d: give whole rows of %d elements", lo, hi, width)
+		return 0, 0, wrongUse("elements %d to %d are no whole rows of %d; give multiples of %d as --from and --to", lo, hi, width, width)
 	}
 	return lo, hi, nil
 }

@@ -99,7 +99,7 @@ func sameEverywhere(s string) string {
 }
 
 func TestWrongCommandLines(t *testing.T) {
-	golden(t, "wrong", session(t, "aras 1", "nothing", "areas", "areas 1 2", "areas --nothing 1", "areas --format xml 1", "-h"))
+	golden(t, "wrong", session(t, "help nothing", "help cats", "aras 1", "nothing", "areas", "areas 1 2", "areas --nothing 1", "areas --format xml 1", "-h"))
 }
 
 func TestOneDashIsTwo(t *testing.T) {

@@ -22,6 +22,15 @@ their data in and out, and see what a running process has mapped.`,
 		},
 	}
 	root.AddCommand(infoCommand(), checkCommand(), catCommand(), exportCommand(), importCommand(), snapshotCommand(), recoverCommand(), areasCommand(), topCommand())
+	root.InitDefaultHelpCmd()
+	if help, _, err := root.Find([]string{"help"}); err == nil {
+		help.Args = func(_ *cobra.Command, args []string) error {
+			if found, _, err := root.Find(args); err != nil || found == root {
+				return noSuchCommand(root, args)
+			}
+			return nil
+		}
+	}
 	return root
 }
 

@@ -151,6 +151,6 @@ var RequestOf func(options any) Request
 var (
 	ErrBounds     = errors.New("out of bounds")
 	ErrClosed     = errors.New("closed")
-	ErrOperation  = errors.New("operation not possible in this state")
+	ErrOperation  = errors.New("operation not possible here")
 	ErrProtection = errors.New("protection forbids it")
 )
