@@ -10,6 +10,9 @@ const (
 
 	// TransparentHugePages asks the kernel to back the mapping with huge pages when it can.
 	//   - Linux, Android: MADV_HUGEPAGE. Others: no-op.
+	//   - In a file whose file system has large folios (XFS; ext4 since Linux 6.16) the page cache
+	//     gets huge pages where this mapping is the first to touch them. Others that map the file
+	//     use them too. To find such pages takes the kernel time.
 	TransparentHugePages
 
 	// Sequential says that pages will be read in order. Unix: MADV_SEQUENTIAL. Windows: no-op.
