@@ -1,6 +1,7 @@
 package region_test
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"os/exec"
@@ -206,6 +207,34 @@ func TestCreateOnAFullDisk(t *testing.T) {
 			t.Errorf("%v, %v", list, err)
 		}
 	})
+}
+
+// A Salvage or Snapshot to a full disk leaves nothing there, and the damaged file is as it was.
+func TestSavesOnAFullDisk(t *testing.T) {
+	elsewhere := t.TempDir()
+	whole := create[pair](t, elsewhere+"/whole")
+	defer whole.Close()
+	testkit.Check(t, whole.Append(make([]pair, 1<<20)...))
+	testkit.Check(t, whole.Sync())
+	damaged := elsewhere + "/damaged"
+	testkit.Check(t, os.WriteFile(damaged, testkit.Must(os.ReadFile(elsewhere + "/whole"))(t)[:12<<20], 0o600))
+	before := testkit.Must(os.ReadFile(damaged))(t)
+	testenv.OnDisks(t, func(t *testing.T, kind, dir string) {
+		defer testenv.Fill(t, dir)()
+		for what, save := range map[string]func(path string) error{
+			"Salvage":     func(path string) error { _, _, err := region.Salvage[pair](damaged, path); return err },
+			"SalvageFile": func(path string) error { _, _, err := region.SalvageFile(damaged, path); return err },
+			"Snapshot":    func(path string) error { return whole.Snapshot(path) },
+		} {
+			full(t, what, safely(t, what, func() error { return save(dir + "/r") }), "")
+			if list, err := os.ReadDir(dir); err != nil || len(list) > 2 { // the filler, and lost+found
+				t.Errorf("%s: %v, %v", what, list, err)
+			}
+		}
+	})
+	if !bytes.Equal(testkit.Must(os.ReadFile(damaged))(t), before) {
+		t.Error("the damaged file has changed")
+	}
 }
 
 // An open and a shrinking Resize clear what follows the length. They take no space away from the

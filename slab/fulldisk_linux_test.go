@@ -1,6 +1,7 @@
 package slab_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -324,4 +325,36 @@ func TestSparseSlabFileOnAFullDisk(t *testing.T) {
 		}
 		f.reader("at the end")
 	})
+}
+
+// A Salvage or Snapshot to a full disk leaves nothing there, and the damaged file is as it was.
+func TestSavesOnAFullDisk(t *testing.T) {
+	elsewhere := t.TempDir()
+	whole := testkit.Must(slab.Create[[2]uint64](elsewhere+"/whole", 1<<20))(t)
+	defer whole.Close()
+	for i := range uint64(1 << 19) {
+		testkit.Must(whole.Insert([2]uint64{i, 1}))(t)
+	}
+	testkit.Check(t, whole.Sync())
+	damaged := elsewhere + "/damaged"
+	all := testkit.Must(os.ReadFile(elsewhere + "/whole"))(t)
+	testkit.Check(t, os.WriteFile(damaged, all[:len(all)-1<<20], 0o600))
+	before := testkit.Must(os.ReadFile(damaged))(t)
+	testenv.OnDisks(t, func(t *testing.T, kind, dir string) {
+		defer testenv.Fill(t, dir)()
+		for what, save := range map[string]func(path string) error{
+			"Salvage":     func(path string) error { _, _, err := slab.Salvage[[2]uint64](damaged, path); return err },
+			"SalvageFile": func(path string) error { _, _, err := slab.SalvageFile(damaged, path); return err },
+			"Snapshot":    func(path string) error { return whole.Snapshot(path) },
+		} {
+			err := typedmem.Guard(func() error { return save(dir + "/s") })
+			testkit.Wants(t, what, err, syscall.ENOSPC, "free some")
+			if list, err := os.ReadDir(dir); err != nil || len(list) > 2 { // the filler, and lost+found
+				t.Errorf("%s: %v, %v", what, list, err)
+			}
+		}
+	})
+	if !bytes.Equal(testkit.Must(os.ReadFile(damaged))(t), before) {
+		t.Error("the damaged file has changed")
+	}
 }
