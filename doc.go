@@ -36,6 +36,9 @@
 //     fault, and addresses of file mappings may be reused.
 //   - Limited addresses (RLIMIT_AS, 32-bit programs): Close runs a collection when closed mappings
 //     hold an eighth of the addresses that the limit leaves.
+//   - RLIMIT_AS: the library leaves 128 MiB of what the limit allows to the Go runtime, or half of
+//     what there is for the library where that is less. A mapping that would need them returns the
+//     system's error (ENOMEM).
 //   - Addresses for growth: see the package comment of region.
 //   - Locked memory: after mlockall(2) with MCL_FUTURE, reserved addresses count as locked too.
 //     Regions then reserve little, and what RLIMIT_MEMLOCK refuses is an error that says so.
