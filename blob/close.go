@@ -13,8 +13,8 @@ import (
 // goroutine.
 //
 //   - [typedmem.ErrClosed]: the store was closed before.
-//   - [typedmem.ErrBusy]: it is pinned, or another goroutine is in a Sync or a Refresh, or brings
-//     in pages of the file. The store stays open.
+//   - [typedmem.ErrBusy]: it is pinned, or another goroutine is in a Sync, Close or Refresh, or
+//     brings in pages of the file. The store stays open.
 //   - Any other error is one of [region.Region.Close].
 func (s *Store) Close() error {
 	r, err := s.open()

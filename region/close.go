@@ -15,8 +15,8 @@ import (
 // not a power failure. Close does not look whether the path still names the file, as Sync does.
 //
 //   - [typedmem.ErrClosed]: the region was closed before.
-//   - [typedmem.ErrBusy]: it is pinned, or another goroutine is in a Flush, Sync, Prefault, Refresh
-//     or a growing call. The region stays open.
+//   - [typedmem.ErrBusy]: it is pinned, or another goroutine is in a Flush, Sync, Prefault,
+//     Refresh, Close or a growing call. The region stays open.
 //   - [typedmem.ErrTruncated], [typedmem.ErrLayout]: another program has made the file shorter, or
 //     has written another file's contents over it. Everything is released.
 //   - Any other error: the file could not be synced. The region stays open, for a [Region.Snapshot]
