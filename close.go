@@ -10,37 +10,49 @@ import (
 // shrinking Resize return ErrBusy. Pins count; calling one unpin more than once is harmless. While
 // a [Mapping.Shutdown] waits, Pin returns ErrClosed.
 func (m *Mapping) Pin() (unpin func(), err error) {
-	if err := m.hold(true); err != nil {
+	if err := m.hold(onePin, false); err != nil {
 		return nil, err
 	}
-	return sync.OnceFunc(m.letGo), nil
+	return sync.OnceFunc(func() { m.letGo(onePin) }), nil
 }
 
-// hold is Pin without a function to call: letGo ends it, once. A pin that is not the first may be
-// taken beside another one while a Shutdown waits: it is for a part of what that one's holder does.
-func (m *Mapping) hold(first bool) error {
+// hold is Pin without a function to call: letGo ends it, once. While a Shutdown waits, one that is
+// a part of what another one's holder does may be taken beside that.
+func (m *Mapping) hold(n pins, part bool) error {
 	if err := m.enter("pin", 0); err != nil {
 		return err
 	}
 	defer m.mu.Unlock()
-	if g := m.gate.Load(); g.refuses() && (first || g.pins.Load() == 0) {
+	if g := m.gate.Load(); g.refuses() && !(part && pins(g.pins.Load()).letIn()) {
 		return m.fail("pin", errShuttingDown)
 	}
-	m.pin(1)
+	m.pin(n)
 	return nil
 }
 
-func (m *Mapping) letGo() {
+func (m *Mapping) letGo(n pins) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.pin(-1)
+	m.pin(-n)
 }
 
 // pin changes the number of pins; the caller holds m.mu.
-func (m *Mapping) pin(n int) {
+func (m *Mapping) pin(n pins) {
 	m.pins += n
 	m.gate.Load().add(n)
 }
+
+// pins counts pins, and those among them that are steps: a step lets nothing in beside it. Calls
+// that follow one another without pause would keep a Shutdown waiting for ever otherwise.
+type pins int64
+
+const (
+	onePin  pins = 1
+	oneStep pins = 1 | 1<<32
+)
+
+func (n pins) count() int  { return int(uint32(n)) }
+func (n pins) letIn() bool { return uint32(n) > uint32(n>>32) }
 
 // Close releases the memory and ends every view of it; see the package comment for the addresses.
 // It does not flush. A second Close returns ErrClosed. Close of a pinned mapping returns ErrBusy,

@@ -91,7 +91,7 @@ func (m *Mapping) info(l *mem.Limits) (info MappingInfo, ok bool) {
 		Protection: m.plan.Protection,
 		Committed:  m.committed,
 		Shared:     m.Shared(),
-		Pins:       m.pins,
+		Pins:       m.pins.count(),
 		limits:     weak.Make(l),
 	}
 	if u := m.use.Load(); u != nil {

@@ -34,8 +34,10 @@ func (m *plumbing) Public() any           { return (*Mapping)(m) }
 func (m *plumbing) SetUse(u *mem.Use)     { m.use.Store(u) }
 func (m *plumbing) Limits() *mem.Limits   { return (*Mapping)(m).limitsNow() }
 func (m *plumbing) MayLackSpace() bool    { return m.mayLackSpace }
-func (m *plumbing) Hold() error           { return (*Mapping)(m).hold(false) }
-func (m *plumbing) LetGo()                { (*Mapping)(m).letGo() }
+func (m *plumbing) Hold() error           { return (*Mapping)(m).hold(onePin, true) }
+func (m *plumbing) LetGo()                { (*Mapping)(m).letGo(onePin) }
+func (m *plumbing) Step() error           { return (*Mapping)(m).hold(oneStep, true) }
+func (m *plumbing) EndStep()              { (*Mapping)(m).letGo(oneStep) }
 func (m *plumbing) CanResize(n int) error { return (*Mapping)(m).canResize(n) }
 func (m *plumbing) MakeRoom(n int) error  { return (*Mapping)(m).reserveRoom(n, false) }
 

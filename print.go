@@ -56,7 +56,7 @@ func (m *Mapping) state(p flags.Protection) string {
 		text += ", shared"
 	}
 	if m.pins > 0 {
-		text += fmt.Sprintf(", pins: %d", m.pins)
+		text += fmt.Sprintf(", pins: %d", m.pins.count())
 	}
 	return text
 }

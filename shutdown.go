@@ -35,7 +35,7 @@ func (m *Mapping) Shutdown(ctx context.Context) error {
 // one, since a pin of one of them holds all; other mappings have one from their first Shutdown on.
 type gate struct {
 	shutdowns atomic.Int32 // that wait; pins are refused meanwhile
-	pins      atomic.Int64 // of all mappings of the gate; changes under the lock of the mapping
+	pins      atomic.Int64 // as pins, of all mappings of the gate; changes under the lock of the mapping
 
 	mu   sync.Mutex
 	free chan struct{} // closed by the unpin that leaves no pin; nil where nobody waits for that
@@ -45,7 +45,7 @@ type gate struct {
 func (g *gate) refuses() bool { return g != nil && g.shutdowns.Load() > 0 }
 
 // add counts n pins more, and wakes each Shutdown when none is left. g may be nil.
-func (g *gate) add(n int) {
+func (g *gate) add(n pins) {
 	if g == nil || g.pins.Add(int64(n)) > 0 {
 		return
 	}
@@ -108,15 +108,15 @@ func (m *Mapping) shutdown(ctx context.Context, close func() error) error {
 		case <-free:
 		case <-again:
 		case <-ctx.Done():
-			if pins := g.pins.Load(); pins > 0 || busy != nil {
-				return m.notYet(ctx.Err(), pins, busy)
+			if left := pins(g.pins.Load()).count(); left > 0 || busy != nil {
+				return m.notYet(ctx.Err(), left, busy)
 			}
 		}
 	}
 }
 
 // notYet returns the error of a Shutdown whose context ended with err.
-func (m *Mapping) notYet(err error, pins int64, busy error) error {
+func (m *Mapping) notYet(err error, pins int, busy error) error {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	if pins > 0 {

@@ -129,10 +129,10 @@ func (r *Region[T]) Resize(n int) error {
 	bytes, err := shell.Bytes(n, r.core.layout)
 	if err == nil && n > r.Len() { // else Close and Resize keep each other out
 		held := mem.Of(r.core.mapping())
-		if err := held.Hold(); err != nil {
+		if err := held.Step(); err != nil {
 			return shell.Fail("resize", cmp.Or(r.core.growable(), err))
 		}
-		defer held.LetGo()
+		defer held.EndStep()
 	}
 	if err == nil {
 		err = r.core.resize(bytes)

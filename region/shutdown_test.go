@@ -326,6 +326,7 @@ func TestASyncAtWorkKeepsTheLength(t *testing.T) {
 		s.Cancel()
 		testkit.Wants(t, "Shutdown", s.Wait(t), context.Canceled, "pins left: 1 (a Sync")
 		s = testkit.StartShutdown(t, r)
+		testkit.Wants(t, "Sync beside it", testkit.Returns(t, "Sync", r.Sync), typedmem.ErrClosed, "Shutdown")
 		close(release)
 		testkit.Wants(t, "Sync", <-done, nil)
 		restore()

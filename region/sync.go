@@ -58,10 +58,10 @@ func (r *Region[T]) Sync() error {
 		return shell.Fail("sync", r.errClosed())
 	}
 	held := mem.Of(r.core.mapping())
-	if err := held.Hold(); err != nil { // else a Shutdown would wait for ever for one Sync after the other
+	if err := held.Step(); err != nil { // else a Shutdown would wait for ever for one Sync after the other
 		return shell.Fail("sync", err)
 	}
-	defer held.LetGo()
+	defer held.EndStep()
 	err := r.core.sync()
 	if err == nil {
 		err = r.core.name.Check()

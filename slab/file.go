@@ -106,10 +106,10 @@ func (c *core) held(f func(*core) error) error {
 		return typedmem.ErrClosed
 	}
 	m := mem.Of(c.m)
-	if err := m.Hold(); err != nil {
+	if err := m.Step(); err != nil {
 		return err
 	}
-	defer m.LetGo()
+	defer m.EndStep()
 	c.syncing.RLock()
 	defer c.syncing.RUnlock()
 	return f(c)

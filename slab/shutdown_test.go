@@ -165,6 +165,7 @@ func TestShutdownSyncs(t *testing.T) {
 	waiting.Cancel()
 	testkit.Wants(t, "Shutdown", waiting.Wait(t), context.Canceled, "pins left: 1 (a Sync")
 	waiting = testkit.StartShutdown(t, s)
+	testkit.Wants(t, "Sync beside it", testkit.Returns(t, "Sync", s.Sync), typedmem.ErrClosed, "Shutdown")
 	testkit.Wants(t, "Sync", resume(), nil)
 	testkit.Wants(t, "Shutdown", waiting.Wait(t), nil)
 

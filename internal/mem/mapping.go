@@ -25,6 +25,11 @@ type Mapping interface {
 	Hold() error
 	LetGo()
 
+	// Step is a Hold for a call that holds nothing again: while a Shutdown waits, it lets no other
+	// one in. EndStep ends it, once.
+	Step() error
+	EndStep()
+
 	// Limits returns what checked accesses to the mapping compare with. SplitTo gives the mapping
 	// new ones.
 	Limits() *Limits
