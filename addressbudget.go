@@ -10,9 +10,9 @@ import (
 const mostLeftToRest = 128 << 20
 
 // admitAddresses returns an error where n more bytes of addresses would bring the process to what
-// RLIMIT_AS allows. There the Go runtime cannot map either, and ends the process. So this package
-// leaves the last part to it, which is half of what the limit leaves to this package where
-// that is little.
+// RLIMIT_AS allows. There the Go runtime cannot map either, and ends the process. So the last
+// mostLeftToRest bytes are left to it. Where the rest of the program leaves less than twice that
+// under the limit, it gets half.
 func admitAddresses(n int) error {
 	limit, used, limited := sys.AddressLimit()
 	if !limited {

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/typedmem/typedmem/flags"
+	"github.com/typedmem/typedmem/internal/printing"
 	"github.com/typedmem/typedmem/internal/sys"
 )
 
@@ -79,13 +80,8 @@ func withoutMemory(f *os.File) string {
 	if err != nil {
 		return ""
 	}
-	switch mode := info.Mode(); {
-	case mode.IsDir():
-		return "a directory"
-	case mode&fs.ModeNamedPipe != 0:
-		return "a pipe"
-	case mode&fs.ModeSocket != 0:
-		return "a socket"
+	if mode := info.Mode(); mode&(fs.ModeDir|fs.ModeNamedPipe|fs.ModeSocket) != 0 {
+		return printing.Kind(mode)
 	}
 	if facts, err := sys.FactsOf(f); err == nil && facts.Made {
 		return "a file that the kernel makes up while it is read"

@@ -128,7 +128,7 @@ func (p *plan) ask(s *span) error {
 	if err := areaBudget.admit(); err != nil {
 		return err
 	}
-	if !p.Unsafe.Has(flags.Fixed) { // which takes addresses that the process has
+	if !p.Unsafe.Has(flags.Fixed) { // it may replace what the process has, and then takes no more
 		if err := admitAddresses(p.reserved); err != nil {
 			return err
 		}

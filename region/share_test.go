@@ -146,15 +146,7 @@ func TestSharedWritersAfterAKilledOne(t *testing.T) {
 // One that opens a file for several writers while another one repairs it, after its writer was
 // killed, waits for the repair, however long that takes.
 func TestSharedWritersWaitForARepair(t *testing.T) {
-	if _, known := sys.BootID(); !known {
-		t.Skip("this system has no boot ID, and a killed writer leaves nothing to repair")
-	}
-	program := testkit.Must(os.Executable())(t)
-	dead := exec.Command(program, "-test.run=^$")
-	if err := dead.Run(); err != nil {
-		t.Skipf("this system starts no process: %v", err)
-	}
-	path := leftBy(t, dead.Process.Pid)
+	path, _ := leftByDead(t)
 
 	second := make(chan error, 1)
 	var repairs atomic.Int32
@@ -182,28 +174,29 @@ func TestSharedWritersWaitForARepair(t *testing.T) {
 
 // A writer that finds the lock taken does not name the dead process of the live record.
 func TestABusyFileNamesNoDeadProcess(t *testing.T) {
-	if _, known := sys.BootID(); !known {
-		t.Skip("this system has no boot ID, and the record names nobody")
-	}
-	dead := exec.Command(testkit.Must(os.Executable())(t), "-test.run=^$")
-	if err := dead.Run(); err != nil {
-		t.Skipf("this system starts no process: %v", err)
-	}
-	path := leftBy(t, dead.Process.Pid)
+	path, pid := leftByDead(t)
 	f := testkit.Must(os.OpenFile(path, os.O_RDWR, 0))(t)
 	defer f.Close()
 	testkit.Check(t, sys.LockFile(f))
 	_, err := region.OpenMut[uint64](path)
 	testkit.Wants(t, "OpenMut", err, typedmem.ErrBusy, path, "another writer")
-	if strings.Contains(err.Error(), strconv.Itoa(dead.Process.Pid)) {
+	if strings.Contains(err.Error(), strconv.Itoa(pid)) {
 		t.Error(err)
 	}
 }
 
-// leftBy returns the path of a file of 5 elements that a process of this ID wrote, in this boot,
-// and did not close. Two of them are synced.
-func leftBy(t *testing.T, pid int) string {
+// leftByDead returns the path of a file of 5 elements that a process wrote, in this boot, and did
+// not close before it ended, and the ID of that process. Two of the elements are synced.
+func leftByDead(t *testing.T) (path string, pid int) {
 	t.Helper()
+	if _, known := sys.BootID(); !known {
+		t.Skip("this system has no boot ID, and a killed writer leaves nothing to repair")
+	}
+	dead := exec.Command(testkit.Must(os.Executable())(t), "-test.run=^$")
+	if err := dead.Run(); err != nil {
+		t.Skipf("this system starts no process: %v", err)
+	}
+	pid = dead.Process.Pid
 	dir := t.TempDir()
 	w := testkit.Must(region.Create[uint64](filepath.Join(dir, "w"), 2))(t)
 	testkit.CloseLater(t, w)
@@ -212,9 +205,9 @@ func leftBy(t *testing.T, pid int) string {
 	record := b[32<<10:]
 	binary.LittleEndian.PutUint64(record[16:], uint64(pid))
 	binary.LittleEndian.PutUint32(record[44:], crc32.ChecksumIEEE(record[:44]))
-	path := filepath.Join(dir, "left")
+	path = filepath.Join(dir, "left")
 	testkit.Check(t, os.WriteFile(path, b, 0o666))
-	return path
+	return path, pid
 }
 
 // Whichever call fails, opening a shared file leaves nothing open, locked or half-made.

@@ -415,7 +415,8 @@ func (s *Slab[T]) Trim() (bytes int, err error) {
 
 // Flush writes the objects of a slab file and the words of its slots to the device, but not the
 // length of a file that has grown: use [Slab.Sync] to make changes durable. A slab in memory has
-// nothing to write.
+// nothing to write. While a [Slab.Shutdown] waits, and no pin is left, Flush returns
+// [typedmem.ErrClosed].
 func (s *Slab[T]) Flush() error {
 	return shell.Fail("flush", s.inner().held((*core).flush))
 }

@@ -28,6 +28,35 @@ func OnDisks(t *testing.T, test func(t *testing.T, kind, dir string)) {
 	}
 }
 
+// SavesFail runs each of the saves to a new file where there is a MiB of space, so that the file
+// begins and cannot end. It hands the error to check, and fails if anything is left there.
+func SavesFail(t *testing.T, saves map[string]func(path string) error, check func(t *testing.T, what string, err error)) {
+	OnDisks(t, func(t *testing.T, kind, dir string) {
+		defer Fill(t, dir)()
+		filler := dir + "/filler"
+		info, err := os.Stat(filler)
+		if err == nil {
+			err = os.Truncate(filler, info.Size()-1<<20)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		unix.Sync()
+		for what, save := range saves {
+			check(t, what, save(dir+"/new"))
+			list, err := os.ReadDir(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range list {
+				if name := f.Name(); name != "filler" && name != "lost+found" {
+					t.Errorf("%s leaves %s", what, name)
+				}
+			}
+		}
+	})
+}
+
 // Fill takes all the space that is left in dir; room gives it back, once.
 func Fill(t *testing.T, dir string) (room func()) {
 	t.Helper()
