@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -332,13 +331,12 @@ func TestUnsafeSystemFlags(t *testing.T) {
 
 // Nothing of the descriptors that later steps need is left open or passed to children.
 func TestDescriptors(t *testing.T) {
-	open := func() int {
-		list, err := filepath.Glob("/proc/self/fd/*")
-		testkit.Check(t, err, "fd")
-		return len(list)
-	}
 	f := testkit.File(t, pattern(4*page))
+	open := func() int { return testenv.Descriptors(t, f.Name()) }
 	before := open()
+	if before != 1 {
+		t.Fatalf("%d descriptors of the file: nothing is shown", before)
+	}
 	plain := testkit.Must(options.New(page).WithFile(f, 0).Map())(t)
 	if open() != before {
 		t.Error("a mapping that will never need its file keeps a descriptor of it")

@@ -334,7 +334,7 @@ func TestCyclesLeaveNothing(t *testing.T) {
 			before = descriptors()
 		}
 	}
-	if n := descriptors(); n != before {
+	if n := descriptors(); n > before {
 		t.Errorf("%d descriptors, %d before", n, before)
 	}
 	maps, err := os.ReadFile("/proc/self/maps")
@@ -350,7 +350,7 @@ func TestCyclesLeaveNothing(t *testing.T) {
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
 		runtime.GC()
 		s := typedmem.ReadStats()
-		if s.HeldBytes == 0 && s.Mappings == mappings {
+		if s.HeldBytes == 0 && s.Mappings <= mappings {
 			return
 		}
 		if time.Now().After(deadline) {
