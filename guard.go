@@ -19,9 +19,12 @@ type FaultError struct {
 	Mapping *Mapping // whose memory that is; nil when it is none of this package's
 	Offset  int      // of Addr in the mapping, bytes
 	Err     error    // why: ErrClosed, ErrProtection, ErrBounds or ErrTruncated as far as that can be told; it wraps the runtime's error
+
+	called string // the mapping, with its name and file, as it was
 }
 
-// Error names the address and, where they are known, the place in the mapping and the reason.
+// Error names the address and, where they are known, the reason, the place in the mapping, and that
+// mapping's name and file.
 func (e *FaultError) Error() string {
 	switch {
 	case e == nil:
@@ -29,7 +32,7 @@ func (e *FaultError) Error() string {
 	case e.Mapping == nil:
 		return fmt.Sprintf("typedmem: memory fault at %#x: %v", e.Addr, e.Err)
 	}
-	return fmt.Sprintf("typedmem: memory fault at %#x, byte %d of a mapping: %v", e.Addr, e.Offset, e.Err)
+	return fmt.Sprintf("typedmem: memory fault at %#x, byte %d of %s: %v", e.Addr, e.Offset, cmp.Or(e.called, "a mapping"), e.Err)
 }
 
 // Unwrap returns Err.
@@ -84,7 +87,7 @@ func asFault(r any) error {
 		e.Err = &cause{errNoMemory, fault}
 		return e
 	}
-	e.Mapping, e.Offset = m, offset
+	e.Mapping, e.Offset, e.called = m, offset, m.called()
 	var reason error
 	for range mostLooks { // others may be changing the mapping
 		before := [3]uintptr{l.Readable(), l.Writable(), l.Room()}
@@ -94,6 +97,18 @@ func asFault(r any) error {
 	}
 	e.Err = &cause{reason, fault}
 	return e
+}
+
+// called names m for the text of a fault. It takes no lock, as faultReason.
+func (m *Mapping) called() string {
+	text := "a mapping"
+	if m.plan.Name != "" {
+		text = fmt.Sprintf("the mapping %q", m.plan.Name)
+	}
+	if m.plan.HasFile {
+		text += fmt.Sprintf(" of the file %q", m.shows.Load().name)
+	}
+	return text
 }
 
 // mostLooks is how often the reason of a fault is looked for while the limits of the memory change.

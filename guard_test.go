@@ -2,6 +2,7 @@ package typedmem_test
 
 import (
 	"errors"
+	"fmt"
 	"runtime"
 	"sort"
 	"strings"
@@ -76,6 +77,29 @@ func TestGuardNamesMappingAndOffset(t *testing.T) {
 			testkit.Is(t, fault, c.want, c.name)
 			runtime.KeepAlive(limits)
 		})
+	}
+}
+
+// The text of a fault names the mapping and its file, as they were at the fault.
+func TestGuardNamesTheFile(t *testing.T) {
+	testenv.Differs(t, noFaultAddress)
+	f := testkit.File(t, pattern(unit))
+	for want, o := range map[string]options.Options{
+		"of a mapping: ":         options.New(unit),
+		`of the mapping "ticks"`: options.New(unit).WithName("ticks"),
+		fmt.Sprintf("of a mapping of the file %q: ", f.Name()):           options.New(unit).WithFile(f, 0),
+		fmt.Sprintf(`of the mapping "ticks" of the file %q: `, f.Name()): options.New(unit).WithFile(f, 0).WithName("ticks"),
+	} {
+		m := testkit.Must(o.Map())(t)
+		testkit.CloseLater(t, m)
+		limits, b := mem.Of(m).Limits(), m.Bytes()
+		fault := faultOf(t, want, func() { b[8] = 1 })
+		before := fault.Error()
+		testkit.Check(t, m.Close(), "close")
+		if text := fault.Error(); text != before || !strings.Contains(text, fmt.Sprintf("byte %d %s", told(8), want)) {
+			t.Errorf("%q, and %q once it is closed; want %q", before, text, want)
+		}
+		runtime.KeepAlive(limits)
 	}
 }
 

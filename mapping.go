@@ -105,7 +105,7 @@ func (m *Mapping) refuse(needs need) error {
 	case !m.open:
 		return ErrClosed
 	case needs&needUnpinned != 0 && m.pins > 0:
-		return fmt.Errorf("the mapping has %d pins; call each unpin first: %w", m.pins.count(), ErrBusy)
+		return fmt.Errorf("pins on the mapping: %d; call each unpin first: %w", m.pins.count(), ErrBusy)
 	case needs&needUnpinned != 0 && m.users.Load() > 0:
 		return fmt.Errorf("another goroutine's call (a flush, a prefault, growth or the like) is at work on the mapping; try again when it has returned: %w", ErrBusy)
 	case needs&needCommitted != 0 && !m.committed:

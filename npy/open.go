@@ -29,8 +29,10 @@ import (
 // Bytes after the array mean nothing.
 func Open[T any](path string) (*region.Region[T], Header, error) { return open[T](path, false) }
 
-// OpenMut is [Open] for reading and writing. Set and Store write to the file; its length stays. The
-// region of an array without an element is read-only.
+// OpenMut is [Open] for reading and writing. Set and Store write to the file. Its length stays: a
+// Resize can only make the region show less of it, and fails like Append with
+// [typedmem.ErrCapacity] where it needs more. The region of an array without an element is
+// read-only.
 func OpenMut[T any](path string) (*region.Region[T], Header, error) { return open[T](path, true) }
 
 func open[T any](path string, write bool) (*region.Region[T], Header, error) {

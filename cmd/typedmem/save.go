@@ -77,9 +77,10 @@ and those of the others are stale.`,
 	}
 }
 
-// cutOff adds to the error for a file that was cut off what to do.
+// cutOff adds to the error for a file that was cut off what to do. Nothing is left to save where
+// the header is cut too.
 func cutOff(err error, file string) error {
-	if errors.Is(err, typedmem.ErrTruncated) {
+	if info, _ := inspect.Stat(file); info.Kind != "" && errors.Is(err, typedmem.ErrTruncated) {
 		return fmt.Errorf("%w; 'typedmem recover %s NEW' does it here", err, file)
 	}
 	return err

@@ -58,10 +58,13 @@ func TestRecover(t *testing.T) {
 	if err := os.WriteFile("cut-orders.tm", orders[:65536+words+int(unsafe.Sizeof(Side{}))], 0o666); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.WriteFile("cut-header.tm", orders[:100], 0o666); err != nil {
+		t.Fatal(err)
+	}
 	golden(t, "recover", session(t, "recover cut.tm left.tm", "cat --fields ID left.tm", "recover ticks.tm whole.tm", "recover damaged.tm repaired.tm",
 		"recover cut-names.tm left-names.tm", "cat left-names.tm", "check left.tm whole.tm repaired.tm left-names.tm", "recover cut.tm left.tm",
 		"recover orders.tm whole-orders.tm", "cat whole-orders.tm", "check cut-orders.tm", "recover cut-orders.tm left-orders.tm", "cat left-orders.tm", "check left-orders.tm", "recover foreign.tm new.tm", "recover nothing.tm new.tm", "recover missing.tm new.tm", "recover cut.tm no/new.tm",
-		"recover cut-damaged.tm new.tm", "recover cut.tm", "recover -h"))
+		"recover cut-damaged.tm new.tm", "cat cut-header.tm", "recover cut-header.tm new.tm", "recover cut.tm", "recover -h"))
 	if _, err := os.Stat("new.tm"); err == nil {
 		t.Error("a recovery that failed has left a file")
 	}
