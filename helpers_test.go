@@ -115,7 +115,7 @@ func same(t testing.TB, what string, got, want []byte) {
 // eventually runs the collector until ok returns true.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for range 200 {
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
 		runtime.GC()
 		if ok() {
 			return
