@@ -20,6 +20,11 @@ const cloneBlock = DataOffset
 // to a file while it clones a part of it.
 const copyPart = 64 << 20
 
+// writeStep is how many bytes are written at once, which the device then begins with. A snapshot of
+// 1 GiB of memory took 0.5 to 0.6 s so, and 1.4 to 4 s when 64 MiB were written at once, and the
+// device began at the end.
+const writeStep = 256 << 10
+
 // CopyFrom makes the bytes [off, end) of a file that Create made those of src, and clears the rest
 // of the last page. off is a multiple of 64 KiB. Where the file system can it shares the blocks. It
 // calls flush before it clones a part, since the file system keeps others from writing to src until
@@ -39,7 +44,9 @@ func (c *File) CopyFrom(src *os.File, off, end int64, flush func(off, end int64)
 			}
 		}
 		if !clones || blocks == 0 {
-			err = sys.CopyRange(c.f, src, off, n)
+			if err = sys.CopyRange(c.f, src, off, n); err == nil {
+				_ = sys.WriteBehind(c.f, off, n) // the device writes while the next part is copied
+			}
 		}
 		if errors.Is(err, io.ErrUnexpectedEOF) {
 			return fmt.Errorf("%s was cut off before byte %d: %w", src.Name(), off+n, typedmem.ErrTruncated)
@@ -54,11 +61,19 @@ func (c *File) CopyFrom(src *os.File, off, end int64, flush func(off, end int64)
 
 // Write writes the bytes b at off to a file that Create made.
 func (c *File) Write(b []byte, off int64) error {
-	_, err := c.f.WriteAt(b, off)
-	if sys.BadAddress(err) {
-		return fmt.Errorf("the memory cannot be read: %w: %w", typedmem.ErrTruncated, err)
+	for len(b) > 0 {
+		n := min(len(b), writeStep)
+		if _, err := c.f.WriteAt(b[:n], off); sys.BadAddress(err) {
+			return fmt.Errorf("the memory cannot be read: %w: %w", typedmem.ErrTruncated, err)
+		} else if err != nil {
+			return sys.SpaceError(c.path, err)
+		}
+		if n == writeStep { // less than that may be written over soon
+			_ = sys.WriteBehind(c.f, off, int64(n))
+		}
+		b, off = b[n:], off+int64(n)
 	}
-	return sys.SpaceError(c.path, err)
+	return nil
 }
 
 // Fill writes zeros from byte end to the end of its page: a file ends with whole pages, see cut.

@@ -1,11 +1,13 @@
 package container
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/typedmem/typedmem"
@@ -48,6 +50,42 @@ func TestWriterOfAReplacedFile(t *testing.T) {
 		t.Errorf("the writer has the file of %d elements", c.Length())
 	}
 	listed(t, filepath.Dir(path), "x")
+}
+
+// The device begins with what is written while the rest is being written, and where the system
+// refuses that the file is as whole.
+func TestLongWritesAreBegunEarly(t *testing.T) {
+	for _, refusal := range []error{nil, errors.ErrUnsupported} {
+		path := filepath.Join(t.TempDir(), "x")
+		data := make([]byte, 3*writeStep+100)
+		for i := range data {
+			data[i] = byte(i / 100)
+		}
+		n := len(data) / int(specOf[record](KindRegion).Layout.Size)
+		c := testkit.Must(Create(path, specOf[record](KindRegion), 0o666))(t)
+		var begun []int64
+		restore := sys.Interpose(func(c sys.Call) error {
+			if c.Op != sys.OpWriteBehind {
+				return nil
+			}
+			if info := testkit.Must(c.File.Stat())(t); info.Size() < c.Offset+int64(c.Len) {
+				t.Errorf("%d bytes at %d of %d that are written", c.Len, c.Offset, info.Size())
+			}
+			begun = append(begun, c.Offset, int64(c.Len))
+			return refusal
+		})
+		testkit.Check(t, c.Write(data, DataOffset))
+		testkit.Check(t, c.Fill(DataOffset+int64(len(data))))
+		testkit.Check(t, c.Finish(n))
+		restore()
+		const at = DataOffset
+		if want := []int64{at, writeStep, at + writeStep, writeStep, at + 2*writeStep, writeStep}; !slices.Equal(begun, want) {
+			t.Errorf("begun early: %v, want %v", begun, want)
+		}
+		if got := testkit.Must(os.ReadFile(path))(t); !bytes.Equal(got[at:at+len(data)], data) {
+			t.Errorf("%v: the file has other bytes", refusal)
+		}
+	}
 }
 
 // A writer whose file is replaced each time gives up.

@@ -256,6 +256,15 @@ func LockFileShared(f *os.File) error {
 // handles for a moment.
 func UnlockFile(f *os.File) error { return onFile(OpUnlockFile, f, unlockFile) }
 
+// WriteBehind tells the system to begin writing to the device the whole pages in the bytes
+// [off, off+n) of the file, so that a later SyncFile has less to wait for. It is a hint: where it
+// failed, or the system has no such call, SyncFile does it all, and returns the errors of writing.
+func WriteBehind(f *os.File, off, n int64) error {
+	page := int64(PageSize())
+	first := off / page * page
+	return do(Call{Op: OpWriteBehind, File: f, Offset: off, Len: int(n)}, func() error { return writeBehind(f, first, (off+n)/page*page-first) })
+}
+
 // SyncFile returns when the file's data and length are on the device.
 func SyncFile(f *os.File) error { return onFile(OpSyncFile, f, syncFile) }
 

@@ -30,6 +30,15 @@ func placeless(info os.FileInfo) bool {
 	return ok && stat.Mode&unix.S_IFMT == 0
 }
 
+// writeBehind uses sync_file_range(2), which takes no error away from fsync(2) unless it waits. Of
+// no bytes it would begin to write all.
+func writeBehind(f *os.File, off, n int64) error {
+	if n <= 0 {
+		return nil
+	}
+	return onFd(f, func(fd int) error { return unix.SyncFileRange(fd, off, n, unix.SYNC_FILE_RANGE_WRITE) })
+}
+
 // FilePageSize returns the page size that f requires of its mappings: that of a file on hugetlbfs
 // (fstatfs(2)), or 0 for the usual one. known is false if the system does not tell.
 func FilePageSize(f *os.File) (p flags.PageSize, known bool, err error) {

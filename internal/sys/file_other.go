@@ -13,6 +13,9 @@ func deviceSize(f *os.File) (int64, error) { return seekSize(f) }
 
 func placeless(os.FileInfo) bool { return false }
 
+// writeBehind: only Linux can begin to write a part of a file.
+func writeBehind(*os.File, int64, int64) error { return nil }
+
 // FilePageSize: the system does not tell.
 func FilePageSize(*os.File) (p flags.PageSize, known bool, err error) { return 0, false, nil }
 

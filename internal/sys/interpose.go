@@ -38,6 +38,7 @@ const (
 	OpLockFile
 	OpLockFileShared
 	OpUnlockFile
+	OpWriteBehind
 	OpSyncFile
 	OpSyncEntry
 	OpAreas
@@ -46,7 +47,7 @@ const (
 
 var opNames = [OpCount]string{
 	"reserve", "map", "hold", "release", "drop", "protect", "name", "lock", "unlock", "flush", "advise", "prefault", "prefetch", "resident",
-	"flush instruction cache", "duplicate", "create file", "open file", "stat file", "name file", "replace file", "allocate", "set aside", "zero", "clone range", "copy range", "lock file", "share file", "unlock file", "sync file", "sync entry", "areas",
+	"flush instruction cache", "duplicate", "create file", "open file", "stat file", "name file", "replace file", "allocate", "set aside", "zero", "clone range", "copy range", "lock file", "share file", "unlock file", "write behind", "sync file", "sync entry", "areas",
 }
 
 func (op Op) String() string { return opNames[op] }

@@ -35,6 +35,7 @@ func TestInterpose(t *testing.T) {
 		OpFlush:                 func() error { return Flush(1, page, f, false) },
 		OpAdvise:                func() error { return Advise(1, page, 0) },
 		OpPrefault:              func() error { return Prefault(1, page, false) },
+		OpWriteBehind:           func() error { return WriteBehind(f, 0, 1) },
 		OpPrefetch:              func() error { return Prefetch([]Range{{1, page}}) },
 		OpResident:              func() error { return Resident(1, page, make([]byte, 1)) },
 		OpFlushInstructionCache: func() error { return FlushInstructionCache(1, page) },
