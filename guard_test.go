@@ -85,8 +85,8 @@ func TestGuardNamesTheFile(t *testing.T) {
 	testenv.Differs(t, noFaultAddress)
 	f := testkit.File(t, pattern(unit))
 	for want, o := range map[string]options.Options{
-		"of a mapping: ":         options.New(unit),
-		`of the mapping "ticks"`: options.New(unit).WithName("ticks"),
+		"of a mapping: ":           options.New(unit),
+		`of the mapping "ticks": `: options.New(unit).WithName("ticks"),
 		fmt.Sprintf("of a mapping of the file %q: ", f.Name()):           options.New(unit).WithFile(f, 0),
 		fmt.Sprintf(`of the mapping "ticks" of the file %q: `, f.Name()): options.New(unit).WithFile(f, 0).WithName("ticks"),
 	} {

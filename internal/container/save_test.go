@@ -88,6 +88,35 @@ func TestLongWritesAreBegunEarly(t *testing.T) {
 	}
 }
 
+// The same is true of what is copied from another file, where that is not cloned.
+func TestCopiesAreBegunEarly(t *testing.T) {
+	from := testkit.Must(os.Open(made(t, 100)))(t)
+	defer from.Close()
+	end := testkit.Must(from.Stat())(t).Size()
+	for _, refusal := range []error{nil, errors.ErrUnsupported} {
+		c := testkit.Must(Create(filepath.Join(t.TempDir(), "x"), specOf[record](KindRegion), 0o666))(t)
+		var copied, begun int64
+		restore := sys.Interpose(func(c sys.Call) error {
+			switch c.Op {
+			case sys.OpCloneRange:
+				return errors.ErrUnsupported
+			case sys.OpCopyRange:
+				copied += int64(c.Len)
+			case sys.OpWriteBehind:
+				begun += int64(c.Len)
+				return refusal
+			}
+			return nil
+		})
+		testkit.Check(t, c.CopyFrom(from, DataOffset, end, func(int64, int64) error { return nil }))
+		restore()
+		if copied != end-DataOffset || begun != copied {
+			t.Errorf("%d bytes of %d are copied, and %d begun early", copied, end-DataOffset, begun)
+		}
+		testkit.Check(t, c.Finish(100))
+	}
+}
+
 // A writer whose file is replaced each time gives up.
 func TestWriterOfAFileReplacedForever(t *testing.T) {
 	skipWhereOpenFilesKeepTheirNames(t)

@@ -258,7 +258,8 @@ func UnlockFile(f *os.File) error { return onFile(OpUnlockFile, f, unlockFile) }
 
 // WriteBehind tells the system to begin writing to the device the whole pages in the bytes
 // [off, off+n) of the file, so that a later SyncFile has less to wait for. It is a hint: where it
-// failed, or the system has no such call, SyncFile does it all, and returns the errors of writing.
+// fails, or the system has no such call, SyncFile does it all. SyncFile also returns the errors of
+// writing that was begun here.
 func WriteBehind(f *os.File, off, n int64) error {
 	page := int64(PageSize())
 	first := off / page * page
